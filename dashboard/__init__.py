@@ -1,0 +1,1 @@
+"""The multipage dashboard: reads the store through polars, computes small things live, draws with plotly."""

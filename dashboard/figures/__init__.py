@@ -1,0 +1,1 @@
+"""Pure figures: a frame in, a plotly figure out."""

@@ -1,0 +1,1 @@
+"""The command lines that run the experiments and log to the store."""

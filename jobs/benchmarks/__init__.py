@@ -1,0 +1,1 @@
+"""Benchmark suites, one module each, run by `python -m jobs.benchmark --suite NAME`."""
