@@ -1,0 +1,66 @@
+"""Measure speed against peers, as ratios taken in one run, and store the outcome as a run.
+
+    python -m jobs.benchmark --suite training
+    python -m jobs.benchmark --suite store --full
+
+Peers that are not installed are left out and named: pip install -c constraints.txt -e ".[peers]"
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jobs import cli, tracking
+
+SUITES = {
+    "training": "training and evaluation speed beside the transformers Trainer",
+    "store": "points logged, seconds to visible, reading times, beside trackio, MLflow and TensorBoard",
+    "can": "CAN for all rows at once beside one row at a time",
+    "whitening": "the streaming fit beside numpy and scikit-learn; encoding beside one sentence at a time",
+    "smoothing": "the activations beside torch's own",
+    "jl": "projections, distortion, randomized SVD and Hamming search beside scikit-learn, scipy and torch",
+    "dashboard": "server time of every page on a large store",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config(cli.Options):
+    """Measure speed against peers and store the outcome as a run."""
+
+    suite: str
+    """training, store, can, whitening, smoothing, jl or dashboard"""
+    full: bool = False
+    """the sizes of the README's table instead of quick ones"""
+
+
+def run(config: Config) -> None:
+    """Run one suite: print each row as it is measured, store all of them."""
+    if config.suite not in SUITES:
+        expected = ", ".join(SUITES)
+        raise cli.InputError(f"unknown suite {config.suite!r}{cli.suggest(config.suite, SUITES)} (expected {expected})")
+    module = importlib.import_module(f"jobs.benchmarks.{config.suite}")
+    rows: Iterator[Mapping[str, Any]] = module.suite(full=config.full)
+    with tracking.start(config, experiment="benchmark", task=config.suite, device="cpu") as tracked:
+        print(f"{'measured':<58} {'value':>12} {'unit':<10} {'ratio':>8} {'bar':<12} peer")
+        for row in rows:
+            print(_line(row), flush=True)
+            axes = {"suite": config.suite, "name": row["name"], "peer": row.get("peer") or ""}
+            tracked.measure("benchmark", axes, **_figures(row))
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    return {key: float(row[key]) for key in ("value", "ratio") if row.get(key) is not None}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    value = "" if row.get("value") is None else f"{row['value']:,.4g}"
+    ratio = "" if row.get("ratio") is None else f"{row['ratio']:.2f}"
+    name, unit, bar, peer = row["name"], row.get("unit") or "", row.get("bar") or "", row.get("peer") or ""
+    return f"{name:<58} {value:>12} {unit:<10} {ratio:>8} {bar!s:<12} {peer}"
+
+
+if __name__ == "__main__":
+    cli.main(__doc__, (Config, run))

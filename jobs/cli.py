@@ -1,0 +1,182 @@
+"""From a frozen dataclass to a command line and back.
+
+A job is a frozen dataclass of flags (`Config`, or one class per subcommand, named like it) and a function that takes
+it. `main` parses, runs and turns bad input into one sentence and exit code 2; `command` prints the command that gives
+the same config again; `config_hash` is the identity of an experiment but for its seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+UNHASHED = frozenset(
+    {"seed", "device", "db", "output", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
+)
+"""Fields that do not change what an experiment is: where it runs, what it is called, which seed it has."""
+
+
+class InputError(Exception):
+    """Bad input of the user: one sentence that says what was expected and what came."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Flags that every job has."""
+
+    db: Path | None = None
+    """results database (default: $CLUEBOARD_DB, else results.duckdb in the project's root)"""
+    seed: int = 42
+    """random seed"""
+    tags: tuple[str, ...] = ()
+    """words to find the run by"""
+    note: str = ""
+    """a remark stored with the run"""
+    skip_if_done: bool = False
+    """do nothing if a finished run of the same config and seed is stored"""
+
+
+Job = tuple[type[Any], Callable[[Any], None]]
+
+
+def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
+    """Parse the command line, run the job, and exit.
+
+    Args:
+        doc: the module's docstring, shown by --help.
+        jobs: (config class, function), or one such pair for each subcommand; a subcommand's class is named like it.
+    """
+    arguments = sys.argv[1:]
+    if isinstance(jobs, Mapping):
+        if not arguments or arguments[0] in ("-h", "--help"):
+            _print_subcommands(doc, jobs)
+        if arguments[0] not in jobs:
+            _refuse(f"unknown subcommand {arguments[0]!r}{suggest(arguments[0], jobs)} (expected {', '.join(jobs)})")
+        mode, (config_class, function) = arguments[0], jobs[arguments[0]]
+        arguments = arguments[1:]
+    else:
+        mode, (config_class, function) = "", jobs
+    config = parse(
+        config_class, arguments, prog=" ".join(filter(None, [f"python -m {module_name(config_class)}", mode]))
+    )
+    _run(lambda: function(config))
+
+
+def parse(config_class: type[Any], arguments: Iterable[str], *, prog: str | None = None) -> Any:
+    """Parse arguments into the config class; exits with code 2 and a message where they do not fit."""
+    import tyro
+
+    doc = sys.modules[config_class.__module__].__doc__ if config_class.__name__ == "Config" else config_class.__doc__
+    return tyro.cli(config_class, args=list(arguments), prog=prog, description=doc)
+
+
+def command(config: Any) -> str:
+    """The shell command that runs the same config again; flags at their default are left out."""
+    words = ["python", "-m", module_name(type(config)), *filter(None, [mode_name(type(config))])]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.default is dataclasses.MISSING or value != field.default:
+            words += _flag("--" + field.name.replace("_", "-"), value)
+    return shlex.join(words)
+
+
+def module_name(config_class: type[Any]) -> str:
+    """The module to run with `python -m`, also where the class was defined in `__main__`."""
+    if config_class.__module__ != "__main__":
+        return config_class.__module__
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
+
+
+def mode_name(config_class: type[Any]) -> str:
+    """The subcommand of a config class: its name in kebab case, empty for `Config`."""
+    name = config_class.__name__
+    return "" if name == "Config" else re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def params(config: Any) -> dict[str, Any]:
+    """The config as json-ready values, every field."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def config_hash(config: Any, *fingerprints: str | None) -> str:
+    """Sha256 of the config without seed, device, paths, output, tags, note and resume, plus the data's fingerprints.
+
+    Two runs with the same hash are the same experiment but for the seed.
+    """
+    identity = {
+        name: value
+        for name, value in params(config).items()
+        if name not in UNHASHED and not isinstance(getattr(config, name), Path)
+    }
+    document = [module_name(type(config)), mode_name(type(config)), identity, list(fingerprints)]
+    return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest of the names, or nothing."""
+    nearest = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+@contextmanager
+def input_errors(what: str) -> Iterator[None]:
+    """Turn a ValueError or OSError about what the user handed in into an InputError that names it."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def _run(function: Callable[[], None]) -> None:
+    from store.errors import StoreError
+
+    try:
+        function()
+    except (InputError, StoreError) as error:
+        if os.environ.get("CLUEBOARD_DEBUG"):
+            raise
+        _refuse(str(error))
+    except OSError as error:
+        if os.environ.get("CLUEBOARD_DEBUG") or error.errno is None:
+            raise
+        _refuse(f"{error.filename or 'system'}: {error.strerror}")
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _print_subcommands(doc: str | None, jobs: Mapping[str, Job]) -> NoReturn:
+    print((doc or "").strip() + "\n\nsubcommands (each with --help):")
+    for name, (config_class, _) in jobs.items():
+        print(f"  {name:<12} {(config_class.__doc__ or '').strip().splitlines()[0]}")
+    raise SystemExit(0 if len(sys.argv) > 1 else 2)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [name if value else name.replace("--", "--no-", 1)]
+    if isinstance(value, tuple):
+        return [name, *map(str, value)]
+    return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]

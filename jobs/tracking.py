@@ -1,0 +1,97 @@
+"""Opens the run of a job: everything a run stores by itself is gathered here."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from jobs import cli
+from store import runs
+
+PACKAGES = ("clueboard", "torch", "transformers", "numpy", "scipy", "scikit-learn", "polars", "duckdb", "datasets")
+
+
+def start(
+    config: cli.Options,
+    *,
+    experiment: str,
+    parent: str | None = None,
+    train_fingerprint: str | None = None,
+    dev_fingerprint: str | None = None,
+    **fields: Any,
+) -> runs.Run:
+    """Start a run that stores its config, command, seed, git state and versions by itself.
+
+    Args:
+        config: the job's flags.
+        experiment: clue, can, whitening, initialization, smoothing, johnson_lindenstrauss, dimension or benchmark.
+        parent: run_id of the sweep it belongs to, or of the run whose predictions it works on.
+        train_fingerprint: of the training data; part of the config hash.
+        dev_fingerprint: of the evaluation data; part of the config hash.
+        fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
+
+    Raises:
+        SystemExit: code 0, if `--skip-if-done` is set and a finished run of the same config and seed is stored.
+    """
+    config_hash = cli.config_hash(config, train_fingerprint, dev_fingerprint)
+    if config.skip_if_done:
+        _skip_if_done(config_hash, config)
+    commit, dirty = git_state()
+    return runs.start(
+        experiment,
+        config=cli.params(config),
+        command=cli.command(config),
+        config_hash=config_hash,
+        db=config.db,
+        seed=config.seed,
+        tags=config.tags,
+        note=config.note,
+        parent_run_id=parent,
+        train_fingerprint=train_fingerprint,
+        dev_fingerprint=dev_fingerprint,
+        git_commit=commit,
+        git_dirty=dirty,
+        versions=versions(),
+        **fields,
+    )
+
+
+def _skip_if_done(config_hash: str, config: cli.Options) -> None:
+    from store import queries
+
+    done = queries.seeds(config_hash, db=config.db).filter(seed=config.seed, status="finished")
+    if not done.is_empty():
+        print(f"already run: {done['run_id'][0]} has the same config and seed")
+        raise SystemExit(0)
+
+
+@cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit of the project's checkout and whether the tree differs from it; (None, None) without git."""
+    root = Path(__file__).parent.parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,88 @@
+"""The command line: a printed command parses back to the same config; bad input is one sentence and exit code 2."""
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import cli
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).filter(lambda text: text != "None")
+floats = st.floats(allow_nan=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(cli.Options):
+    """Try everything."""
+
+    run: str
+    """a run"""
+    alphas: tuple[float, ...] = (1.0,)
+    """exponents"""
+    precision: Literal["auto", "fp32"] = "auto"
+    """number format"""
+    dry_run: bool = False
+    """only say what would be done"""
+    learning_rate: float | None = None
+    """step size"""
+    output: Path | None = None
+    """a folder"""
+
+
+configs = st.builds(
+    Sweep,
+    run=texts,
+    alphas=st.lists(floats, max_size=3).map(tuple),
+    precision=st.sampled_from(["auto", "fp32"]),
+    dry_run=st.booleans(),
+    learning_rate=st.none() | floats,
+    output=st.none() | st.just(Path("some/folder")),
+    seed=st.integers(-5, 10**9),
+    tags=st.lists(texts.filter(lambda text: text and not text.startswith("-")), max_size=3).map(tuple),
+    note=texts,
+)
+
+
+@given(configs)
+def test_the_printed_command_gives_the_same_config_back(config):
+    words = shlex.split(cli.command(config))
+    assert words[:2] == ["python", "-m"]
+    assert words[3] == "sweep"
+    assert cli.parse(Sweep, words[4:]) == config
+
+
+def test_the_hash_ignores_seed_paths_and_words_but_not_settings_or_data():
+    config = Sweep(run="a")
+    same = dataclasses.replace(config, seed=7, note="again", tags=("x",), output=Path("elsewhere"), dry_run=True)
+    assert cli.config_hash(config, "data") == cli.config_hash(same, "data")
+    assert cli.config_hash(config, "data") != cli.config_hash(config, "other data")
+    assert cli.config_hash(config, "data") != cli.config_hash(dataclasses.replace(config, alphas=(2.0,)), "data")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    assert cli.suggest("afqcm", ["afqmc", "tnews"]) == "; did you mean 'afqmc'?"
+    assert cli.suggest("xyz", ["afqmc", "tnews"]) == ""
+
+
+def test_a_value_error_about_the_users_input_becomes_one_named_sentence():
+    with pytest.raises(cli.InputError, match=r"--probs p\.npy: rows must"), cli.input_errors("--probs p.npy"):
+        raise ValueError("rows must sum to one")
+
+
+@pytest.mark.parametrize("arguments", [["--suite", "stor"], ["--suite"], ["--sweet", "store"]])
+def test_bad_flags_exit_with_code_two_and_no_traceback(arguments):
+    done = subprocess.run([sys.executable, "-m", "jobs.benchmark", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_unknown_suite_names_the_nearest():
+    done = subprocess.run([sys.executable, "-m", "jobs.benchmark", "--suite", "stor"], capture_output=True, text=True)
+    assert "unknown suite 'stor'; did you mean 'store'?" in done.stderr
