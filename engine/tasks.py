@@ -1,0 +1,332 @@
+"""The eleven CLUE tasks as data: formats, classes, settings and sizes.
+
+A task is one `TaskSpec`. Its `kind` chooses the encoder of its input, the head, the metric and the format of the
+submission; everything else that differs between tasks is a field here. Settings are those of Su Jianlin's CLUE
+baselines (https://kexue.fm/archives/8739 and https://github.com/bojone/CLUE-bert4keras); sizes are those of the CLUE
+files (Xu et al., 2020, arXiv 2004.05986, and https://github.com/CLUEbenchmark/CLUE).
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["classification", "pair", "choice", "span", "entities"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item of a task: what the model sees, and the gold answer where it is known."""
+
+    example_id: str
+    """identifier within its split, unique"""
+    fields: dict[str, Any]
+    """input fields named as in the file; the label is not among them"""
+    label: Any = None
+    """class or choice; span: list of (text, start); entities: list of (type, start, inclusive end); None if hidden"""
+    group: str = ""
+    """examples of one group are decided together (ChID: the blanks of one input line)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestVersion:
+    """One of the released test files of a task, told apart by its number of rows."""
+
+    __test__ = False  # the name starts with Test, pytest need not collect it
+
+    version: str
+    rows: int
+    """rows of the official file (ChID: input lines; C3 and CMRC: questions)"""
+    submission: str
+    """name of the file that the CLUE site expects"""
+    file: str = "test.json"
+    """usual name of the file; it decides only where the number of rows cannot"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """A CLUE task: metadata plus the settings it is trained with."""
+
+    name: str
+    title: str
+    chinese: str
+    description: str
+    kind: Kind
+    fields: tuple[str, ...]
+    """input fields an example has"""
+    labels: tuple[str, ...] = ()
+    """classes in the order of their index, as they are spelled in the files; empty for choice and span"""
+    label_titles: tuple[str, ...] = ()
+    """readable names of the classes, where the files spell them as codes"""
+    dropped_labels: tuple[str, ...] = ()
+    """labels that mean "no label": such rows are dropped from train and dev"""
+    metric: str = "accuracy"
+    """metric that selects the checkpoint"""
+    max_length: int = 128
+    batch_size: int = 32
+    accumulation: int = 1
+    epochs: int = 10
+    stride: int = 0
+    """distance of the windows in characters (span)"""
+    n_choices: int = 0
+    """rows of an example (C3: choices are padded to it); 0 if the data decide"""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """examples of the official train and dev files, without dropped rows"""
+    tests: tuple[TestVersion, ...]
+    train_files: tuple[str, ...] = ("train.json", "train_few_all.json", "train_0.json")
+    """the first that exists is read; parts of one set are joined by +"""
+    dev_files: tuple[str, ...] = ("dev.json", "dev_few_all.json", "dev_0.json")
+    folders: tuple[str, ...] = ()
+    """further folder names under which the task is found"""
+    hub_config: str = ""
+    """configuration in the hub's data set clue/clue; empty if it is not there"""
+    source: str
+    """where the task comes from"""
+    version: int = 1
+    """raised when the task's numbers may change"""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 where the answer is not a class."""
+        return len(self.labels)
+
+    def label_title(self, index: int) -> str:
+        """Readable name of class `index`."""
+        return (self.label_titles or self.labels)[index]
+
+
+HUB_DATASET = "clue/clue"
+_CLUE = "Xu et al. 2020, arXiv 2004.05986, https://github.com/CLUEbenchmark/CLUE"
+_NLI = ("entailment", "neutral", "contradiction")
+_TNEWS = {
+    "100": "story",
+    "101": "culture",
+    "102": "entertainment",
+    "103": "sports",
+    "104": "finance",
+    "106": "house",
+    "107": "car",
+    "108": "education",
+    "109": "technology",
+    "110": "military",
+    "112": "travel",
+    "113": "world",
+    "114": "stock",
+    "115": "agriculture",
+    "116": "game",
+}
+ENTITY_TYPES = (
+    "address",
+    "book",
+    "company",
+    "game",
+    "government",
+    "movie",
+    "name",
+    "organization",
+    "position",
+    "scene",
+)
+
+_SPECS = (
+    TaskSpec(
+        name="iflytek",
+        title="IFLYTEK",
+        chinese="应用描述分类",
+        description="Assign the description of an app to one of 119 categories.",
+        kind="classification",
+        fields=("sentence",),
+        labels=tuple(str(i) for i in range(119)),
+        sizes={"train": 12_133, "dev": 2_599, "test": 2_600},
+        tests=(TestVersion(version="1.0", rows=2_600, submission="iflytek_predict.json"),),
+        hub_config="iflytek",
+        source=_CLUE,
+    ),
+    TaskSpec(
+        name="tnews",
+        title="TNEWS",
+        chinese="今日头条新闻标题分类",
+        description="Assign a news title to one of 15 categories; keywords in the files are not used.",
+        kind="classification",
+        fields=("sentence",),
+        labels=tuple(_TNEWS),
+        label_titles=tuple(_TNEWS.values()),
+        sizes={"train": 53_360, "dev": 10_000, "test": 10_000},
+        tests=(
+            TestVersion(version="1.0", rows=10_000, submission="tnews10_predict.json", file="test1.0.json"),
+            TestVersion(version="1.1", rows=10_000, submission="tnews11_predict.json"),
+        ),
+        hub_config="tnews",
+        source=_CLUE,
+    ),
+    TaskSpec(
+        name="cluewsc2020",
+        title="CLUEWSC2020",
+        chinese="代词消歧",
+        description="Decide whether a marked pronoun refers to a marked noun.",
+        kind="classification",
+        fields=("text", "target"),
+        labels=("false", "true"),
+        epochs=30,
+        sizes={"train": 1_244, "dev": 304, "test": 2_574},
+        tests=(
+            TestVersion(version="1.0", rows=290, submission="cluewsc10_predict.json", file="test1.0.json"),
+            TestVersion(version="1.1", rows=2_574, submission="cluewsc11_predict.json"),
+        ),
+        folders=("wsc", "cluewsc"),
+        hub_config="cluewsc2020",
+        source="https://github.com/CLUEbenchmark/CLUEWSC2020",
+    ),
+    TaskSpec(
+        name="afqmc",
+        title="AFQMC",
+        chinese="蚂蚁金融语义相似度",
+        description="Decide whether two customer questions about loans mean the same.",
+        kind="pair",
+        fields=("sentence1", "sentence2"),
+        labels=("0", "1"),
+        label_titles=("different", "same"),
+        sizes={"train": 34_334, "dev": 4_316, "test": 3_861},
+        tests=(TestVersion(version="1.0", rows=3_861, submission="afqmc_predict.json"),),
+        hub_config="afqmc",
+        source=_CLUE,
+    ),
+    TaskSpec(
+        name="cmnli",
+        title="CMNLI",
+        chinese="语言推理（翻译）",
+        description="Entailment, neutral or contradiction of two sentences, translated from English.",
+        kind="pair",
+        fields=("sentence1", "sentence2"),
+        labels=_NLI,
+        dropped_labels=("-",),
+        sizes={"train": 391_783, "dev": 12_241, "test": 13_880},
+        tests=(TestVersion(version="1.0", rows=13_880, submission="cmnli_predict.json"),),
+        hub_config="cmnli",
+        source=_CLUE,
+    ),
+    TaskSpec(
+        name="ocnli",
+        title="OCNLI",
+        chinese="原生中文自然语言推理",
+        description="Entailment, neutral or contradiction, written in Chinese from the start.",
+        kind="pair",
+        fields=("sentence1", "sentence2"),
+        labels=_NLI,
+        dropped_labels=("-",),
+        sizes={"train": 50_437, "dev": 2_950, "test": 3_000},
+        tests=(TestVersion(version="1.0", rows=3_000, submission="ocnli_50k_predict.json"),),
+        train_files=(
+            "train.50k.json",
+            "train.30k.json",
+            "train.10k.json",
+            "train.3k.json",
+            "train.json",
+            "train_few_all.json",
+            "train_0.json",
+        ),
+        hub_config="ocnli",
+        source="Hu et al. 2020, arXiv 2010.05444, https://github.com/CLUEbenchmark/OCNLI",
+    ),
+    TaskSpec(
+        name="csl",
+        title="CSL",
+        chinese="论文关键词识别",
+        description="Decide whether all given keywords belong to the abstract of a paper.",
+        kind="pair",
+        fields=("keyword", "abst"),
+        labels=("0", "1"),
+        label_titles=("some wrong", "all right"),
+        sizes={"train": 20_000, "dev": 3_000, "test": 3_000},
+        tests=(TestVersion(version="1.0", rows=3_000, submission="csl_predict.json"),),
+        hub_config="csl",
+        source=_CLUE,
+    ),
+    TaskSpec(
+        name="cmrc2018",
+        title="CMRC2018",
+        chinese="抽取式阅读理解",
+        description="Answer a question with a span of a Wikipedia passage.",
+        kind="span",
+        fields=("context", "question"),
+        metric="em",
+        max_length=512,
+        batch_size=16,
+        accumulation=2,
+        stride=128,
+        sizes={"train": 10_142, "dev": 3_219, "test": 2_000},
+        tests=(TestVersion(version="1.0", rows=2_000, submission="cmrc2018_predict.json"),),
+        hub_config="cmrc2018",
+        source="Cui et al. 2019, arXiv 1810.07366, https://github.com/ymcui/cmrc2018",
+    ),
+    TaskSpec(
+        name="c3",
+        title="C3",
+        chinese="中文多选阅读理解",
+        description="Choose the answer to a question about a dialogue or a text among up to four.",
+        kind="choice",
+        fields=("passage", "question", "choice"),
+        max_length=512,
+        batch_size=4,
+        accumulation=4,
+        n_choices=4,
+        sizes={"train": 11_869, "dev": 3_816, "test": 3_892},
+        tests=(
+            TestVersion(version="1.0", rows=3_892, submission="c310_predict.json", file="test1.0.json"),
+            TestVersion(version="1.1", rows=1_625, submission="c311_predict.json", file="test1.1.json"),
+        ),
+        train_files=("m-train.json+d-train.json", "m-train.json", "d-train.json", "train.json"),
+        dev_files=("m-dev.json+d-dev.json", "m-dev.json", "d-dev.json", "dev.json"),
+        hub_config="c3",
+        source="Sun et al. 2020, arXiv 1904.09679, https://github.com/nlpdata/c3",
+    ),
+    TaskSpec(
+        name="chid",
+        title="ChID",
+        chinese="成语完形填空",
+        description="Fill the blanks of a text with idioms from one list of candidates, each used once.",
+        kind="choice",
+        fields=("content", "blank", "candidates"),
+        max_length=64,
+        batch_size=12,
+        accumulation=2,
+        epochs=5,
+        sizes={"train": 84_709, "dev": 3_218, "test": 3_447},
+        tests=(
+            TestVersion(version="1.0", rows=3_231, submission="chid10_predict.json", file="test1.0.json"),
+            TestVersion(version="1.1", rows=3_447, submission="chid11_predict.json", file="test1.1.json"),
+        ),
+        hub_config="chid",
+        source="Zheng et al. 2019, arXiv 1906.01265, https://github.com/chujiezheng/ChID-Dataset",
+    ),
+    TaskSpec(
+        name="cluener",
+        title="CLUENER2020",
+        chinese="细粒度命名实体识别",
+        description="Find the entities of ten types in a sentence.",
+        kind="entities",
+        fields=("text",),
+        labels=ENTITY_TYPES,
+        metric="f1",
+        max_length=256,
+        sizes={"train": 10_748, "dev": 1_343, "test": 1_345},
+        tests=(TestVersion(version="1.0", rows=1_345, submission="cluener_predict.json"),),
+        folders=("cluener2020",),
+        source="Xu et al. 2020, arXiv 2001.04351, https://github.com/CLUEbenchmark/CLUENER2020",
+    ),
+)
+
+TASKS: dict[str, TaskSpec] = {spec.name: spec for spec in _SPECS}
+
+
+def get_task(name: str) -> TaskSpec:
+    """Return the task called `name`.
+
+    Raises:
+        ValueError: if there is none; the nearest name is suggested.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    near = difflib.get_close_matches(name.lower(), TASKS, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown task {name!r}, expected one of {', '.join(TASKS)}{hint}")
