@@ -1,0 +1,25 @@
+"""The dashboard's entry: `streamlit run dashboard/Home.py`. Only the navigation; every page is a file of its own."""
+
+import streamlit as st
+
+from dashboard import queries
+from store.errors import StoreError
+
+st.set_page_config(page_title="clueboard", page_icon=":material/insights:", layout="wide")
+
+PAGES = {
+    "Results": [
+        st.Page("app_pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    ],
+    "Methods": [],
+    "Mathematics": [],
+}
+
+page = st.navigation({heading: pages for heading, pages in PAGES.items() if pages}, expanded=True)
+try:
+    queries.store_version()
+except StoreError as error:
+    st.title(page.title, anchor=False)
+    st.error(f"The store cannot be read: {error}", icon=":material/database_off:")
+    st.stop()
+page.run()

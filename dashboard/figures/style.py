@@ -1,0 +1,173 @@
+"""The one look of every figure: colours, margins, axis titles, bands and the mark of published values.
+
+A figure sets no background and no text colour, so that the page's light or dark theme shows through. Colours are
+middle tones that keep a contrast of at least 3:1 on both.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import plotly.graph_objects as go
+
+SEQUENCE = (
+    "#3b7dd8",  # blue
+    "#dd6b20",  # orange
+    "#1f9d6b",  # green
+    "#a55bd0",  # violet
+    "#d64550",  # red
+    "#0f98ad",  # teal
+    "#b58a12",  # ochre
+    "#d75a9b",  # pink
+    "#6f6bea",  # indigo
+    "#7d8590",  # grey
+)
+"""Categorical colours, in the order in which series take them."""
+
+NEUTRAL = "#7d8590"
+GOOD = "#1f9d6b"
+BAD = "#d64550"
+MEASURED = SEQUENCE[0]
+PUBLISHED = "#b58a12"
+BOUND = "#d64550"
+"""Fixed colours of roles: reference lines, gains, losses, own numbers, numbers of papers, theoretical bounds."""
+
+FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
+DASHES = ("solid", "dash", "dot", "dashdot")
+SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))
+"""Heat map scale from nothing (the page shows through) to full blue: readable in light and dark."""
+DIVERGING = ((0.0, "rgba(214,69,80,1)"), (0.5, "rgba(125,133,144,0.12)"), (1.0, "rgba(31,157,107,1)"))
+"""Heat map scale from loss (red) over nothing to gain (green), for values centred at zero."""
+
+METHOD_COLORS: Mapping[str, str] = {
+    "none": NEUTRAL,
+    "baseline": NEUTRAL,
+    "original": NEUTRAL,
+    "majority": NEUTRAL,
+    "chance": NEUTRAL,
+    "can": SEQUENCE[0],
+    "power_can": SEQUENCE[5],
+    "simple_can": SEQUENCE[8],
+    "temperature": SEQUENCE[1],
+    "prior_ratio": SEQUENCE[3],
+    "whitening": SEQUENCE[0],
+    "flow": SEQUENCE[3],
+    "exact": SEQUENCE[0],
+    "bound": BOUND,
+    "measured": SEQUENCE[1],
+    "published": PUBLISHED,
+    "tiny": SEQUENCE[0],
+    "ngram": SEQUENCE[6],
+    "blog": SEQUENCE[1],
+    "modern": SEQUENCE[0],
+}
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def run_color(run_id: str) -> str:
+    """Colour of a run, the same on every page: a hue and one of two lightnesses from a hash of its id."""
+    number = _number(run_id)
+    return f"hsl({number % 360}, 62%, {(46, 58)[number // 360 % 2]}%)"
+
+
+def run_dash(run_id: str) -> str:
+    """Line style of a run: tells two runs apart whose colours fall close together."""
+    return DASHES[_number(run_id) // 720 % len(DASHES)]
+
+
+def method_color(name: str) -> str:
+    """Colour of a method (`can`, `whitening`, `tiny`, ...), the same on every page; unknown names hash into `SEQUENCE`."""
+    return METHOD_COLORS.get(name) or SEQUENCE[_number(name) % (len(SEQUENCE) - 1)]
+
+
+def fade(color: str, opacity: float) -> str:
+    """`#rrggbb` or `hsl(...)` with an opacity, for bands and fills."""
+    if color.startswith("#"):
+        red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+        return f"rgba({red},{green},{blue},{opacity})"
+    return color.replace("hsl(", "hsla(").replace(")", f", {opacity})")
+
+
+def finish(figure: go.Figure, *, x: str, y: str, height: int = 360, legend: bool | None = None) -> go.Figure:
+    """Give a figure the project's look: axis titles (with units), font with Chinese, margins, legend below the plot.
+
+    Args:
+        figure: changed in place and returned.
+        x: title of every x axis at the bottom row.
+        y: title of the first y axis.
+        height: in pixels.
+        legend: None shows a legend when there is more than one named trace.
+    """
+    named = [trace for trace in figure.data if trace.name and trace.showlegend is not False]
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 28, "b": 8},
+        font={"family": FONT, "size": 13},
+        colorway=SEQUENCE,
+        showlegend=len(named) > 1 if legend is None else legend,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0, "title": None},
+        hoverlabel={"font": {"family": FONT}},
+        modebar={"remove": ["select2d", "lasso2d", "autoScale2d"]},
+    )
+    figure.update_xaxes(automargin=True, zeroline=False)
+    figure.update_yaxes(automargin=True, zeroline=False)
+    if "xaxis" in figure.layout:
+        figure.update_layout(xaxis={"title": {"text": x}}, yaxis={"title": {"text": y}})
+    return figure
+
+
+def band(
+    figure: go.Figure,
+    x: Iterable[float],
+    low: Iterable[float],
+    high: Iterable[float],
+    name: str,
+    *,
+    color: str = MEASURED,
+) -> go.Figure:
+    """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket)."""
+    x, low, high = list(x), list(low), list(high)
+    outline = go.Scatter(
+        x=x + x[::-1],
+        y=high + low[::-1],
+        fill="toself",
+        fillcolor=fade(color, 0.18),
+        line={"width": 0, "color": color},
+        mode="lines",
+        hoverinfo="skip",
+        name=name,
+        showlegend=False,
+    )
+    return figure.add_trace(outline)
+
+
+def reference_line(figure: go.Figure, value: float, name: str, *, axis: str = "y") -> go.Figure:
+    """Add a dotted grey line across the plot at `value`, with its name at the end (chance, majority class, ...)."""
+    add = figure.add_hline if axis == "y" else figure.add_vline
+    position = "top right" if axis == "y" else "top"
+    add(value, line={"dash": "dot", "color": NEUTRAL, "width": 1.5}, annotation_text=name, annotation_position=position)
+    return figure
+
+
+def published_marker(
+    x: Sequence[object], y: Sequence[float], text: Sequence[str], *, name: str = "published"
+) -> go.Scatter:
+    """Points of papers and posts: hollow ochre diamonds everywhere, so nobody takes them for measured ones."""
+    return go.Scatter(
+        x=x,
+        y=y,
+        text=text,
+        name=name,
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 11, "color": PUBLISHED, "line": {"width": 2}},
+        hovertemplate="%{text}<br>%{y}<extra>" + name + "</extra>",
+    )
+
+
+def percent_axis(figure: go.Figure, *, axis: str = "y") -> go.Figure:
+    """Show fractions as percent on an axis (stored values stay fractions)."""
+    update = figure.update_yaxes if axis == "y" else figure.update_xaxes
+    update(tickformat=".1%", hoverformat=".2%")
+    return figure

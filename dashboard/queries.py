@@ -1,0 +1,175 @@
+"""Cached reads of the store for the pages.
+
+Every cached function takes the store's version as its first argument: a finished job publishes a new version, and the
+next rerun of a page reads again. Frames are cached as resources, without the copy that `st.cache_data` makes on each
+hit: polars frames are immutable. Nobody changes what these functions return.
+"""
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from store import paths, queries
+from store.errors import StoreError
+
+_REFRESH_EVERY = 1.0
+_REFRESH_WAIT = 0.1
+"""Seconds between two refreshes, and how long a page waits for one before it shows what is there."""
+
+
+class _Refresher:
+    """Ingests and publishes in one background thread, at most once a second however many pages are open."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-refresh")
+        self._lock = threading.Lock()
+        self._started: dict[Path, float] = {}
+        self._last: Future[object] | None = None
+
+    def refresh(self, database: Path) -> None:
+        """Start a refresh if one is due and wait a moment for it."""
+        with self._lock:
+            due = time.monotonic() - self._started.get(database, -_REFRESH_EVERY) >= _REFRESH_EVERY
+            if not due or (self._last is not None and not self._last.done()):
+                return
+            self._started[database] = time.monotonic()
+            self._last = self._pool.submit(queries.refresh, database)
+        wait([self._last], timeout=_REFRESH_WAIT)
+
+
+@st.cache_resource(show_spinner=False)
+def _refresher() -> _Refresher:
+    return _Refresher()
+
+
+def database() -> Path:
+    """The database that the pages read (`CLUEBOARD_DB`, else `results.duckdb` in the project's root)."""
+    return paths.database(None)
+
+
+def store_version() -> str:
+    """Version of the published store that pages read now; it changes when new results become visible."""
+    _refresher().refresh(database())
+    return f"{database()}@{queries.version()}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def all_runs(version: str) -> pl.DataFrame:
+    """Every run without its metrics, archived ones included, newest first."""
+    return queries.runs(archived=True, with_summary=False)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def run_table(version: str) -> pl.DataFrame:
+    """Every run with its summary metrics as columns, archived ones included, newest first."""
+    return queries.runs(archived=True, with_summary=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def run_list(
+    version: str, *, experiment: str | None = None, task: str | None = None, limit: int | None = None
+) -> pl.DataFrame:
+    """Newest runs of an experiment and task, without archived ones."""
+    frame = all_runs(version).filter(~pl.col("archived"))
+    if experiment:
+        frame = frame.filter(pl.col("experiment") == experiment)
+    if task:
+        frame = frame.filter(pl.col("task") == task)
+    return frame if limit is None else frame.head(limit)
+
+
+def find_run(version: str, part: str) -> dict[str, Any] | None:
+    """The run whose id contains `part` (or `latest`), None where there is no such run or more than one."""
+    try:
+        return run(version, part)
+    except StoreError:
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def run(version: str, part: str) -> dict[str, Any]:
+    """One run as a dictionary; StoreError where `part` is unknown or ambiguous."""
+    return queries.run(part)
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
+    """Configuration of runs: run_id, name, value (json text)."""
+    return queries.params(run_ids)
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def summary(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
+    """What runs say of themselves: run_id, name, value."""
+    return queries.summary(run_ids)
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def artifacts(version: str, run_id: str) -> pl.DataFrame:
+    """Files of a run: name, kind, path, bytes, sha256."""
+    return queries.artifacts(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def metric_names(version: str, run_ids: tuple[str, ...]) -> list[str]:
+    """Names of the curves that these runs logged."""
+    return list(queries.metric_names(run_ids))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def curves(
+    version: str,
+    run_ids: tuple[str, ...],
+    names: tuple[str, ...],
+    *,
+    x: str = "step",
+    buckets: int = 1000,
+    low: float | None = None,
+    high: float | None = None,
+) -> pl.DataFrame:
+    """Curves of runs that no longer write: run_id, name, x, value, min, max (one row a bucket)."""
+    return queries.curves(run_ids, names, x=x, buckets=buckets, low=low, high=high, live=False)
+
+
+def live_curves(
+    run_ids: tuple[str, ...], names: tuple[str, ...], *, x: str = "step", buckets: int = 1000
+) -> pl.DataFrame:
+    """Curves of running runs, with the points that were logged within the last second; never cached."""
+    return queries.curves(run_ids, names, x=x, buckets=buckets, live=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def measurements(
+    version: str, tbl: str, *, run_ids: tuple[str, ...] | None = None, experiment: str | None = None
+) -> pl.DataFrame:
+    """One measured table: its axes as columns, then metric, source, value, low, high, n, run_id."""
+    return queries.measurements(tbl, run_ids=run_ids, experiment=experiment)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
+    """Predictions of a run with their examples: example_id, hash, label, prediction, confidence, text."""
+    return queries.predictions(run_id, split)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def probabilities(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
+    """Class probabilities of a run: example_id, hash and one float32 column per class."""
+    return queries.probabilities(run_id, split)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def leaderboard(version: str, experiment: str = "clue") -> pl.DataFrame:
+    """Mean, sd and n over seeds per task, model, dataset, split, metric and config hash."""
+    return queries.leaderboard(experiment)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def published(version: str, experiment: str | None = None, task: str | None = None) -> pl.DataFrame:
+    """Figures of papers and posts."""
+    return queries.published(experiment, task)
