@@ -57,6 +57,10 @@ class Tokenizer(Protocol):
         """Spelling of a token."""
         ...
 
+    def inside_word(self, text: str, position: int) -> bool:
+        """True if the characters on both sides of a position may share a word, so that cutting there adds tokens."""
+        ...
+
 
 def normalise(text: str, *, lower: bool = True) -> str:
     """Lower-case, decompose (NFD) and drop combining marks; the length of the text can change."""
@@ -153,6 +157,13 @@ class WordPiece:
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenise texts, without special tokens."""
         return [self._encode(text) for text in texts]
+
+    def inside_word(self, text: str, position: int) -> bool:
+        """True if the characters on both sides of a position may share a word, so that cutting there adds tokens."""
+        if not 0 < position < len(text):
+            return False
+        before, after = (self._chars.get(char) for char in text[position - 1 : position + 1])
+        return before in (_WORD, _MIXED, None) and after in (_WORD, _MIXED, None)
 
     def _encode(self, text: str) -> Tokens:
         ids: list[int] = []
