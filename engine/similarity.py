@@ -1,0 +1,178 @@
+"""How well cosines of sentence pairs follow people's scores: Spearman's rank correlation and its averages.
+
+Identical sentences must tie at cosine 1, but floating noise would order them by chance (0.02 points on one set), so
+cosines are rounded to 8 decimals before ranking, and ties get their average rank. A set of several subsets has three
+scores in the literature, which differ by up to 20 points and are never to be compared with each other: `mean` and
+`wmean` of the subsets' correlations (plain, and weighted by size), and `all`, one correlation over all pairs.
+
+Intervals come from a bootstrap over pairs in which the ranks are taken anew in every resample; the resamples are given
+as counts, so that several settings are compared on the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+NORM_FLOOR = 1e-8
+COSINE_DECIMALS = 8
+
+
+def cosine_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosines of row pairs in float64: (n, d), (n, d) -> (n,); norms below 1e-8 count as 1e-8."""
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
+    products: np.ndarray = np.einsum("nd,nd->n", first, second, dtype=np.float64)
+    return np.asarray(products / (_norms(first) * _norms(second)))
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Rows divided by their norms, in their own float type: (n, d) -> (n, d)."""
+    return np.asarray(vectors / _norms(vectors).astype(vectors.dtype)[:, None])
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks 1..n of the values, equal ones getting their average rank: (n,) -> (n,)."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def spearman(scores: np.ndarray, gold: np.ndarray) -> float:
+    """Spearman's rank correlation with average ranks for ties.
+
+    Args:
+        scores: (n,) predicted, such as rounded cosines.
+        gold: (n,) given by people.
+
+    Raises:
+        ValueError: if the lengths differ, fewer than two pairs came, a value is NaN, or one side is constant.
+    """
+    if scores.shape != gold.shape or scores.ndim != 1 or len(scores) < 2:
+        raise ValueError(f"expected two vectors of one length of at least 2, got {scores.shape} and {gold.shape}")
+    for name, values in (("scores", scores), ("gold scores", gold)):
+        if np.isnan(values).any():
+            raise ValueError(f"{name} must not be NaN, {int(np.isnan(values).sum())} of {len(values)} are")
+        if values.min() == values.max():
+            raise ValueError(f"{name} are all equal ({values[0]:g}): they give no ranking to correlate with")
+    return float(np.corrcoef(average_ranks(scores), average_ranks(gold))[0, 1])
+
+
+def sts_scores(cosines: Mapping[str, np.ndarray], gold: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Spearman of every subset and their `mean`, `wmean` and `all`.
+
+    Args:
+        cosines: subset -> (n,) cosines; rounded here.
+        gold: subset -> (n,) gold scores.
+
+    Returns:
+        The three averages under their names and every subset under its own. With one subset all agree.
+    """
+    rounded = {name: _rounded(values) for name, values in cosines.items()}
+    subsets = {name: spearman(values, gold[name]) for name, values in rounded.items()}
+    pooled = spearman(*(np.concatenate([side[name] for name in subsets]) for side in (rounded, gold)))
+    return _averages({name: np.asarray(value) for name, value in subsets.items()}, gold, np.asarray(pooled))
+
+
+def resample_counts(size: int, *, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of `size` pairs is drawn in each bootstrap resample: (resamples, size) uint8."""
+    counts = np.empty((resamples, size), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(size, size=size), minlength=size)
+    return counts
+
+
+def sts_resampled(
+    cosines: Mapping[str, np.ndarray], gold: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The scores of `sts_scores` in every resample, drawn within subsets: name -> (resamples,).
+
+    A resample in which one side is constant has NaN.
+    """
+    rounded = {name: _rounded(values) for name, values in cosines.items()}
+    subsets = {name: spearman_resampled(values, gold[name], counts[name]) for name, values in rounded.items()}
+    if len(subsets) == 1:
+        return _averages(subsets, gold, next(iter(subsets.values())))
+    joined = (np.concatenate([side[name] for name in subsets], axis=-1) for side in (rounded, gold, counts))
+    return _averages(subsets, gold, spearman_resampled(*joined))
+
+
+def spearman_resampled(scores: np.ndarray, gold: np.ndarray, counts: np.ndarray, *, block: int = 64) -> np.ndarray:
+    """Spearman's correlation in bootstrap resamples, ranks taken anew in each, without sorting anew.
+
+    Args:
+        scores: (n,) predicted.
+        gold: (n,) given by people.
+        counts: (resamples, n) how often each pair is drawn.
+        block: resamples computed at a time; bounds the memory.
+
+    Returns:
+        (resamples,) correlations; NaN where one side is constant.
+    """
+    result = np.empty(len(counts))
+    order, score_groups = _groups(scores)
+    _, gold_groups = _groups(gold[order])
+    gold_order = np.argsort(gold[order], kind="stable")
+    for start in range(0, len(counts), block):
+        weights = counts[start : start + block, order].astype(np.float32)  # in the order of the scores
+        ranks = _weighted_ranks(weights, score_groups)
+        gold_ranks = np.empty_like(ranks)
+        gold_ranks[:, gold_order] = _weighted_ranks(weights[:, gold_order], gold_groups)
+        result[start : start + block] = _weighted_correlation(ranks, gold_ranks, weights)
+    return result
+
+
+def percentile_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Middle `confidence` of resampled values, NaN left out: the percentile bootstrap interval."""
+    tail = 50.0 * (1.0 - confidence)
+    low, high = np.nanpercentile(values, [tail, 100.0 - tail])
+    return float(low), float(high)
+
+
+def rank_gaps(cosines: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """How far each pair's place by cosine is from its place by gold score, in -1..1: (n,).
+
+    Positive: the cosine calls the pair more similar than people do.
+    """
+    return np.asarray((average_ranks(_rounded(cosines)) - average_ranks(gold)) / len(gold))
+
+
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
+    return np.asarray(np.sqrt(squares).clip(min=NORM_FLOOR))
+
+
+def _rounded(cosines: np.ndarray) -> np.ndarray:
+    return np.asarray(np.round(cosines, COSINE_DECIMALS))
+
+
+def _averages(subsets: dict[str, np.ndarray], gold: Mapping[str, np.ndarray], pooled: np.ndarray) -> dict[str, Any]:
+    values = np.stack(list(subsets.values()))  # (subsets, ...)
+    sizes = np.array([len(gold[name]) for name in subsets], float)
+    averages = {"mean": values.mean(axis=0), "wmean": np.tensordot(sizes / sizes.sum(), values, axes=1), "all": pooled}
+    named = averages | subsets
+    return {name: float(value) if value.ndim == 0 else value for name, value in named.items()}
+
+
+def _groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending order of the values and, in that order, the first index of every group of equal ones."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    return order, np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+
+
+def _weighted_ranks(weights: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Average ranks, less the overall mean rank, of values in ascending order drawn `weights` times: (b, n)."""
+    sums = np.add.reduceat(weights, starts, axis=1)
+    ranks = np.cumsum(sums, axis=1, dtype=np.float64) - sums / 2 - weights.sum(axis=1, keepdims=True) / 2
+    lengths = np.diff(np.append(starts, weights.shape[1]))
+    return np.repeat(ranks, lengths, axis=1)
+
+
+def _weighted_correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Correlations (b,) of ranks that are centred already."""
+    covariance = np.einsum("bn,bn,bn->b", weights, first, second)
+    norms = np.einsum("bn,bn,bn->b", weights, first, first) * np.einsum("bn,bn,bn->b", weights, second, second)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(norms > 0, covariance / np.sqrt(norms), np.nan)
