@@ -31,12 +31,11 @@ def c3_texts(fields: Mapping[str, Any], *, n_choices: int = 4) -> tuple[str, str
 
 
 def encode_c3(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int) -> Rows:
-    """Encode n_choices rows per question."""
-    n_choices = spec.n_choices
+    """Encode n_choices rows per question; more where a question has more."""
     texts: dict[str, int] = {}  # distinct texts, tokenised once
     parts = []
     for example in examples:
-        passage, question, choices = c3_texts(example.fields, n_choices=n_choices)
+        passage, question, choices = c3_texts(example.fields, n_choices=spec.n_choices)
         parts.append([texts.setdefault(text, len(texts)) for text in (passage, question, *choices)])
     tokens = [entry.ids for entry in tokenizer.encode(list(texts))]
     cls_id, sep = tokenizer.cls_id, [tokenizer.sep_id]
@@ -53,7 +52,7 @@ def encode_c3(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer,
                 [cls_id, *passage_kept, *sep, *question_ids[: kept[1] - 1], *sep, *choice_ids[: kept[0] - 1], *sep]
             )
         truncated += cut
-    return _choice_rows(rows, examples, [n_choices] * len(examples), truncated)
+    return _choice_rows(rows, examples, [len(ids) - 2 for ids in parts], truncated)
 
 
 def split_blank(content: str, blank: str, *, max_length: int = 64) -> tuple[list[str], list[str]]:
