@@ -1,0 +1,91 @@
+r"""A table of results as Markdown or LaTeX: best value in bold, differences that are not noise marked.
+
+Cells are `mean ± sd` in percent for fractions. `*` marks a value whose difference from the first column has a corrected
+p-value below 0.05.
+"""
+
+from collections.abc import Collection, Sequence
+
+import polars as pl
+
+LOWER_IS_BETTER = ("loss", "ece", "error", "seconds", "perplexity")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of a metric is the better one, by its name."""
+    return any(word in metric.lower() for word in LOWER_IS_BETTER)
+
+
+def is_fraction(metric: str, values: Sequence[float]) -> bool:
+    """Whether a metric is shown in percent: a score between -1 and 1 that is no loss and no time."""
+    return not lower_is_better(metric) and all(-1 <= value <= 1 for value in values)
+
+
+def markdown(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = ()) -> str:
+    """Markdown of a metric table.
+
+    Args:
+        table: metric, configuration, n, mean, sd (None for a single run), as `comparison.metric_table` returns it.
+        significant: (metric, configuration) pairs to mark with a star.
+    """
+    names, rows = _cells(table, significant, bold="**{}**", plus_minus="±")
+    lines = ["| metric | " + " | ".join(_escape_markdown(name) for name in names) + " |"]
+    lines += ["|---" * (len(names) + 1) + "|"]
+    lines += [f"| {_escape_markdown(metric)} | " + " | ".join(cells) + " |" for metric, cells in rows]
+    return "\n".join([*lines, "", _legend(table, significant)])
+
+
+def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = ()) -> str:
+    r"""LaTeX (booktabs) of a metric table; arguments as for `markdown`."""
+    names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$")
+    lines = [r"\begin{tabular}{l" + "r" * len(names) + "}", r"\toprule"]
+    lines += ["metric & " + " & ".join(_escape_latex(name) for name in names) + r" \\", r"\midrule"]
+    lines += [f"{_escape_latex(metric)} & " + " & ".join(cells) + r" \\" for metric, cells in rows]
+    lines += [r"\bottomrule", r"\end{tabular}", "% " + _legend(table, significant)]
+    return "\n".join(lines)
+
+
+def _cells(
+    table: pl.DataFrame, significant: Collection[tuple[str, str]], *, bold: str, plus_minus: str
+) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    names = table["configuration"].unique(maintain_order=True).to_list()
+    rows = []
+    for part in table.partition_by("metric", maintain_order=True):
+        metric = part["metric"][0]
+        values = {row["configuration"]: row for row in part.iter_rows(named=True)}
+        means = [row["mean"] for row in values.values()]
+        best = min(means) if lower_is_better(metric) else max(means)
+        percent = is_fraction(metric, means)
+        cells = []
+        for name in names:
+            if name not in values:
+                cells.append("–")
+                continue
+            text = _number(values[name]["mean"], values[name]["sd"], percent=percent, plus_minus=plus_minus)
+            text = bold.format(text) if values[name]["mean"] == best and len(names) > 1 else text
+            cells.append(text + ("*" if (metric, name) in significant else ""))
+        rows.append((metric, cells))
+    return names, rows
+
+
+def _number(mean: float, sd: float | None, *, percent: bool, plus_minus: str) -> str:
+    scale, digits = (100, 2) if percent else (1, 4)
+    spread = "" if sd is None else f" {plus_minus} {scale * sd:.{digits}f}"
+    return f"{scale * mean:.{digits}f}{spread}"
+
+
+def _legend(table: pl.DataFrame, significant: Collection[tuple[str, str]]) -> str:
+    counts = table.group_by("configuration", maintain_order=True).agg(pl.col("n").max())
+    runs = ", ".join(f"{row['configuration']}: n = {row['n']}" for row in counts.iter_rows(named=True))
+    star = "; * differs from the first column, p < 0.05 after Holm's correction" if significant else ""
+    return f"Scores in percent, mean and standard deviation over runs ({runs}){star}."
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _escape_latex(text: str) -> str:
+    for sign in "\\&%$#_{}":
+        text = text.replace(sign, r"\textbackslash " if sign == "\\" else "\\" + sign)
+    return text

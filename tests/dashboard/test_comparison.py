@@ -1,0 +1,162 @@
+"""The comparison of configurations: pairing, evidence, config difference, and the tables made of it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from dashboard import comparison, example_html, paper_tables
+
+CLASSES = ("entailment", "neutral", "contradiction")
+
+
+def predictions(accuracy, seed, n=2000, first=0):
+    rng = np.random.default_rng(seed)
+    labels = np.random.default_rng(99).integers(0, 3, n)
+    preds = np.where(rng.random(n) < accuracy, labels, (labels + rng.integers(1, 3, n)) % 3)
+    return pl.DataFrame(
+        {
+            "example_id": [str(first + i) for i in range(n)],
+            "hash": [f"{first + i:016x}" for i in range(n)],
+            "label": [CLASSES[i] for i in labels],
+            "prediction": [CLASSES[i] for i in preds],
+            "confidence": rng.random(n),
+            "text": ["{}"] * n,
+        }
+    )
+
+
+def config(name, n):
+    return comparison.Configuration(name, tuple(f"{name}{i}" for i in range(n)), tuple(range(n)))
+
+
+def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
+    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
+    found = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    right = {side: (pairing.frame["label"] == pairing.frame[f"prediction_{side}"]).to_numpy() for side in "ab"}
+    only_a, only_b = (right["a"] & ~right["b"]).sum(), (right["b"] & ~right["a"]).sum()
+    assert found.p_value == pytest.approx(stats.binomtest(int(only_a), int(only_a + only_b)).pvalue)
+    assert found.difference.value == pytest.approx(right["b"].mean() - right["a"].mean())
+    assert found.sentence.startswith("B is better than A by")
+    assert "examples" in found.needed
+
+
+def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
+    seeds_a = [predictions(0.6, seed) for seed in (1, 2, 3)]
+    seeds_b = [predictions(0.62, seed) for seed in (4, 5, 6)]
+    pairing = comparison.pair(seeds_a, seeds_b)
+    found = comparison.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
+    by_seed = [[(f["label"] == f["prediction"]).mean() for f in side] for side in (seeds_a, seeds_b)]
+    assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(by_seed[1], by_seed[0]).pvalue)
+    assert found.difference.value == pytest.approx(np.mean(by_seed[1]) - np.mean(by_seed[0]))
+    assert "over 3 seeds" in found.sentence
+
+
+def test_equal_predictions_show_no_difference():
+    same = predictions(0.6, 1)
+    pairing = comparison.pair([same], [same])
+    found = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    assert found.p_value == 1.0
+    assert "score the same" in found.sentence
+
+
+def test_macro_f1_is_that_of_scikit_learn():
+    from sklearn.metrics import f1_score
+
+    a, b = predictions(0.5, 1), predictions(0.8, 2)
+    found = comparison.compare_macro_f1(
+        config("A", 1), config("B", 1), comparison.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
+    )
+    expected = [f1_score(f["label"], f["prediction"], average="macro") for f in (a, b)]
+    assert found.difference.value == pytest.approx(expected[1] - expected[0])
+    assert found.p_value < 0.05
+
+
+def test_entities_are_counted_by_type_and_place():
+    gold = json.dumps({"name": {"王小明": [[0, 2]]}}, ensure_ascii=False)
+    frame = predictions(0.5, 1, n=40).with_columns(label=pl.lit(gold), prediction=pl.lit(gold))
+    wrong = frame.with_columns(prediction=pl.lit(json.dumps({"book": {"王小明": [[0, 2]]}})))
+    found = comparison.compare_entity_f1(
+        config("A", 1), config("B", 1), comparison.pair([wrong], [frame]), rng=np.random.default_rng(0), resamples=200
+    )
+    assert found.difference.value == pytest.approx(1.0)
+
+
+def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
+    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(1990)])
+    assert (pairing.n, pairing.only_a, pairing.only_b) == (1990, 10, 0)
+    with pytest.raises(comparison.NotComparable, match="needs 95%"):
+        comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
+    with pytest.raises(comparison.NotComparable, match="without stored, labelled predictions"):
+        comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
+
+
+def test_holm_corrects_and_the_sentence_uses_it():
+    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
+    one = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    one = replace(one, p_value=0.04)
+    corrected = comparison.with_holm([one, replace(one, p_value=0.5)])
+    assert corrected[0].p_adjusted == pytest.approx(0.08)
+    assert "No difference is shown" in corrected[0].sentence
+
+
+def test_config_difference_keeps_only_what_differs():
+    params = pl.DataFrame(
+        {
+            "run_id": ["A0", "A0", "B0", "B0"],
+            "name": ["learning_rate", "epochs", "learning_rate", "epochs"],
+            "value": ["0.001", "3", "0.0005", "3"],
+        }
+    )
+    table = comparison.config_difference(params, [config("A", 1), config("B", 1)])
+    assert table.to_dicts() == [{"parameter": "learning_rate", "A": "0.001", "B": "0.0005"}]
+    typed = comparison.parameter_values(params)
+    assert typed["learning_rate"].to_list() == [0.001, 0.0005]
+
+
+def metric_frame():
+    summary = pl.DataFrame(
+        {
+            "run_id": ["A0", "A1", "B0", "B1", "B1"],
+            "name": ["dev/accuracy"] * 4 + ["dev/loss"],
+            "value": [0.70, 0.72, 0.80, 0.82, float("nan")],
+        }
+    )
+    return comparison.metric_table(summary, [config("A", 2), config("B", 2)])
+
+
+def test_metric_table_means_over_seeds_and_leaves_nan_out():
+    table = metric_frame()
+    assert table["metric"].unique().to_list() == ["dev/accuracy"]
+    assert table["mean"].to_list() == pytest.approx([0.71, 0.81])
+    assert table["n"].to_list() == [2, 2]
+
+
+def test_tables_set_the_best_in_bold_and_mark_significance():
+    text = paper_tables.markdown(metric_frame(), significant={("dev/accuracy", "B")})
+    assert "| dev/accuracy | 71.00 ± 1.41 | **81.00 ± 1.41*** |" in text
+    assert r"\textbf{81.00 $\pm$ 1.41}" in paper_tables.latex(metric_frame())
+    assert r"dev/f\_1" in paper_tables.latex(metric_frame().with_columns(metric=pl.lit("dev/f_1")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "label", "expected"),
+    [
+        ({"sentence1": "花呗怎么还款", "sentence2": "借呗怎么还款"}, "0", ">花</mark>"),
+        ({"context": "他在北京工作", "question": "在哪？"}, "北京", ">北京</mark>"),
+        ({"text": "王小明来了"}, json.dumps({"name": {"王小明": [[0, 2]]}}), 'title="name"'),
+        ({"passage": ["甲：好"], "question": "谁？", "choice": ["甲", "乙"]}, "0", "✓ "),
+        (
+            {"content": "他#idiom000001#。", "blank": "#idiom000001#", "candidates": ["一心一意"]},
+            "0",
+            ">一心一意</mark>",
+        ),
+        ({"sentence": "<b>恶意</b>"}, "1", "&lt;b&gt;恶意"),
+    ],
+)
+def test_an_example_is_drawn_as_its_reader_needs_it(fields, label, expected):
+    drawn = example_html.render(json.dumps(fields, ensure_ascii=False), label=label, predictions=[label])
+    assert expected in drawn
