@@ -1,0 +1,165 @@
+r"""The exact algebra behind classification with alternating normalization (CAN).
+
+For one uncertain row b and n confident rows A the method repeats d times on Y = [A; b]: raise to alpha, scale every
+column to sum to the prior q, scale every row to sum to one. Done literally that is n x m numbers per iteration *per
+uncertain row*. But a row after t iterations is the original row to the power p = alpha^t times one number per row and
+one per column:
+
+    Y_t[i, c] = A[i, c]^p r_t[i] s_t[c],    r_t[i] = 1 / sum_c A[i, c]^p s_t[c],
+    s_{t+1}[c] = q[c] / (sum_i A[i, c]^(alpha p) r_t[i]^alpha + b[c]^(alpha p) rho_t^alpha),
+
+where rho is the r of row b and r_0 = rho_0 = 1. Only r and s depend on b, so all uncertain rows share two matrix
+products per iteration after the first: 2 (d - 1) products in all, and none for d = 1, where
+
+    new b[c] ~ q[c] b[c]^alpha / (S[c] + b[c]^alpha),    S[c] = sum_i A[i, c]^alpha.
+
+Powers such as alpha^t = 32 would underflow, so the products act on the alternation of A *alone*, which is computed once
+in logarithms and whose rows and columns are normalised, and r and s are kept relative to it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TINY = 1e-290
+BLOCK_CELLS = 4_000_000  # cells of the (n, block) temporaries: memory stays linear in the input
+
+
+def correct_rows(
+    rows: np.ndarray, reference: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0, iterations: int = 1
+) -> np.ndarray:
+    """Correct every row alone against the reference, all at once.
+
+    Args:
+        rows: (u, m) float64 probabilities to correct.
+        reference: (n, m) float64 confident probabilities, n >= 1.
+        prior: (m,) positive class frequencies.
+        alpha: exponent, positive.
+        iterations: d, at least 1.
+
+    Returns:
+        (u, m) rows that sum to one. A class without mass in both the row and the reference keeps 0.
+    """
+    if alpha == 1 and iterations == 1:
+        scaled = prior * rows / np.maximum(reference.sum(axis=0) + rows, TINY)
+        return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+    log_rows, log_prior, log_reference = _log(rows), np.log(prior), _log(reference)
+    log_column = _log_sum(alpha * log_reference, axis=0)  # (m,)
+    log_s = _scale(log_prior, np.logaddexp(log_column, alpha * log_rows), empty=0)  # (u, m)
+    power = alpha
+    for _ in range(iterations - 1):
+        own = _alternate_reference(log_reference, _scale(log_prior, log_column), alpha, power)
+        size = max(16, BLOCK_CELLS // len(reference))
+        for start in range(0, len(rows), size):
+            block = slice(start, start + size)
+            log_s[block] = _next_scales(log_s[block], log_rows[block], own, log_prior, alpha, power)
+        log_column = own.log_column
+        power *= alpha
+    return _softmax(power * log_rows + log_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """One iteration of the alternation of the reference alone, from one row normalisation to the next column sums."""
+
+    log_scale: np.ndarray  # (m,) log s; -inf for a class without mass
+    within: np.ndarray  # (n, m) rows sum to one
+    between: np.ndarray  # (n, m) the next power of it, columns sum to one (or to zero)
+    log_column: np.ndarray  # (m,) log of the column sums that were divided out of between
+
+
+def _alternate_reference(log_reference: np.ndarray, log_scale: np.ndarray, alpha: float, power: float) -> _Own:
+    within = power * log_reference + log_scale
+    log_row = -_log_sum(within, axis=1)
+    within += log_row[:, None]
+    between = (alpha * power) * log_reference + alpha * log_row[:, None]
+    log_column = _log_sum(between, axis=0)
+    between -= np.where(np.isneginf(log_column), 0, log_column)
+    return _Own(log_scale, np.exp(within, out=within), np.exp(between, out=between), log_column)
+
+
+def _next_scales(
+    log_s: np.ndarray, log_rows: np.ndarray, own: _Own, log_prior: np.ndarray, alpha: float, power: float
+) -> np.ndarray:
+    """Column scales (u, m) of the next iteration, the two matrix products."""
+    alive = np.isfinite(own.log_scale)
+    relative = np.where(alive, log_s - np.where(alive, own.log_scale, 0), -np.inf)
+    shift = relative.max(axis=1, keepdims=True)  # a common factor of s cancels in the result: keep exp in range
+    omega = 1 / np.maximum(own.within @ np.exp(relative - shift).T, TINY)  # (n, u), r relative to the reference's own
+    log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
+    largest = np.zeros((1, 1))
+    if alpha != 1:
+        log_omega = np.log(omega)
+        largest = log_omega.max(axis=0, keepdims=True)  # (1, u)
+        omega = np.exp(alpha * (log_omega - largest))
+    log_total = own.log_column + _log(own.between.T @ omega).T + alpha * largest.T  # (u, m)
+    return _scale(log_prior, np.logaddexp(log_total, alpha * (power * log_rows + log_rho[:, None])), empty=0)
+
+
+def correct_together(
+    rows: np.ndarray, reference: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0, iterations: int = 1
+) -> np.ndarray:
+    """Correct all rows in one alternation, so that they also influence one another (the batch variant).
+
+    Arguments and result as in `correct_rows`; it is another algorithm, not a faster form of the same one.
+    """
+    log_both, log_prior = _log(np.vstack([reference, rows])), np.log(prior)
+    for _ in range(iterations):
+        log_both = alpha * log_both
+        log_both = log_both + _scale(log_prior, _log_sum(log_both, axis=0))
+        log_both = log_both - _log_sum(log_both, axis=1)[:, None]
+    return np.asarray(np.exp(log_both[len(reference) :]))
+
+
+@dataclass(frozen=True, slots=True)
+class HalfStep:
+    """The matrix after one half-step of the alternation, for teaching."""
+
+    name: str  # "power", "between rows" or "within row"
+    iteration: int
+    matrix: np.ndarray  # (rows, m)
+
+
+def half_steps(matrix: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0, iterations: int = 1) -> list[HalfStep]:
+    """Every half-step of the alternation of a small matrix, literally as the definition says.
+
+    Args:
+        matrix: (n + 1, m) confident rows and, last, the uncertain one.
+        prior: (m,) class frequencies.
+        alpha: exponent; the power step is listed only where it is not 1.
+        iterations: d.
+    """
+    now, steps = np.asarray(matrix, dtype=np.float64), []
+    for iteration in range(1, iterations + 1):
+        if alpha != 1:
+            now = now**alpha
+            steps.append(HalfStep("power", iteration, now))
+        means = now.mean(axis=0)
+        now = np.divide(now, means, out=np.zeros_like(now), where=means > 0) * prior
+        steps.append(HalfStep("between rows", iteration, now))
+        now = now / np.maximum(now.sum(axis=1, keepdims=True), TINY)
+        steps.append(HalfStep("within row", iteration, now))
+    return steps
+
+
+def _scale(log_prior: np.ndarray, log_column: np.ndarray, *, empty: float = -np.inf) -> np.ndarray:
+    """Log of prior over column sum, `empty` for a class without mass."""
+    return np.where(np.isneginf(log_column), empty, log_prior - log_column)
+
+
+def _log(probs: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(probs))
+
+
+def _log_sum(values: np.ndarray, *, axis: int) -> np.ndarray:
+    """Log of the sum of exponentials; -inf where all are -inf."""
+    largest = values.max(axis=axis, keepdims=True)
+    largest = np.where(np.isneginf(largest), 0, largest)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.exp(values - largest).sum(axis=axis)) + largest.squeeze(axis))
+
+
+def _softmax(values: np.ndarray) -> np.ndarray:
+    scaled = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))

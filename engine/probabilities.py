@@ -1,0 +1,76 @@
+"""Class probabilities and class priors: what every method here accepts, and the sentence that says why not."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+SUM_TOLERANCE = 1e-3
+
+
+def check_probs(probs: ArrayLike, *, name: str = "probs", width: int | None = None) -> np.ndarray:
+    """Return class probabilities as an array (n, m), or say in one sentence what is wrong with them.
+
+    Args:
+        probs: (n, m) floats, rows summing to one within 1e-3.
+        name: what to call them in the message.
+        width: expected m, if known.
+
+    Raises:
+        ValueError: for a wrong shape, NaN, negative numbers, rows that do not sum to one, or logits.
+    """
+    array = np.asarray(probs)
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise ValueError(f"{name} must have shape (n, classes) with at least 2 classes, got {array.shape}")
+    if width is not None and array.shape[1] != width:
+        raise ValueError(f"{name} must have {width} columns, one per class, got {array.shape[1]}")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{name} must be floats, got {array.dtype}")
+    if len(array) == 0:
+        return array
+    sums = array.sum(axis=1, dtype=np.float64)
+    off = np.abs(sums - 1)
+    if array.min() >= 0 and off.max() <= SUM_TOLERANCE:  # false also where anything is NaN
+        return array
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name} must be finite, got {array[row, column]} in row {row}, class {column}")
+    if array.min() < 0 or array.max() > 1 + SUM_TOLERANCE:
+        row, column = np.argwhere((array < 0) | (array > 1 + SUM_TOLERANCE))[0]
+        hint = "; these look like logits: take the softmax first" if array.min() < -SUM_TOLERANCE else ""
+        raise ValueError(f"{name} must lie in [0, 1], got {array[row, column]:.4g} in row {row}, class {column}{hint}")
+    worst = int(off.argmax())
+    raise ValueError(
+        f"{name} must sum to one in every row, but row {worst} sums to {sums[worst]:.6g}, "
+        f"off by {off[worst]:.2g} ({int((off > SUM_TOLERANCE).sum())} of {len(array)} rows are off)"
+    )
+
+
+def check_prior(prior: ArrayLike, n_classes: int) -> np.ndarray:
+    """Return the prior as float64 (n_classes,), refusing a wrong length, zeros, NaN and a sum that is not one."""
+    q = np.asarray(prior, dtype=np.float64)
+    if q.shape != (n_classes,):
+        raise ValueError(f"prior must have one frequency per class, shape ({n_classes},), got {q.shape}")
+    if not (q > 0).all():
+        at = int(np.flatnonzero(~(q > 0))[0])
+        raise ValueError(
+            f"prior must be positive, got {q[at]:g} for class {at}: leave out or smooth a class without rows"
+        )
+    if abs(q.sum() - 1) > SUM_TOLERANCE:
+        raise ValueError(f"prior must sum to one, got {q.sum():.6g}: divide it by its sum")
+    return q
+
+
+def class_prior(labels: ArrayLike, *, n_classes: int, smoothing: float = 0.0) -> np.ndarray:
+    """Class frequencies of labels, (n,) ints -> (n_classes,), with `smoothing` added to every count.
+
+    Raises:
+        ValueError: if a label is outside 0..n_classes - 1 or there is nothing to count.
+    """
+    y = np.asarray(labels)
+    if y.ndim != 1 or (len(y) and not np.issubdtype(y.dtype, np.integer)):
+        raise ValueError(f"labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
+    if len(y) and (y.min() < 0 or y.max() >= n_classes):
+        raise ValueError(f"labels must lie in 0..{n_classes - 1}, got {y.min()}..{y.max()}")
+    counts = np.bincount(y.astype(np.int64), minlength=n_classes) + smoothing
+    if counts.sum() == 0:
+        raise ValueError("labels are empty: there is no class frequency to count")
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
