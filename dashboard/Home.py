@@ -10,6 +10,10 @@ st.set_page_config(page_title="clueboard", page_icon=":material/insights:", layo
 PAGES = {
     "Results": [
         st.Page("app_pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        st.Page("app_pages/runs.py", title="Runs", icon=":material/list:"),
+        st.Page("app_pages/run.py", title="Run", icon=":material/monitoring:"),
+        st.Page("app_pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
+        st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"),
     ],
     "Methods": [],
     "Mathematics": [],

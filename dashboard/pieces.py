@@ -10,13 +10,14 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 
-STATUS_ICONS = {
-    "running": ":blue[:material/play_circle:]",
-    "finished": ":green[:material/check_circle:]",
-    "failed": ":red[:material/error:]",
-    "interrupted": ":orange[:material/pause_circle:]",
-    "lost": ":violet[:material/help:]",
+STATUS = {
+    "running": (":material/play_circle:", "blue"),
+    "finished": (":material/check_circle:", "green"),
+    "failed": (":material/error:", "red"),
+    "interrupted": (":material/pause_circle:", "orange"),
+    "lost": (":material/help:", "violet"),
 }
+"""Icon and colour of every status."""
 _PICKED = 300
 """Runs offered in a select box; older ones are reached by their link or on the Runs page."""
 
@@ -124,6 +125,12 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
     return st.selectbox(label, ids, format_func=lambda run_id: labels[run_id], key=widget, on_change=remember)
 
 
+def status_badge(status: str) -> None:
+    """Status of a run, with the same icon and colour on every page."""
+    icon, color = STATUS[status]
+    st.badge(status, icon=icon, color=color)
+
+
 def run_label(row: dict[str, object]) -> str:
     """`20261122-141530-7f3a · clue · afqmc · tiny · sample data` from a row of `runs`."""
     parts = [row["run_id"], row.get("experiment"), row.get("task"), row.get("model"), row.get("recipe")]
@@ -159,3 +166,65 @@ def ago(moment: datetime | None) -> str:
 def percent(value: float | None, digits: int = 2) -> str:
     """`73.61 %` of the fraction 0.7361, or an en dash."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}%}".replace("%", " %")
+
+
+def number(value: float | None) -> str:
+    """A number of any size in four significant digits, or an en dash."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.4g}"
+
+
+SCORE_FORMAT = "percent"
+RUN_COLUMNS = {
+    "run_id": st.column_config.TextColumn("Run", width="medium", pinned=True),
+    "experiment": st.column_config.TextColumn("Experiment"),
+    "task": st.column_config.TextColumn("Task"),
+    "model": st.column_config.TextColumn("Model"),
+    "recipe": st.column_config.TextColumn("Recipe"),
+    "dataset": st.column_config.TextColumn("Data set"),
+    "data_source": st.column_config.TextColumn("Data", help="files, hub, or sample: generated sentences"),
+    "status": st.column_config.TextColumn("Status"),
+    "progress": st.column_config.ProgressColumn("Progress", min_value=0, max_value=1, format="percent"),
+    "score": st.column_config.NumberColumn(
+        "Score", format=SCORE_FORMAT, help="the task's metric on dev, best checkpoint"
+    ),
+    "metric": st.column_config.TextColumn("Metric"),
+    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm"),
+    "finished_at": st.column_config.DatetimeColumn("Finished", format="YYYY-MM-DD HH:mm"),
+    "heartbeat_at": st.column_config.DatetimeColumn("Last sign of life", format="YYYY-MM-DD HH:mm:ss"),
+    "duration_s": st.column_config.NumberColumn("Seconds", format="%.1f"),
+    "seed": st.column_config.NumberColumn("Seed", format="%d"),
+    "tags": st.column_config.ListColumn("Tags"),
+    "note": st.column_config.TextColumn("Note"),
+    "archived": st.column_config.CheckboxColumn("Archived"),
+}
+"""How columns of `runs` look in every table."""
+
+
+def run_columns(frame: pl.DataFrame) -> dict[str, object]:
+    """Column settings of a table of runs: the known ones, and plain numbers for metrics."""
+    known = {name: config for name, config in RUN_COLUMNS.items() if name in frame.columns}
+    metrics = {name: st.column_config.NumberColumn(name, format="%.4f") for name in frame.columns if "/" in name}
+    return known | metrics
+
+
+def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
+    """Go to the page of the run in whose row a cell was clicked (`selection_mode="single-cell"`)."""
+    cells = event.selection.cells
+    if cells:
+        row = cells[0][0]
+        st.switch_page("app_pages/run.py", query_params={"run": frame["run_id"][row]})
+
+
+def runs_table(frame: pl.DataFrame, *, key: str, alt: str) -> None:
+    """Table of runs in which a click on a row opens the run."""
+    event = st.dataframe(
+        frame,
+        key=key,
+        column_config=run_columns(frame),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        alt=alt,
+        placeholder="",
+    )
+    open_clicked_run(frame, event)

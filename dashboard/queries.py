@@ -7,6 +7,7 @@ hit: polars frames are immutable. Nobody changes what these functions return.
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from store import paths, queries
+from store import paths, queries, runs
 from store.errors import StoreError
 
 _REFRESH_EVERY = 1.0
@@ -49,7 +50,7 @@ def _refresher() -> _Refresher:
 
 def database() -> Path:
     """The database that the pages read (`CLUEBOARD_DB`, else `results.duckdb` in the project's root)."""
-    return paths.database(None)
+    return paths.locate().db
 
 
 def store_version() -> str:
@@ -81,6 +82,11 @@ def run_list(
     if task:
         frame = frame.filter(pl.col("task") == task)
     return frame if limit is None else frame.head(limit)
+
+
+def running(version: str) -> pl.DataFrame:
+    """Runs that are being written now."""
+    return run_list(version).filter(pl.col("status") == "running")
 
 
 def find_run(version: str, part: str) -> dict[str, Any] | None:
@@ -173,3 +179,47 @@ def leaderboard(version: str, experiment: str = "clue") -> pl.DataFrame:
 def published(version: str, experiment: str | None = None, task: str | None = None) -> pl.DataFrame:
     """Figures of papers and posts."""
     return queries.published(experiment, task)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def shared_rows(version: str, run_id: str) -> dict[str, int]:
+    """How many dev rows of a run's data set are also in its training set, by the hash of their input."""
+    return queries.shared_rows(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def schema(version: str) -> pl.DataFrame:
+    """Public tables and views: table_name, column_name, data_type."""
+    return queries.schema()
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def sql(version: str, statement: str, *, limit: int, timeout: float) -> pl.DataFrame:
+    """Result of a statement in the read-only console; StoreError where it is refused, wrong or too slow."""
+    return queries.sql(statement, limit=limit, timeout=timeout)
+
+
+def folder() -> Path:
+    """The store's folder beside the database."""
+    return paths.locate().folder
+
+
+def artifact_path(path: str) -> Path:
+    """Where a file of `artifacts` lies."""
+    return folder() / path
+
+
+def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
+    """Write `add_tag`, `remove_tag`, `note` or `archived` for runs, and wait until it can be read."""
+    known = all_runs(store_version()).filter(pl.col("run_id").is_in(list(run_ids)))
+    for run_id, tags in known.select("run_id", "tags").iter_rows():
+        if "note" in edit:
+            runs.edit(database(), "note", run_id=run_id, note=edit["note"])
+        if "archived" in edit:
+            runs.edit(database(), "archive", run_id=run_id, archived=edit["archived"])
+        kept = [tag for tag in tags or [] if tag != edit.get("remove_tag")]
+        if edit.get("add_tag") and edit["add_tag"] not in kept:
+            kept.append(edit["add_tag"])
+        if kept != list(tags or []):
+            runs.edit(database(), "tags", run_id=run_id, tags=kept)
+    queries.refresh(database())

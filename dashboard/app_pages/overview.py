@@ -1,7 +1,86 @@
 """What runs now, what ran last, and the best result of every task."""
 
+import polars as pl
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, queries
+from dashboard.figures import tables
 
-pieces.title("Overview")
+COLUMNS = [
+    "run_id",
+    "experiment",
+    "task",
+    "model",
+    "recipe",
+    "data_source",
+    "status",
+    "score",
+    "metric",
+    "started_at",
+    "duration_s",
+]
+
+pieces.title(
+    "Overview",
+    what="""Jobs that run now, with their progress and the time left; the newest runs; and the best dev score of every
+task. The page looks for news by itself every two seconds. Scores on generated sample data are marked: they say that
+the code works, and nothing about the task.""",
+)
+
+
+def show_running(running: pl.DataFrame) -> None:
+    """One line a running job: link, bar, time left, last sign of life."""
+    st.subheader(f"Running now ({running.height})", anchor=False)
+    if running.is_empty():
+        st.caption("No job is running.")
+    for row in running.head(20).iter_rows(named=True):
+        left, right = st.columns([2, 3], vertical_alignment="center")
+        with left:
+            pieces.run_link(row["run_id"], pieces.run_label(row | {"status": None}))
+        with right:
+            eta = f"{pieces.duration(row['eta_s'])} left" if row["eta_s"] is not None else "time left unknown"
+            share = min(max(row["progress"] or 0.0, 0.0), 1.0)
+            st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {pieces.ago(row['heartbeat_at'])}")
+
+
+def show_newest(table: pl.DataFrame) -> None:
+    """The fifteen newest runs; a click opens one."""
+    st.subheader("Newest runs", anchor=False)
+    newest = tables.headline(table.head(15)).select(COLUMNS)
+    pieces.runs_table(newest, key="overview_newest", alt="Newest runs")
+    st.caption("A click on a row opens the run.")
+
+
+def show_best(table: pl.DataFrame) -> None:
+    """The best finished run of every task, sample data apart."""
+    st.subheader("Best per task", anchor=False)
+    done = tables.headline(table).filter((pl.col("status") == "finished") & pl.col("score").is_not_null())
+    best = done.sort("score", descending=True).unique(
+        ["experiment", "task", "data_source"], keep="first", maintain_order=True
+    )
+    best = best.sort("experiment", "task", "data_source").select([*COLUMNS[1:6], "score", "metric", "run_id"])
+    if best.is_empty():
+        st.caption("No finished run has a dev score yet.")
+        return
+    pieces.runs_table(best, key="overview_best", alt="Best run of every task")
+
+
+@st.fragment(run_every=2)
+def content() -> None:
+    """Everything below the title; looks for a new version of the store every two seconds."""
+    version = queries.store_version()
+    table = queries.run_table(version).filter(~pl.col("archived"))
+    if table.is_empty():
+        pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+        return
+    counts = dict(table.group_by("status").len().iter_rows())
+    figures = [("Runs", table.height)] + [(name.capitalize(), counts.get(name, 0)) for name in pieces.STATUS]
+    with st.container(horizontal=True):
+        for name, value in figures:
+            st.metric(name, f"{value:,}", width=110)
+    show_running(queries.running(version))
+    show_newest(table)
+    show_best(table)
+
+
+content()

@@ -78,7 +78,7 @@ def run_dash(run_id: str) -> str:
 
 
 def method_color(name: str) -> str:
-    """Colour of a method (`can`, `whitening`, `tiny`, ...), the same on every page; unknown names hash into `SEQUENCE`."""
+    """Colour of a method (`can`, `tiny`, ...), the same on every page; unknown names hash into `SEQUENCE`."""
     return METHOD_COLORS.get(name) or SEQUENCE[_number(name) % (len(SEQUENCE) - 1)]
 
 

@@ -1,0 +1,180 @@
+"""Tasks by models: what was measured here beside what papers and posts report, dev and test apart."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries
+from dashboard.figures import leaderboard as figures
+from dashboard.figures import tables
+from engine.tasks import TASKS
+
+NAMES = list(TASKS)
+BASELINES = ("majority", "chance")
+
+pieces.title(
+    "Leaderboard",
+    "CLUE 中文语言理解测评基准",
+    what="""Rows are models, columns are the eleven tasks, cells are the task's metric in percent. **Measured here**
+are means over seeds (± standard deviation, number of seeds) of finished runs on whole data sets; **published** are
+figures of papers and posts with their source. Dev and test are never mixed, and runs on the generated sample have a
+table of their own: their scores say nothing about the task.""",
+    formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
+    source="view `leaderboard` (measured), table `published` (each row names its source)",
+)
+
+version = queries.store_version()
+board = queries.leaderboard(version, "clue")
+published = queries.published(version, "clue").with_columns(
+    row=pl.col("model")
+    + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))
+)
+if board.is_empty() and published.is_empty():
+    pieces.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
+    st.stop()
+
+
+def main_metric(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows that carry the metric by which their task is judged."""
+    wanted = pl.DataFrame({"task": NAMES, "metric": [spec.metric for spec in TASKS.values()]})
+    return frame.join(wanted, on=["task", "metric"], how="semi")
+
+
+def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
+    """Long form of what was measured: the best configuration of every model and task."""
+    frame = main_metric(board).filter((pl.col("split") == split) & ((pl.col("data_source") == "sample") == sample))
+    name = pl.concat_str([pl.col("model"), pl.col("recipe")], separator=" · ", ignore_nulls=True)
+    best = (
+        frame.with_columns(row=name)
+        .sort("mean", descending=True)
+        .unique(["row", "task"], keep="first", maintain_order=True)
+    )
+    return best.select(
+        "row", "task", pl.col("mean").alias("value"), "sd", "n", "config_hash", "newest_run_id", "model", "recipe"
+    )
+
+
+def published_rows(split: str) -> pl.DataFrame:
+    """Long form of what was published, with its source."""
+    frame = main_metric(published).filter(pl.col("split") == split)
+    return frame.select(
+        "row", "task", "value", pl.lit(None, pl.Float64).alias("sd"), pl.lit(1).alias("n"), "source", "note"
+    )
+
+
+def baselines(split: str, *, sample: bool) -> dict[str, dict[str, float]]:
+    """Majority class and chance as runs stored them."""
+    frame = board.filter((pl.col("split") == split) & ((pl.col("data_source") == "sample") == sample))
+    found = {name: dict(frame.filter(metric=name).select("task", "best").iter_rows()) for name in BASELINES}
+    return {name: values for name, values in found.items() if values}
+
+
+def draw(
+    long: pl.DataFrame, key: str, alt: str, reference: dict[str, float] | None, *, click: bool
+) -> tuple[str, str] | None:
+    """Draw one table; returns (row, task) of the clicked cell."""
+    frame = figures.grid(long, NAMES, reference=reference)
+    titles = {
+        task: st.column_config.TextColumn(task, help=f"{spec.title} {spec.chinese}, {spec.metric}")
+        for task, spec in TASKS.items()
+    }
+    event = st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        height="content" if frame.height <= 14 else 520,
+        column_config=titles | {"row": st.column_config.TextColumn("model", pinned=True, width="medium")},
+        on_select="rerun" if click else "ignore",
+        selection_mode="single-cell",
+        alt=alt,
+        placeholder="",
+    )
+    cells = event.selection.cells if click else []
+    if not cells:
+        return None
+    row, column = cells[0]
+    return (frame["row"][row], column) if column in NAMES else None
+
+
+def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
+    """The runs behind a cell."""
+    name, task = cell
+    found = long.filter((pl.col("row") == name) & (pl.col("task") == task))
+    if found.is_empty():
+        st.caption(f"{name} has no run on {task}.")
+        return
+    chosen = found.row(0, named=True)
+    runs = tables.headline(queries.run_table(version), split)
+    same = runs.filter((pl.col("task") == task) & (pl.col("model") == chosen["model"]) & ~pl.col("archived"))
+    st.subheader(f"{name} on {task}: {same.height} run(s)", anchor=False)
+    shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
+    columns = ["run_id", "model", "recipe", "seed", "status", "score", "metric", "data_source", "started_at"]
+    pieces.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
+    ids = ",".join(same.filter(config_hash=chosen["config_hash"])["run_id"].head(20))
+    if "," in ids:
+        pieces.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
+
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    split = st.segmented_control(
+        "Split", ["dev", "test"], default="dev", key="leaderboard_split", bind="query-params", required=True
+    )
+    data = st.segmented_control(
+        "Measured on",
+        ["real data", "sample data"],
+        default="real data",
+        key="leaderboard_data",
+        bind="query-params",
+        required=True,
+    )
+    papers = published_rows(split)
+    names = papers["row"].unique(maintain_order=True).to_list()
+    against = st.selectbox("Gap to", names, index=None, key="leaderboard_against", bind="query-params", width=330)
+sample = data == "sample data"
+measured = measured_rows(split, sample=sample)
+reference = figures.mean_of(papers, against) if against else None
+if sample:
+    st.warning(
+        "Generated sample data: these scores say that the code works, and nothing about the task.",
+        icon=":material/science:",
+    )
+
+st.subheader(f":blue[:material/labs:] Measured here, {split}", anchor=False)
+if measured.is_empty():
+    pieces.empty("python -m jobs.clue --task all --model ngram", f"No finished run on {data} has a {split} score yet.")
+cell = None
+if not measured.is_empty():
+    cell = draw(measured, "leaderboard_measured", f"Measured {split} scores", reference, click=True)
+    note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
+    st.caption(f"{note} A click on a cell lists its runs.")
+    levels = baselines(split, sample=sample)
+    if levels:
+        rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
+        draw(
+            pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row"),
+            "leaderboard_baselines",
+            "Baselines",
+            None,
+            click=False,
+        )
+if cell:
+    show_runs(cell, measured, split)
+
+st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
+if papers.is_empty():
+    pieces.empty("python -m store published", f"No published {split} figure is loaded.")
+else:
+    draw(papers, "leaderboard_published", f"Published {split} scores", reference, click=False)
+    with st.expander("Sources"):
+        sources = papers.group_by("row", "source", maintain_order=True).agg(pl.col("task").n_unique().alias("tasks"))
+        st.dataframe(sources, key="leaderboard_sources", hide_index=True, alt="Sources of the published figures")
+
+shown = papers if not sample else papers.clear()
+st.plotly_chart(
+    figures.scores(measured, shown, NAMES, baselines=baselines(split, sample=sample)),
+    key="leaderboard_scores",
+    alt=f"{split} scores of every task, measured and published",
+)
+pieces.download(
+    pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
+    "leaderboard",
+)

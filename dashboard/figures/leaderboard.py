@@ -1,0 +1,117 @@
+"""Tables and figures of the leaderboard: rows are models, columns are tasks, measured and published stay apart.
+
+All functions take the long form: `row` (the model in the table), `task`, `value` (a fraction), `sd`, `n` (seeds).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import style
+
+LONG_SCHEMA = {
+    "row": pl.String,
+    "task": pl.String,
+    "value": pl.Float64,
+    "sd": pl.Float64,
+    "n": pl.Int64,
+}
+
+
+def score_text(value: float | None, sd: float | None = None, n: int | None = None) -> str:
+    """`73.61 ± 0.31 (3)` of mean, standard deviation and seeds; `73.61` of a single value, "" of none."""
+    if value is None:
+        return ""
+    if n is None or n < 2 or sd is None:
+        return f"{100 * value:.2f}"
+    return f"{100 * value:.2f} ± {100 * sd:.2f} ({n})"
+
+
+def gap_text(value: float | None, reference: float | None) -> str:
+    """`+0.42` points of `value` over `reference`, "" where either is missing."""
+    if value is None or reference is None:
+        return ""
+    return f"{100 * (value - reference):+.2f}"
+
+
+def grid(long: pl.DataFrame, tasks: Sequence[str], *, reference: Mapping[str, float] | None = None) -> pl.DataFrame:
+    """One row a model and one column a task, as text; rows by their mean over the tasks they have, best first.
+
+    Args:
+        long: see the module.
+        tasks: columns, in order; tasks without any value stay as empty columns.
+        reference: task -> value: the cells show the gap to it instead of the score.
+    """
+    rows = []
+    for name, part in long.group_by("row", maintain_order=True):
+        cells = {cell["task"]: cell for cell in part.iter_rows(named=True)}
+        values = [cells[task]["value"] for task in tasks if task in cells]
+        texts = {task: _cell(cells.get(task), reference, task) for task in tasks}
+        rows.append((len(values), sum(values) / max(len(values), 1), {"row": str(name[0]), **texts}))
+    rows.sort(key=lambda item: (-item[1], item[2]["row"]))
+    schema = {"row": pl.String, **dict.fromkeys(tasks, pl.String)}
+    return pl.DataFrame([row for _, _, row in rows], schema=schema)
+
+
+def _cell(cell: Mapping[str, object] | None, reference: Mapping[str, float] | None, task: str) -> str:
+    if cell is None:
+        return ""
+    if reference is None:
+        return score_text(cell["value"], cell["sd"], cell["n"])
+    return gap_text(cell["value"], reference.get(task))
+
+
+def mean_of(long: pl.DataFrame, row: str) -> dict[str, float]:
+    """Task -> value of one row of the long form."""
+    return dict(long.filter(row=row).select("task", "value").iter_rows())
+
+
+def scores(
+    measured: pl.DataFrame,
+    published: pl.DataFrame,
+    tasks: Sequence[str],
+    *,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+    height: int = 400,
+) -> go.Figure:
+    """Every score of every task: filled dots with sd are measured, hollow diamonds published, ticks are baselines.
+
+    Args:
+        measured: long form.
+        published: long form.
+        tasks: order of the x axis.
+        baselines: name ("majority", "chance") -> task -> value.
+        height: in pixels.
+    """
+    figure = go.Figure()
+    for name, values in (baselines or {}).items():
+        shown = [task for task in tasks if task in values]
+        symbol = "line-ew-open" if name == "majority" else "x-thin-open"
+        figure.add_trace(
+            go.Scatter(
+                x=shown,
+                y=[values[task] for task in shown],
+                name=name,
+                mode="markers",
+                marker={"symbol": symbol, "size": 14, "color": style.NEUTRAL, "line": {"width": 2}},
+                hovertemplate="%{y:.2%}<extra>" + name + "</extra>",
+            )
+        )
+    if not published.is_empty():
+        figure.add_trace(style.published_marker(published["task"], published["value"], published["row"]))
+    for (name,), part in measured.group_by("row", maintain_order=True):
+        figure.add_trace(
+            go.Scatter(
+                x=part["task"],
+                y=part["value"],
+                error_y={"type": "data", "array": part["sd"].fill_null(0.0), "thickness": 1.5},
+                name=str(name),
+                mode="markers",
+                marker={"size": 10, "color": style.method_color(str(name).split(" ")[0])},
+                hovertemplate="%{y:.2%}<extra>" + str(name) + "</extra>",
+            )
+        )
+    style.finish(figure, x="task", y="score", height=height, legend=True)
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=list(tasks))
+    return style.percent_axis(figure)

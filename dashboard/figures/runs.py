@@ -1,0 +1,147 @@
+"""Figures of single runs: curves with smoothing, confusion matrix, confidence of right and wrong predictions."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import style
+
+X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
+_TEXT_CLASSES = 20
+"""Confusion matrices up to this many classes carry their counts as text."""
+
+
+def smooth(frame: pl.DataFrame, weight: float) -> pl.DataFrame:
+    """Exponential moving average of each curve, without the bias towards zero at its start.
+
+    The value at point t is `sum_i w^(t-i) v_i / sum_i w^(t-i)`: a weight of 0 changes nothing, 0.9 averages over about
+    ten points. Points that are not finite are left out of the average.
+
+    Args:
+        frame: run_id, name, x, value, sorted by x within a curve.
+        weight: w, at least 0 and below 1.
+    """
+    if not 0 <= weight < 1:
+        raise ValueError(f"weight must be in [0, 1), got {weight}")
+    if weight == 0 or frame.is_empty():
+        return frame
+    finite = pl.when(pl.col("value").is_finite()).then(pl.col("value"))
+    averaged = finite.ewm_mean(alpha=1 - weight, adjust=True, ignore_nulls=True)
+    return frame.with_columns(averaged.over("run_id", "name").alias("value"))
+
+
+def metric_groups(names: Sequence[str]) -> dict[str, list[str]]:
+    """Curves that belong into one plot: `{"loss": ["dev/loss", "train/loss"], ...}`, loss first."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(name.split("/", 1)[-1], []).append(name)
+    return dict(sorted(groups.items(), key=lambda item: (item[0] != "loss", -len(item[1]), item[0])))
+
+
+def curves(
+    frame: pl.DataFrame, *, metric: str, x: str = "step", log: bool = False, smoothing: float = 0.0, height: int = 320
+) -> go.Figure:
+    """Curves of one metric: a colour a run (a colour a split where there is one run), min and max as a band.
+
+    Args:
+        frame: run_id, name, x, value, min, max: one row a bucket.
+        metric: the name of the y axis.
+        x: step, epoch or time.
+        log: logarithmic y axis.
+        smoothing: weight of `smooth`; the values as logged stay visible behind the smoothed curve.
+        height: in pixels.
+    """
+    figure = go.Figure()
+    single = frame["run_id"].n_unique() <= 1
+    smoothed = smooth(frame, smoothing)
+    for (run_id, name), part in smoothed.group_by("run_id", "name", maintain_order=True):
+        color = _split_color(str(name)) if single else style.run_color(str(run_id))
+        raw = frame.filter(run_id=run_id, name=name)
+        label = str(name) if single else f"{run_id} {name}"
+        if (raw["max"] > raw["min"]).any():
+            style.band(figure, raw["x"], raw["min"], raw["max"], label, color=color)
+        elif smoothing:
+            figure.add_trace(_line(raw, label, color, opacity=0.3))
+        figure.add_trace(_line(part, label, color, dash=_dash(str(run_id), str(name), single)))
+    style.finish(figure, x=X_TITLES.get(x, x), y=metric, height=height, legend=True)
+    figure.update_layout(uirevision=f"{metric}-{x}", hovermode="x unified" if single else "closest")
+    if log:
+        figure.update_yaxes(type="log")
+    return figure
+
+
+def _line(frame: pl.DataFrame, name: str, color: str, *, dash: str = "solid", opacity: float = 1.0) -> go.Scatter:
+    return go.Scatter(
+        x=frame["x"],
+        y=frame["value"],
+        name=name,
+        legendgroup=name,
+        showlegend=opacity == 1.0,
+        hoverinfo=None if opacity == 1.0 else "skip",
+        opacity=opacity,
+        mode="lines+markers" if frame.height < 30 else "lines",
+        line={"color": color, "dash": dash, "width": 2},
+        marker={"size": 5},
+    )
+
+
+def _split_color(name: str) -> str:
+    splits = {"train": style.SEQUENCE[0], "dev": style.SEQUENCE[1], "test": style.SEQUENCE[2]}
+    return splits.get(name.split("/", 1)[0], style.SEQUENCE[3])
+
+
+def _dash(run_id: str, name: str, single: bool) -> str:
+    return "solid" if single else ("dot" if name.startswith("train/") else style.run_dash(run_id))
+
+
+def confusion_counts(predictions: pl.DataFrame) -> pl.DataFrame:
+    """label, prediction, count, share (of the label's rows), most frequent first; rows without a label are left out."""
+    pairs = predictions.drop_nulls("label").group_by("label", "prediction").len("count")
+    share = pl.col("count") / pl.col("count").sum().over("label")
+    return pairs.with_columns(share=share).sort("count", "label", "prediction", descending=[True, False, False])
+
+
+def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | None = None) -> go.Figure:
+    """Confusion matrix: rows are the labels, columns the predictions, colour the share of the row.
+
+    Args:
+        counts: as `confusion_counts` returns them.
+        classes: order of rows and columns.
+        height: in pixels; None fits it to the number of classes.
+    """
+    share = {(row["label"], row["prediction"]): row["share"] for row in counts.iter_rows(named=True)}
+    count = {(row["label"], row["prediction"]): row["count"] for row in counts.iter_rows(named=True)}
+    cells = [[share.get((label, prediction), 0.0) for prediction in classes] for label in classes]
+    texts = [[count.get((label, prediction), 0) for prediction in classes] for label in classes]
+    heatmap = go.Heatmap(
+        z=cells,
+        x=list(classes),
+        y=list(classes),
+        customdata=texts,
+        text=texts if len(classes) <= _TEXT_CLASSES else None,
+        texttemplate="%{text}" if len(classes) <= _TEXT_CLASSES else None,
+        zmin=0,
+        zmax=1,
+        colorscale=style.SEQUENTIAL,
+        colorbar={"title": {"text": "share of row"}, "tickformat": ".0%", "thickness": 12},
+        hovertemplate="label %{y}<br>prediction %{x}<br>%{customdata} rows, %{z:.1%}<extra></extra>",
+    )
+    side = height or min(760, 190 + 34 * len(classes))
+    figure = style.finish(go.Figure(heatmap), x="prediction", y="label", height=side)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure.update_xaxes(type="category")
+
+
+def confidence(predictions: pl.DataFrame, *, bins: int = 20, height: int = 300) -> go.Figure:
+    """Histogram of the confidence of right and wrong predictions, stacked."""
+    frame = predictions.drop_nulls(["label", "confidence"]).with_columns(
+        bin=((pl.col("confidence") * bins).floor().clip(0, bins - 1) + 0.5) / bins,
+        right=pl.col("label") == pl.col("prediction"),
+    )
+    figure = go.Figure()
+    for right, name, color in ((True, "right", style.GOOD), (False, "wrong", style.BAD)):
+        part = frame.filter(right=right).group_by("bin").len().sort("bin")
+        figure.add_trace(go.Bar(x=part["bin"], y=part["len"], name=name, marker={"color": color}, width=0.9 / bins))
+    figure.update_layout(barmode="stack")
+    return style.finish(figure, x="confidence of the prediction", y="rows", height=height)

@@ -1,0 +1,101 @@
+"""Frames as tables show them: the headline score of a run, filters and sorting of long lists of runs."""
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
+"""Metrics that speak for a run in a table with one score column, the first that it has."""
+FRACTIONS = {"accuracy", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1", "majority", "chance"}
+"""Metrics that are fractions and shown in percent."""
+
+
+def headline(frame: pl.DataFrame, split: str = "dev") -> pl.DataFrame:
+    """Add `score` (a fraction) and `metric` (its name): the first of `HEADLINES` that a run has on a split."""
+    names = [f"{split}/{metric}" for metric in HEADLINES[:-1] if f"{split}/{metric}" in frame.columns]
+    if not names:
+        return frame.with_columns(score=pl.lit(None, pl.Float64), metric=pl.lit(None, pl.String))
+    known = [pl.when(pl.col(name).is_not_null()).then(pl.lit(name.split("/", 1)[1])) for name in names]
+    return frame.with_columns(score=pl.coalesce(names), metric=pl.coalesce(known))
+
+
+def matching(
+    frame: pl.DataFrame,
+    *,
+    text: str = "",
+    equal: dict[str, Sequence[str]] | None = None,
+    tags: Sequence[str] = (),
+    archived: bool = False,
+) -> pl.DataFrame:
+    """Rows of a list of runs that match every filter.
+
+    Args:
+        frame: columns of `runs`.
+        text: words (all of them, in any case) found in the id, experiment, task, model, recipe, note, tags or command.
+        equal: column -> allowed values; an empty list allows everything.
+        tags: a run must have all of them.
+        archived: also those that were archived.
+    """
+    lazy = frame.lazy()
+    if not archived:
+        lazy = lazy.filter(~pl.col("archived").fill_null(value=False))
+    for column, values in (equal or {}).items():
+        if values:
+            lazy = lazy.filter(pl.col(column).is_in(list(values)))
+    for tag in tags:
+        lazy = lazy.filter(pl.col("tags").list.contains(tag))
+    if words := text.lower().split():
+        fields = ["run_id", "experiment", "task", "model", "recipe", "note", "command", "host"]
+        haystack = pl.concat_str(
+            [*(pl.col(name).fill_null("") for name in fields), pl.col("tags").list.join(" ").fill_null("")],
+            separator=" ",
+        ).str.to_lowercase()
+        for word in words:
+            lazy = lazy.filter(haystack.str.contains(word, literal=True))
+    return lazy.collect()
+
+
+def ordered(frame: pl.DataFrame, column: str, *, descending: bool) -> pl.DataFrame:
+    """Sorted by a column with missing values last; the newest first among equals."""
+    return frame.sort([column, "run_id"], descending=[descending, True], nulls_last=True)
+
+
+def page(frame: pl.DataFrame, number: int, size: int) -> pl.DataFrame:
+    """Rows of page `number` (counted from 1) of `size` rows."""
+    return frame.slice((number - 1) * size, size)
+
+
+def values(frame: pl.DataFrame, column: str) -> list[str]:
+    """Distinct values of a column in alphabetical order, without missing ones."""
+    return frame[column].drop_nulls().unique().sort().to_list()
+
+
+def all_tags(frame: pl.DataFrame) -> list[str]:
+    """Distinct tags of all runs in alphabetical order."""
+    return frame.select(pl.col("tags").explode().drop_nulls().unique().sort())["tags"].to_list()
+
+
+def class_order(counts: pl.DataFrame) -> list[str]:
+    """Classes that occur as label or prediction, numbers in numerical order."""
+    names = set(counts["label"].drop_nulls()) | set(counts["prediction"].drop_nulls())
+    return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+
+
+def readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Replace the JSON of `text` by its fields in one line: for tables of at most some hundred rows."""
+    texts = [readable_text(text) for text in frame["text"]]
+    return frame.with_columns(text=pl.Series(texts, dtype=pl.String))
+
+
+def readable_text(text: str | None) -> str:
+    """`花呗怎么还款 ｜ 花呗如何还款` of `{"sentence1": ..., "sentence2": ...}`; other text stays as it is."""
+    try:
+        fields = json.loads(text or "null")
+    except ValueError:
+        return text or ""
+    if not isinstance(fields, dict):
+        return text or ""
+    return " ｜ ".join(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in fields.values()
+    )

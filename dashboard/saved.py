@@ -1,0 +1,60 @@
+"""Queries that people saved on the SQL page: a JSON file beside the database, written whole and renamed into place."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+EXAMPLES = {
+    "Best dev accuracy per task and model": """SELECT task, model, recipe, max(value) AS accuracy, count(*) AS runs
+FROM runs JOIN summary USING (run_id)
+WHERE name = 'dev/accuracy' AND status = 'finished' AND NOT archived
+GROUP BY ALL ORDER BY task, accuracy DESC""",
+    "Mean and sd over seeds": """SELECT task, model, dataset, n, mean, sd, best
+FROM leaderboard WHERE split = 'dev' AND n > 1 ORDER BY task, mean DESC""",
+    "Loss of the newest run": """SELECT step, name, value
+FROM metrics
+WHERE run_id = (SELECT max(run_id) FROM runs) AND name LIKE '%/loss' ORDER BY step""",
+    "Most confident wrong predictions": """SELECT p.run_id, p.label, p.prediction, p.confidence, e.text
+FROM predictions p JOIN examples e USING (split, example_id, hash)
+WHERE p.label <> p.prediction ORDER BY p.confidence DESC LIMIT 100""",
+    "Runs and hours per day": """SELECT started_at::DATE AS day, experiment, count(*) AS runs,
+    sum(duration_s) / 3600 AS hours
+FROM runs GROUP BY ALL ORDER BY day""",
+    "Parameters that a task's runs differ in": """SELECT p.name, count(DISTINCT p.value) AS different
+FROM params p JOIN runs r USING (run_id)
+WHERE r.task = 'afqmc' GROUP BY p.name HAVING different > 1 ORDER BY different DESC""",
+    "Published dev figures beside measured ones": """SELECT task, model, 'published' AS kind, value
+FROM published WHERE split = 'dev'
+UNION ALL
+SELECT task, model, 'measured', mean FROM leaderboard WHERE split = 'dev'
+ORDER BY task, value DESC""",
+}
+"""Queries that everybody finds on the page."""
+
+
+def _file(folder: Path) -> Path:
+    return folder / "saved_queries.json"
+
+
+def load(folder: Path) -> dict[str, str]:
+    """Name -> statement of the queries saved beside a store; nothing where the file is missing or damaged."""
+    try:
+        found = json.loads(_file(folder).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
+
+
+def save(folder: Path, name: str, statement: str | None) -> None:
+    """Keep a statement under a name; None forgets the name."""
+    queries = load(folder)
+    if statement is None:
+        queries.pop(name, None)
+    else:
+        queries[name] = statement
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, path = tempfile.mkstemp(dir=folder, prefix=".saved_queries-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(dict(sorted(queries.items())), file, ensure_ascii=False, indent=1)
+    Path(path).replace(_file(folder))

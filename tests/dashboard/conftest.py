@@ -1,0 +1,199 @@
+"""Stores for the page tests: an empty one, and one with small generated runs of several experiments.
+
+`open_page("runs", filled_store, runs_text="tnews")` opens a page through the navigation with a query string;
+`fill_clue_run(db, ...)` adds one run.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from store import queries, runs
+
+HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
+SENTENCES = (
+    "花呗怎么还款",
+    "借呗的利息是多少",
+    "如何关闭花呗",
+    "还款日可以改吗",
+    "信用卡能还花呗吗",
+    "额度为什么降低了",
+)
+VERSIONS = {"python": "3.11.9", "numpy": "2.4.6", "torch": "2.13.0"}
+
+
+def examples(rows: int, *, start: int = 0) -> pl.DataFrame:
+    """Pairs of Chinese sentences as the store keeps them."""
+    fields = [
+        {"sentence1": SENTENCES[i % 6] + str(i), "sentence2": SENTENCES[(i + 1) % 6]}
+        for i in range(start, start + rows)
+    ]
+    return pl.DataFrame(
+        {
+            "example_id": [str(i) for i in range(rows)],
+            "hash": [runs.example_hash(item) for item in fields],
+            "text": [json.dumps(item, ensure_ascii=False) for item in fields],
+        }
+    )
+
+
+def predictions(frame: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
+    """Predictions of a mediocre model with two classes, and its probabilities (n, 2) as float32."""
+    rng = np.random.default_rng(seed)
+    labels = np.random.default_rng(0).integers(0, 2, frame.height)
+    probs = rng.dirichlet((2.0, 2.0), frame.height)
+    swap = (probs.argmax(axis=1) != labels) & (rng.random(frame.height) < 0.6)
+    probs[swap] = probs[swap, ::-1]
+    table = frame.select("example_id", "hash").with_columns(
+        label=pl.Series(labels.astype(str)),
+        prediction=pl.Series(probs.argmax(axis=1).astype(str)),
+        confidence=pl.Series(probs.max(axis=1)),
+    )
+    return table, probs.astype(np.float32)
+
+
+def fill_clue_run(
+    db: Path,
+    *,
+    task: str = "afqmc",
+    model: str = "tiny",
+    recipe: str = "modern",
+    seed: int = 42,
+    source: str = "files",
+    **more: Any,
+) -> str:
+    """One finished run of jobs/clue with curves, predictions, examples and a submission; returns its id."""
+    config = {"task": task, "model": model, "recipe": recipe, "learning_rate": 1e-3, "epochs": 3, "seed": seed}
+    run = runs.start(
+        "clue",
+        config=config,
+        command=f"python -m jobs.clue --task {task} --model {model} --seed {seed}",
+        config_hash=f"{task}-{model}-{recipe}-{source}",
+        db=db,
+        task=task,
+        model=model,
+        recipe=recipe,
+        dataset=task,
+        data_source=source,
+        train_fingerprint="aaaa",
+        dev_fingerprint="bbbb",
+        seed=seed,
+        device="cpu",
+        versions=VERSIONS,
+        follow=False,
+        **more,
+    )
+    train, dev = examples(60), examples(80, start=55)
+    table, probs = predictions(dev, seed)
+    right = float((table["label"] == table["prediction"]).mean())
+    with run:
+        for step in range(1, 61):
+            run.log({"train/loss": 0.7 / step**0.3 + 0.01 * (step * seed % 7)}, step=step, epoch=step / 20)
+            if step % 20 == 0:
+                run.log(
+                    {"dev/loss": 0.66 - step / 1000, "dev/accuracy": right - 0.2 / step}, step=step, epoch=step / 20
+                )
+        run.examples(task, "train", train)
+        run.examples(task, "dev", dev)
+        run.predictions("dev", table, probabilities=probs, labels=["0", "1"])
+        run.summary({"dev/accuracy": right, "dev/macro_f1": right - 0.02, "dev/majority": 0.55, "dev/chance": 0.5})
+        submission = run.folder / "afqmc_predict.json"
+        submission.write_text('{"id": "0", "label": "1"}\n', encoding="utf-8")
+        run.artifact("afqmc_predict.json", "submission", submission)
+    return run.run_id
+
+
+def fill_broken_runs(db: Path) -> None:
+    """A failed run and an interrupted one."""
+    for name, error in (
+        ("failed", RuntimeError("loss is not finite at step 17")),
+        ("interrupted", KeyboardInterrupt()),
+    ):
+        run = runs.start(
+            "clue",
+            config={"task": "tnews"},
+            command="python -m jobs.clue --task tnews",
+            config_hash=name,
+            db=db,
+            task="tnews",
+            model="tiny",
+            versions=VERSIONS,
+            follow=False,
+        )
+        run.log({"train/loss": 1.0}, step=1)
+        try:
+            with run:
+                raise error
+        except (RuntimeError, KeyboardInterrupt):
+            assert run.status == name
+
+
+def fill(db: Path) -> None:
+    """Runs of several kinds, ingested and published."""
+    first = fill_clue_run(db, seed=1, tags=("baseline",), note="the first one")
+    fill_clue_run(db, seed=2)
+    fill_clue_run(db, seed=3, recipe="blog")
+    fill_clue_run(db, seed=1, source="sample")
+    fill_clue_run(db, seed=1, task="tnews", model="ngram", recipe=None)
+    fill_broken_runs(db)
+    with runs.start(
+        "can",
+        config={"run": first},
+        command=f"python -m jobs.can sweep --run {first}",
+        config_hash="can",
+        db=db,
+        task="afqmc",
+        parent_run_id=first,
+        follow=False,
+    ) as run:
+        for threshold in (0.8, 0.9):
+            for alpha in (0.5, 1.0):
+                axes = {"k": 2, "threshold": threshold, "alpha": alpha, "iterations": 1, "prior": "train"}
+                run.measure("can_grid", axes, accuracy=(0.7 + 0.01 * alpha, 0.68, 0.72, 80), flips=3)
+        run.summary({"dev/accuracy": 0.71})
+    queries.refresh(db)
+
+
+@pytest.fixture(scope="session")
+def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Database with a few runs of several experiments. Do not write into it: take `own_store` for that."""
+    db = tmp_path_factory.mktemp("filled") / "results.duckdb"
+    fill(db)
+    return db
+
+
+@pytest.fixture
+def own_store(tmp_path: Path) -> Path:
+    """A filled database of the test's own, which it may change."""
+    db = tmp_path / "results.duckdb"
+    fill(db)
+    return db
+
+
+@pytest.fixture
+def empty_store(tmp_path: Path) -> Path:
+    """Path of a database that does not exist yet."""
+    return tmp_path / "empty.duckdb"
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Open a page through Home.py on a store, with a query string; asserts that it shows no exception."""
+
+    def opened(page: str, db: Path, **query: str) -> AppTest:
+        monkeypatch.setenv("CLUEBOARD_DB", str(db))
+        app = AppTest.from_file(str(HOME), default_timeout=30)
+        app.run()
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.switch_page(f"app_pages/{page}.py").run()
+        assert not app.exception, app.exception
+        return app
+
+    return opened

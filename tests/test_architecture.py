@@ -1,0 +1,117 @@
+"""The arrows between the packages, read from the source: who may import whom, and what may be imported at the top."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("dashboard", "engine", "store", "jobs")
+ALLOWED = {"engine": set(), "store": set(), "jobs": {"engine", "store"}, "dashboard": {"engine", "store"}}
+TORCH_HALF = {"training", "encoders", "heads", "optimizers", "activations", "regularizers"}
+HEAVY = {"torch", "transformers", "sklearn", "scipy", "polars", "duckdb", "datasets", "accelerate", "numpy"}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names that a tree imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at_the_top(path: Path) -> set[str]:
+    """Packages imported when the module is imported (not inside functions, not for type checkers only)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kept = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {name.split(".")[0] for name in imported(ast.Module(kept, []))}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_along_the_arrows(package):
+    assert sources(package)
+    for path in sources(package):
+        names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        wrong = (names & set(PACKAGES)) - ALLOWED[package] - {package}
+        assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+def test_a_wrong_arrow_is_found(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("def late():\n    from jobs.clue import main\n")
+    assert set(imported(ast.parse(path.read_text()))) == {"jobs.clue.main"}
+
+
+def test_inside_dashboard_figures_import_no_streamlit_and_no_store():
+    for path in sources("dashboard/figures"):
+        names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        assert not names & {"streamlit", "store"}, path.name
+
+
+def test_inside_dashboard_pages_read_the_store_through_queries():
+    for path in sources("dashboard/app_pages"):
+        names = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+        wrong = {name for name in names if name.startswith("store") and not name.startswith("store.errors")}
+        assert not wrong, f"{path.name} imports {', '.join(wrong)}"
+        assert "duckdb" not in names
+
+
+def test_only_the_store_opens_the_database():
+    for package in ("dashboard", "engine", "jobs"):
+        for path in sources(package):
+            if "benchmarks" in path.parts:
+                continue
+            names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+            assert "duckdb" not in names, path.relative_to(ROOT)
+
+
+def test_torch_is_imported_at_the_top_only_by_the_torch_half_of_the_engine():
+    for path in sources("engine") + sources("store") + sources("dashboard"):
+        if path.stem not in TORCH_HALF:
+            assert not at_the_top(path) & {"torch", "transformers"}, path.relative_to(ROOT)
+
+
+def test_the_dashboard_imports_nothing_of_the_torch_half():
+    for path in sources("dashboard"):
+        names = {".".join(name.split(".")[:2]) for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        assert not names & {f"engine.{name}" for name in TORCH_HALF}, path.relative_to(ROOT)
+
+
+def test_jobs_start_without_heavy_packages():
+    for path in sorted((ROOT / "jobs").glob("*.py")):
+        assert not at_the_top(path) & (HEAVY - {"numpy"}), path.relative_to(ROOT)
+
+
+def test_every_page_is_registered_and_no_folder_is_called_pages():
+    home = (ROOT / "dashboard" / "Home.py").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "dashboard" / "app_pages").glob("*.py")):
+        assert f"app_pages/{path.name}" in home, f"{path.name} is not in Home.py"
+    assert not (ROOT / "dashboard" / "pages").exists()
+
+
+def test_dashboard_files_shadow_no_package():
+    names = {path.stem for path in (ROOT / "dashboard").glob("*.py")} - {"__init__"}
+    assert not names & ({"store", "engine", "jobs"} | set(sys.stdlib_module_names))
+
+
+def test_package_inits_hold_one_docstring_and_nothing_else():
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("__init__.py"):
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            assert len(body) == 1, path
+            assert isinstance(body[0], ast.Expr), path
+
+
+def test_the_dashboard_starts_without_torch():
+    pages = [path.stem for path in sources("dashboard/figures") if path.stem != "__init__"]
+    modules = ["dashboard.queries", "dashboard.pieces", *(f"dashboard.figures.{name}" for name in pages)]
+    code = f"import sys\nimport {', '.join(modules)}\nassert not {{'torch', 'transformers'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
