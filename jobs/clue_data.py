@@ -80,7 +80,7 @@ def load(
             raise InputError(f"{found.folder}: no {split} file of {spec.name} (expected {' or '.join(names)})")
     notes: list[str] = []
     train, dev = (_read_parts(spec, paths, notes) for paths in (train_paths, dev_paths))
-    tests, test_files = _read_tests(spec, (test_file,) if test_file else found.tests, notes)
+    tests, test_files = _read_tests(spec, (test_file,) if test_file else found.tests, source, notes)
     for split, examples, paths in (("train", train, train_paths), ("dev", dev, dev_paths)):
         _compare_size(spec, split, len(examples), paths, source, notes)
     cut = slice(None, limit)
@@ -192,7 +192,7 @@ def _read_parts(spec: TaskSpec, paths: Sequence[Path], notes: list[str]) -> list
 
 
 def _read_tests(
-    spec: TaskSpec, paths: Sequence[Path], notes: list[str]
+    spec: TaskSpec, paths: Sequence[Path], source: Source, notes: list[str]
 ) -> tuple[dict[str, list[Example]], dict[str, str]]:
     tests: dict[str, list[Example]] = {}
     files: dict[str, str] = {}
@@ -205,7 +205,7 @@ def _read_tests(
         if version is None:
             notes.append(f"{path.name}: a further test file of {part.rows:,} rows, not used")
             continue
-        if part.rows != official.get(version, part.rows):
+        if source != "sample" and part.rows != official.get(version, part.rows):
             notes.append(f"{path.name}: {part.rows:,} rows, the official test {version} has {official[version]:,}")
         tests[version], files[f"test {version}"] = part.examples, str(path)
     return tests, files

@@ -273,7 +273,8 @@ def _read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
                 for answer, start in answers:
                     if start >= len(fields["context"]):
                         raise place.refuse(
-                            f"answer {answer!r} at {start} lies beyond the {len(fields['context'])} characters of the context"
+                            f"answer {answer!r} at {start} lies beyond the context of "
+                            f"{len(fields['context'])} characters"
                         )
                     placeholders += start < 0
                     misplaced += start >= 0 and not fields["context"].startswith(answer, start)

@@ -1,0 +1,1 @@
+"""Generators of the built-in sample, one module per kind of task."""
