@@ -1,0 +1,133 @@
+"""Opening DuckDB files: the work database by the one who ingests, a published version by anyone.
+
+Within one process DuckDB hands out the old instance for a path as long as any connection to it lives, so each published version is
+opened under a name of its own: a hard link (or a copy, where links are refused) that is removed once it is open.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+
+from store.errors import StoreError
+from store.migrations import MIGRATIONS, check_version, migrate
+from store.paths import Layout, check_target
+
+STORAGE_VERSION = "v1.0.0"  # what command lines from DuckDB 0.10 on can read
+_numbers = itertools.count()
+_guard = threading.Lock()
+_readers: dict[Path, tuple[str, duckdb.DuckDBPyConnection]] = {}
+
+
+def open_work(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a work database for writing, create and migrate it as needed; the caller holds the store's lock.
+
+    Raises:
+        StoreError: if the file is not a store's database.
+    """
+    try:
+        con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    except duckdb.Error as error:
+        raise StoreError(
+            f"cannot open {path}: {_first_line(error)}; `python -m store rebuild` makes it anew from the spools"
+        ) from error
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        migrate(con, path)
+        con.execute(
+            "INSERT INTO raw.meta SELECT 'counter', ? WHERE NOT exists(FROM raw.meta WHERE key = 'counter')",
+            [str(time.time_ns())],
+        )
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def version(layout: Layout) -> str:
+    """What changes when a new version is published; a stat, no more."""
+    try:
+        found = layout.db.stat()
+    except OSError:
+        return "none"
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+
+def reader(layout: Layout) -> duckdb.DuckDBPyConnection:
+    """A cursor on the newest published version, or on an empty store where nothing is published yet.
+
+    Raises:
+        StoreError: if the file is not a store's database.
+    """
+    with _guard:
+        now = version(layout)
+        held = _readers.get(layout.db)
+        if held is None or held[0] != now:
+            held = now, (_empty() if now == "none" else open_published(layout))
+            _readers[layout.db] = held
+        return held[1].cursor()
+
+
+def open_published(layout: Layout) -> duckdb.DuckDBPyConnection:
+    """Open the published database read-only under a name of its own.
+
+    Raises:
+        StoreError: if it is missing, foreign, damaged or of another schema.
+    """
+    check_target(layout.db)
+    with private_name(layout) as name:
+        try:
+            con = duckdb.connect(str(name), read_only=True)
+        except duckdb.Error as error:
+            raise StoreError(f"cannot open {layout.db}: {_first_line(error)}") from error
+    try:
+        found = check_version(con, layout.db)
+    except BaseException:
+        con.close()
+        raise
+    if found < MIGRATIONS[-1].number:
+        con.close()
+        raise StoreError(f"{layout.db} has the older schema {found}: `python -m store ingest` brings it up to date")
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+@contextlib.contextmanager  # type: ignore[arg-type]
+def private_name(layout: Layout):  # type: ignore[no-untyped-def]
+    """A name for the current published version that nobody else uses, gone when the block ends."""
+    unique = f".reader-{os.getpid()}-{next(_numbers)}.duckdb"
+    name = layout.folder / unique
+    try:
+        try:
+            os.link(layout.db, name)
+        except OSError:
+            name = Path(tempfile.gettempdir()) / unique
+            shutil.copyfile(layout.db, name)
+    except OSError as error:
+        raise StoreError(f"cannot read {layout.db}: {error.strerror}") from error
+    try:
+        yield name
+    finally:
+        name.unlink(missing_ok=True)
+
+
+def verify_published(layout: Layout) -> None:
+    """Raise StoreError unless the published database is a store's."""
+    open_published(layout).close()
+
+
+def _empty() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    migrate(con, Path("memory"))
+    return con
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]

@@ -1,0 +1,158 @@
+"""The follower: a child process that moves a running job's lines into the database.
+
+The job holds the writing end of a pipe and nothing else. The child sleeps until the spool grows, ingests, publishes when due, and rests
+for twenty times what that cost it, so that it never takes more than 5% of a core. When the pipe closes - the job is done, or dead by any
+signal - it ingests once more, publishes and leaves. Of several followers on one store the first does the work; the others wait on a
+lock without having imported DuckDB. A child process and not a thread: the job's interpreter lock, memory and training steps are left
+alone, and a fault in the database cannot reach them.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import select
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+
+from store.errors import StoreError
+from store.paths import ROOT, Layout, locate
+
+PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
+INTERVAL = 0.5  # seconds between two looks at the spool
+DUTY = 20.0  # rest per second of work
+FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ingest to end
+
+log = logging.getLogger("store")
+
+
+def child(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+    """Start a Python that finds this package wherever it lies, in a session of its own (Ctrl-C is for the job)."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from store.follow import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, start_new_session=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def verify(layout: Layout) -> None:
+    """Ask a child process whether the published database is one of ours, for callers that must not import DuckDB.
+
+    Raises:
+        StoreError: if it is not.
+    """
+    process = child(
+        "verify", str(layout.db), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, complaint = process.communicate()
+    if process.returncode:
+        raise StoreError(complaint.decode().strip() or f"{layout.db} cannot be used as a store")
+
+
+class Follower:
+    """The job's side: starts the child and, at the end, waits for it."""
+
+    def __init__(self, layout: Layout, run_id: str) -> None:
+        self._layout = layout
+        self._run_id = run_id
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = child("follow", str(layout.db), run_id, stdin=subprocess.PIPE, **quiet)
+        _FOLLOWERS.add(self)
+
+    def finish(self) -> bool:
+        """Close the pipe and wait; False (and a warning) if the last line is not published by then."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self._process.wait(PATIENCE) == 0:
+                return True
+        log.warning("run %s is stored; its last lines will be in %s at the next ingest", self._run_id, self._layout.db)
+        return False
+
+    def forget(self) -> None:
+        """A forked worker must not hold the pipe open."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+
+_FOLLOWERS: "weakref.WeakSet[Follower]" = weakref.WeakSet()
+
+
+def _forget() -> None:
+    for follower in list(_FOLLOWERS):
+        follower.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def main(arguments: list[str]) -> None:
+    """Entry of the child: `follow DB RUN` or `verify DB`."""
+    mode, db, *rest = arguments
+    layout = locate(db)
+    try:
+        if mode == "verify":
+            from store.database import verify_published
+
+            verify_published(layout)
+        else:
+            _follow(layout, layout.spool_file(rest[0]))
+    except StoreError as error:
+        sys.exit(str(error))
+
+
+def _follow(layout: Layout, spool: Path) -> None:
+    lock = os.open(layout.folder / "follower", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    mine = False
+    size = -1
+    rest = INTERVAL
+    while not _closed(sys.stdin.fileno(), rest):
+        rest = INTERVAL
+        if not mine and not _take(lock):
+            continue
+        mine = True
+        if _bytes(layout) != size:
+            started = time.process_time()
+            before = _bytes(layout)
+            if _ingest(layout, final=False):
+                size = before
+            rest = max(INTERVAL, DUTY * (time.process_time() - started))
+    os.close(lock)
+    if not _ingest(layout, final=True):
+        sys.exit(1)
+
+
+def _ingest(layout: Layout, *, final: bool) -> bool:
+    from store.ingest import ingest
+
+    try:
+        done = ingest(layout.db, wait=FINAL_WAIT if final else 0.0, force=final)
+    except StoreError:
+        return False
+    return done is not None and (done.published or not final) and not done.due
+
+
+def _take(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _closed(fd: int, timeout: float) -> bool:
+    readable, _, _ = select.select([fd], [], [], timeout)
+    return bool(readable) and not os.read(fd, 4096)
+
+
+def _bytes(layout: Layout) -> int:
+    """Total size of all spools: changes whenever there is something to do."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(layout.spool) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                total += entry.stat().st_size
+    return total

@@ -1,0 +1,180 @@
+"""Move whole new spool lines into the work database: exactly once, whoever dies when.
+
+One process at a time, under a flock that the kernel frees on any death. Rows and the byte offsets they were read up to are committed in
+one transaction, so replaying after a kill is harmless; then the database is checkpointed, closed, and published when due.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from store import publish
+from store.database import open_work
+from store.errors import StoreError
+from store.parsing import Batch
+from store.paths import Layout, locate
+from store.spool import alive
+from store.writing import State, create_views, mark_lost, running, write_batch
+
+CHUNK = 32 << 20  # bytes of spool per transaction
+ELSEWHERE = 600.0  # seconds without a new byte after which a run of another host is lost
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an ingest did."""
+
+    lines: int
+    lost: int
+    published: bool
+    due: bool  # a newer version than the published one is waiting for its turn
+
+
+def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) -> Outcome | None:
+    """Ingest everything new and publish if due.
+
+    Args:
+        db: the store's database.
+        wait: seconds to wait for another process that ingests.
+        force: publish a new version whatever the spacing.
+
+    Returns:
+        What was done, or None if another process holds the lock.
+
+    Raises:
+        StoreError: if the store cannot be written or is not one.
+    """
+    layout = locate(db)
+    layout.create()
+    with lock(layout, wait=wait) as mine:
+        if not mine:
+            return None
+        try:
+            lines, lost, counter = _ingest(layout)
+            published, due = publish.if_due(layout, counter, force=force)
+        except duckdb.Error as error:
+            raise StoreError(f"cannot ingest into {layout.work}: {str(error).splitlines()[0][:300]}") from error
+        except OSError as error:
+            raise StoreError(f"cannot ingest into {layout.work}: {error.strerror}") from error
+        return Outcome(lines, lost, published, due)
+
+
+@contextlib.contextmanager
+def lock(layout: Layout, *, wait: float) -> Iterator[bool]:
+    """Hold the store's lock for a block; yields False if it was not to be had in time."""
+    try:
+        fd = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"cannot open {layout.lock}: {error.strerror}") from error
+    deadline = time.monotonic() + wait
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= deadline:
+                    yield False
+                    return
+                time.sleep(0.02)
+            else:
+                break
+        yield True
+    finally:
+        os.close(fd)
+
+
+def _ingest(layout: Layout) -> tuple[int, int, int]:
+    publish.verify_target(layout)
+    con = open_work(layout.work)
+    try:
+        state = State(con)
+        lines = _drain(con, layout, state)
+        lost = [run_no for run_no, run_id, host in running(con) if _is_lost(layout, state, run_id, host)]
+        mark_lost(con, lost)
+        create_views(con)
+        publish.load_published(con)
+        counter = publish.counter(con)
+        con.execute("CHECKPOINT")
+    finally:
+        con.close()
+    return lines, len(lost), counter
+
+
+def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
+    lines = 0
+    while True:
+        batch = _next_batch(layout, state)
+        if not batch.read:
+            return lines
+        write_batch(con, layout, batch)
+        state.commit(batch)
+        lines += batch.lines
+
+
+def _next_batch(layout: Layout, state: State) -> Batch:
+    batch = Batch(dict(state.names))
+    room = CHUNK
+    for path, file, size in spools(layout):
+        read = state.read(file)
+        if path.suffix == ".gz" and file in state.spools:
+            continue
+        if size < read:
+            batch.damaged.append((file, size, "", f"cut: {read - size} bytes that were read before are gone"))
+            batch.read[file] = state.run_no(batch, file), size, False
+        elif size > read:
+            data = whole_lines(path, read, min(size - read, room))
+            if data:
+                batch.add(file, state.run_no(batch, file), data, read)
+                room -= len(data)
+        if room <= 0:
+            break
+    return batch
+
+
+def spools(layout: Layout) -> list[tuple[Path, str, int]]:
+    """Path, plain name and size (unpacked) of every spool; of a packed and a plain one the plain one counts."""
+    found: dict[str, tuple[Path, str, int]] = {}
+    with os.scandir(layout.spool) as entries:
+        for entry in entries:
+            if entry.name.endswith(".jsonl"):
+                found[entry.name] = Path(entry.path), entry.name, entry.stat().st_size
+            elif entry.name.endswith(".jsonl.gz"):
+                name = entry.name[:-3]
+                found.setdefault(name, (Path(entry.path), name, 1 << 62))
+    return [found[name] for name in sorted(found)]
+
+
+def whole_lines(path: Path, start: int, limit: int) -> bytes:
+    """Bytes of a spool from `start` up to the last newline within about `limit` bytes; a longer line is read whole."""
+    if path.suffix == ".gz":
+        with gzip.open(path) as packed:
+            data = packed.read()[start:]
+        return data[: data.rfind(b"\n") + 1]
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read(limit)
+        while (end := data.rfind(b"\n")) < 0:
+            more = file.read(limit)
+            if not more:
+                return b""
+            data += more
+    return data[: end + 1]
+
+
+def _is_lost(layout: Layout, state: State, run_id: str, host: str | None) -> bool:
+    """Whether nobody will write this run's last line: its lock is free and there is no whole line left to read."""
+    path = layout.spool_file(run_id)
+    if host != socket.gethostname():
+        try:
+            return time.time() - path.stat().st_mtime > ELSEWHERE
+        except OSError:
+            return True
+    return not alive(path) and not (path.exists() and whole_lines(path, state.read(path.name), CHUNK))

@@ -1,0 +1,154 @@
+"""Publish: the closed work database is copied aside and renamed over the one everybody reads.
+
+A reader sees the old file or the new one, whole, for as long as it likes. A counter inside the work database travels with the copy;
+publishing is due whenever the two differ. It rests for twenty times its own duration, except when forced (the end of a run), so that
+it never takes more than 5% of a core. The copy is made only after the database is closed: closing a copy of a file that this process has open
+would drop its lock.
+"""
+
+import csv
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from store.database import open_published
+from store.errors import StoreError
+from store.paths import Layout
+
+REST = 20.0  # times its own duration
+PUBLISHED = Path(__file__).with_name("published.csv")
+
+
+def counter(con: duckdb.DuckDBPyConnection) -> int:
+    """Version of the content of an open database."""
+    row = con.execute("SELECT value FROM raw.meta WHERE key = 'counter'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def verify_target(layout: Layout) -> None:
+    """Refuse to publish over a database that is not ours.
+
+    Raises:
+        StoreError: if the path holds something else.
+    """
+    if layout.db.exists() and _note(layout) is None:
+        published_counter(layout)
+
+
+def if_due(layout: Layout, current: int, *, force: bool) -> tuple[bool, bool]:
+    """Publish if the published counter is another; returns (published now, still due)."""
+    if published_counter(layout) == current:
+        return force, False
+    note = _note(layout) or {}
+    elapsed = time.time() - note.get("at", 0.0)
+    if not force and 0 <= elapsed < REST * note.get("cost", 0.0):
+        return False, True
+    publish(layout, current)
+    return True, False
+
+
+def publish(layout: Layout, current: int) -> None:
+    """Copy the closed work database over the published one.
+
+    Raises:
+        StoreError: if the work database was not closed cleanly, or the disk refuses; the published version stays as it was.
+    """
+    started = time.monotonic()
+    if Path(f"{layout.work}.wal").exists():
+        raise StoreError(f"{layout.work} was not closed cleanly; the next ingest will publish it")
+    aside = layout.db.with_name(f".{layout.db.name}.new")
+    try:
+        aside.unlink(missing_ok=True)
+        shutil.copyfile(layout.work, aside)
+        aside.chmod(0o444)
+        aside.rename(layout.db)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise StoreError(f"cannot publish {layout.db}: {error.strerror}") from error
+    _write_note(layout, current, time.monotonic() - started)
+
+
+def published_counter(layout: Layout) -> int | None:
+    """Counter of the published version; None where there is none."""
+    if not layout.db.exists():
+        return None
+    note = _note(layout)
+    if note is not None:
+        return int(note["counter"])
+    con = open_published(layout)
+    try:
+        return counter(con)
+    finally:
+        con.close()
+
+
+def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> int:
+    """Load the figures of papers and posts if they changed; returns the number of rows loaded.
+
+    Raises:
+        StoreError: if the file has other columns or a value that is no number.
+    """
+    path = file or PUBLISHED
+    stamp = f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
+    have = con.execute("SELECT value FROM raw.meta WHERE key = 'published'").fetchone()
+    if file is None and have is not None and have[0] == stamp:
+        return 0
+    rows = read_published(path)
+    con.execute("BEGIN")
+    con.execute("DELETE FROM published")
+    if rows:
+        con.executemany("INSERT INTO published VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute("DELETE FROM raw.meta WHERE key = 'published'")
+    con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp])
+    con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+    con.execute("COMMIT")
+    return len(rows)
+
+
+def read_published(path: Path) -> list[list[Any]]:
+    """Rows of the file of published figures, values as floats.
+
+    Raises:
+        StoreError: if the file has other columns or a value that is no number.
+    """
+    columns = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if header != columns:
+            raise StoreError(f"{path} must have the columns {','.join(columns)}, got {','.join(header)}")
+        rows: list[list[Any]] = []
+        for row in reader:
+            try:
+                rows.append([*row[:7], float(row[7]), *row[8:]])
+            except (ValueError, IndexError):
+                raise StoreError(
+                    f"{path}, line {reader.line_num}: expected a number as value, got {row[7:8]}"
+                ) from None
+            if len(row) != len(columns):
+                raise StoreError(f"{path}, line {reader.line_num}: expected {len(columns)} fields, got {len(row)}")
+    return rows
+
+
+def _note(layout: Layout) -> dict[str, Any] | None:
+    """What the last publish wrote of itself, if it is about the file that is there."""
+    try:
+        note: dict[str, Any] = json.loads((layout.folder / "published.json").read_text())
+        found = layout.db.stat()
+    except (OSError, ValueError):
+        return None
+    return note if note.get("file") == [found.st_ino, found.st_mtime_ns, found.st_size] else None
+
+
+def _write_note(layout: Layout, current: int, cost: float) -> None:
+    found = layout.db.stat()
+    file = [found.st_ino, found.st_mtime_ns, found.st_size]
+    path = layout.folder / "published.json"
+    aside = path.with_suffix(f".{os.getpid()}")
+    aside.write_text(json.dumps({"file": file, "counter": current, "cost": round(cost, 4), "at": time.time()}))
+    aside.rename(path)

@@ -1,0 +1,423 @@
+"""The read side: every function reads the newest published version and returns a polars frame.
+
+Times are naive and in UTC. Nothing here holds a lock; a job that writes is never disturbed. `curves` adds what the spools of running
+jobs hold beyond the published version.
+"""
+
+import difflib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import polars as pl
+
+from store import database, tails
+from store.errors import StoreError
+from store.paths import locate
+from store.writing import quote
+
+__all__ = [
+    *(
+        "artifacts",
+        "curves",
+        "damaged",
+        "done",
+        "examples",
+        "leaderboard",
+        "marks",
+        "measurements",
+        "metric_names",
+        "paired",
+        "params",
+    ),
+    *(
+        "predictions",
+        "probabilities",
+        "published",
+        "refresh",
+        "run",
+        "runs",
+        "seeds",
+        "sql",
+        "summary",
+        "tables",
+        "version",
+    ),
+]
+
+Names = str | Sequence[str]
+_refreshed: dict[Path, float] = {}
+
+
+def version(db: Path | None = None) -> str:
+    """Changes when a new version is published; costs one stat."""
+    return database.version(locate(db))
+
+
+def refresh(db: Path | None = None) -> bool:
+    """Ingest and publish if due, at most once a second in this process; never raises when another process does it.
+
+    Returns:
+        Whether this call published a new version.
+    """
+    from store.ingest import ingest
+
+    layout = locate(db)
+    now = time.monotonic()
+    if not layout.folder.exists() or now - _refreshed.get(layout.db, -9.0) < 1.0:
+        return False
+    _refreshed[layout.db] = now
+    try:
+        outcome = ingest(layout.db)
+    except StoreError:
+        database.reader(layout)  # a file that cannot be read is worth the error; one that cannot be written is not
+        return False
+    return outcome is not None and outcome.published
+
+
+def runs(
+    experiment: str | None = None,
+    task: str | None = None,
+    status: str | None = None,
+    *,
+    archived: bool = False,
+    columns: Sequence[str] | None = None,
+    with_summary: bool | Sequence[str] = True,
+    limit: int | None = None,
+    offset: int = 0,
+    db: Path | None = None,
+) -> pl.DataFrame:
+    """One row per run, newest first.
+
+    Args:
+        experiment: only this experiment.
+        task: only this task.
+        status: only this status.
+        archived: also archived runs.
+        columns: columns of `runs` wanted; None for all.
+        with_summary: True adds a column for each summary value, a list only for the ones named.
+        limit: rows of a page.
+        offset: rows before the page.
+        db: the store's database.
+    """
+    con = _con(db)
+    conditions, values = _conditions(experiment=experiment, task=task, status=status)
+    if not archived:
+        conditions += " AND NOT archived"
+    page = "" if limit is None else f"LIMIT {int(limit)} OFFSET {int(offset)}"
+    chosen = "*" if columns is None else ", ".join(quote(name) for name in dict.fromkeys(["run_id", *columns]))
+    frame = _frame(
+        con, f"SELECT {chosen} FROM runs WHERE {conditions} ORDER BY started_at DESC, run_id DESC {page}", values
+    )
+    if with_summary is False or frame.is_empty():
+        return frame
+    wide = _wide_summary(con, frame["run_id"], None if with_summary is True else list(with_summary))
+    return frame.join(wide, on="run_id", how="left", maintain_order="left")
+
+
+def run(part: str, db: Path | None = None) -> dict[str, Any]:
+    """The one run whose id contains `part`, or the newest for "latest".
+
+    Raises:
+        StoreError: if there is none, or several; the nearest ids are named.
+    """
+    con = _con(db)
+    ids = [row[0] for row in con.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC").fetchall()]
+    if not ids:
+        raise StoreError(f"no run stored in {locate(db).db} yet")
+    found = (
+        ids[:1]
+        if part == "latest"
+        else [part]
+        if part in ids
+        else [run_id for run_id in ids if part and part in run_id]
+    )
+    if not found:
+        near = difflib.get_close_matches(part, ids, n=3, cutoff=0.3) or ids[:3]
+        raise StoreError(f"no run contains {part!r}; nearest: {', '.join(near)}")
+    if len(found) > 1:
+        raise StoreError(f"{part!r} fits {len(found)} runs: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}")
+    return _frame(con, "SELECT * FROM runs WHERE run_id = ?", found).row(0, named=True)
+
+
+def params(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:
+    """run_id, name, value (JSON text) of some or all runs."""
+    return _of_runs("params", run_ids, db)
+
+
+def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:
+    """run_id, name, value of some or all runs."""
+    return _of_runs("summary", run_ids, db)
+
+
+def artifacts(run_id: str, db: Path | None = None) -> pl.DataFrame:
+    """run_id, name, kind, path, bytes, sha256 of a run's files, and `file`, the absolute path."""
+    folder = str(locate(db).folder)
+    return _of_runs("artifacts", run_id, db).with_columns(pl.format("{}/{}", pl.lit(folder), "path").alias("file"))
+
+
+def metric_names(run_ids: Names | None = None, db: Path | None = None) -> list[str]:
+    """Names logged with a step, sorted."""
+    return tails.names(locate(db), _con(db), _list(run_ids))
+
+
+def curves(
+    run_ids: Names,
+    names: Names | None = None,
+    *,
+    x: Literal["step", "epoch", "time"] = "step",
+    buckets: int = 1000,
+    low: float | None = None,
+    high: float | None = None,
+    live: bool = True,
+    db: Path | None = None,
+) -> pl.DataFrame:
+    """Curves, each brought down to at most `buckets` points.
+
+    Args:
+        run_ids: runs.
+        names: metrics; None for all.
+        x: "step", "epoch" or "time" (seconds since the run's start).
+        buckets: equal parts of the range of x of each curve.
+        low: left end of the range wanted (zoom).
+        high: right end of the range wanted.
+        live: add what running jobs logged since the last publish.
+        db: the store's database.
+
+    Returns:
+        run_id, name, x (mean of the bucket), value (mean), min, max; ordered by run, name, x.
+    """
+    if x not in ("step", "epoch", "time"):
+        raise StoreError(f"x must be step, epoch or time, got {x!r}")
+    if buckets < 1:
+        raise StoreError(f"buckets must be at least 1, got {buckets}")
+    runs_wanted = _list(run_ids) or []
+    return tails.curves(
+        locate(db), _con(db), runs_wanted, _list(names), x=x, buckets=buckets, bounds=(low, high), live=live
+    )
+
+
+def measurements(
+    tbl: str, *, run_ids: Names | None = None, experiment: str | None = None, db: Path | None = None
+) -> pl.DataFrame:
+    """A table of measurements: run_id, its axes as typed columns, metric, source, value, low, high, n.
+
+    Empty, with the fixed columns, where nothing was measured yet.
+    """
+    con = _con(db)
+    known = con.execute("SELECT 1 FROM raw.cells WHERE tbl = ? LIMIT 1", [tbl]).fetchone()
+    fixed = "metric, source, value, low, high, n"
+    source = quote(tbl) if known else f"(SELECT run_id, {fixed} FROM measurements WHERE false)"
+    ids = _list(run_ids)
+    condition, values = ("true", []) if ids is None else ("list_contains(?, run_id)", [ids])
+    if experiment is not None:
+        condition += " AND run_id IN (SELECT run_id FROM runs WHERE experiment = ?)"
+        values = [*values, experiment]
+    return _frame(con, f"SELECT * FROM {source} WHERE {condition}", values)
+
+
+def tables(db: Path | None = None) -> list[str]:
+    """Names of the tables of measurements that hold something."""
+    return [row[0] for row in _con(db).execute("SELECT DISTINCT tbl FROM raw.cells ORDER BY tbl").fetchall()]
+
+
+def predictions(run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
+    """example_id, hash, label, prediction, confidence and text (null where the example was not stored)."""
+    return _frame(
+        _con(db),
+        "WITH texts AS (SELECT DISTINCT ON (example_id, hash) example_id, hash, text FROM raw.examples "
+        "WHERE hash IN (SELECT hash FROM predictions WHERE run_id = $1 AND split = $2)) "
+        "SELECT p.example_id, p.hash, p.label, p.prediction, p.confidence, t.text FROM predictions p "
+        "LEFT JOIN texts t USING (example_id, hash) WHERE p.run_id = $1 AND p.split = $2",
+        [run_id, split],
+    )
+
+
+def probabilities(run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
+    """example_id, hash and one float32 column per class, in the order of the predictions.
+
+    Raises:
+        StoreError: if the run stored none, or its file is gone.
+    """
+    name = f"probabilities-{split}.parquet"
+    found = artifacts(run_id, db).filter(pl.col("name") == name)
+    if found.is_empty():
+        raise StoreError(f"run {run_id} stored no probabilities for {split}")
+    path = Path(found["file"][0])
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"cannot read the probabilities {path}: {error}") from error
+
+
+def paired(run_a: str, run_b: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
+    """Rows both runs predicted, paired on (example_id, hash).
+
+    Returns:
+        example_id, hash, label, label_b, prediction_a, confidence_a, prediction_b, confidence_b, text; and in every row the numbers
+        of rows without a partner, unpaired_a and unpaired_b.
+    """
+    a, b = predictions(run_a, split, db), predictions(run_b, split, db)
+    keys = ["example_id", "hash"]
+    both = a.join(b, on=keys, suffix="_b", maintain_order="left")
+    return both.select(
+        *keys, "label", "label_b", pl.col("prediction").alias("prediction_a"), pl.col("confidence").alias("confidence_a"),
+        "prediction_b", "confidence_b", "text",
+        pl.lit(len(a) - len(both)).alias("unpaired_a"), pl.lit(len(b) - len(both)).alias("unpaired_b"),
+    )  # fmt: skip
+
+
+def leaderboard(experiment: str | None = "clue", db: Path | None = None) -> pl.DataFrame:
+    """Per experiment, task, model, dataset, split, metric and config: n, mean, sd, 95% interval (low, high) and best over seeds."""
+    condition, values = _conditions(experiment=experiment)
+    frame = _frame(
+        _con(db), f"SELECT * FROM leaderboard WHERE {condition} ORDER BY task, split, metric, mean DESC", values
+    )
+    return _with_interval(frame)
+
+
+def published(experiment: str | None = None, task: str | None = None, db: Path | None = None) -> pl.DataFrame:
+    """Figures of papers and posts."""
+    condition, values = _conditions(experiment=experiment, task=task)
+    return _frame(_con(db), f"SELECT * FROM published WHERE {condition}", values)
+
+
+def seeds(config_hash: str, db: Path | None = None) -> pl.DataFrame:
+    """Per summary name over the finished runs of one config: n, mean, sd, low, high (95%), min, max."""
+    frame = _frame(
+        _con(db),
+        "SELECT s.name, count(*) AS n, avg(s.value) AS mean, stddev_samp(s.value) AS sd, min(s.value) AS min, max(s.value) AS max "
+        "FROM summary s JOIN runs r USING (run_id) WHERE r.config_hash = ? AND r.status = 'finished' AND NOT r.archived "
+        "GROUP BY s.name ORDER BY s.name",
+        [config_hash],
+    )
+    return _with_interval(frame)
+
+
+def done(config_hash: str, seed: int | None = None, db: Path | None = None) -> list[str]:
+    """Ids of the finished runs of a config (and seed), newest first: what `--skip-if-done` asks before a job starts."""
+    refresh(db)
+    condition, values = _conditions(config_hash=config_hash, seed=seed, status="finished")
+    found = _con(db).execute(f"SELECT run_id FROM runs WHERE {condition} ORDER BY started_at DESC", values)
+    return [row[0] for row in found.fetchall()]
+
+
+def examples(dataset: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
+    """Stored examples: example_id, hash, text."""
+    return _frame(
+        _con(db), "SELECT example_id, hash, text FROM raw.examples WHERE dataset = ? AND split = ?", [dataset, split]
+    )
+
+
+def marks(run_id: str | None = None, db: Path | None = None) -> pl.DataFrame:
+    """What people said of examples: hash, run_id, kind, note, marked_at."""
+    condition, values = _conditions(run_id=run_id)
+    return _frame(_con(db), f"SELECT * FROM marks WHERE {condition} ORDER BY marked_at", values)
+
+
+def damaged(db: Path | None = None) -> pl.DataFrame:
+    """Parts of spools that did not parse: file, byte_offset, text, reason."""
+    return _frame(_con(db), "SELECT * FROM damaged")
+
+
+def sql(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path | None = None) -> pl.DataFrame:
+    """Run one SELECT, EXPLAIN, DESCRIBE or SHOW in a child process that can only read this database.
+
+    Raises:
+        StoreError: if the statement is of another kind, fails, or takes longer than `timeout` seconds.
+    """
+    from store import sandbox
+
+    return sandbox.query(statement, limit=limit, timeout=timeout, db=db).frame
+
+
+def _con(db: Path | None) -> duckdb.DuckDBPyConnection:
+    return database.reader(locate(db))
+
+
+def _frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = ()) -> pl.DataFrame:
+    return con.sql(statement, params=list(values)).pl()
+
+
+def _list(names: Names | None) -> list[str] | None:
+    if names is None:
+        return None
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _conditions(**columns: Any) -> tuple[str, list[Any]]:
+    given = {name: value for name, value in columns.items() if value is not None}
+    return " AND ".join(["true", *(f"{name} = ?" for name in given)]), list(given.values())
+
+
+def _of_runs(table: str, run_ids: Names | None, db: Path | None) -> pl.DataFrame:
+    ids = _list(run_ids)
+    con = _con(db)
+    if ids is None:
+        return _frame(con, f"SELECT * FROM {table}")
+    return _frame(con, f"SELECT * FROM {table} WHERE list_contains(?, run_id) ORDER BY ALL", [ids])
+
+
+def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str] | None) -> pl.DataFrame:
+    condition, values = ("true", []) if names is None else ("list_contains(?, name)", [names])
+    long = _frame(con, f"SELECT run_id, name, value FROM summary WHERE {condition}", values)
+    if len(run_ids) < 2000:
+        long = long.filter(pl.col("run_id").is_in(run_ids.implode()))
+    wide = long.pivot("name", index="run_id", values="value")
+    ordered = sorted(set(wide.columns) - {"run_id"}) if names is None else names
+    missing = [pl.lit(None, dtype=pl.Float64).alias(name) for name in ordered if name not in wide.columns]
+    return wide.with_columns(missing).select("run_id", *ordered)
+
+
+def _with_interval(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add low and high of the 95% t interval of the mean; null for a single run."""
+    half = pl.col("n").map_elements(t_quantile, return_dtype=pl.Float64) * pl.col("sd") / pl.col("n").sqrt()
+    return frame.with_columns((pl.col("mean") - half).alias("low"), (pl.col("mean") + half).alias("high"))
+
+
+def t_quantile(n: int) -> float | None:
+    """0.975 quantile of Student's t with n - 1 degrees of freedom (tabled to 30, then Cornish-Fisher); None for n < 2."""
+    if n < 2:
+        return None
+    table = [
+        *(
+            12.7062,
+            4.3027,
+            3.1824,
+            2.7764,
+            2.5706,
+            2.4469,
+            2.3646,
+            2.3060,
+            2.2622,
+            2.2281,
+            2.2010,
+            2.1788,
+            2.1604,
+            2.1448,
+            2.1314,
+        ),
+        *(
+            2.1199,
+            2.1098,
+            2.1009,
+            2.0930,
+            2.0860,
+            2.0796,
+            2.0739,
+            2.0687,
+            2.0639,
+            2.0595,
+            2.0555,
+            2.0518,
+            2.0484,
+            2.0452,
+            2.0423,
+        ),
+    ]
+    if n - 1 <= len(table):
+        return table[n - 2]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * (n - 1)) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * (n - 1) ** 2)
