@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from store.errors import StoreError
+from store.sql import one
 
 RUN_COLUMNS = {
     "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR", "recipe": "VARCHAR",
@@ -94,7 +95,7 @@ def version_of(con: duckdb.DuckDBPyConnection) -> int | None:
         return 0
     if ("raw.meta",) not in names:
         return None
-    row = con.execute("SELECT value FROM raw.meta WHERE key = 'schema'").fetchone()
+    row = one(con, "SELECT value FROM raw.meta WHERE key = 'schema'")
     return int(row[0]) if row else None
 
 

@@ -18,6 +18,7 @@ import duckdb
 
 from store.database import open_published
 from store.errors import StoreError
+from store.sql import one
 from store.paths import Layout
 
 REST = 20.0  # times its own duration
@@ -26,7 +27,7 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 
 def counter(con: duckdb.DuckDBPyConnection) -> int:
     """Version of the content of an open database."""
-    row = con.execute("SELECT value FROM raw.meta WHERE key = 'counter'").fetchone()
+    row = one(con, "SELECT value FROM raw.meta WHERE key = 'counter'")
     return int(row[0]) if row else 0
 
 
@@ -95,7 +96,7 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> 
     """
     path = file or PUBLISHED
     stamp = f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
-    have = con.execute("SELECT value FROM raw.meta WHERE key = 'published'").fetchone()
+    have = one(con, "SELECT value FROM raw.meta WHERE key = 'published'")
     if file is None and have is not None and have[0] == stamp:
         return 0
     rows = read_published(path)

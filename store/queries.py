@@ -16,7 +16,8 @@ import polars as pl
 from store import database, tails
 from store.errors import StoreError
 from store.paths import locate
-from store.writing import quote
+from store.sql import frame as _frame
+from store.sql import one, quote
 
 __all__ = [
     *(
@@ -207,7 +208,7 @@ def measurements(
     Empty, with the fixed columns, where nothing was measured yet.
     """
     con = _con(db)
-    known = con.execute("SELECT 1 FROM raw.cells WHERE tbl = ? LIMIT 1", [tbl]).fetchone()
+    known = one(con, "SELECT 1 FROM raw.cells WHERE tbl = ? LIMIT 1", [tbl])
     fixed = "metric, source, value, low, high, n"
     source = quote(tbl) if known else f"(SELECT run_id, {fixed} FROM measurements WHERE false)"
     ids = _list(run_ids)
@@ -335,10 +336,6 @@ def sql(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path
 
 def _con(db: Path | None) -> duckdb.DuckDBPyConnection:
     return database.reader(locate(db))
-
-
-def _frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = ()) -> pl.DataFrame:
-    return con.sql(statement, params=list(values)).pl()
 
 
 def _list(names: Names | None) -> list[str] | None:

@@ -8,6 +8,8 @@ import polars as pl
 from store.ingest import CHUNK, whole_lines
 from store.parsing import Batch
 from store.paths import Layout
+from store.sql import frame as query
+from store.sql import one
 
 TAIL = CHUNK  # bytes of one spool that a reader parses at most
 POINTS = {"step": pl.Int64, "epoch": pl.Float64, "logged": pl.Float64, "value": pl.Float64}
@@ -29,7 +31,7 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
 def tail(layout: Layout, con: duckdb.DuckDBPyConnection, run_id: str) -> tuple[pl.DataFrame, int | None]:
     """Points of a run beyond the published version: name, step, epoch, logged (Unix time), value; and the step it was resumed at, if it was."""
     file = f"{run_id}.jsonl"
-    row = con.execute("SELECT read FROM raw.spools WHERE file = ?", [file]).fetchone()
+    row = one(con, "SELECT read FROM raw.spools WHERE file = ?", [file])
     path, read = layout.spool / file, row[0] if row else 0
     empty = pl.DataFrame(schema={"name": pl.String, **POINTS})
     try:
@@ -73,7 +75,7 @@ def curves(
     con.register("tail_points", pl.concat(frames) if frames else pl.DataFrame(schema=schema))
     con.register("cuts", pl.DataFrame(cuts, schema={"run_id": pl.String, "cut": pl.Int64}, orient="row"))
     try:
-        return con.sql(_statement(x, wanted, bounds), params=_values(run_ids, wanted, buckets, bounds)).pl()
+        return query(con, _statement(x, wanted, bounds), _values(run_ids, wanted, buckets, bounds))
     finally:
         con.unregister("tail_points")
         con.unregister("cuts")

@@ -12,6 +12,7 @@ from store.frames import sha256
 from store.migrations import RUN_COLUMNS
 from store.parsing import Batch, Row, join_kinds
 from store.paths import Layout
+from store.sql import insert, literal, one, quote, replace
 
 MICROSECONDS = pl.Datetime("us")
 RUN_SCHEMA: dict[str, Any] = {
@@ -79,26 +80,6 @@ def write_batch(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) ->
         raise
 
 
-def insert(con: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    """Append a frame to a table by column names."""
-    if frame.is_empty():
-        return
-    con.register("incoming", frame)
-    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
-    con.unregister("incoming")
-
-
-def replace(con: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame, keys: Sequence[str]) -> None:
-    """Insert a frame after removing the rows with the same keys."""
-    if frame.is_empty():
-        return
-    con.register("replacing", frame.select(keys).unique())
-    match = " AND ".join(f"t.{key} = r.{key}" for key in keys)
-    con.execute(f"DELETE FROM {table} AS t USING replacing AS r WHERE {match}")
-    con.unregister("replacing")
-    insert(con, table, frame)
-
-
 def running(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str | None]]:
     """Number, id and host of every run that has not ended."""
     return con.execute("SELECT run_no, run_id, host FROM raw.runs WHERE status = 'running'").fetchall()
@@ -125,7 +106,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     for tbl, axis, kind in rows:
         tables.setdefault(tbl, []).append((axis, kind))
     wanted = repr(sorted(tables.items()))
-    have = con.execute("SELECT value FROM raw.meta WHERE key = 'views'").fetchone()
+    have = one(con, "SELECT value FROM raw.meta WHERE key = 'views'")
     if have is not None and have[0] == wanted:
         return
     con.execute("BEGIN")
@@ -137,25 +118,15 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("COMMIT")
 
 
-def quote(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _view(tbl: str, axes: list[tuple[str, str]]) -> str:
     columns = []
     for axis, kind in axes:
-        path = text('$."' + axis.replace('"', '\\"') + '"')
+        path = literal('$."' + axis.replace('"', '\\"') + '"')
         columns.append(f"TRY_CAST(json_extract_string(c.axes, {path}) AS {kind}) AS {quote(axis)}")
     fields = ", ".join(["r.run_id", *columns, "c.metric", "c.source", "c.value", "c.low", "c.high", "c.n"])
     return (
         f"CREATE OR REPLACE VIEW {quote(tbl)} AS SELECT {fields} FROM raw.cells c JOIN raw.runs r USING (run_no) "
-        f"WHERE c.tbl = {text(tbl)}"
+        f"WHERE c.tbl = {literal(tbl)}"
     )
 
 

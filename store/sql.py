@@ -1,0 +1,48 @@
+"""Small helpers around DuckDB that hold for its versions 1.5 and 2.0 alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import polars as pl
+
+
+def one(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+    """First row or None; the result is read to its end, because duckdb 2.0 refuses other work before."""
+    rows = con.execute(statement, list(values)).fetchall()
+    return rows[0] if rows else None
+
+
+def frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> pl.DataFrame:
+    """Result of a query as a polars frame."""
+    return con.sql(statement, params=values if isinstance(values, dict) else list(values)).pl()
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    """Append a frame to a table by column names."""
+    if rows.is_empty():
+        return
+    con.register("incoming", rows)
+    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+    con.unregister("incoming")
+
+
+def replace(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame, keys: Sequence[str]) -> None:
+    """Insert a frame after removing the rows with the same keys."""
+    if rows.is_empty():
+        return
+    con.register("replacing", rows.select(keys).unique())
+    match = " AND ".join(f"t.{key} = r.{key}" for key in keys)
+    con.execute(f"DELETE FROM {table} AS t USING replacing AS r WHERE {match}")
+    con.unregister("replacing")
+    insert(con, table, rows)
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A string as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
