@@ -70,6 +70,25 @@ class EncoderConfig:
             initializer_range=config.get("initializer_range", 0.02),
         )
 
+    def to_hf(self) -> dict[str, Any]:
+        """The config.json of a BERT checkpoint; `from_hf` gives the config back."""
+        return {
+            "model_type": "bert",
+            "architectures": ["BertModel"],
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "intermediate_size": self.intermediate_size,
+            "max_position_embeddings": self.max_positions,
+            "type_vocab_size": self.segments,
+            "hidden_dropout_prob": self.dropout,
+            "attention_probs_dropout_prob": self.attention_dropout,
+            "layer_norm_eps": self.norm_eps,
+            "hidden_act": self.activation,
+            "initializer_range": self.initializer_range,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary; `EncoderConfig(**d)` gives the config back."""
         return asdict(self)
@@ -141,7 +160,8 @@ class EncoderLayer(nn.Module):
         attended = self.attention_out(self._attend(self.qkv(x), packed))
         x = self.attention_norm(x + functional.dropout(attended, self.dropout, self.training))
         transformed = self.down(self.activation(self.up(x)))
-        return self.norm(x + functional.dropout(transformed, self.dropout, self.training))  # type: ignore[no-any-return]
+        out: Tensor = self.norm(x + functional.dropout(transformed, self.dropout, self.training))
+        return out
 
     def _attend(self, qkv: Tensor, packed: Packed) -> Tensor:
         rows, longest = len(packed.lengths), packed.longest
@@ -170,7 +190,8 @@ class BertEncoder(nn.Module):
     def shapes(cls, config: EncoderConfig) -> dict[str, tuple[int, ...]]:
         """Shape of every weight, without allocating any."""
         with torch.device("meta"):
-            return {name: tuple(tensor.shape) for name, tensor in cls(config).state_dict().items()}
+            model: nn.Module = cls(config)
+        return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
     def initialize(self, generator: torch.Generator) -> None:
         """Draw all matrices from a normal distribution truncated at two standard deviations; biases are zero."""
@@ -267,6 +288,21 @@ def weights_from_hf(tensors: Mapping[str, Tensor], config: EncoderConfig) -> dic
         if tuple(tensor.shape) != expected[name]:
             raise ValueError(f"tensor {name!r} has shape {tuple(tensor.shape)}, the config says {expected[name]}")
     return weights
+
+
+def weights_to_hf(encoder: BertEncoder) -> dict[str, Tensor]:
+    """The encoder's weights under the names of a BERT checkpoint; `weights_from_hf` gives them back."""
+    own = {name: tensor.detach().float().cpu() for name, tensor in encoder.state_dict().items()}
+    weights = {theirs: own[ours] for ours, theirs in _HF_EMBEDDINGS.items()}
+    for number in range(encoder.config.layers):
+        source, target = f"layers.{number}.", f"encoder.layer.{number}."
+        for part in ("weight", "bias"):
+            thirds = own[f"{source}qkv.{part}"].chunk(3)
+            for name, tensor in zip(("query", "key", "value"), thirds, strict=True):
+                weights[f"{target}attention.self.{name}.{part}"] = tensor
+            for ours, theirs in _HF_LAYER.items():
+                weights[f"{target}{theirs}.{part}"] = own[f"{source}{ours}.{part}"]
+    return {name: tensor.contiguous() for name, tensor in weights.items()}
 
 
 def parameter_depth(name: str, layers: int) -> int:

@@ -81,7 +81,7 @@ class GlobalPointer(nn.Module):
             positions = torch.arange(longest, device=hidden.device)
             query, key = rotate(query, positions), rotate(key, positions)
         with torch.autocast(hidden.device.type, enabled=False):
-            logits = query @ key.transpose(-1, -2) / math.sqrt(self.head_size)
+            logits: Tensor = query @ key.transpose(-1, -2) / math.sqrt(self.head_size)
         return logits.masked_fill(~valid_cells(packed, head_mask)[:, None], NO_CELL)
 
 
@@ -139,18 +139,18 @@ def best_cells(logits: Tensor) -> Tensor:
         logits: (rows, longest, longest).
 
     Returns:
-        float32 (rows, 4): start, end, logit, log-probability among all cells; logit -inf where a row has no span.
+        float32 (rows, 4): logit, start, end, log-probability among all cells; logit -inf where a row has no span.
     """
     logits = logits.float()
     inner = logits[:, 1:, 1:]
     if inner.shape[1] == 0:
-        return logits.new_tensor([[0, 0, NO_CELL, NO_CELL]]).expand(len(logits), 4)
+        return logits.new_tensor([[NO_CELL, 0, 0, NO_CELL]]).expand(len(logits), 4)
     score, cell = inner.flatten(1).max(1)
     start = torch.div(cell, inner.shape[2], rounding_mode="floor") + 1
     end = cell % inner.shape[2] + 1
     found = torch.isfinite(score)
     log_prob = score - logits.flatten(1).logsumexp(1)
-    return torch.stack([start * found, end * found, score, log_prob], dim=1)
+    return torch.stack([score, start * found, end * found, log_prob], dim=1)
 
 
 class TaskModel(nn.Module):
@@ -214,6 +214,7 @@ class TaskModel(nn.Module):
 
     def answers(self, logits: Tensor) -> list[np.ndarray]:
         """What decoding needs of each row, float32; see `engine.training.predict`."""
+        logits = logits.detach()
         if self.kind == "span":
             return list(best_cells(logits[:, 0]).cpu().numpy())
         if self.kind == "choice":

@@ -339,8 +339,8 @@ def predict(
         on_batch: called with the number of rows done.
 
     Returns:
-        One float32 array per row. Classification and pair: (c,) logits. Choice: () score. Span: (4,) start, end, logit
-        and log-probability of the best cell. Entities: (k, 4) type, start, end, logit of the cells above zero.
+        One float32 array per row. Classification and pair: (c,) logits. Choice: () score. Span: (4,) logit, start,
+        end and log-probability of the best cell. Entities: (k, 4) type, start, end, logit of the cells above zero.
     """
     units = make_units(rows.lengths, rows.example, grouped=rows.grouped)
     device = next(model.parameters()).device

@@ -56,7 +56,7 @@ def test_losses_and_decisions_equal_the_oracle():
     nll = span_loss(logits[:, 0], torch.tensor(ORACLE["span_targets"]))
     np.testing.assert_allclose(nll, ORACLE["span_nll_head0"], atol=1e-6)
     best = best_cells(logits[:, 0])
-    assert best[:, :2].int().tolist() == ORACLE["span_argmax_head0_excluding_row0_col0"]
+    assert best[:, 1:3].int().tolist() == ORACLE["span_argmax_head0_excluding_row0_col0"]
     assert (logits > 0).nonzero().tolist() == ORACLE["predicted_positive"]
 
 
@@ -127,10 +127,10 @@ def test_entity_cells_above_zero_are_given_per_row():
 
 
 def test_a_row_without_any_span_says_so():
-    assert best_cells(torch.zeros(1, 1, 1))[0].tolist() == [0, 0, -math.inf, -math.inf]
+    assert best_cells(torch.zeros(1, 1, 1))[0].tolist() == [-math.inf, 0, 0, -math.inf]
     nothing = torch.full((1, 3, 3), -math.inf)
     nothing[0, 0, 0] = 1.0
-    assert best_cells(nothing)[0, :3].tolist() == [0, 0, -math.inf]
+    assert best_cells(nothing)[0, :3].tolist() == [-math.inf, 0, 0]
 
 
 def test_bad_arguments_are_named():
