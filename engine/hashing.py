@@ -162,7 +162,7 @@ class HammingIndex:
         found = np.empty((len(queries), n_neighbors), dtype=np.int64)
         for row, query in enumerate(queries):
             distances = self.distances(query)
-            limit = np.partition(distances, n_neighbors - 1)[n_neighbors - 1]
+            limit = np.searchsorted(np.cumsum(np.bincount(distances)), n_neighbors)  # a counting sort's partition
             near = np.flatnonzero(distances <= limit)
             order = np.argsort(distances[near], kind="stable")[:n_neighbors]
             indices[row], found[row] = near[order], distances[near][order]

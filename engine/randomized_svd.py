@@ -1,0 +1,173 @@
+"""Low-rank approximation from random projections: the range finder, its bounds, and a recipe that does not work.
+
+Range finder (Halko, Martinsson and Tropp, 2011, arXiv 0909.4061): Y = M Omega, Q = orth(Y), M ~ Q (Q^T M). The basis Q
+lies in the column space of M, and the error is close to that of the best rank-k matrix.
+
+The recipe printed in kexue.fm/archives/8706 is M ~ (M Q) Q^T with Q drawn without looking at M. Q Q^T has rank k and
+cannot stand for the identity of R^n; only its mean is the identity. Its error does not see the spectrum of M at all:
+with orthonormal Q, E ||M - M Q Q^T||_F^2 = (1 - k/n) ||M||_F^2, and with Gaussian Q it is (n + 1)/k ||M||_F^2, more
+than M itself. The repair is to keep the left vectors U_B of B = M Q, which are good, and to project on them: M ~ U_B
+U_B^T M, which is the range finder.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import linalg
+
+Norm = Literal["frobenius", "spectral"]
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """A matrix as left (m, k), values (k,), right (k, n): left * values @ right. Right rows may not be orthonormal."""
+
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+
+    def matrix(self) -> np.ndarray:
+        """(m, n) product."""
+        return np.asarray((self.left * self.values) @ self.right)
+
+
+def randomized_svd(
+    matrix: np.ndarray,
+    *,
+    n_components: int,
+    oversampling: int = 10,
+    power_iterations: int = 2,
+    rng: np.random.Generator,
+) -> LowRank:
+    """Leading singular vectors and values of a matrix.
+
+    Args:
+        matrix: (m, n) floats.
+        n_components: k.
+        oversampling: p more random directions than components; they only help to find the space.
+        power_iterations: q passes over M M^T, which raise the spectrum to the power 2 q + 1.
+        rng: source of the random directions.
+
+    Returns:
+        k left vectors, values and right vectors; signs are arbitrary.
+    """
+    size = n_components + oversampling
+    tall = matrix.shape[0] >= matrix.shape[1]
+    work = matrix if tall else matrix.T
+    size = min(size, work.shape[1])
+    _check_rank(work, n_components)
+    omega = rng.standard_normal((work.shape[1], size), dtype=_dtype(work))
+    basis = range_finder(work, omega, power_iterations=power_iterations)
+    left, values, right = linalg.svd(basis.T @ work, full_matrices=False, check_finite=False, overwrite_a=True)
+    left = basis @ left[:, :n_components]
+    result = LowRank(left, values[:n_components], right[:n_components])
+    return result if tall else LowRank(result.right.T, result.values, result.left.T)
+
+
+def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int = 0) -> np.ndarray:
+    """Orthonormal basis (m, l) of the space that M (M^T M)^q Omega spans.
+
+    Half-steps in between are re-orthonormalised (by LU, which is enough to keep them from collapsing onto the first
+    vector).
+
+    Args:
+        matrix: (m, n).
+        omega: (n, l) test matrix, l <= m.
+        power_iterations: q.
+    """
+    sample = matrix @ omega
+    for _ in range(power_iterations):
+        sample = matrix.T @ linalg.lu(sample, permute_l=True, check_finite=False, overwrite_a=True)[0]
+        sample = matrix @ linalg.lu(sample, permute_l=True, check_finite=False, overwrite_a=True)[0]
+    return np.asarray(linalg.qr(sample, mode="economic", check_finite=False, overwrite_a=True)[0])
+
+
+def project_on(matrix: np.ndarray, basis: np.ndarray) -> LowRank:
+    """Best approximation Q (Q^T M) in the space of an orthonormal basis, as an SVD."""
+    left, values, right = linalg.svd(basis.T @ matrix, full_matrices=False)
+    return LowRank(basis @ left, values, right)
+
+
+def post_recipe(matrix: np.ndarray, omega: np.ndarray, *, orthonormal: bool = True) -> LowRank:
+    """The post's recipe as written: M ~ U S (Q V)^T from the SVD of B = M Q. Kept for comparison; see the module.
+
+    Args:
+        matrix: (m, n).
+        omega: (n, k) random matrix; scaled by 1/sqrt(k) if it is not orthonormalised.
+        orthonormal: orthonormalise Q by QR (the post's option).
+    """
+    q = linalg.qr(omega, mode="economic")[0] if orthonormal else omega / np.sqrt(omega.shape[1])
+    left, values, right = linalg.svd(matrix @ q, full_matrices=False)
+    return LowRank(left, values, right @ q.T)
+
+
+def repaired_recipe(matrix: np.ndarray, omega: np.ndarray) -> LowRank:
+    """The repair: keep U_B of the post's B = M Q and project M on it, M ~ U_B U_B^T M."""
+    left, values, _ = linalg.svd(matrix @ omega, full_matrices=False)
+    keep = values > values[0] * max(matrix.shape) * np.finfo(values.dtype).eps
+    return project_on(matrix, left[:, keep])
+
+
+def optimal_error(singular_values: np.ndarray, rank: int, *, norm: Norm = "frobenius") -> float:
+    """Smallest error of any matrix of this rank (Eckart and Young)."""
+    rest = np.asarray(singular_values, dtype=np.float64)[rank:]
+    if not len(rest):
+        return 0.0
+    return float(np.sqrt((rest**2).sum())) if norm == "frobenius" else float(rest[0])
+
+
+def expected_error_bound(
+    singular_values: np.ndarray, rank: int, *, oversampling: int, norm: Norm = "frobenius", power_iterations: int = 0
+) -> float:
+    """Bound of the expected error of the range finder (Halko, Martinsson and Tropp, theorems 10.5 and 10.6).
+
+    Args:
+        singular_values: all of them, in decreasing order.
+        rank: k >= 2.
+        oversampling: p >= 2.
+        norm: "frobenius" (no power iterations) or "spectral".
+        power_iterations: q; the spectral bound is that of the powered spectrum to the power 1/(2 q + 1).
+    """
+    if rank < 2 or oversampling < 2:
+        raise ValueError(
+            f"the bound needs rank and oversampling of 2 or more, got rank={rank}, oversampling={oversampling}"
+        )
+    values = np.asarray(singular_values, dtype=np.float64)
+    if norm == "frobenius":
+        if power_iterations:
+            raise ValueError("there is a bound with power iterations for the spectral norm only")
+        return float(np.sqrt(1 + rank / (oversampling - 1)) * optimal_error(values, rank))
+    if rank >= len(values) or values[rank] == 0:
+        return 0.0
+    power = 2 * power_iterations + 1
+    scaled = (values[rank:] / values[rank]) ** power  # scaled against underflow
+    head = 1 + np.sqrt(rank / (oversampling - 1))
+    tail = np.e * np.sqrt(rank + oversampling) / oversampling * np.sqrt((scaled**2).sum())
+    return float(values[rank] * (head + tail) ** (1 / power))
+
+
+def post_recipe_error(frobenius: float, n_columns: int, rank: int, *, orthonormal: bool = True) -> float:
+    """Root mean square Frobenius error of the post's recipe: a multiple of ||M||_F, whatever M is."""
+    factor = 1 - rank / n_columns if orthonormal else (n_columns + 1) / rank
+    return float(np.sqrt(factor) * frobenius)
+
+
+def error(matrix: np.ndarray, approximation: LowRank, *, norm: Norm = "frobenius") -> float:
+    """Norm of the difference."""
+    return float(np.linalg.norm(matrix - approximation.matrix(), 2 if norm == "spectral" else "fro"))
+
+
+def _check_rank(matrix: np.ndarray, n_components: int) -> None:
+    if matrix.ndim != 2 or not 1 <= n_components <= min(matrix.shape):
+        raise ValueError(
+            f"n_components must be between 1 and {min(matrix.shape)} for {matrix.shape}, got {n_components}"
+        )
+    if not np.isfinite(matrix.sum()):
+        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+        if len(bad):
+            raise ValueError(f"matrix has NaN or infinite entries in {len(bad)} rows or columns, the first is {bad[0]}")
+
+
+def _dtype(matrix: np.ndarray) -> type[np.float32] | type[np.float64]:
+    return np.float32 if matrix.dtype == np.float32 else np.float64
