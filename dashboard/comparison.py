@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from engine import evidence, intervals, power, seeds, verdict
+from engine.metrics import cmrc_f1
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -98,8 +99,8 @@ class Pairing:
     """Predictions of two configurations on the examples that both predicted."""
 
     frame: pl.DataFrame
-    """example_id, hash, label, text, and for a and b: prediction and confidence of the first seed, `predictions` of all
-    seeds as a list, `score`: the share of seeds that are right"""
+    """example_id, hash, label, text, and for a and b: prediction and confidence of the first seed, `predictions`,
+    `labels` and `rights` of all seeds as lists, `score`: the share of seeds that are right"""
     only_a: int
     only_b: int
 
@@ -108,9 +109,9 @@ class Pairing:
         """Examples that both predicted."""
         return self.frame.height
 
-    def predictions(self, side: str) -> np.ndarray:
-        """Predictions of side "a" or "b", (n, seeds) strings."""
-        return np.array(self.frame[f"predictions_{side}"].to_list(), dtype=object).reshape(self.n, -1)
+    def of_seeds(self, column: str, side: str) -> np.ndarray:
+        """One of the list columns of side "a" or "b", (n, seeds)."""
+        return np.array(self.frame[f"{column}_{side}"].to_list(), dtype=object).reshape(self.n, -1)
 
 
 def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataFrame]) -> Pairing:
@@ -120,7 +121,7 @@ def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataF
         NotComparable: if a side has no predictions, no labels, or the rows overlap by less than 95 %.
     """
     left, right = _merged(predictions_a, "the first"), _merged(predictions_b, "the second")
-    own = ("prediction", "confidence", "predictions", "score")
+    own = ("prediction", "confidence", "predictions", "labels", "rights", "score")
     right = right.drop("label", "text").rename({name: f"{name}_b" for name in own})
     joined = left.rename({name: f"{name}_a" for name in own}).join(right, on=KEY, how="inner", maintain_order="left")
     smaller = min(left.height, right.height)
@@ -138,12 +139,13 @@ def _merged(predictions: Sequence[pl.DataFrame], which: str) -> pl.DataFrame:
     if not labelled or any(frame.is_empty() for frame in labelled):
         raise NotComparable(f"{which} has a run without stored, labelled predictions of this split")
     first = labelled[0].select(*KEY, "label", "prediction", "confidence", "text")
-    truth = first.select(*KEY, gold=pl.col("label"))
-    stacked = pl.concat([frame.select(*KEY, predictions=pl.col("prediction")) for frame in labelled])
-    right = (pl.col("predictions") == pl.col("gold")).mean()
-    scored = stacked.join(truth, on=KEY, maintain_order="left").group_by(KEY, maintain_order=True)
-    lists = scored.agg(pl.col("predictions"), score=right)
-    complete = lists.filter(pl.col("predictions").list.len() == len(labelled))
+    right = pl.col("label") == pl.col("prediction")
+    stacked = pl.concat(
+        [frame.select(*KEY, predictions="prediction", labels="label", rights=right) for frame in labelled]
+    )
+    lists = stacked.group_by(KEY, maintain_order=True).agg("predictions", "labels", "rights")
+    complete = lists.filter(pl.col("rights").list.len() == len(labelled))
+    complete = complete.with_columns(score=pl.col("rights").list.mean())
     return first.join(complete, on=KEY, maintain_order="left")
 
 
@@ -174,24 +176,48 @@ class Evidence:
 def compare_accuracy(
     a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
 ) -> Evidence:
-    """Accuracy of B minus A on the paired examples, mean over seeds.
+    """Accuracy (exact match) of B minus A on the paired examples, mean over seeds."""
+    scores = {side: pairing.of_seeds("rights", side).astype(float) for side in "ab"}
+    return _compare_means(a, b, scores["a"], scores["b"], "accuracy", rng, resamples)
 
-    One seed a side: exact McNemar test. Several: a paired permutation test of the per-example mean, and beside it the
-    comparison over seeds, which is the one that speaks of a new seed.
+
+def compare_span_f1(
+    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
+) -> Evidence:
+    """Character F1 of CMRC2018 of B minus A; each prediction against the accepted answer stored with it."""
+    scores = {}
+    for side in "ab":
+        labels, found = pairing.of_seeds("labels", side), pairing.of_seeds("predictions", side)
+        flat = [cmrc_f1(label, answer) for label, answer in zip(labels.ravel(), found.ravel(), strict=True)]
+        scores[side] = np.array(flat, dtype=float).reshape(labels.shape)
+    return _compare_means(a, b, scores["a"], scores["b"], "F1", rng, resamples)
+
+
+def _compare_means(
+    a: Configuration,
+    b: Configuration,
+    scores_a: np.ndarray,
+    scores_b: np.ndarray,
+    metric: str,
+    rng: np.random.Generator,
+    resamples: int,
+) -> Evidence:
+    """A metric that is a mean over examples, (n, seeds) scores a side.
+
+    Right or wrong with one seed a side: exact McNemar test. Else a paired permutation test of the per-example mean, and
+    beside it the comparison over seeds, which is the one that speaks of a new seed.
     """
-    scores_a, scores_b = (pairing.frame[f"score_{side}"].to_numpy() for side in "ab")
-    difference = evidence.paired_bootstrap(scores_a, scores_b, rng=rng, resamples=resamples)
+    mean_a, mean_b = scores_a.mean(axis=1), scores_b.mean(axis=1)
+    difference = evidence.paired_bootstrap(mean_a, mean_b, rng=rng, resamples=resamples)
     table = None
-    if len(a.run_ids) == len(b.run_ids) == 1:
-        table = evidence.discordance(scores_a, scores_b)
-        p_value, test = evidence.mcnemar_exact(scores_a, scores_b), "exact McNemar test"
+    if scores_a.shape[1] == scores_b.shape[1] == 1 and metric == "accuracy":
+        table = evidence.discordance(mean_a, mean_b)
+        p_value, test = evidence.mcnemar_exact(mean_a, mean_b), "exact McNemar test"
     else:
-        p_value, test = _permuted(scores_a[:, None], scores_b[:, None], _mean_of(pairing.n), rng, resamples)
-    labels = pairing.frame["label"].to_numpy()[:, None]
-    by_seed = {side: (pairing.predictions(side) == labels).mean(axis=0) for side in "ab"}
-    over = _over_seeds(a, b, by_seed["a"], by_seed["b"])
-    needed = _needed(difference, float(np.abs(scores_b - scores_a).mean()), by_seed["a"], by_seed["b"])
-    return Evidence(a.name, b.name, "accuracy", difference, p_value, test, table, over, needed)
+        p_value, test = _permuted(mean_a[:, None], mean_b[:, None], _mean_of(len(mean_a)), rng, resamples)
+    by_seed = scores_a.mean(axis=0), scores_b.mean(axis=0)
+    needed = _needed(difference, float(np.abs(mean_b - mean_a).mean()), *by_seed)
+    return Evidence(a.name, b.name, metric, difference, p_value, test, table, _over_seeds(a, b, *by_seed), needed)
 
 
 def compare_macro_f1(
@@ -199,7 +225,7 @@ def compare_macro_f1(
 ) -> Evidence:
     """Macro F1 of B minus A, the counts of several seeds summed: bootstrap and permutation test, both paired."""
     labels = pairing.frame["label"].to_numpy()
-    outputs = {side: pairing.predictions(side) for side in "ab"}
+    outputs = {side: pairing.of_seeds("predictions", side) for side in "ab"}
     classes = sorted(set(labels) | set(outputs["a"].ravel()) | set(outputs["b"].ravel()))
     index = {name: number for number, name in enumerate(classes)}
     truth = np.array([index[name] for name in labels])
@@ -225,7 +251,7 @@ def compare_entity_f1(
     gold = [entity_cells(label) for label in pairing.frame["label"]]
     counts = {}
     for side in "ab":
-        found = [[entity_cells(text) for text in row] for row in pairing.predictions(side)]
+        found = [[entity_cells(text) for text in row] for row in pairing.of_seeds("predictions", side)]
         counts[side] = np.array(
             [
                 [sum(len(g & f) for f in fs), sum(len(f - g) for f in fs), sum(len(g - f) for f in fs)]

@@ -1,0 +1,213 @@
+"""On which examples? One run's predictions, or two runs' side by side, each example as its reader needs it."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import comparison, example_html, example_table, pieces, queries, run_picker
+from dashboard.figures import compare as figures
+from dashboard.figures import tables
+from engine.class_report import class_report
+
+SIZE = 10
+MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
+
+pieces.title(
+    "Examples",
+    what="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
+differently, and mark those whose label looks wrong. With two runs, *gained* are the rows that only the second run gets
+right, *lost* those that only the first one does. The calibration curve compares the confidence of a run with the share of right answers at that confidence; ECE is
+the mean gap.""",
+    formula=r"\mathrm{ECE} = \sum_b \frac{n_b}{n}\,\left|\,\overline{\text{right}}_b - \overline{\text{conf}}_b\right|",
+    source="Naeini et al. (2015); Guo et al. (2017), arXiv 1706.04599",
+)
+
+version = queries.store_version()
+if queries.all_runs(version).is_empty():
+    pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    st.stop()
+chosen = run_picker.pick_runs("examples", most=2, label="One run, or two", experiment="clue")
+if not chosen:
+    st.info("Choose a run.", icon=":material/lists:")
+    st.stop()
+pieces.sample_badge(str(chosen[0].get("data_source")))
+split = st.segmented_control(
+    "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
+)
+split = split or "dev"
+names = [f"{letter}: {row['model']} {row['recipe'] or ''}".strip() for letter, row in zip("AB", chosen, strict=False)]
+
+
+def read() -> pl.DataFrame:
+    """Rows of the first run, with the second run's answers where there is one that can be paired."""
+    frames = [queries.predictions(version, str(row["run_id"]), split) for row in chosen]
+    if frames[0].is_empty():
+        st.info(f"{names[0]} stored no {split} predictions.", icon=":material/inbox:")
+        st.stop()
+    pairing = None
+    if len(frames) == 2:
+        try:
+            pairing = comparison.pair([frames[0]], [frames[1]])
+        except comparison.NotComparable as error:
+            st.warning(f"Only {names[0]} is shown: {error}.", icon=":material/block:")
+        else:
+            if pairing.only_a or pairing.only_b:
+                st.caption(f"Without a partner: {pairing.only_a:,} rows of A, {pairing.only_b:,} rows of B.")
+    return example_table.with_outcome(frames[0], pairing)
+
+
+def filters(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows that match the widgets; every filter is part of the URL."""
+    answers = frame["label"].drop_nulls().n_unique()
+    shows = list(example_table.SHOWS) if "right_b" in frame.columns else list(example_table.SHOWS)[:3]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        show = st.selectbox(
+            "Show",
+            shows,
+            key="examples_show",
+            bind="query-params",
+            width=190,
+            help="gained: wrong in A, right in B; lost: right in A, wrong in B",
+        )
+        word = st.text_input("Contains", key="examples_word", bind="query-params", width=190)
+        labels: list[str] = []
+        predictions: list[str] = []
+        if answers <= MANY_CLASSES:
+            classes = tables.values(frame, "label")
+            labels = st.multiselect("Label", classes, key="examples_label", bind="query-params", width=190)
+            predictions = st.multiselect("Predicted", classes, key="examples_predicted", bind="query-params", width=190)
+        confidence = st.slider(
+            "Confidence", 0.0, 1.0, (0.0, 1.0), key="examples_confidence", bind="query-params", width=190
+        )
+        shortest, longest = int(frame["n_characters"].min()), int(frame["n_characters"].max())
+        length = None
+        if longest > shortest:
+            length = st.slider(
+                "Length", shortest, longest, (shortest, longest), key="examples_length", bind="query-params", width=190
+            )
+    return example_table.matching(
+        frame, show=show, labels=labels, predictions=predictions, confidence=confidence, length=length, word=word
+    )
+
+
+def order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sorted as the reader wants it."""
+    orders = {
+        "most confident first": ("confidence", True),
+        "least confident first": ("confidence", False),
+        "longest first": ("n_characters", True),
+        "file order": (None, False),
+    }
+    chosen = st.selectbox("Order", list(orders), key="examples_order", bind="query-params", width=220)
+    column, descending = orders[chosen]
+    return frame if column is None else frame.sort(column, descending=descending, nulls_last=True, maintain_order=True)
+
+
+def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
+    """One example: the answers, the text, the mark."""
+    answers = [str(row["prediction"])] + ([str(row["prediction_b"])] if row.get("prediction_b") is not None else [])
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            sign = ":green[:material/check:]" if row["right"] else ":red[:material/close:]"
+            parts = [f"{sign} **{row['example_id']}** · label `{short(row['label'])}`"]
+            parts += [
+                f"{letter if len(answers) > 1 else 'predicted'} `{short(answer)}` "
+                f"{pieces.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
+                for letter, answer in zip("AB", answers, strict=False)
+            ]
+            st.markdown(" · ".join(parts), width="stretch")
+            mark(row, marks)
+        st.html(example_html.render(str(row["text"]), label=row["label"], predictions=answers))
+
+
+def short(answer: object) -> str:
+    """The first 60 characters, for a line."""
+    text = str(answer).replace("`", "'")
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def mark(row: dict[str, object], marks: dict[str, str]) -> None:
+    """Popover that stores a note or "label is wrong" for an example."""
+    digest = str(row["hash"])
+    with st.popover("marked" if digest in marks else "mark", icon=":material/flag:"):
+        kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{digest}")
+        note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{digest}")
+        if st.button("Save", key=f"examples_save_{digest}"):
+            queries.mark_example(digest, str(chosen[0]["run_id"]), kind, note)
+            st.rerun()
+
+
+def show_list(frame: pl.DataFrame) -> None:
+    """Ten examples a page."""
+    found = order(filters(frame))
+    marked = queries.marks(queries.store_version())
+    marks = dict(zip(marked["hash"], marked["note"].fill_null(""), strict=True))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{found.height:,} of {frame.height:,} examples")
+        pages = max(1, -(-found.height // SIZE))
+        number = st.pagination(pages, key="examples_page", bind="query-params") if pages > 1 else 1
+        pieces.download(found, "examples")
+        if marked.height:
+            joined = marked.join(frame.select("hash", "example_id", "label", "text"), on="hash", how="left")
+            pieces.download(joined, "marks", label=f"{marked.height} marks as CSV")
+    for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
+        show_example(row, marks)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def class_figure(version: str, run_id: str, split: str) -> object:
+    """Per-class precision, recall and F1 of one run."""
+    frame = queries.predictions(version, run_id, split).drop_nulls("label")
+    classes = sorted(set(frame["label"]) | set(frame["prediction"]))
+    index = {name: number for number, name in enumerate(classes)}
+    labels, preds = ([index[name] for name in frame[column]] for column in ("label", "prediction"))
+    report = class_report(labels, preds, n_classes=len(classes), rng=np.random.default_rng(0))
+    return figures.class_scores(report, classes)
+
+
+def show_figures(frame: pl.DataFrame) -> None:
+    """Disagreement matrix, calibration, per-class scores."""
+    classes = tables.values(frame, "label")
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Calibration**")
+        pairs = [(names[0], frame["confidence"], frame["right"])]
+        if "right_b" in frame.columns:
+            both = frame.drop_nulls("right_b")
+            pairs.append((names[1], both["confidence_b"], both["right_b"]))
+        st.plotly_chart(figures.calibration(pairs), key="examples_calibration", alt="Calibration curve")
+    with right:
+        if "right_b" in frame.columns and 2 <= len(classes) <= 40:
+            st.markdown("**Where the two disagree**")
+            counts = example_table.disagreement_counts(frame)
+            drawn = figures.disagreement(counts, classes, names[0], names[1])
+            st.plotly_chart(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
+    if 2 <= len(classes) <= MANY_CLASSES and not classes[0].startswith("{"):
+        st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
+        figure = class_figure(version, str(chosen[0]["run_id"]), split)
+        st.plotly_chart(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
+
+
+everything = read()
+if "right_b" in everything.columns:
+    counts = example_table.flips(everything)
+    st.markdown(
+        f"**{counts['gained']:,}** wrong → right · **{counts['lost']:,}** right → wrong · "
+        f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
+    )
+    pieces.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
+                     runs=",".join(str(row["run_id"]) for row in chosen))  # fmt: skip
+view = st.segmented_control(
+    "View",
+    ["Examples", "Figures"],
+    default="Examples",
+    key="examples_view",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+if everything["label"].drop_nulls().is_empty():
+    st.info("This split has no labels: there is nothing right or wrong to show.", icon=":material/visibility_off:")
+elif view == "Figures":
+    show_figures(everything)
+else:
+    show_list(everything)

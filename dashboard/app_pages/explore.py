@@ -1,0 +1,104 @@
+"""All runs of an experiment at once: any parameter or metric against any other, and parallel coordinates."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import comparison, pieces, queries
+from dashboard.figures import compare as figures
+from dashboard.figures import tables
+
+MOST_RUNS = 2000
+COLORS = ("task", "model", "recipe", "status", "data_source")
+
+pieces.title(
+    "Explore",
+    what="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click one) to
+select their runs, then open, compare or list them. The parallel coordinates below show the runs that the widgets leave:
+one line a run, one axis a parameter or metric.""",
+)
+
+version = queries.store_version()
+everything = queries.run_table(version).filter(~pl.col("archived"))
+if everything.is_empty():
+    pieces.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
+    st.stop()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    experiment = st.selectbox(
+        "Experiment", tables.values(everything, "experiment"), key="explore_experiment", bind="query-params"
+    )
+    chosen = everything.filter(experiment=experiment)
+    task = st.multiselect("Task", tables.values(chosen, "task"), key="explore_task", bind="query-params")
+    source = st.multiselect("Data", tables.values(chosen, "data_source"), key="explore_data", bind="query-params")
+if task:
+    chosen = chosen.filter(pl.col("task").is_in(task))
+if source:
+    chosen = chosen.filter(pl.col("data_source").is_in(source))
+if chosen.height > MOST_RUNS:
+    st.caption(f"The newest {MOST_RUNS:,} of {chosen.height:,} runs are drawn; filter to see others.")
+    chosen = chosen.head(MOST_RUNS)
+if chosen.is_empty():
+    st.info("No run matches.", icon=":material/filter_alt_off:")
+    st.stop()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def with_params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
+    """Typed parameters of the runs, one column each."""
+    return comparison.parameter_values(queries.params(version, run_ids))
+
+
+def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Runs with their parameters, the names of the metrics that occur, and of the parameters that vary."""
+    metrics = [name for name in runs.columns if "/" in name and runs[name].is_not_null().any()]
+    params = with_params(version, tuple(runs["run_id"]))
+    varying = [name for name in params.columns if name != "run_id" and params[name].n_unique() > 1]
+    kept = [name for name in varying if name not in runs.columns]
+    joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
+    return joined, metrics, [*kept, "duration_s", "seed", "started_at"]
+
+
+def show_selection(run_ids: list[str]) -> None:
+    """What can be done with the selected runs."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(run_ids)} selected**")
+        if len(run_ids) > 1:
+            link = ",".join(run_ids[:20])
+            pieces.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=link)
+        pieces.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
+        if run_ids:
+            pieces.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
+    table = frame.filter(pl.col("run_id").is_in(run_ids)).select("run_id", x, y, color)
+    st.dataframe(table, hide_index=True, key="explore_selected", alt="Selected runs")
+
+
+frame, metrics, parameters = wide(chosen)
+if not metrics:
+    st.info("None of these runs has a summary metric yet.", icon=":material/info:")
+    st.stop()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    x = st.selectbox("x", [*parameters, *metrics], key="explore_x", bind="query-params", width=240)
+    y = st.selectbox("y", [*metrics, *parameters], key="explore_y", bind="query-params", width=240)
+    color = st.selectbox("Colour", COLORS, key="explore_color", bind="query-params", width=160)
+    log_x = st.toggle("log x", key="explore_log_x", bind="query-params")
+drawn = figures.scatter(frame.with_columns(pl.col(color).fill_null("–")), x=x, y=y, color=color, log_x=log_x)
+event = st.plotly_chart(drawn, key="explore_scatter", on_select="rerun", alt=f"{y} against {x}, one point a run")
+selected = list(dict.fromkeys(str(point["customdata"]) for point in event.selection.get("points", [])))
+if selected:
+    show_selection(selected)
+else:
+    st.caption(f"n = {frame.height:,} runs. Drag a box around points to select their runs.")
+
+st.subheader("Parallel coordinates", anchor=False)
+default = [*[name for name in parameters if name not in ("started_at",)][:4], metrics[0]]
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    columns = st.multiselect("Axes", [*parameters, *metrics], default=default, key="explore_axes", bind="query-params")
+    tint = st.selectbox("Colour by", metrics, key="explore_tint", bind="query-params", width=240)
+    known = frame[tint].drop_nulls()
+    low, high = float(known.min()), float(known.max())
+    bounds = (low, high)
+    if low < high:
+        bounds = st.slider(tint, low, high, (low, high), key=f"explore_range_{tint}")
+lines = frame.filter(pl.col(tint).is_between(*bounds))
+if columns and lines.height:
+    st.plotly_chart(figures.parallel(lines, columns, color=tint), key="explore_parallel", alt="Runs as parallel lines")
+    st.caption(f"n = {lines.height:,} runs")

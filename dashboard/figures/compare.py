@@ -1,0 +1,259 @@
+"""Figures that set runs side by side: seeds as bands, differences with intervals, parameters against metrics."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import runs as run_figures
+from dashboard.figures import style
+from engine.class_report import ClassReport
+from engine.intervals import proportion_bounds
+
+
+def seed_curves(
+    frame: pl.DataFrame,
+    owner: Mapping[str, str],
+    *,
+    metric: str,
+    x: str = "step",
+    log_x: bool = False,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+) -> go.Figure:
+    """Curves of configurations: the mean over seeds, and the range of the seeds as a band.
+
+    Args:
+        frame: run_id, name, x, value, one row a bucket.
+        owner: configuration of each run_id.
+        metric: name of the y axis.
+        x: step, epoch or time.
+        log_x: logarithmic x axis.
+        log_y: logarithmic y axis.
+        smoothing: weight of the moving average, applied to each run.
+    """
+    figure = go.Figure()
+    names = list(dict.fromkeys(owner.values()))
+    named = run_figures.smooth(frame.sort("run_id", "name", "x"), smoothing).with_columns(
+        configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String)
+    )
+    several = named["name"].n_unique() > 1
+    for (name, series), part in named.group_by("configuration", "name", maintain_order=True):
+        line = _on_common_grid(part.filter(pl.col("value").is_finite()))
+        color = configuration_color(names.index(str(name)))
+        label = f"{name} {series}" if several else str(name)
+        if part["run_id"].n_unique() > 1:
+            style.band(figure, line["x"], line["low"], line["high"], label, color=color)
+        figure.add_trace(
+            go.Scatter(
+                x=line["x"],
+                y=line["value"],
+                name=label,
+                mode="lines+markers" if line.height < 30 else "lines",
+                line={"color": color, "width": 2, "dash": "dot" if str(series).startswith("train/") else "solid"},
+                marker={"size": 5},
+            )
+        )
+    style.finish(figure, x=run_figures.X_TITLES.get(x, x), y=metric, height=340, legend=True)
+    figure.update_layout(uirevision=f"{metric}-{x}")
+    figure.update_xaxes(type="log" if log_x else "linear")
+    return figure.update_yaxes(type="log" if log_y else "linear")
+
+
+def _on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
+    """Mean, low and high over runs at the points of the longest run: x, value, low, high.
+
+    Runs are interpolated linearly between their points and end where they end.
+    """
+    curves = [run.sort("x") for run in part.partition_by("run_id")]
+    if not curves:
+        return pl.DataFrame(schema=dict.fromkeys(("x", "value", "low", "high"), pl.Float64))
+    grid = max(curves, key=lambda run: run.height)["x"].cast(pl.Float64).to_numpy()
+    values = np.array(
+        [np.interp(grid, run["x"].cast(pl.Float64), run["value"], left=np.nan, right=np.nan) for run in curves]
+    )
+    inside = np.isfinite(values).any(axis=0)
+    grid, values = grid[inside], values[:, inside]
+    return pl.DataFrame(
+        {
+            "x": grid,
+            "value": np.nanmean(values, axis=0),
+            "low": np.nanmin(values, axis=0),
+            "high": np.nanmax(values, axis=0),
+        }
+    )
+
+
+def configuration_color(number: int) -> str:
+    """Colour of the configuration at a place of a comparison."""
+    return style.SEQUENCE[number % len(style.SEQUENCE)]
+
+
+def differences(rows: pl.DataFrame) -> go.Figure:
+    """Differences from the baseline with their 95 % intervals, in percentage points.
+
+    Args:
+        rows: name, value, low, high (fractions).
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=rows["value"] * 100,
+            y=rows["name"],
+            mode="markers",
+            name="difference",
+            marker={"size": 9, "color": style.MEASURED},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (rows["high"] - rows["value"]) * 100,
+                "arrayminus": (rows["value"] - rows["low"]) * 100,
+            },
+            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+        )
+    )
+    style.reference_line(figure, 0, "no difference", axis="x")
+    style.finish(figure, x="difference from the baseline (percentage points, 95 %)", y="", height=130 + 44 * len(rows))
+    return figure.update_yaxes(autorange="reversed", type="category")
+
+
+def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = False) -> go.Figure:
+    """One point a run: any parameter or metric against any other; a selection hands back the run ids.
+
+    Args:
+        frame: run_id and the columns x, y and color.
+        x: column of the x axis; text columns become categories.
+        y: column of the y axis.
+        color: column whose values become colours.
+        log_x: logarithmic x axis.
+    """
+    figure = go.Figure()
+    for number, (value, part) in enumerate(frame.group_by(color, maintain_order=True)):
+        figure.add_trace(
+            go.Scatter(
+                x=part[x],
+                y=part[y],
+                mode="markers",
+                name=str(value[0]),
+                customdata=part["run_id"],
+                marker={"size": 9, "color": configuration_color(number)},
+                hovertemplate="%{customdata}<br>" + f"{x} %{{x}}<br>{y} %{{y}}<extra></extra>",
+            )
+        )
+    style.finish(figure, x=x, y=y, height=420, legend=True)
+    figure.update_layout(modebar={"remove": ["autoScale2d"]}, dragmode="select")
+    return figure.update_xaxes(type="log") if log_x else figure
+
+
+def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.Figure:
+    """Parallel coordinates of runs, coloured by one numeric column.
+
+    Args:
+        frame: the columns; text columns are drawn as categories.
+        columns: axes, from left to right.
+        color: numeric column of the colour scale.
+    """
+    dimensions = []
+    for name in columns:
+        values = frame[name]
+        if values.dtype.is_numeric():
+            dimensions.append({"label": name, "values": values})
+            continue
+        words = values.cast(pl.String).fill_null("–")
+        levels = words.unique().sort().to_list()
+        codes = words.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
+        dimensions.append({"label": name, "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels})
+    line = {"color": frame[color], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": {"text": color}}}
+    figure = style.finish(go.Figure(go.Parcoords(dimensions=dimensions, line=line)), x="", y="", height=380)
+    return figure.update_layout(margin={"l": 70, "r": 40, "t": 50, "b": 20})
+
+
+def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:
+    """How often B answers what where A answers something else.
+
+    Args:
+        counts: prediction_a, prediction_b, count.
+        classes: order of rows and columns.
+        a: name of the rows' run.
+        b: name of the columns' run.
+    """
+    renamed = counts.rename({"prediction_a": "label", "prediction_b": "prediction"})
+    share = renamed.with_columns(share=pl.col("count") / pl.col("count").sum().over("label"))
+    figure = run_figures.confusion(share, classes)
+    figure.update_traces(hovertemplate="A %{y}<br>B %{x}<br>%{customdata} rows, %{z:.1%} of A's<extra></extra>")
+    return figure.update_layout(xaxis={"title": {"text": f"prediction of {b}"}}, yaxis={"title": {"text": f"of {a}"}})
+
+
+def calibration(runs: Sequence[tuple[str, pl.Series, pl.Series]], *, bins: int = 10) -> go.Figure:
+    """Share of right answers against confidence, with Wilson's 95 % interval and n; ECE in the legend.
+
+    Args:
+        runs: (name, confidence, right) of one or two runs.
+        bins: equal bins of confidence.
+    """
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", name="calibrated",
+                                  line={"dash": "dot", "color": style.NEUTRAL}))  # fmt: skip
+    for number, (name, confidence, right) in enumerate(runs):
+        frame = pl.DataFrame({"confidence": confidence, "right": right.cast(pl.Float64)}).drop_nulls()
+        frame = frame.with_columns(bin=(pl.col("confidence") * bins).floor().clip(0, bins - 1))
+        table = frame.group_by("bin").agg(pl.col("confidence", "right").mean(), pl.len().alias("n")).sort("bin")
+        gap = ((table["right"] - table["confidence"]).abs() * table["n"]).sum() / max(1, frame.height)
+        low, high = proportion_bounds(table["right"] * table["n"], table["n"])
+        figure.add_trace(
+            go.Scatter(
+                x=table["confidence"],
+                y=table["right"],
+                customdata=table["n"],
+                mode="lines+markers",
+                name=f"{name} (ECE {gap:.1%}, n = {frame.height:,})",
+                line={"color": configuration_color(number)},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": high - table["right"].to_numpy(),
+                    "arrayminus": table["right"].to_numpy() - low,
+                    "thickness": 1,
+                },
+                hovertemplate="confidence %{x:.1%}<br>right %{y:.1%} of %{customdata}<extra></extra>",
+            )
+        )
+    style.finish(figure, x="confidence", y="share of right answers", height=380)
+    return style.percent_axis(style.percent_axis(figure), axis="x")
+
+
+def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40) -> go.Figure:
+    """Precision, recall and F1 of each class with 95 % intervals, the classes with the lowest F1 first.
+
+    Args:
+        report: scores of the classes.
+        classes: their names.
+        most: classes shown.
+    """
+    order = np.argsort(np.nan_to_num(report.f1, nan=-1.0))[:most]
+    order = order[(report.support + report.predicted)[order] > 0]
+    figure = go.Figure()
+    sets = (
+        ("precision", report.precision, report.precision_bounds),
+        ("recall", report.recall, report.recall_bounds),
+        ("F1", report.f1, report.f1_bounds),
+    )
+    for number, (name, values, bounds) in enumerate(sets):
+        figure.add_trace(
+            go.Scatter(
+                x=values[order],
+                y=[f"{classes[i]} (n = {report.support[i]})" for i in order],
+                name=name,
+                mode="markers",
+                marker={"size": 8, "symbol": ("circle", "square", "diamond")[number]},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (bounds[:, 1] - values)[order],
+                    "arrayminus": (values - bounds[:, 0])[order],
+                    "thickness": 1,
+                },
+            )
+        )
+    style.finish(figure, x="score, 95 % interval", y="", height=max(240, 110 + 30 * len(order)))
+    figure.update_layout(scattermode="group", scattergap=0.4)
+    return style.percent_axis(figure.update_yaxes(autorange="reversed", type="category"), axis="x")

@@ -1,0 +1,121 @@
+"""Compare, Examples and Explore: empty, filled, linked, with runs that are gone or cannot be compared."""
+
+import json
+
+import polars as pl
+import pytest
+
+from dashboard import report
+from dashboard.figures import compare as figures
+from store import queries
+
+PAGES = ("compare", "examples", "explore")
+
+
+def clue_runs(db, **wanted):
+    frame = queries.runs(experiment="clue", db=db).filter(status="finished", **wanted)
+    return frame.sort("run_id")["run_id"].to_list()
+
+
+def texts(app):
+    return " ".join(str(element.value) for element in [*app.markdown, *app.info, *app.warning, *app.caption])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_is_answered_with_the_command_that_fills_it(page, empty_store, open_page):
+    app = open_page(page, empty_store)
+    assert any("python -m jobs.clue" in code.value for code in app.code)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_choice_the_page_says_what_to_choose(page, filled_store, open_page):
+    app = open_page(page, filled_store)
+    assert app.title[0].value.lower() == page
+
+
+def test_two_recipes_are_compared_in_one_sentence(filled_store, open_page):
+    runs = clue_runs(filled_store, task="afqmc", data_source="files")
+    app = open_page("compare", filled_store, runs=",".join(runs))
+    said = texts(app)
+    assert "accuracy" in said
+    assert "on 80 examples" in said
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert any("difference from the baseline" in json.dumps(chart) for chart in charts)
+    assert any(code.value.startswith("| metric |") for code in app.code)
+
+
+def test_runs_of_different_tasks_are_not_compared_and_the_page_says_why(filled_store, open_page):
+    runs = [clue_runs(filled_store, task="afqmc", data_source="files")[0], clue_runs(filled_store, task="tnews")[0]]
+    app = open_page("compare", filled_store, runs=",".join(runs))
+    assert "different tasks" in texts(app)
+
+
+def test_a_link_to_a_run_that_is_gone_names_it(filled_store, open_page):
+    known = clue_runs(filled_store, task="afqmc", data_source="files")[0]
+    app = open_page("compare", filled_store, runs=f"{known},20200101-000000-0000")
+    assert "20200101-000000-0000" in texts(app)
+    assert "Choose two to twenty runs" in texts(app)
+
+
+def test_examples_of_two_runs_count_the_flips(filled_store, open_page):
+    runs = clue_runs(filled_store, task="afqmc", data_source="files")[:2]
+    app = open_page("examples", filled_store, runs=",".join(runs), examples_show="gained")
+    assert "wrong → right" in texts(app)
+    a, b = (queries.predictions(run, "dev", db=filled_store) for run in runs)
+    joined = a.join(b, on=["example_id", "hash"], suffix="_b")
+    gained = joined.filter(pl.col("label") != pl.col("prediction"), pl.col("label_b") == pl.col("prediction_b")).height
+    assert f"{gained} of 80 examples" in texts(app)
+
+
+def test_a_word_filters_the_examples(filled_store, open_page):
+    run = clue_runs(filled_store, task="afqmc", data_source="files")[0]
+    app = open_page("examples", filled_store, runs=run, examples_word="利息")
+    expected = queries.predictions(run, "dev", db=filled_store).filter(pl.col("text").str.contains("利息")).height
+    assert 0 < expected < 80
+    assert f"{expected} of 80 examples" in texts(app)
+
+
+def test_figures_of_one_run_show_calibration_and_classes(filled_store, open_page):
+    run = clue_runs(filled_store, task="afqmc", data_source="files")[0]
+    app = open_page("examples", filled_store, runs=run, examples_view="Figures")
+    drawn = " ".join(chart.proto.spec for chart in app.get("plotly_chart"))
+    assert "ECE" in drawn
+    assert "precision" in drawn
+
+
+def test_explore_draws_every_run_of_the_experiment(filled_store, open_page):
+    app = open_page("explore", filled_store, explore_experiment="clue")
+    assert f"n = {queries.runs(experiment='clue', db=filled_store).height} runs" in texts(app)
+
+
+def test_seed_curves_show_the_mean_and_the_range():
+    frame = pl.DataFrame(
+        {
+            "run_id": ["a", "a", "b", "b"],
+            "name": ["dev/accuracy"] * 4,
+            "x": [1.0, 2.0, 1.0, 2.0],
+            "value": [0.5, 0.7, 0.7, 0.9],
+        }
+    )
+    figure = figures.seed_curves(frame, {"a": "A", "b": "A"}, metric="accuracy")
+    band, line = figure.data
+    assert list(line.y) == pytest.approx([0.6, 0.8])
+    assert list(band.y) == pytest.approx([0.7, 0.9, 0.7, 0.5])
+
+
+def test_calibration_shows_the_gap_and_the_number_of_rows():
+    confidence = pl.Series([0.95] * 10)
+    right = pl.Series([True] * 8 + [False] * 2)
+    figure = figures.calibration([("A", confidence, right)])
+    assert figure.data[1].name == "A (ECE 15.0%, n = 10)"
+
+
+def test_a_report_is_one_file_without_links_to_the_network():
+    figure = figures.calibration([("A", pl.Series([0.9, 0.8]), pl.Series([True, False]))])
+    frame = pl.DataFrame({"metric": ["dev/accuracy"], "mean": [0.7361], "text": ["<花呗>"]})
+    text = report.html_report("比较", [report.Section("Evidence", ["B is better.", frame, figure])], footer="now")
+    assert "&lt;花呗&gt;" in text
+    assert "Plotly.newPlot" in text
+    head = text[: text.index("<script>")] + text[text.index("</script>") :]
+    assert "src=" not in head
+    assert "http://" not in head.replace("http://www.w3.org", "")
