@@ -22,7 +22,7 @@ class Decoded:
     predictions: list[Any]
     """class or choice index; span: (text, start); entities: list of (type, start, inclusive end)"""
     confidence: np.ndarray
-    """(examples,): probability of the answer; span and entities: the sigmoid of a logit, which is not calibrated"""
+    """(examples,): probability of the answer; span: within its window; entities: that of the least certain one"""
     probs: np.ndarray | None = None
     """float32 (examples, classes or choices), 0 for choices an example lacks"""
     independent: list[int] | None = None
@@ -36,8 +36,9 @@ def decode(spec: TaskSpec, rows: Rows, examples: Sequence[Example], outputs: Any
         spec: the task.
         rows: the encoded split.
         examples: the examples it was encoded from.
-        outputs: classification and pair: logits (rows, classes); choice: scores (rows,); span: (rows, 3) the best
-            cell's logit, first and last token; entities: per row the cells (type, first, last, logit) above 0.
+        outputs: classification and pair: logits (rows, classes); choice: scores (rows,); span: (rows, 4) the best
+            cell's logit, first and last token, and its log-probability in the window; entities: per row the cells
+            (type, first, last, logit) above 0.
         restrict: choice: never answer with the dummy that pads a short list of choices.
     """
     match spec.kind:
@@ -111,7 +112,8 @@ def _decode_spans(rows: Rows, examples: Sequence[Example], outputs: np.ndarray) 
             first, last = (int(rows.offsets[row] + outputs[row, k]) for k in (1, 2))
             start, end = int(rows.starts[first]), int(rows.ends[last])
         predictions.append((normalise(item.fields["context"])[max(start, 0) : max(end, 0)], start))
-    return Decoded(predictions, expit(logits))
+    confidence = np.where(best >= 0, np.exp(outputs[np.maximum(best, 0), 3].astype(np.float64)), 0.0)
+    return Decoded(predictions, confidence)
 
 
 def _decode_entities(spec: TaskSpec, rows: Rows, outputs: Sequence[Iterable[Sequence[float]]]) -> Decoded:
