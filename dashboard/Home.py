@@ -1,11 +1,14 @@
 """The dashboard's entry: `streamlit run dashboard/Home.py`. Only the navigation; every page is a file of its own."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import queries
 from store.errors import StoreError
 
-st.set_page_config(page_title="clueboard", page_icon=":material/insights:", layout="wide")
+ICON = str(Path(__file__).with_name("icon.svg"))
+st.set_page_config(page_title="clueboard", page_icon=ICON, layout="wide", initial_sidebar_state=220)
 
 PAGES = {
     "Results": [
@@ -13,6 +16,9 @@ PAGES = {
         st.Page("app_pages/runs.py", title="Runs", icon=":material/list:"),
         st.Page("app_pages/run.py", title="Run", icon=":material/monitoring:"),
         st.Page("app_pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
+        st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+        st.Page("app_pages/examples.py", title="Examples", icon=":material/lists:"),
+        st.Page("app_pages/explore.py", title="Explore", icon=":material/scatter_plot:"),
         st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"),
     ],
     "Methods": [],

@@ -173,7 +173,6 @@ def number(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:,.4g}"
 
 
-SCORE_FORMAT = "percent"
 RUN_COLUMNS = {
     "run_id": st.column_config.TextColumn("Run", width="medium", pinned=True),
     "experiment": st.column_config.TextColumn("Experiment"),
@@ -184,13 +183,11 @@ RUN_COLUMNS = {
     "data_source": st.column_config.TextColumn("Data", help="files, hub, or sample: generated sentences"),
     "status": st.column_config.TextColumn("Status"),
     "progress": st.column_config.ProgressColumn("Progress", min_value=0, max_value=1, format="percent"),
-    "score": st.column_config.NumberColumn(
-        "Score", format=SCORE_FORMAT, help="the task's metric on dev, best checkpoint"
-    ),
+    "score": st.column_config.NumberColumn("Score %", format="%.2f", help="the task's metric, best checkpoint"),
     "metric": st.column_config.TextColumn("Metric"),
-    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm"),
-    "finished_at": st.column_config.DatetimeColumn("Finished", format="YYYY-MM-DD HH:mm"),
-    "heartbeat_at": st.column_config.DatetimeColumn("Last sign of life", format="YYYY-MM-DD HH:mm:ss"),
+    "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
+    "finished_at": st.column_config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
+    "heartbeat_at": st.column_config.DatetimeColumn("Last sign of life (UTC)", format="YYYY-MM-DD HH:mm:ss"),
     "duration_s": st.column_config.NumberColumn("Seconds", format="%.1f"),
     "seed": st.column_config.NumberColumn("Seed", format="%d"),
     "tags": st.column_config.ListColumn("Tags"),
@@ -207,6 +204,11 @@ def run_columns(frame: pl.DataFrame) -> dict[str, object]:
     return known | metrics
 
 
+def in_percent(frame: pl.DataFrame) -> pl.DataFrame:
+    """A table of runs as it is shown: the score in percent."""
+    return frame.with_columns(score=100 * pl.col("score")) if "score" in frame.columns else frame
+
+
 def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
     """Go to the page of the run in whose row a cell was clicked (`selection_mode="single-cell"`)."""
     cells = event.selection.cells
@@ -218,7 +220,7 @@ def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
 def runs_table(frame: pl.DataFrame, *, key: str, alt: str) -> None:
     """Table of runs in which a click on a row opens the run."""
     event = st.dataframe(
-        frame,
+        in_percent(frame),
         key=key,
         column_config=run_columns(frame),
         hide_index=True,

@@ -17,6 +17,7 @@ import streamlit as st
 
 from store import paths, queries, runs
 from store.errors import StoreError
+from store.ingest import ingest
 
 _REFRESH_EVERY = 1.0
 _REFRESH_WAIT = 0.1
@@ -142,6 +143,11 @@ def curves(
     return queries.curves(run_ids, names, x=x, buckets=buckets, low=low, high=high, live=False)
 
 
+def live_metric_names(run_id: str) -> list[str]:
+    """Names of the curves that a running job has logged so far; never cached."""
+    return list(queries.metric_names(run_id))
+
+
 def live_curves(
     run_ids: tuple[str, ...], names: tuple[str, ...], *, x: str = "step", buckets: int = 1000
 ) -> pl.DataFrame:
@@ -182,15 +188,36 @@ def published(version: str, experiment: str | None = None, task: str | None = No
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def shared_rows(version: str, run_id: str) -> dict[str, int]:
-    """How many dev rows of a run's data set are also in its training set, by the hash of their input."""
-    return queries.shared_rows(run_id)
+def shared_rows(version: str, run_id: str) -> int:
+    """How many dev rows of a run are also stored as training rows of its data set, by the hash of their input."""
+    dataset = run(version, run_id)["dataset"]
+    if dataset is None:
+        return 0
+    dev = predictions(version, run_id, "dev").select("hash")
+    return dev.join(example_hashes(version, dataset, "train"), on="hash", how="semi").height
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def example_hashes(version: str, dataset: str, split: str) -> pl.DataFrame:
+    """Hashes of the stored examples of a split."""
+    return queries.examples(dataset, split).select("hash").unique()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def examples(version: str, dataset: str, split: str) -> pl.DataFrame:
+    """Stored examples: example_id, hash, text."""
+    return queries.examples(dataset, split)
+
+
+def schema(version: str) -> pl.DataFrame:
+    """Public tables and views: table_name, column_name, data_type."""
+    return _schema(str(database()), tuple(queries.tables()))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def schema(version: str) -> pl.DataFrame:
-    """Public tables and views: table_name, column_name, data_type."""
-    return queries.schema()
+def _schema(path: str, tables: tuple[str, ...]) -> pl.DataFrame:
+    statement = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'main'"
+    return queries.sql(f"{statement} ORDER BY table_name, ordinal_position")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -204,11 +231,6 @@ def folder() -> Path:
     return paths.locate().folder
 
 
-def artifact_path(path: str) -> Path:
-    """Where a file of `artifacts` lies."""
-    return folder() / path
-
-
 def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
     """Write `add_tag`, `remove_tag`, `note` or `archived` for runs, and wait until it can be read."""
     known = all_runs(store_version()).filter(pl.col("run_id").is_in(list(run_ids)))
@@ -217,9 +239,21 @@ def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
             runs.edit(database(), "note", run_id=run_id, note=edit["note"])
         if "archived" in edit:
             runs.edit(database(), "archive", run_id=run_id, archived=edit["archived"])
-        kept = [tag for tag in tags or [] if tag != edit.get("remove_tag")]
+        kept = [tag for tag in tags if tag != edit.get("remove_tag")]
         if edit.get("add_tag") and edit["add_tag"] not in kept:
             kept.append(edit["add_tag"])
-        if kept != list(tags or []):
+        if kept != tags:
             runs.edit(database(), "tags", run_id=run_id, tags=kept)
+    ingest(database(), wait=2.0, force=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def marks(version: str) -> pl.DataFrame:
+    """What people said of examples: hash, run_id, kind, note, marked_at."""
+    return queries.marks()
+
+
+def mark_example(digest: str, run_id: str, kind: str, note: str) -> None:
+    """Mark an example and wait until the mark can be read."""
+    runs.edit(database(), "mark", hash=digest, run_id=run_id, mark=kind, note=note)
     queries.refresh(database())

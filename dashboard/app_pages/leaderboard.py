@@ -57,7 +57,7 @@ def published_rows(split: str) -> pl.DataFrame:
     """Long form of what was published, with its source."""
     frame = main_metric(published).filter(pl.col("split") == split)
     return frame.select(
-        "row", "task", "value", pl.lit(None, pl.Float64).alias("sd"), pl.lit(1).alias("n"), "source", "note"
+        "row", "task", "value", pl.lit(None, pl.Float64).alias("sd"), pl.lit(1, pl.Int64).alias("n"), "source", "note"
     )
 
 
@@ -68,21 +68,18 @@ def baselines(split: str, *, sample: bool) -> dict[str, dict[str, float]]:
     return {name: values for name, values in found.items() if values}
 
 
-def draw(
-    long: pl.DataFrame, key: str, alt: str, reference: dict[str, float] | None, *, click: bool
-) -> tuple[str, str] | None:
+def draw(frame: pl.DataFrame, key: str, alt: str, *, click: bool) -> tuple[str, str] | None:
     """Draw one table; returns (row, task) of the clicked cell."""
-    frame = figures.grid(long, NAMES, reference=reference)
     titles = {
-        task: st.column_config.TextColumn(task, help=f"{spec.title} {spec.chinese}, {spec.metric}")
-        for task, spec in TASKS.items()
+        name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
+        for name, spec in TASKS.items()
     }
     event = st.dataframe(
         frame,
         key=key,
         hide_index=True,
         height="content" if frame.height <= 14 else 520,
-        column_config=titles | {"row": st.column_config.TextColumn("model", pinned=True, width="medium")},
+        column_config=titles | {"row": st.column_config.TextColumn("model", pinned=True, width=190)},
         on_select="rerun" if click else "ignore",
         selection_mode="single-cell",
         alt=alt,
@@ -140,22 +137,19 @@ if sample:
 
 st.subheader(f":blue[:material/labs:] Measured here, {split}", anchor=False)
 if measured.is_empty():
-    pieces.empty("python -m jobs.clue --task all --model ngram", f"No finished run on {data} has a {split} score yet.")
+    folder = "" if sample else " --data-dir DIR"
+    pieces.empty(
+        f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
+    )
 cell = None
+levels = baselines(split, sample=sample)
 if not measured.is_empty():
-    cell = draw(measured, "leaderboard_measured", f"Measured {split} scores", reference, click=True)
+    rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
+    below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
+    table = pl.concat([figures.grid(part, NAMES, reference=reference) for part in (measured, below)])
+    cell = draw(table, "leaderboard_measured", f"Measured {split} scores", click=True)
     note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
     st.caption(f"{note} A click on a cell lists its runs.")
-    levels = baselines(split, sample=sample)
-    if levels:
-        rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
-        draw(
-            pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row"),
-            "leaderboard_baselines",
-            "Baselines",
-            None,
-            click=False,
-        )
 if cell:
     show_runs(cell, measured, split)
 
@@ -163,14 +157,15 @@ st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():
     pieces.empty("python -m store published", f"No published {split} figure is loaded.")
 else:
-    draw(papers, "leaderboard_published", f"Published {split} scores", reference, click=False)
+    table = figures.grid(papers, NAMES, reference=reference)
+    draw(table, "leaderboard_published", f"Published {split} scores", click=False)
     with st.expander("Sources"):
         sources = papers.group_by("row", "source", maintain_order=True).agg(pl.col("task").n_unique().alias("tasks"))
         st.dataframe(sources, key="leaderboard_sources", hide_index=True, alt="Sources of the published figures")
 
 shown = papers if not sample else papers.clear()
 st.plotly_chart(
-    figures.scores(measured, shown, NAMES, baselines=baselines(split, sample=sample)),
+    figures.scores(measured, shown, NAMES, baselines=levels),
     key="leaderboard_scores",
     alt=f"{split} scores of every task, measured and published",
 )

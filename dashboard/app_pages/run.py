@@ -1,6 +1,7 @@
 """One run: what it is, how it went, where it errs, and how to repeat it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,9 +11,8 @@ from dashboard import pieces, queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables
 
-PLOTS = 6
-WRONG = 200
-"""Plots drawn at once, and wrong examples listed."""
+PLOTS = 6  # plots drawn at first
+WRONG = 200  # wrong examples listed
 
 pieces.title(
     "Run",
@@ -71,15 +71,22 @@ def scores(version: str) -> None:
 def curve_controls(names: list[str]) -> tuple[list[str], str, bool, float]:
     """Which curves, over what, on which axis, how smooth."""
     groups = figures.metric_groups(names)
-    left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     default = list(groups)[:PLOTS]
-    chosen = left.multiselect("Curves", list(groups), default=default, key="run_curves", bind="query-params")
-    x = middle.segmented_control(
-        "Over", ["step", "epoch", "time"], default="step", key="run_x", bind="query-params", required=True
-    )
-    with right.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Curves", list(groups), default=default, key="run_curves", bind="query-params", width=380
+        )
+        x = st.segmented_control(
+            "Over",
+            ["step", "epoch", "time"],
+            default="step",
+            key="run_x",
+            bind="query-params",
+            required=True,
+            width=190,
+        )
+        weight = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smoothing", bind="query-params", width=170)
         log = st.toggle("Log scale", key="run_log", bind="query-params")
-        weight = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smoothing", bind="query-params")
     return [name for group in chosen for name in groups[group]], x or "step", log, weight
 
 
@@ -95,11 +102,11 @@ def draw_curves(running: bool) -> None:
         return
     read = queries.live_curves if running else (lambda *args, **kw: queries.curves(version, *args, **kw))
     frame = read((run_id,), tuple(chosen), x=x)
-    columns = st.columns(2)
+    columns = st.columns(min(2, len(figures.metric_groups(chosen))))
     for index, (metric, members) in enumerate(figures.metric_groups(chosen).items()):
         part = frame.filter(pl.col("name").is_in(members))
         figure = figures.curves(part, metric=metric, x=x, log=log, smoothing=weight)
-        with columns[index % 2]:
+        with columns[index % len(columns)]:
             st.plotly_chart(figure, key=f"run_curve_{metric}", alt=f"{metric} of run {run_id} over {x}")
     pieces.download(frame, f"curves_{run_id}", label="Curves as CSV")
 
@@ -202,7 +209,7 @@ def show_files() -> None:
         st.info("This run kept no files.", icon=":material/inbox:")
         return
     for row in files.sort(pl.col("kind") != "submission", "name").iter_rows(named=True):
-        path = queries.artifact_path(row["path"])
+        path = Path(row["file"])
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"`{row['name']}` · {row['kind']} · {row['bytes']:,} bytes")
             if path.is_file():

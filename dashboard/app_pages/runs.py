@@ -79,7 +79,7 @@ def select(shown: pl.DataFrame, columns: list[str]) -> list[str]:
     ids = shown["run_id"].to_list()
     before = [run_id for run_id in st.query_params.get("selected", "").split(",") if run_id]
     digest = hashlib.blake2b(",".join(ids).encode(), digest_size=6).hexdigest()
-    table = shown.select(columns)
+    table = pieces.in_percent(shown.select(columns))
     event = st.dataframe(
         table,
         key=f"runs_table_{digest}",

@@ -32,42 +32,53 @@ def put(statement: str) -> None:
 
 
 def schema_browser() -> None:
-    """Tables and views with their columns."""
+    """The columns of a table or view."""
     columns = queries.schema(version)
-    for (table,), part in columns.group_by("table_name", maintain_order=True):
-        with st.expander(f"`{table}` · {part.height} columns"):
-            lines = (f"`{name}` {kind.lower()}" for name, kind in part.select("column_name", "data_type").iter_rows())
-            st.markdown("  \n".join(lines))
-            st.button("First rows", key=f"sql_peek_{table}", on_click=put, args=(f"SELECT * FROM {table} LIMIT 100",))
+    names = columns["table_name"].unique(maintain_order=True).to_list()
+    table = st.selectbox("Table or view", names, index=names.index("runs"), key="sql_table", bind="query-params")
+    st.dataframe(
+        columns.filter(table_name=table).select("column_name", pl.col("data_type").str.to_lowercase()),
+        key="sql_schema",
+        hide_index=True,
+        height=330,
+        column_config={"column_name": "column", "data_type": "type"},
+        alt=f"Columns of {table}",
+    )
+    st.button(
+        "First rows",
+        icon=":material/table_rows:",
+        key="sql_peek",
+        on_click=put,
+        args=(f"SELECT * FROM {table} LIMIT 100",),
+    )
+
+
+def pick(names: dict[str, str], key: str) -> None:
+    """One link-like button a query."""
+    for index, (name, statement) in enumerate(names.items()):
+        st.button(name, key=f"sql_{key}_{index}", on_click=put, args=(statement,), type="tertiary", help=statement)
 
 
 def library() -> None:
-    """Saved and example queries, and what was run in this session."""
-    folder = queries.folder()
-    examples, mine, history = st.tabs(["Examples", "Saved", "History"])
+    """Schema, example queries, saved ones, and what was run in this session."""
+    schema, examples, mine, history = st.tabs(["Schema", "Examples", "Saved", "History"])
+    with schema:
+        schema_browser()
     with examples:
-        for name, statement in saved.EXAMPLES.items():
-            st.button(name, key=f"sql_example_{name}", on_click=put, args=(statement,), width="stretch")
+        pick(saved.EXAMPLES, "example")
     with mine:
-        kept = saved.load(folder)
-        for name, statement in kept.items():
-            left, right = st.columns([5, 1])
-            left.button(name, key=f"sql_saved_{name}", on_click=put, args=(statement,), width="stretch")
-            right.button(
-                "",
-                icon=":material/delete:",
-                key=f"sql_forget_{name}",
-                on_click=saved.save,
-                args=(folder, name, None),
-                help="Forget",
-            )
-        if not kept:
+        kept = saved.load(queries.folder())
+        pick(kept, "saved")
+        if kept:
+            name = st.selectbox("Forget", list(kept), index=None, key="sql_forget")
+            if name and st.button("Forget it", icon=":material/delete:", key="sql_forget_it"):
+                saved.save(queries.folder(), name, None)
+                st.rerun()
+        else:
             st.caption("Nothing is saved yet: name a query below the editor.")
     with history:
         past = st.session_state.get("sql_history", [])
-        for index, statement in enumerate(reversed(past)):
-            first = " ".join(statement.split())[:60]
-            st.button(first, key=f"sql_past_{index}", on_click=put, args=(statement,), help=statement, width="stretch")
+        pick({" ".join(statement.split())[:60]: statement for statement in reversed(past)}, "past")
         if not past:
             st.caption("Nothing was run in this session yet.")
 
@@ -125,11 +136,9 @@ def show_plot(frame: pl.DataFrame) -> None:
     )
 
 
-side, main = st.columns([1, 3])
+main, side = st.columns([3, 1], gap="medium")
 with side:
     library()
-    st.markdown("**Schema**")
-    schema_browser()
 with main:
     statement = editor()
     result = run(statement) if statement else None

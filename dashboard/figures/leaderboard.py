@@ -101,6 +101,7 @@ def scores(
     if not published.is_empty():
         figure.add_trace(style.published_marker(published["task"], published["value"], published["row"]))
     for (name,), part in measured.group_by("row", maintain_order=True):
+        model, _, recipe = str(name).partition(" · ")
         figure.add_trace(
             go.Scatter(
                 x=part["task"],
@@ -108,10 +109,16 @@ def scores(
                 error_y={"type": "data", "array": part["sd"].fill_null(0.0), "thickness": 1.5},
                 name=str(name),
                 mode="markers",
-                marker={"size": 10, "color": style.method_color(str(name).split(" ")[0])},
+                marker={"size": 10, "color": style.method_color(model), "symbol": _symbol(recipe)},
                 hovertemplate="%{y:.2%}<extra>" + str(name) + "</extra>",
             )
         )
     style.finish(figure, x="task", y="score", height=height, legend=True)
-    figure.update_xaxes(type="category", categoryorder="array", categoryarray=list(tasks))
+    figure.update_xaxes(
+        type="category", categoryorder="array", categoryarray=list(tasks), range=[-0.5, len(tasks) - 0.5]
+    )
     return style.percent_axis(figure)
+
+
+def _symbol(recipe: str) -> str:
+    return {"": "circle", "modern": "circle", "blog": "square"}.get(recipe, "triangle-up")
