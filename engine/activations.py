@@ -1,8 +1,8 @@
 """Smooth activations in torch: ReLU and its kin convolved with a kernel, and the gates x Phi(x/w).
 
 The counterpart of `engine.smoothing` for training. Everything is built from three functions of (x, w): the smoothed
-ReLU, the smoothed step and the kernel, each the derivative of the one before, so gradients of any order exist, also with
-respect to a trainable width. Where torch has the same function (GELU, SiLU, Softplus) its fused one is used; Softplus
+ReLU, the smoothed step and the kernel, each the derivative of the one before, so gradients of any order exist, also
+with respect to a trainable width. Where torch has the same function (GELU, SiLU, Softplus) its fused one is used; Softplus
 with a threshold of 40, because the default 20 jumps by 2e-9. Nothing overflows: large arguments meet decaying tails.
 """
 
@@ -205,26 +205,37 @@ def smooth_piecewise(
 def smooth_floor(
     x: Tensor, *, kernel: str = "gaussian", width: float | Tensor = 1.0, reach: int | None = None
 ) -> Tensor:
-    """Floor convolved with a kernel: the steps within `reach` of each x, exact to the kernel's tail beyond.
+    """Floor convolved with a kernel: the steps within `reach` of each x, and for heavy tails what lies beyond.
 
     Args:
         x: any shape.
         kernel: any.
         width: a number or a tensor.
-        reach: steps summed on each side; None takes enough for 1e-7 where tails are exponential, else 64.
+        reach: steps summed on each side; None takes enough for an error of 1e-7.
     """
     w = _as_width(width, x, kernel)
     whole = torch.floor(x.detach())
     if reach is None:
         limit = find_kernel(kernel).reach
-        reach = 64 if math.isinf(limit) else math.ceil(0.5 * limit * float(w.detach().max())) + 1
+        reach = 16 if math.isinf(limit) else math.ceil(0.65 * limit * float(w.detach().max())) + 1
     rest = x - whole
+    if kernel == "cauchy":
+        return x - 0.5 + _cauchy_wave(rest, w)
     total = whole + torch.zeros_like(rest)
     for k in range(reach):
         above = _Step.apply(rest - (k + 1), w, kernel)  # type: ignore[no-untyped-call]
         below = _Step.apply(-(rest + k), w, kernel)  # type: ignore[no-untyped-call]
         total = total + above - below
-    return total
+    if kernel != "student":
+        return total
+    far_above, far_below = (reach + 0.5 - rest) / w, (reach - 0.5 + rest) / w  # Euler-Maclaurin for the heavy tail
+    excess = UNITS[kernel][0]
+    return total + w * (excess(far_above) - excess(far_below))
+
+
+def _cauchy_wave(rest: Tensor, width: Tensor) -> Tensor:
+    decay, angle = torch.exp(-2 * math.pi * width), 2 * math.pi * rest
+    return torch.atan2(decay * torch.sin(angle), 1 - decay * torch.cos(angle)) / math.pi
 
 
 def _as_width(width: float | Tensor, x: Tensor, kernel: str) -> Tensor:
@@ -250,7 +261,8 @@ class _Widthed(nn.Module):
 
     def extra_repr(self) -> str:
         """Kernel and width for the module's repr."""
-        return f"kernel={self.kernel}, width={float(self.width):g}, trainable={self.log_width is not None}"
+        width = self.fixed if self.log_width is None else float(self.log_width.detach().exp())
+        return f"kernel={self.kernel}, width={width:g}, trainable={self.log_width is not None}"
 
 
 class SmoothReLU(_Widthed):

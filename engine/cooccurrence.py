@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _units(text: str, units: str) -> Iterator[str]:
         raise ValueError(f"units must be 'characters' or 'bigrams', got {units!r}")
     if units == "characters":
         return (c for c in text if "一" <= c <= "鿿")
-    return (a + b for a, b in zip(text, text[1:], strict=False) if "一" <= a <= "鿿" and "一" <= b <= "鿿")
+    return (a + b for a, b in pairwise(text) if "一" <= a <= "鿿" and "一" <= b <= "鿿")
 
 
 def _neighbours(tokens: np.ndarray, window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -36,7 +36,7 @@ def estimate_noise(first: np.ndarray, second: np.ndarray) -> float:
 
 def estimate_signal(singular_values: np.ndarray, noise: float) -> np.ndarray:
     """Singular values less what noise adds: max(0, s - 2 noise sqrt(V))."""
-    return np.maximum(singular_values - 2 * noise * np.sqrt(len(singular_values)), 0.0)
+    return np.asarray(np.maximum(singular_values - 2 * noise * np.sqrt(len(singular_values)), 0.0))
 
 
 def simulate_pip_loss(signal: np.ndarray, noise: float, *, alpha: float = 0.5, rng: np.random.Generator) -> PipLoss:

@@ -7,7 +7,7 @@
 | achlioptas | sqrt(3/n) (+1, 0, -1) with probabilities 1/6, 2/3, 1/6 | 2 |
 | sparse | sqrt(s/n) (+1, 0, -1) with probabilities 1/2s, 1 - 1/s, 1/2s | 2 + (s - 3) q |
 | haar | orthonormal rows times sqrt(m/n) | 2 (m - n) / (m + 2) |
-| srht | sqrt(P/n) (H D)[rows], see `engine.hadamard` | close to haar |
+| srht | sqrt(P/n) (H D)[rows], see `engine.hadamard` | 2 (1 - q) (P - n) / (P - 1) |
 
 The very sparse map fails on spiky data (q large, such as differences of one-hot vectors); signs are then better than
 Gaussians.
@@ -69,8 +69,8 @@ def choose_kind(n_samples: int, n_features: int, n_components: int) -> Literal["
     """The faster of a Gaussian matrix and an SRHT, by their operation counts.
 
     Both costs are counted in multiplications of a matrix product. Drawing one Gaussian number costs about as much as
-    400 of them; a coordinate of the padded transform costs its Hadamard factors and about 400 for moving it through memory.
-    A tie of up to a factor 2 goes to the Gaussian map, whose law is known exactly.
+    400 of them; a coordinate of the padded transform costs its Hadamard factors and about 400 for moving it through
+    memory. A tie of up to a factor 2 goes to the Gaussian map, whose law is known exactly.
     """
     padded = padded_length(n_features)
     if n_components > padded:
@@ -190,7 +190,7 @@ def haar_matrix(n_components: int, n_features: int, *, rng: np.random.Generator)
 
 
 def variance_factor(kind: Kind, *, n_features: int, n_components: int, q: float, s: float | None = None) -> float:
-    """Exact n Var(||A x||^2) for a unit vector with sum of fourth powers q; for srht the haar value.
+    """Exact n Var(||A x||^2) for a unit vector with sum of fourth powers q.
 
     Args:
         kind: projection.
@@ -199,8 +199,11 @@ def variance_factor(kind: Kind, *, n_features: int, n_components: int, q: float,
         q: sum of x_i^4 in [1/m, 1]: 1 for a one-hot vector, 1/2 for a difference of two, about 3/m for a Gaussian one.
         s: sparsity of kind "sparse"; None means sqrt(m).
     """
-    if kind in ("haar", "srht"):
+    if kind == "haar":
         return 2 * (n_features - n_components) / (n_features + 2)
+    if kind == "srht":  # n of P numbers with mean 1 and variance 2 (1 - q), drawn without replacement
+        padded = padded_length(n_features)
+        return 2 * (1 - q) * (padded - n_components) / (padded - 1)
     kurtosis = {"gaussian": 3.0, "rademacher": 1.0, "achlioptas": 3.0}.get(kind) or 1 / _density(s, n_features)
     return 2 * (1 - q) + (kurtosis - 1) * q
 

@@ -1,0 +1,176 @@
+"""Confidence intervals of the numbers that experiments report.
+
+A score on n examples is an estimate, and each kind of estimate has its own interval: Student's t for a mean over seeds,
+Wilson's score interval for a proportion such as an accuracy (Wilson, 1927; it neither leaves [0, 1] nor collapses at 0
+or 1), and the percentile bootstrap for anything else (Efron, 1979).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri, stdtrit
+
+CHUNK_CELLS = 4_000_000  # cells of the largest temporary array of a resampling loop
+
+
+class Interval(NamedTuple):
+    """An estimate with its confidence bounds; the order is the one in which measurements are stored."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise ValueError unless confidence lies strictly between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie strictly between 0 and 1, got {confidence}")
+
+
+def check_sample(values: ArrayLike, *, name: str = "values") -> np.ndarray:
+    """Return values as a float64 array of shape (n, ...), refusing an empty one and NaN or infinity."""
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim == 0 or len(sample) == 0:
+        raise ValueError(f"{name} must hold at least one value, got shape {sample.shape}")
+    if not np.isfinite(sample).all():
+        where = np.argwhere(~np.isfinite(sample))[0].tolist()
+        raise ValueError(f"{name} must be finite, got {sample[tuple(where)]} at index {where}")
+    return sample
+
+
+def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Mean with Student's t interval, `mean ± t_(n-1) s / sqrt(n)`.
+
+    Args:
+        values: (n,) floats, for instance one score per seed.
+        confidence: probability that the interval covers the true mean of normal data.
+
+    Returns:
+        The interval. Of a single value the bounds are NaN: one seed says nothing about the spread.
+
+    Raises:
+        ValueError: if values is empty, not 1-D or not finite.
+
+    Example:
+        >>> mean_interval([0.60, 0.62, 0.64]).high
+        0.6696827542...
+    """
+    check_confidence(confidence)
+    sample = check_sample(values)
+    if sample.ndim != 1:
+        raise ValueError(f"values must have shape (n,), got {sample.shape}")
+    n, mean = len(sample), float(sample.mean())
+    if n == 1:
+        return Interval(mean, float("nan"), float("nan"), 1)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2) * sample.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def proportion_bounds(successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's score bounds of many proportions at once.
+
+    Args:
+        successes: array of counts, broadcast against n.
+        n: array of trials; where it is 0 both bounds are NaN.
+        confidence: probability that the interval covers the true proportion.
+
+    Returns:
+        (low, high), each with the broadcast shape.
+    """
+    check_confidence(confidence)
+    hits, trials = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64))
+    if not ((hits >= 0) & (hits <= trials)).all():
+        at = np.argwhere(~((hits >= 0) & (hits <= trials)))[0]
+        raise ValueError(f"successes must lie in 0..n, got {hits[tuple(at)]:g} of n={trials[tuple(at)]:g}")
+    z = ndtri((1 + confidence) / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = hits / trials
+        centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+        half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    low, high = np.where(hits == 0, 0.0, centre - half), np.where(hits == trials, 1.0, centre + half)
+    unknown = trials == 0
+    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
+
+
+def proportion_interval(successes: float, n: int, *, confidence: float = 0.95) -> Interval:
+    """Proportion, such as an accuracy, with Wilson's score interval.
+
+    Args:
+        successes: number of successes, 0..n.
+        n: number of trials, at least 1.
+        confidence: probability that the interval covers the true proportion.
+
+    Raises:
+        ValueError: if n is below 1 or successes is outside 0..n.
+
+    Example:
+        >>> proportion_interval(0, 10).high  # zero successes in ten: up to 28 % remain plausible
+        0.277532...
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    low, high = proportion_bounds(successes, n, confidence=confidence)
+    return Interval(float(successes) / n, float(low), float(high), int(n))
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    statistic: Callable[[np.ndarray], float] | None = None,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+) -> Interval:
+    """Statistic of a sample with its percentile bootstrap interval.
+
+    Args:
+        values: (n,) or (n, k) floats; whole rows are resampled with replacement, so what belongs to one example stays
+            together.
+        rng: source of randomness.
+        statistic: maps an array shaped like values to a number; None is the mean of (n,) values, done in blocks.
+        resamples: number of bootstrap samples.
+        confidence: nominal coverage.
+
+    Raises:
+        ValueError: if values is empty or not finite, or resamples is below 2.
+    """
+    check_confidence(confidence)
+    sample = check_sample(values)
+    if resamples < 2:
+        raise ValueError(f"resamples must be at least 2, got {resamples}")
+    if statistic is None:
+        if sample.ndim != 1:
+            raise ValueError(f"values must have shape (n,) when statistic is None, got {sample.shape}")
+        estimate, draws = float(sample.mean()), resampled_means(sample, rng=rng, resamples=resamples)
+    else:
+        n, estimate = len(sample), float(statistic(sample))
+        draws = np.array([statistic(sample[rng.integers(0, n, n)]) for _ in range(resamples)])
+    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(estimate, float(low), float(high), len(sample))
+
+
+def resampled_means(values: np.ndarray, *, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """Means of bootstrap samples, (n,) -> (resamples,).
+
+    A bootstrap sample is a multinomial draw of how often each *distinct* value occurs. Correct/wrong data have two or
+    three distinct values, so ten thousand resamples of fifty thousand examples cost ten thousand tiny draws. The law of
+    the result is exactly that of resampling the rows.
+    """
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= max(3, n // 50):
+        rows = max(1, CHUNK_CELLS // len(distinct))
+        blocks = [
+            rng.multinomial(n, counts / n, size=min(rows, resamples - start)) @ distinct
+            for start in range(0, resamples, rows)
+        ]
+    else:
+        rows = max(1, CHUNK_CELLS // n)
+        blocks = [
+            values[rng.integers(0, n, (min(rows, resamples - start), n))].sum(axis=1)
+            for start in range(0, resamples, rows)
+        ]
+    return np.concatenate(blocks) / n
