@@ -52,7 +52,8 @@ sections: list[report.Section] = []
 if runs["data_source"].eq("sample").any():
     pieces.sample_badge("sample")
 for config in configs:
-    st.markdown(f"**{config.name}** · {len(config.run_ids)} run(s), seeds {', '.join(map(str, config.seeds))}")
+    seeds = ", ".join(map(str, config.seeds))
+    st.caption(f"**{config.name}**: {len(config.run_ids)} run(s), seed {seeds}")
 
 
 @st.cache_data(show_spinner="Comparing …", max_entries=64)
@@ -116,7 +117,7 @@ def show_evidence() -> set[tuple[str, str]]:
         st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
         return set()
     for item in found:
-        st.markdown(f"> {item.sentence}")
+        st.markdown(f":material/balance: **{item.sentence}**")
     rows = pl.DataFrame(
         {
             "name": [f"{item.b} ({item.metric})" for item in found],

@@ -16,8 +16,8 @@ pieces.title(
     "Examples",
     what="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
 differently, and mark those whose label looks wrong. With two runs, *gained* are the rows that only the second run gets
-right, *lost* those that only the first one does. The calibration curve compares the confidence of a run with the share of right answers at that confidence; ECE is
-the mean gap.""",
+right, *lost* those that only the first one does. The calibration curve compares the confidence of a run with the share
+of right answers at that confidence; ECE is the mean gap.""",
     formula=r"\mathrm{ECE} = \sum_b \frac{n_b}{n}\,\left|\,\overline{\text{right}}_b - \overline{\text{conf}}_b\right|",
     source="Naeini et al. (2015); Guo et al. (2017), arXiv 1706.04599",
 )

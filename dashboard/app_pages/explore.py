@@ -51,7 +51,7 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Runs with their parameters, the names of the metrics that occur, and of the parameters that vary."""
     metrics = [name for name in runs.columns if "/" in name and runs[name].is_not_null().any()]
     params = with_params(version, tuple(runs["run_id"]))
-    varying = [name for name in params.columns if name != "run_id" and params[name].n_unique() > 1]
+    varying = [name for name in params.columns if name != "run_id" and params[name].drop_nulls().n_unique() > 1]
     kept = [name for name in varying if name not in runs.columns]
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
     return joined, metrics, [*kept, "duration_s", "seed", "started_at"]

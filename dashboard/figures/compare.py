@@ -237,11 +237,14 @@ def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40)
         ("recall", report.recall, report.recall_bounds),
         ("F1", report.f1, report.f1_bounds),
     )
+    places = np.arange(len(order))
+    names = [f"{classes[i]} (n = {report.support[i]})" for i in order]
     for number, (name, values, bounds) in enumerate(sets):
         figure.add_trace(
             go.Scatter(
                 x=values[order],
-                y=[f"{classes[i]} (n = {report.support[i]})" for i in order],
+                y=places + 0.22 * (number - 1),
+                customdata=names,
                 name=name,
                 mode="markers",
                 marker={"size": 8, "symbol": ("circle", "square", "diamond")[number]},
@@ -252,8 +255,9 @@ def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40)
                     "arrayminus": (values - bounds[:, 0])[order],
                     "thickness": 1,
                 },
+                hovertemplate="%{customdata}: %{x:.1%}<extra>" + name + "</extra>",
             )
         )
     style.finish(figure, x="score, 95 % interval", y="", height=max(240, 110 + 30 * len(order)))
-    figure.update_layout(scattermode="group", scattergap=0.4)
-    return style.percent_axis(figure.update_yaxes(autorange="reversed", type="category"), axis="x")
+    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=names)
+    return style.percent_axis(figure, axis="x")
