@@ -217,7 +217,8 @@ def smooth_floor(
     whole = torch.floor(x.detach())
     if reach is None:
         limit = find_kernel(kernel).reach
-        reach = 16 if math.isinf(limit) else math.ceil(0.65 * limit * float(w.detach().max())) + 1
+        widest = float(w.detach().max())
+        reach = math.ceil(16 + 12 * widest if math.isinf(limit) else 0.65 * limit * widest) + 1
     rest = x - whole
     if kernel == "cauchy":
         return x - 0.5 + _cauchy_wave(rest, w)
