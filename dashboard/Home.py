@@ -16,6 +16,7 @@ PAGES = {
         st.Page("app_pages/runs.py", title="Runs", icon=":material/list:"),
         st.Page("app_pages/run.py", title="Run", icon=":material/monitoring:"),
         st.Page("app_pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
+        st.Page("app_pages/tasks.py", title="Tasks", icon=":material/category:"),
         st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("app_pages/examples.py", title="Examples", icon=":material/lists:"),
         st.Page("app_pages/explore.py", title="Explore", icon=":material/scatter_plot:"),
@@ -27,9 +28,7 @@ PAGES = {
 
 page = st.navigation({heading: pages for heading, pages in PAGES.items() if pages}, expanded=True)
 try:
-    queries.store_version()
+    queries.all_runs(queries.store_version())
+    page.run()
 except StoreError as error:
-    st.title(page.title, anchor=False)
     st.error(f"The store cannot be read: {error}", icon=":material/database_off:")
-    st.stop()
-page.run()

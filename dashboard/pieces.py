@@ -106,11 +106,11 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
         if found is None:
             st.warning(f"The link names run {wanted!r}, which is not in this store.", icon=":material/link_off:")
         else:
-            labels = {found["run_id"]: run_label(found)} | labels
+            labels = labels | {found["run_id"]: run_label(found)}
             wanted = found["run_id"]
     if not labels:
         return None
-    ids = sorted(labels, reverse=True)
+    ids = list(labels)
     widget = f"{key}_pick"
     chosen = wanted if wanted in labels else ids[0]
     if st.session_state.get(widget) not in ids or (

@@ -166,7 +166,7 @@ def measurements(
 @st.cache_resource(show_spinner=False, max_entries=32)
 def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     """Predictions of a run with their examples: example_id, hash, label, prediction, confidence, text."""
-    return queries.predictions(run_id, split)
+    return queries.predictions(run_id, split).sort(pl.col("example_id").str.len_chars(), "example_id")
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

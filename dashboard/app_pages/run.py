@@ -40,9 +40,8 @@ def header(run: dict[str, Any]) -> None:
             st.badge(tag, icon=":material/sell:", color="gray")
         if run["archived"]:
             st.badge("archived", icon=":material/archive:", color="gray")
-    st.caption(
-        f"started {run['started_at']:%Y-%m-%d %H:%M:%S} · {pieces.duration(run['duration_s'])} · seed {run['seed']}"
-    )
+    seed = "" if run["seed"] is None else f" · seed {run['seed']}"
+    st.caption(f"started {run['started_at']:%Y-%m-%d %H:%M:%S} UTC · {pieces.duration(run['duration_s'])}{seed}")
     if run["note"]:
         st.markdown(f"> {run['note']}")
     if run["status"] == "failed":
@@ -128,11 +127,11 @@ def show_predictions(run: dict[str, Any]) -> None:
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
     shared = queries.shared_rows(VERSION, run_id)
-    if shared["shared"]:
-        message = (
-            f"{shared['shared']:,} of {shared['dev']:,} dev rows are also in the training set (same input, by hash)."
-        )
+    message = f"{shared:,} of {frame.height:,} dev rows are also in the training set (same input, by hash)."
+    if shared:
         st.warning(message, icon=":material/content_copy:")
+    else:
+        st.caption(message)
     counts = figures.confusion_counts(frame)
     classes = tables.class_order(counts)
     left, right = st.columns([3, 2])

@@ -1,0 +1,118 @@
+"""What a task's examples look like to a model: tokens, lengths, class balance.
+
+Token rows are made by the same code as for training, with a vocabulary of all characters of the shown examples, so that
+nothing is unknown: a pretrained model's own vocabulary may keep English words and numbers in larger pieces.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import style
+from engine.inputs.encode import encode
+from engine.inputs.tokenizer import SPECIALS, WordPiece, build_vocabulary
+from engine.tasks import Example, TaskSpec
+
+UNCUT = 100_000
+"""A window that cuts nothing."""
+
+
+def as_examples(spec: TaskSpec, frame: pl.DataFrame) -> list[Example]:
+    """Examples of stored rows (example_id, text): those whose text holds the task's fields."""
+    found = []
+    for example_id, text in frame.select("example_id", "text").iter_rows():
+        fields = _fields(text)
+        if all(name in fields for name in spec.fields):
+            found.append(Example(example_id=example_id, fields=fields, group=example_id))
+    return found
+
+
+def _fields(text: str | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(text or "null")
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+def tokenizer_for(examples: Sequence[Example]) -> WordPiece:
+    """A tokenizer that knows every character of these examples, and those that the input formats add."""
+    texts = [text for example in examples for text in _strings(example.fields)]
+    return WordPiece(build_vocabulary([*texts, "；||_[]，无效答案"], min_count=1, max_size=60_000))
+
+
+def token_rows(spec: TaskSpec, examples: Sequence[Example]) -> list[list[list[str]]]:
+    """Per example its rows (one, or one a choice, or one a window), each a list of spelled tokens."""
+    tokenizer = tokenizer_for(examples)
+    rows = encode(spec, examples, tokenizer)
+    spelled: list[list[list[str]]] = [[] for _ in examples]
+    for index in range(rows.n_rows):
+        spelled[int(rows.example[index])].append([tokenizer.token(int(token)) for token in rows.row(index)])
+    return spelled
+
+
+def lengths(spec: TaskSpec, examples: Sequence[Example]) -> np.ndarray:
+    """Tokens of the longest row of each example before anything is cut, int64 (examples,)."""
+    rows = encode(spec, examples, tokenizer_for(examples), max_length=UNCUT)
+    longest = np.zeros(len(examples), dtype=np.int64)
+    np.maximum.at(longest, rows.example, rows.lengths)
+    return longest
+
+
+def length_histogram(values: np.ndarray, *, max_length: int, bins: int = 40, height: int = 300) -> go.Figure:
+    """Histogram of lengths; what lies right of the window is cut off."""
+    counts, edges = np.histogram(values, bins=bins)
+    middles = (edges[:-1] + edges[1:]) / 2
+    colors = [style.BAD if middle > max_length else style.MEASURED for middle in middles]
+    bars = go.Bar(
+        x=middles, y=counts, width=np.diff(edges) * 0.94, marker={"color": colors}, name="examples", showlegend=False
+    )
+    figure = style.finish(go.Figure(bars), x="tokens before cutting", y="examples", height=height)
+    return style.reference_line(figure, max_length, f"window of {max_length}", axis="x")
+
+
+def class_balance(counts: pl.DataFrame, *, titles: dict[str, str] | None = None, height: int = 300) -> go.Figure:
+    """Share of every class, one bar a split.
+
+    Args:
+        counts: split, label, count.
+        titles: readable names of labels.
+        height: in pixels.
+    """
+    shares = counts.with_columns(share=pl.col("count") / pl.col("count").sum().over("split"))
+    order = (
+        shares.group_by("label").agg(pl.col("share").max()).sort("share", "label", descending=[True, False])["label"]
+    )
+    figure = go.Figure()
+    for index, split in enumerate(shares["split"].unique(maintain_order=True)):
+        part = dict(shares.filter(split=split).select("label", "share").iter_rows())
+        names = [(titles or {}).get(label, label) for label in order]
+        values = [part.get(label, 0.0) for label in order]
+        figure.add_trace(go.Bar(x=names, y=values, name=split, marker={"color": style.SEQUENCE[index]}))
+    style.finish(figure, x="class", y="share of the examples", height=height, legend=True)
+    figure.update_xaxes(type="category")
+    return style.percent_axis(figure)
+
+
+def marked(tokens: Sequence[str]) -> str:
+    """Tokens as Markdown: special tokens coloured, everything else escaped."""
+    return " ".join(f":blue-badge[{_escape(token)}]" if token in SPECIALS else _escape(token) for token in tokens)
+
+
+def _escape(token: str) -> str:
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|<>$~:&" else char for char in token)

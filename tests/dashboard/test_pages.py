@@ -1,0 +1,212 @@
+"""The pages for runs, leaderboard, tasks and SQL: empty store, filled store, and what a person does with them."""
+
+import json
+
+import polars as pl
+import pytest
+
+from store import queries
+
+PAGES = {
+    "overview": "python -m jobs.clue --task afqmc",
+    "runs": "python -m jobs.clue --task afqmc",
+    "run": "python -m jobs.clue --task afqmc",
+    "leaderboard": "python -m jobs.clue --task all --model ngram",
+    "tasks": "python -m jobs.clue --task afqmc --model ngram",
+    "sql": "python -m jobs.clue --task afqmc",
+}
+
+
+def runs_of(db, **equal):
+    frame = queries.runs(archived=True, db=db)
+    for column, value in equal.items():
+        frame = frame.filter(**{column: value})
+    return frame
+
+
+def specs(app):
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_names_the_command_that_fills_it(page, empty_store, open_page):
+    app = open_page(page, empty_store)
+    assert any(PAGES[page] in code.value for code in app.code)
+    assert app.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_filled_store_shows_content(page, filled_store, open_page):
+    app = open_page(page, filled_store)
+    assert not app.error or page == "run"  # the newest run may be the failed one
+    assert app.title[0].value.lower() == page
+    assert app.expander[0].label == "What am I looking at?"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_database_of_another_kind_is_one_sentence(page, tmp_path, open_page):
+    foreign = tmp_path / "notes.duckdb"
+    foreign.write_text("not a database at all")
+    app = open_page(page, foreign)
+    assert "cannot be read" in app.error[0].value
+    assert "not a DuckDB database" in app.error[0].value
+
+
+def test_overview_counts_runs_and_lists_the_best(filled_store, open_page):
+    app = open_page("overview", filled_store)
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Runs"] == str(runs_of(filled_store).height)
+    assert shown["Failed"] == "1"
+    newest, best = app.dataframe
+    assert newest.value.shape[0] == runs_of(filled_store).height
+    assert set(best.value["task"]) == {"afqmc", "tnews"}
+    assert {"files", "sample"} <= set(best.value["data_source"].dropna())
+
+
+def test_runs_filters_by_words_and_by_the_link(filled_store, open_page):
+    app = open_page("runs", filled_store)
+    app.text_input(key="runs_text").set_value("TNEWS ngram").run()
+    assert set(app.dataframe[0].value["task"]) == {"tnews"}
+    assert app.dataframe[0].value.shape[0] == 1
+    linked = open_page("runs", filled_store, runs_text="the first one")
+    assert (
+        linked.dataframe[0].value["run_id"].to_list() == runs_of(filled_store, note="the first one")["run_id"].to_list()
+    )
+
+
+def test_runs_sorts_and_chooses_columns(filled_store, open_page):
+    app = open_page("runs", filled_store)
+    app.selectbox(key="runs_sort").set_value("dev/accuracy").run()
+    app.multiselect(key="runs_columns").set_value(["task", "dev/accuracy"]).run()
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["run_id", "task", "dev/accuracy"]
+    values = table["dev/accuracy"].dropna().to_list()
+    assert values == sorted(values, reverse=True)
+    assert len(values) < len(table)  # runs without the metric come last, they are not lost
+
+
+def test_runs_says_so_when_nothing_matches(filled_store, open_page):
+    app = open_page("runs", filled_store, runs_text="no-such-word")
+    assert "matches these filters" in app.info[0].value
+
+
+def test_a_selection_in_the_link_can_be_tagged_annotated_and_archived(own_store, open_page):
+    chosen = runs_of(own_store, status="finished", task="afqmc")["run_id"].to_list()[:2]
+    app = open_page("runs", own_store, selected=",".join(chosen))
+    assert any("2 selected" in text.value for text in app.markdown)
+    app.text_input(key="runs_new_tag").set_value("好").run()
+    app.button(key="runs_add_tag").click().run()
+    app.text_area(key="runs_new_note").set_value("再看一次").run()
+    app.button(key="runs_save_note").click().run()
+    app.button(key="runs_archive").click().run()
+    assert not app.exception
+    edited = runs_of(own_store).filter(pl.col("run_id").is_in(chosen))
+    assert all("好" in tags for tags in edited["tags"])
+    assert set(edited["note"]) == {"再看一次"}
+    assert edited["archived"].all()
+    assert not set(chosen) & set(app.dataframe[0].value["run_id"])
+
+
+def test_run_page_resolves_a_part_of_an_id(filled_store, open_page):
+    run_id = runs_of(filled_store, model="ngram")["run_id"][0]
+    app = open_page("run", filled_store, run=run_id[-8:])
+    assert run_id in app.selectbox(key="run_pick").value
+
+
+def test_run_page_warns_about_a_link_to_a_run_that_is_gone(filled_store, open_page):
+    app = open_page("run", filled_store, run="nowhere")
+    assert "nowhere" in app.warning[0].value
+
+
+def test_run_page_draws_train_and_dev_together(filled_store, open_page):
+    run_id = runs_of(filled_store, model="ngram")["run_id"][0]
+    app = open_page("run", filled_store, run=run_id)
+    loss = next(spec for spec in specs(app) if spec["layout"]["yaxis"]["title"]["text"] == "loss")
+    names = {trace["name"] for trace in loss["data"]}
+    assert {"train/loss", "dev/loss"} <= names
+    assert loss["layout"]["xaxis"]["title"]["text"] == "optimizer step"
+    app.toggle(key="run_log").set_value(True).run()
+    assert any(spec["layout"]["yaxis"].get("type") == "log" for spec in specs(app))
+    app.slider(key="run_smoothing").set_value(0.9).run()
+    assert not app.exception
+
+
+def test_run_page_shows_confusion_wrong_examples_and_shared_rows(filled_store, open_page):
+    run_id = runs_of(filled_store, model="ngram")["run_id"][0]
+    app = open_page("run", filled_store, run=run_id, run_tab="Predictions")
+    assert "5 of 80 dev rows" in app.warning[0].value
+    heatmap = next(trace for spec in specs(app) for trace in spec["data"] if trace["type"] == "heatmap")
+    assert sum(sum(row) for row in heatmap["customdata"]) == 80
+    wrong = app.dataframe[0].value
+    assert (wrong["label"] != wrong["prediction"]).all()
+    assert wrong["confidence"].is_monotonic_decreasing
+    assert "花呗" in "".join(wrong["text"])
+
+
+def test_run_page_shows_the_command_and_the_parameters(filled_store, open_page):
+    run = runs_of(filled_store, model="ngram").row(0, named=True)
+    app = open_page("run", filled_store, run=run["run_id"], run_tab="Configuration")
+    assert app.code[0].value == run["command"]
+    assert "learning_rate" in app.dataframe[0].value["name"].to_list()
+
+
+def test_run_page_names_the_error_of_a_failed_run(filled_store, open_page):
+    run_id = runs_of(filled_store, status="failed")["run_id"][0]
+    app = open_page("run", filled_store, run=run_id)
+    assert "loss is not finite at step 17" in app.error[0].value
+
+
+@pytest.mark.parametrize(("tab", "text"), [("Files", "afqmc_predict.json"), ("Related runs", "Children")])
+def test_run_page_has_files_and_kin(tab, text, filled_store, open_page):
+    run_id = runs_of(filled_store, note="the first one")["run_id"][0]
+    app = open_page("run", filled_store, run=run_id, run_tab=tab)
+    assert any(text in item.value for item in app.markdown)
+
+
+def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page):
+    app = open_page("leaderboard", filled_store)
+    table = app.dataframe[0].value.set_index("row")
+    assert "(2)" in table.loc["tiny · modern", "afqmc"]  # two seeds; the run on the sample is not among them
+    assert table.loc["majority", "afqmc"] == "55.00"
+    sample = open_page("leaderboard", filled_store, leaderboard_data="sample data")
+    assert "nothing about the task" in sample.warning[0].value
+    assert "(2)" not in sample.dataframe[0].value.set_index("row").loc["tiny · modern", "afqmc"]
+    test = open_page("leaderboard", filled_store, leaderboard_split="test")
+    assert any("has a test score yet" in info.value for info in test.info)
+
+
+def test_tasks_page_shows_tokens_with_special_ones_marked(filled_store, open_page):
+    app = open_page("tasks", filled_store)
+    rows = [item.value for item in app.markdown if "CLS" in item.value]
+    assert len(rows) == 10
+    assert all(row.count("SEP") == 2 for row in rows)
+
+
+def test_tasks_page_without_runs_still_states_the_facts(empty_store, open_page):
+    app = open_page("tasks", empty_store, tasks_task="cmrc2018")
+    assert {"train": "10,142", "dev": "3,219"}.items() <= {metric.label: metric.value for metric in app.metric}.items()
+
+
+def test_sql_runs_a_statement_and_keeps_it(own_store, open_page):
+    app = open_page("sql", own_store)
+    app.text_area(key="sql").set_value("SELECT task, count(*) AS n FROM runs GROUP BY task ORDER BY task").run()
+    assert not app.exception
+    result = app.dataframe[0].value
+    assert result["task"].to_list() == ["afqmc", "tnews"]
+    app.text_input(key="sql_name").set_value("runs per task").run()
+    app.button(key="sql_save").click().run()
+    app.run()
+    assert any(button.label == "runs per task" for button in app.button)
+
+
+def test_sql_tells_a_mistake_in_one_sentence(filled_store, open_page):
+    app = open_page("sql", filled_store, sql="SELECT nonsense FROM nowhere")
+    assert "nowhere" in app.error[0].value
+
+
+def test_sql_plots_the_result(filled_store, open_page):
+    statement = "SELECT step, value FROM metrics WHERE name = 'train/loss' ORDER BY step"
+    app = open_page("sql", filled_store, sql=statement, sql_tab="Plot", sql_kind="line")
+    (spec,) = specs(app)
+    assert spec["layout"]["xaxis"]["title"]["text"] == "step"
+    assert spec["layout"]["yaxis"]["title"]["text"] == "value"
