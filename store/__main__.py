@@ -1,14 +1,18 @@
-"""Look after the store.
+"""Look after the store of results.
 
-python -m store ingest
-python -m store sql "SELECT run_id, status FROM runs"
+python -m store ingest                                  # move new lines into the database and publish it
+python -m store check                                   # damage, lost runs, orphan files, size
+python -m store sql "SELECT run_id, status FROM runs"   # read-only, prints a table
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from store.errors import StoreError
+
+MEGABYTE = 1 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,40 +20,196 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    ingest = commands.add_parser("ingest", help="move new spool lines into the database and publish it")
-    sql = commands.add_parser("sql", help="run one read-only statement and print its table")
-    sql.add_argument("statement")
-    for command in (ingest, sql):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (function, options) in _COMMANDS.items():
+        summary = (function.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(name, help=summary, description=summary)
+        options(command)
         command.add_argument(
-            "--db", type=Path, default=None, help="the store's database (default: CLUEBOARD_DB, else results.duckdb)"
+            "--db", type=Path, default=None, help="the database (default: CLUEBOARD_DB, else results.duckdb)"
         )
-    options = parser.parse_args(arguments)
+        command.set_defaults(function=function)
+    options_given = parser.parse_args(arguments)
     try:
-        return _ingest(options) if options.command == "ingest" else _sql(options)
+        return int(options_given.function(options_given))
     except StoreError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
 
 
-def _ingest(options: argparse.Namespace) -> int:
-    from store.ingest import ingest
+def ingest(options: argparse.Namespace) -> int:
+    """Move new spool lines into the database and publish it."""
+    from store.ingest import ingest as run
 
-    outcome = ingest(options.db, wait=30.0, force=True)
+    outcome = run(options.db, wait=30.0, force=True)
+    if outcome is None:
+        raise StoreError("another process has been ingesting for 30 seconds")
+    print(f"{outcome.lines} lines ingested, {outcome.lost} runs found lost, published")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Look for damage, lost runs, damaged lines, orphan files; exit code 1 if something is wrong."""
+    from store.upkeep import check as run
+
+    report = run(options.db, deep=options.deep)
+    for note in report.notes:
+        print(f"note: {note}")
+    for problem in report.problems:
+        print(f"PROBLEM: {problem}")
+    print(", ".join(f"{name} {size / MEGABYTE:.1f} MB" for name, size in report.sizes.items()))
+    print("clean" if report.clean else f"{len(report.problems)} problems")
+    return 0 if report.clean else 1
+
+
+def rebuild(options: argparse.Namespace) -> int:
+    """Make the database anew from the spools."""
+    from store.upkeep import rebuild as run
+
+    print(f"rebuilt from {run(options.db).lines} lines")
+    return 0
+
+
+def published(options: argparse.Namespace) -> int:
+    """Load the figures of papers and posts from a CSV file."""
+    from store.upkeep import load_published
+
+    print(f"{load_published(options.file, options.db)} published figures loaded")
+    return 0
+
+
+def sql(options: argparse.Namespace) -> int:
+    """Run one read-only statement and print its table."""
+    import polars as pl
+
+    from store.sandbox import query
+
+    result = query(options.statement, limit=options.limit, timeout=options.timeout, db=options.db)
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=60, tbl_hide_dataframe_shape=True, tbl_width_chars=options.width
+    ):
+        print(result.frame)
     print(
-        "another process is ingesting"
-        if outcome is None
-        else f"{outcome.lines} lines ingested, {outcome.lost} runs lost"
+        f"first {len(result.frame)} rows; there are more" if result.cut else f"{len(result.frame)} rows",
+        file=sys.stderr,
     )
     return 0
 
 
-def _sql(options: argparse.Namespace) -> int:
-    from store import queries
+def export(options: argparse.Namespace) -> int:
+    """Write a query or a run to Parquet, CSV or JSON."""
+    from store import exporting
 
-    print(queries.sql(options.statement, db=options.db))
+    if options.sql is not None:
+        rows = exporting.export_query(options.sql, options.output, kind=options.format, db=options.db)
+        print(f"{rows} rows written to {options.output}")
+        return 0
+    files = exporting.export_run(options.run, options.output, kind=options.format or "parquet", db=options.db)
+    print(f"{len(files)} tables written to {options.output}")
     return 0
 
+
+def merge(options: argparse.Namespace) -> int:
+    """Bring the runs of another store, with their files."""
+    from store.merging import merge as run
+
+    done = run(options.other, options.db)
+    print(
+        f"{done.new} runs new, {done.grown} grown, {done.same} already here, {done.renamed} got another id, {done.edits} edits"
+    )
+    return 0
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Import TensorBoard event files or a trackio database."""
+    from store.importing import import_from
+
+    done = import_from(options.source, kind=options.kind, experiment=options.experiment, db=options.db)
+    print(f"{len(done.new)} runs new, {len(done.grown)} grown, {len(done.same)} already here")
+    for what, count in done.not_understood.items():
+        print(f"not understood: {what} ({count} times)")
+    return 0
+
+
+def gc(options: argparse.Namespace) -> int:
+    """List checkpoints of finished runs, archived runs and orphan files; --delete removes them."""
+    from store.upkeep import gc as run
+
+    found = run(options.db, dry_run=not options.delete)
+    for what, size in found:
+        print(f"{size / MEGABYTE:9.2f} MB  {what}")
+    done = "removed" if options.delete else "would be removed; --delete removes them"
+    print(f"{len(found)} things, {sum(size for _, size in found) / MEGABYTE:.1f} MB {done}")
+    return 0
+
+
+def compact(options: argparse.Namespace) -> int:
+    """Compress the spools of runs that are over."""
+    from store.upkeep import compact as run
+
+    packed, won = run(options.db)
+    print(f"{packed} spools packed, {won / MEGABYTE:.1f} MB won")
+    return 0
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Copy the whole store to a database path that is free."""
+    from store.upkeep import backup as run
+
+    print(f"{run(options.target, options.db) / MEGABYTE:.1f} MB copied to {options.target}")
+    return 0
+
+
+def _sql_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("statement", help="one SELECT, EXPLAIN, DESCRIBE or SHOW")
+    command.add_argument("--limit", type=int, default=100_000, help="rows at most")
+    command.add_argument("--timeout", type=float, default=10.0, help="seconds at most")
+    command.add_argument("--width", type=int, default=200, help="characters of a printed line")
+
+
+def _export_options(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--sql", help="read-only statement whose answer is written")
+    what.add_argument("--run", help="run whose tables are written (part of its id, or latest)")
+    command.add_argument(
+        "--output", "-o", type=Path, required=True, help="file (or folder, with --run) that is not there yet"
+    )
+    command.add_argument("--format", choices=("parquet", "csv", "json"), default=None)
+
+
+def _import_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", type=Path, help="event file, folder of event files, or trackio database")
+    command.add_argument("--kind", choices=("tensorboard", "trackio"), default=None)
+    command.add_argument("--experiment", default=None, help="experiment the runs are stored under")
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], object]]] = {
+    "ingest": (ingest, _nothing),
+    "check": (
+        check,
+        lambda command: command.add_argument("--deep", action="store_true", help="also read every spool again"),
+    ),
+    "rebuild": (rebuild, _nothing),
+    "published": (
+        published,
+        lambda command: command.add_argument("--file", type=Path, default=None, help="CSV (default: the project's)"),
+    ),
+    "sql": (sql, _sql_options),
+    "export": (export, _export_options),
+    "merge": (merge, lambda command: command.add_argument("other", type=Path, help="the other store's database")),
+    "import": (import_, _import_options),
+    "gc": (gc, lambda command: command.add_argument("--delete", action="store_true", help="remove what is listed")),
+    "compact": (compact, _nothing),
+    "backup": (backup, lambda command: command.add_argument("target", type=Path, help="database path of the copy")),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

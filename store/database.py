@@ -11,7 +11,9 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -74,7 +76,7 @@ def reader(layout: Layout) -> duckdb.DuckDBPyConnection:
         return held[1].cursor()
 
 
-def open_published(layout: Layout) -> duckdb.DuckDBPyConnection:
+def open_published(layout: Layout, *, config: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
     """Open the published database read-only under a name of its own.
 
     Raises:
@@ -83,7 +85,7 @@ def open_published(layout: Layout) -> duckdb.DuckDBPyConnection:
     check_target(layout.db)
     with private_name(layout) as name:
         try:
-            con = duckdb.connect(str(name), read_only=True)
+            con = duckdb.connect(str(name), read_only=True, config=dict(config or {}))
         except duckdb.Error as error:
             raise StoreError(f"cannot open {layout.db}: {_first_line(error)}") from error
     try:
@@ -94,27 +96,39 @@ def open_published(layout: Layout) -> duckdb.DuckDBPyConnection:
     if found < MIGRATIONS[-1].number:
         con.close()
         raise StoreError(f"{layout.db} has the older schema {found}: `python -m store ingest` brings it up to date")
-    con.execute("SET TimeZone = 'UTC'")
+    if config is None:
+        con.execute("SET TimeZone = 'UTC'")
     return con
 
 
-@contextlib.contextmanager  # type: ignore[arg-type]
-def private_name(layout: Layout):  # type: ignore[no-untyped-def]
-    """A name for the current published version that nobody else uses, gone when the block ends."""
-    unique = f".reader-{os.getpid()}-{next(_numbers)}.duckdb"
-    name = layout.folder / unique
+@contextlib.contextmanager
+def private_name(layout: Layout) -> Iterator[Path]:
+    """A name for the current published version that nobody else uses, gone when the block ends.
+
+    It is a folder of its own with the database's usual name in it, so that the catalog is called as everywhere.
+    """
+    unique = f".reader-{os.getpid()}-{next(_numbers)}"
+    folder = layout.folder / unique
     try:
         try:
-            os.link(layout.db, name)
+            folder.mkdir()
+            os.link(layout.db, folder / layout.db.name)
         except OSError:
-            name = Path(tempfile.gettempdir()) / unique
-            shutil.copyfile(layout.db, name)
+            _remove(folder)
+            folder = Path(tempfile.gettempdir()) / unique
+            folder.mkdir()
+            shutil.copyfile(layout.db, folder / layout.db.name)
     except OSError as error:
+        _remove(folder)
         raise StoreError(f"cannot read {layout.db}: {error.strerror}") from error
     try:
-        yield name
+        yield folder / layout.db.name
     finally:
-        name.unlink(missing_ok=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def verify_published(layout: Layout) -> None:

@@ -97,11 +97,21 @@ def _forget(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
     )
 
 
+def _delete(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
+    """Remove the rows of a run; its mark among the edits stays, so that nothing brings it back."""
+    _set("deleted")(con, edit)
+    tables = ("points", "params", "summary", "cells", "predictions", "artifacts", "files", "runs")
+    for table in tables:
+        con.execute(
+            f"DELETE FROM raw.{table} WHERE run_no IN (SELECT run_no FROM raw.runs WHERE run_id = ?)", [edit["run_id"]]
+        )
+
+
 _HANDLERS = {
     "tags": _set("tags"),
     "note": _set("note"),
     "archive": _set("archived"),
-    "delete": _set("deleted"),
+    "delete": _delete,
     "mark": _mark,
     "unmark": _unmark,
     "forget": _forget,

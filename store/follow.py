@@ -22,8 +22,11 @@ from store.errors import StoreError
 from store.paths import ROOT, Layout, locate
 
 PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
-INTERVAL = 0.5  # seconds between two looks at the spool
-DUTY = 20.0  # rest per second of work
+FIRST = 0.3  # seconds until the first look, so that a new run is seen soon
+INTERVAL = 1.0  # seconds between two looks at the spools
+LONGEST = 10.0  # seconds
+DUTY = 20.0  # seconds of rest per second of work that is not about new lines
+PER_LINE = 4e-6  # seconds a new line may cost without prolonging the rest
 FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ingest to end
 
 log = logging.getLogger("store")
@@ -90,7 +93,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def main(arguments: list[str]) -> None:
-    """Entry of the child: `follow DB RUN` or `verify DB`."""
+    """Entry of the child: `follow DB RUN`, `verify DB` or `sandbox DB`."""
     mode, db, *rest = arguments
     layout = locate(db)
     try:
@@ -98,6 +101,10 @@ def main(arguments: list[str]) -> None:
             from store.database import verify_published
 
             verify_published(layout)
+        elif mode == "sandbox":
+            from store.sandbox import answer
+
+            answer(layout)
         else:
             _follow(layout, layout.spool_file(rest[0]))
     except StoreError as error:
@@ -105,34 +112,51 @@ def main(arguments: list[str]) -> None:
 
 
 def _follow(layout: Layout, spool: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.nice(5)
     lock = os.open(layout.folder / "follower", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    mine = False
-    size = -1
-    rest = INTERVAL
+    mine, size, rest = False, -1, FIRST
     while not _closed(sys.stdin.fileno(), rest):
         rest = INTERVAL
-        if not mine and not _take(lock):
-            continue
-        mine = True
-        if _bytes(layout) != size:
-            started = time.process_time()
-            before = _bytes(layout)
-            if _ingest(layout, final=False):
-                size = before
-            rest = max(INTERVAL, DUTY * (time.process_time() - started))
+        mine = mine or _take(lock)
+        if mine:
+            size, rest = _work(layout, size)
     os.close(lock)
-    if not _ingest(layout, final=True):
+    if not _finish(layout, spool):
         sys.exit(1)
 
 
-def _ingest(layout: Layout, *, final: bool) -> bool:
+def _work(layout: Layout, size: int) -> tuple[int, float]:
+    """Ingest if the spools grew; returns the size they are known to have and the seconds to rest."""
+    from store.ingest import ingest
+
+    started = time.process_time()
+    now = _bytes(layout)
+    if now == size:
+        return size, max(INTERVAL, DUTY * (time.process_time() - started))
+    try:
+        done = ingest(layout.db)
+    except StoreError:  # a full disk, say; the spools keep everything until there is room again
+        return size, LONGEST
+    spent = time.process_time() - started
+    if done is None:
+        return size, INTERVAL
+    rest = max(INTERVAL, DUTY * (spent - PER_LINE * done.lines), 3 * spent)
+    if done.due_in is not None:
+        return size, min(max(rest, done.due_in), LONGEST)
+    return now, min(rest, LONGEST)
+
+
+def _finish(layout: Layout, spool: Path) -> bool:
+    """The last ingest of a follower: everything this run wrote is published, or False."""
     from store.ingest import ingest
 
     try:
-        done = ingest(layout.db, wait=FINAL_WAIT if final else 0.0, force=final)
-    except StoreError:
+        done = ingest(layout.db, wait=FINAL_WAIT, force=True)
+    except StoreError as error:
+        layout.folder.joinpath("follower").write_text(f"{spool.stem}: {error}\n")
         return False
-    return done is not None and (done.published or not final) and not done.due
+    return done is not None and done.published
 
 
 def _take(fd: int) -> bool:

@@ -10,6 +10,7 @@ import gzip
 import os
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Outcome:
     lines: int
     lost: int
     published: bool
-    due: bool  # a newer version than the published one is waiting for its turn
+    due_in: float | None  # seconds until a version that is waiting may be published; None if none is
 
 
 def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) -> Outcome | None:
@@ -59,12 +60,12 @@ def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) ->
             return None
         try:
             lines, lost, counter = _ingest(layout)
-            published, due = publish.if_due(layout, counter, force=force)
+            published, due_in = publish.if_due(layout, counter, force=force)
         except duckdb.Error as error:
             raise StoreError(f"cannot ingest into {layout.work}: {str(error).splitlines()[0][:300]}") from error
         except OSError as error:
             raise StoreError(f"cannot ingest into {layout.work}: {error.strerror}") from error
-        return Outcome(lines, lost, published, due)
+        return Outcome(lines, lost, published, due_in)
 
 
 @contextlib.contextmanager
@@ -93,7 +94,16 @@ def lock(layout: Layout, *, wait: float) -> Iterator[bool]:
 
 def _ingest(layout: Layout) -> tuple[int, int, int]:
     publish.verify_target(layout)
-    con = open_work(layout.work)
+    return fill(layout, layout.work)
+
+
+def fill(layout: Layout, path: Path) -> tuple[int, int, int]:
+    """Bring a work database up to date with the spools; the caller holds the lock.
+
+    Returns:
+        Lines read, runs found lost, and the counter of the content.
+    """
+    con = open_work(path)
     try:
         state = State(con)
         lines = _drain(con, layout, state)
@@ -130,7 +140,12 @@ def _next_batch(layout: Layout, state: State) -> Batch:
             batch.damaged.append((file, size, "", f"cut: {read - size} bytes that were read before are gone"))
             batch.read[file] = state.run_no(batch, file), size, False
         elif size > read:
-            data = whole_lines(path, read, min(size - read, room))
+            try:
+                data = whole_lines(path, read, min(size - read, room))
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                batch.damaged.append((file, 0, "", f"packed spool cannot be read: {error}"))
+                batch.read[file] = state.run_no(batch, file), 0, True
+                continue
             if data:
                 batch.add(file, state.run_no(batch, file), data, read)
                 room -= len(data)

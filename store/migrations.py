@@ -39,6 +39,7 @@ CREATE TABLE raw.axes (tbl VARCHAR, axis VARCHAR, kind VARCHAR);
 CREATE TABLE raw.examples (dataset VARCHAR, split VARCHAR, example_id VARCHAR, hash VARCHAR, text VARCHAR);
 CREATE TABLE raw.predictions (run_no INTEGER, split VARCHAR, example_id VARCHAR, hash VARCHAR, label VARCHAR, prediction VARCHAR,
     confidence DOUBLE);
+CREATE TABLE raw.files (file VARCHAR, run_no INTEGER);
 CREATE TABLE raw.artifacts (run_no INTEGER, name VARCHAR, kind VARCHAR, path VARCHAR, bytes BIGINT, sha256 VARCHAR);
 CREATE TABLE raw.edits (run_id VARCHAR, tags VARCHAR[], note VARCHAR, archived BOOLEAN, deleted BOOLEAN);
 CREATE TABLE marks (hash VARCHAR, run_id VARCHAR, kind VARCHAR, note VARCHAR, marked_at TIMESTAMP);

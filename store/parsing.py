@@ -10,6 +10,7 @@ from store.lines import canonical, decode, intact
 
 Row = dict[str, Any]
 _LOG = b'{"log":'
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 LIVES = ("running", "lost", None)
 
 
@@ -78,10 +79,15 @@ class Batch:
                 torn = "torn" in record or "resumed_at_step" in record
                 self._set_aside(file, bad, "torn" if torn and bad and bad[0] + len(bad[1]) + 1 == offset else "damaged")
                 bad = None
-                self._take(run_no, record)
+                if not self._take(run_no, record):
+                    self._set_aside(file, (offset, line), "not understood")
             offset += len(line) + 1
         self._set_aside(file, bad, "damaged")
         self.lines += len(lines)
+        if run_no is not None and self.points.run_no and self.points.run_no[-1] == run_no:
+            self.runs[run_no]["heartbeat_at"] = max(
+                self.runs[run_no]["heartbeat_at"] or EPOCH, moment(self.points.at[-1])
+            )
         over = run_no is not None and self.runs[run_no]["status"] not in LIVES
         self.read[file] = run_no, offset, over
 
@@ -89,28 +95,32 @@ class Batch:
         if bad is not None:
             self.damaged.append((file, bad[0], bad[1].decode("utf-8", "replace")[:10_000].replace("\0", "�"), reason))
 
-    def _take(self, run_no: int | None, record: Row) -> None:
+    def _take(self, run_no: int | None, record: Row) -> bool:
+        """Take one record; False if it lacks something or holds a value of another type."""
         if run_no is None:
             self.edits.append(record)
-            return
+            return True
         run = self.runs[run_no]
         if run["status"] == "lost":
             run["status"] = "running"
-        if "log" in record:
-            self._log(run_no, record)
-            return
-        for kind, handle in _HANDLERS.items():
-            if kind in record:
-                handle(self, run_no, run, record)
-                break
-        if "at" in record:
-            run["heartbeat_at"] = moment(record["at"])
+        try:
+            if "log" in record:
+                self._log(run_no, record)
+                return True
+            for kind, handle in _HANDLERS.items():
+                if kind in record:
+                    handle(self, run_no, run, record)
+                    break
+            if "at" in record:
+                run["heartbeat_at"] = moment(record["at"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            return False
+        return True
 
     def _log(self, run_no: int, record: Row) -> None:
         points = self.points
-        step, epoch, at = record["step"], record["epoch"], record["at"]
-        for name, value in record["log"].items():
-            number = float(value)
+        step, epoch, at = int64(record["step"]), record["epoch"], record["at"] + 0.0
+        for name, number in [(name, float(value)) for name, value in record["log"].items()]:
             name_no = self.name_no(name)
             points.run_no.append(run_no)
             points.name_no.append(name_no)
@@ -132,8 +142,10 @@ class Batch:
                 run[name] = canonical(value)
             elif name == "tags":
                 run[name] = [str(tag) for tag in value or []]
+            elif name == "seed":
+                run[name] = None if value is None else int64(value)
             elif name in run:
-                run[name] = value
+                run[name] = value if value is None or isinstance(value, bool) else str(value)
 
     def _beat(self, _: int, run: Row, record: Row) -> None:
         if record["beat"] is not None:
@@ -166,7 +178,7 @@ class Batch:
         text = canonical({axis: whole(value) for axis, value in axes.items()})
         for metric, (value, low, high, n) in record["values"].items():
             bounds = [None if item is None else float(item) for item in (value, low, high)]
-            self.cells[run_no, tbl, text, metric, record["source"]] = [*bounds, n]
+            self.cells[run_no, tbl, text, metric, record["source"]] = [*bounds, None if n is None else int64(n)]
 
     def _artifact(self, run_no: int, _: Row, record: Row) -> None:
         self.artifacts[run_no, record["artifact"]["name"]] = record["artifact"]
@@ -205,6 +217,14 @@ def _records(lines: list[bytes]) -> list[Row | None]:
         return list(records)
     following = iter(records)
     return [next(following) if intact(line) else None for line in lines]
+
+
+def int64(value: Any) -> int:
+    """A whole number that a BIGINT column can hold; ValueError otherwise."""
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{number} does not fit into 64 bits")
+    return number
 
 
 def moment(seconds: float) -> datetime:

@@ -7,6 +7,7 @@ would drop its lock.
 """
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -41,16 +42,21 @@ def verify_target(layout: Layout) -> None:
         published_counter(layout)
 
 
-def if_due(layout: Layout, current: int, *, force: bool) -> tuple[bool, bool]:
-    """Publish if the published counter is another; returns (published now, still due)."""
+def if_due(layout: Layout, current: int, *, force: bool) -> tuple[bool, float | None]:
+    """Publish if the published counter is another.
+
+    Returns:
+        Whether the published version is the current one, and otherwise the seconds until it may be.
+    """
     if published_counter(layout) == current:
-        return force, False
+        return True, None
     note = _note(layout) or {}
     elapsed = time.time() - note.get("at", 0.0)
-    if not force and 0 <= elapsed < REST * note.get("cost", 0.0):
-        return False, True
+    rest = REST * note.get("cost", 0.0)
+    if not force and 0 <= elapsed < rest:
+        return False, rest - elapsed
     publish(layout, current)
-    return True, False
+    return True, None
 
 
 def publish(layout: Layout, current: int) -> None:
@@ -95,7 +101,10 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> 
         StoreError: if the file has other columns or a value that is no number.
     """
     path = file or PUBLISHED
-    stamp = f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
+    try:
+        stamp = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
     have = one(con, "SELECT value FROM raw.meta WHERE key = 'published'")
     if file is None and have is not None and have[0] == stamp:
         return 0

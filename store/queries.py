@@ -212,7 +212,9 @@ def measurements(
     fixed = "metric, source, value, low, high, n"
     source = quote(tbl) if known else f"(SELECT run_id, {fixed} FROM measurements WHERE false)"
     ids = _list(run_ids)
-    condition, values = ("true", []) if ids is None else ("list_contains(?, run_id)", [ids])
+    condition, values = "true", list[Any]()
+    if ids is not None:
+        condition, values = "list_contains(?, run_id)", [ids]
     if experiment is not None:
         condition += " AND run_id IN (SELECT run_id FROM runs WHERE experiment = ?)"
         values = [*values, experiment]
@@ -321,6 +323,11 @@ def marks(run_id: str | None = None, db: Path | None = None) -> pl.DataFrame:
 def damaged(db: Path | None = None) -> pl.DataFrame:
     """Parts of spools that did not parse: file, byte_offset, text, reason."""
     return _frame(_con(db), "SELECT * FROM damaged")
+
+
+def table_of_run(table: str, run_id: str, db: Path | None = None) -> pl.DataFrame:
+    """All rows of a run in one of the public tables."""
+    return _frame(_con(db), f"SELECT * FROM {quote(table)} WHERE run_id = ?", [run_id])
 
 
 def sql(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path | None = None) -> pl.DataFrame:

@@ -1,12 +1,39 @@
-"""SQL of people, run where it can do no harm."""
+"""SQL of people, run where it can do no harm: a child process of its own that can read one database and nothing else.
 
+One SELECT, EXPLAIN, DESCRIBE or SHOW. The child opens a private name of the published file read-only, with file access, extensions and
+settings locked, and puts limits of the operating system on itself (time, memory, no file may grow); the parent ends it when its time is
+up. A second configuration of the same file within one process is refused by DuckDB, hence a process.
+"""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from store.database import open_published
-from store.paths import locate
+from store.errors import StoreError
+from store.follow import child
+from store.paths import Layout, locate
+
+ALLOWED = ("select", "with", "from", "values", "table", "summarize", "explain", "describe", "desc", "show", "(")
+MEMORY = 1 << 30  # bytes DuckDB may use
+ADDRESS_SPACE = 16 << 30
+STARTING = 20.0  # seconds a busy machine may take to start the child, on top of the statement's own limit
+SETTINGS: dict[str, Any] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "temp_directory": "",
+    "memory_limit": f"{MEMORY >> 20}MiB",
+    "threads": 2,
+    "lock_configuration": "true",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +44,130 @@ class Result:
     cut: bool  # whether rows beyond the limit were left out
 
 
-def query(statement: str, *, limit: int, timeout: float, db: Path | None = None) -> Result:
-    """Run one statement."""
-    con = open_published(locate(db))
+def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path | None = None) -> Result:
+    """Run one statement in a child process.
+
+    Args:
+        statement: one SELECT, EXPLAIN, DESCRIBE or SHOW.
+        limit: rows returned at most.
+        timeout: seconds the statement may take.
+        db: the store's database.
+
+    Raises:
+        StoreError: if the statement is refused, fails or takes too long.
+    """
+    layout = locate(db)
+    if not layout.db.exists():
+        raise StoreError(f"nothing is published in {layout.db} yet")
+    order = json.dumps({"statement": statement, "limit": int(limit), "timeout": timeout}).encode()
+    process = child("sandbox", str(layout.db), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        frame = con.sql(statement).pl()
+        answer, _ = process.communicate(order, timeout=timeout + STARTING)
+    except subprocess.TimeoutExpired:
+        raise StoreError(f"stopped after {timeout:g} seconds: the statement took too long") from None
     finally:
-        con.close()
-    return Result(frame.head(limit), len(frame) > limit)
+        process.kill()
+        process.communicate()
+    head, _, body = answer.partition(b"\n")
+    if not head:
+        raise StoreError(f"stopped: the statement needed more than {timeout:g} seconds or {MEMORY >> 30} GB of memory")
+    said = json.loads(head)
+    if "error" in said:
+        raise StoreError(said["error"])
+    return Result(pl.read_ipc(io.BytesIO(body)), said["cut"])
+
+
+def answer(layout: Layout) -> None:
+    """The child's side: read the order from standard input, write a line of JSON and the rows as Arrow IPC to standard output."""
+    order = json.loads(sys.stdin.buffer.read())
+    try:
+        frame = _run(layout, order["statement"], order["limit"] + 1, order["timeout"])
+    except Exception as error:
+        message = (
+            f"stopped after {order['timeout']:g} seconds: the statement took too long"
+            if "INTERRUPT" in str(error)
+            else str(error)
+        )
+        sys.stdout.buffer.write(json.dumps({"error": message}).encode() + b"\n")
+        return
+    cut = len(frame) > order["limit"]
+    body = io.BytesIO()
+    frame.head(order["limit"]).write_ipc(body)
+    sys.stdout.buffer.write(json.dumps({"cut": cut}).encode() + b"\n" + body.getvalue())
+
+
+def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataFrame:
+    import threading
+
+    import duckdb
+
+    from store.database import open_published
+
+    con = open_published(layout, config=SETTINGS)
+    _check(con, statement)
+    _limit_process(timeout)
+    timer = threading.Timer(timeout, con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        relation = con.sql(statement)
+        return pl.DataFrame() if relation is None else _carriable(relation.limit(limit).pl())
+    except duckdb.Error as error:
+        raise StoreError(str(error)) from error
+    finally:
+        timer.cancel()
+
+
+def _check(con: Any, statement: str) -> None:
+    import duckdb
+
+    try:
+        parsed = con.extract_statements(statement)
+    except duckdb.Error as error:
+        raise StoreError(str(error)) from error
+    if len(parsed) != 1:
+        raise StoreError(f"expected one statement, got {len(parsed)}")
+    kind = parsed[0].type.name
+    word = _first_word(parsed[0].query)
+    if kind == "EXPLAIN":
+        inner = _without_explain(parsed[0].query)
+        _check(con, inner)
+    elif kind not in ("SELECT", "PRAGMA") or word not in ALLOWED:
+        raise StoreError(f"only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here, got {word.upper() or kind}")
+
+
+def _first_word(statement: str) -> str:
+    text = _without_comments(statement)
+    return "(" if text.startswith("(") else text.split(None, 1)[0].lower().rstrip(";(") if text else ""
+
+
+def _without_comments(statement: str) -> str:
+    text = statement.strip()
+    while text.startswith(("--", "/*")):
+        end = text.find("\n" if text.startswith("--") else "*/")
+        text = "" if end < 0 else text[end + (1 if text.startswith("--") else 2) :].strip()
+    return text
+
+
+def _without_explain(statement: str) -> str:
+    rest = _without_comments(statement)[len("explain") :].strip()
+    return rest[len("analyze") :] if rest.lower().startswith("analyze") else rest
+
+
+def _carriable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Columns of Python objects as text, because Arrow IPC cannot carry them."""
+    return frame.with_columns(pl.col(name).cast(pl.String) for name, kind in frame.schema.items() if kind == pl.Object)
+
+
+def _limit_process(timeout: float) -> None:
+    import resource
+
+    seconds = int(timeout * 2) + 5  # of processor time, over two threads
+    for what, most in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, ADDRESS_SPACE),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))

@@ -48,7 +48,8 @@ class State:
             run_no, self._next = self._next, self._next + 1
             batch.runs[run_no] = _new_run(run_no, file.removesuffix(".jsonl"))
         elif run_no not in batch.runs:
-            batch.runs[run_no] = self._runs.get(run_no) or _rows(self._con, f"run_no = {run_no}")[0]
+            known = self._runs.get(run_no) or next(iter(_rows(self._con, f"run_no = {run_no}")), None)
+            batch.runs[run_no] = known or _new_run(run_no, file.removesuffix(".jsonl"))
         return run_no
 
     def commit(self, batch: Batch) -> None:
@@ -71,6 +72,7 @@ def write_batch(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) ->
         _write_artifacts(con, batch)
         _write_examples(con, layout, batch)
         _write_predictions(con, layout, batch)
+        _write_files(con, batch)
         apply_edits(con, batch.edits)
         _write_spools(con, batch)
         con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
@@ -169,7 +171,9 @@ def _write_points(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """What a run says stands; where it says nothing, the last value logged."""
-    rows = {key: (*key, value, step, False) for key, (value, step) in batch.last.items() if key[0] not in batch.cuts}
+    rows: dict[tuple[int, int], tuple[int, int, float, int | None, bool]] = {
+        key: (*key, value, step, False) for key, (value, step) in batch.last.items() if key[0] not in batch.cuts
+    }
     rows |= {key: (*key, value, None, True) for key, value in batch.said.items()}
     schema = {"run_no": pl.Int32, "name_no": pl.Int32, "value": pl.Float64, "step": pl.Int64, "said": pl.Boolean}
     frame = pl.DataFrame(list(rows.values()), schema=schema, orient="row")
@@ -254,6 +258,15 @@ def _write_predictions(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Ba
                 "INSERT INTO raw.predictions BY NAME SELECT $1 AS run_no, $2 AS split, * FROM read_parquet($3)",
                 [run_no, split, str(path)],
             )
+
+
+def _write_files(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
+    """Names of the Parquet files that lines speak of, so that the others can be found."""
+    rows: list[tuple[str, int | None]] = [(about["file"], run_no) for (run_no, _), about in batch.predictions.items()]
+    rows += [(file, None) for file in batch.examples]
+    replace(
+        con, "raw.files", pl.DataFrame(rows, schema={"file": pl.String, "run_no": pl.Int32}, orient="row"), ["file"]
+    )
 
 
 def _sound(path: Path, about: Row, batch: Batch) -> bool:

@@ -1,0 +1,150 @@
+"""Bring the runs of another machine's store here: spools, predictions, artifacts and what people wrote.
+
+Files first, then the spool that names them, so that a kill in between loses nothing and a second merge goes on. A spool that is here
+already and is the beginning of the other one grows; the other way round it is skipped. Two different runs that happen to share an id keep
+both: the newcomer's id gets a suffix made of its first line, the same at every merge.
+"""
+
+import gzip
+import os
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from store.editing import append_edits
+from store.errors import StoreError
+from store.ingest import ingest, spools
+from store.lines import decode
+from store.packing import unpack
+from store.paths import Layout, locate
+from store.spool import Spool
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a merge did."""
+
+    new: int = 0
+    grown: int = 0
+    same: int = 0
+    renamed: int = 0
+    edits: int = 0
+
+
+def merge(other: Path, db: Path | None = None) -> Merged:
+    """Bring everything of another store into this one; doing it again changes nothing.
+
+    Raises:
+        StoreError: if the other store is missing or this one, or the disk refuses.
+    """
+    here, there = locate(db), locate(other)
+    if here.db == there.db:
+        raise StoreError(f"cannot merge {here.db} with itself")
+    if not there.spool.is_dir():
+        raise StoreError(f"no store at {there.db}: {there.spool} is not there")
+    here.create()
+    done = Merged()
+    deleted = _deleted(here)
+    try:
+        for path in sorted(there.predictions.glob("*.parquet")):
+            if not any(path.name.startswith(f"{run_id}-") for run_id in deleted):
+                _copy_new(path, here.predictions / path.name)
+        for path, file, _ in spools(there):
+            if path != there.edits and file.removesuffix(".jsonl") not in deleted:
+                _bring(here, there, path, file.removesuffix(".jsonl"), done)
+        done.edits = _bring_edits(here, there)
+    except OSError as error:
+        raise StoreError(f"cannot merge {there.db}: {error.filename or ''} {error.strerror}") from error
+    ingest(here.db, wait=30.0, force=True)
+    return done
+
+
+def _bring(here: Layout, there: Layout, path: Path, run_id: str, done: Merged) -> None:
+    theirs = _lines(path)
+    if not theirs:
+        return
+    target, ours = run_id, _ours(here, run_id)
+    if ours and not (ours.startswith(theirs) or theirs.startswith(ours)):
+        first_line = theirs.partition(b"\n")[0]
+        target = f"{run_id}{sha256(first_line).hexdigest()[:8]}"
+        ours = _ours(here, target)
+        done.renamed += not ours
+        if ours and not (ours.startswith(theirs) or theirs.startswith(ours)):
+            raise StoreError(f"run {run_id} of {there.db} went on differently here and there: it cannot be merged")
+    _copy_tree(there.artifacts / run_id, here.artifacts / target, newer=len(theirs) > len(ours))
+    spool = here.spool_file(target)
+    if len(theirs) <= len(ours):
+        done.same += 1
+    elif ours:
+        unpack(spool)
+        _grow(spool, theirs)
+        done.grown += 1
+    else:
+        aside = spool.with_name(f".{spool.name}.{os.getpid()}")
+        aside.write_bytes(theirs)
+        _sync(aside)
+        aside.rename(spool)
+        done.new += 1
+
+
+def _grow(spool: Path, theirs: bytes) -> None:
+    writer = Spool(spool, create=False)
+    try:
+        writer.write(theirs[spool.stat().st_size :])
+        writer.sync()
+    finally:
+        writer.close()
+
+
+def _ours(layout: Layout, run_id: str) -> bytes:
+    spool = layout.spool_file(run_id)
+    packed = spool.with_name(spool.name + ".gz")
+    return spool.read_bytes() if spool.exists() else gzip.decompress(packed.read_bytes()) if packed.exists() else b""
+
+
+def _lines(path: Path) -> bytes:
+    """The whole lines of a spool."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _bring_edits(here: Layout, there: Layout) -> int:
+    ours = set(here.edits.read_bytes().split(b"\n")) if here.edits.exists() else set()
+    theirs = _lines(there.edits).split(b"\n") if there.edits.exists() else []
+    new = [line for line in theirs if line not in ours and (record := decode(line)) and record.get("edit") != "delete"]
+    if new:
+        append_edits(here, b"\n".join(new) + b"\n")
+    return len(new)
+
+
+def _deleted(layout: Layout) -> set[str]:
+    lines = layout.edits.read_bytes().split(b"\n") if layout.edits.exists() else []
+    return {str(record["run_id"]) for line in lines if (record := decode(line)) and record.get("edit") == "delete"}
+
+
+def _copy_tree(source: Path, target: Path, *, newer: bool) -> None:
+    for path in sorted(source.rglob("*")) if source.is_dir() else []:
+        to = target / path.relative_to(source)
+        if path.is_file() and (newer or not to.exists()):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.unlink(missing_ok=True)
+            _copy_new(path, to)
+
+
+def _copy_new(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, aside)
+        _sync(aside)
+        aside.rename(target)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
