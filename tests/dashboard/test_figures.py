@@ -1,0 +1,231 @@
+"""Figures of runs, leaderboard, tasks and SQL: what is drawn, named and coloured."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.figures import leaderboard, runs, sql, style, tasks
+from engine.tasks import TASKS, Example
+
+
+def curve(run_id, name, values):
+    x = list(range(len(values)))
+    return pl.DataFrame(
+        {"run_id": run_id, "name": name, "x": x, "value": values, "min": values, "max": values},
+        schema_overrides={"value": pl.Float64, "min": pl.Float64, "max": pl.Float64},
+    )
+
+
+def test_smoothing_is_the_debiased_exponential_average():
+    smoothed = runs.smooth(curve("a", "train/loss", [4.0, 2.0, 0.0]), 0.5)["value"].to_list()
+    assert smoothed == pytest.approx([4.0, (4 * 0.5 + 2) / 1.5, (4 * 0.25 + 2 * 0.5 + 0) / 1.75])
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 0.99))
+def test_smoothing_stays_within_the_range_and_keeps_constants(values, weight):
+    smoothed = runs.smooth(curve("a", "m", values), weight)["value"].to_numpy()
+    slack = 1e-9 * (1 + max(map(abs, values)))
+    assert smoothed.min() >= min(values) - slack
+    assert smoothed.max() <= max(values) + slack
+
+
+def test_smoothing_leaves_out_what_is_not_finite():
+    smoothed = runs.smooth(curve("a", "m", [1.0, float("nan"), 1.0]), 0.9)["value"].drop_nulls().to_list()
+    assert smoothed == pytest.approx([1.0] * len(smoothed))
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.0])
+def test_smoothing_refuses_a_weight_outside_its_range(weight):
+    with pytest.raises(ValueError, match=r"weight must be in \[0, 1\)"):
+        runs.smooth(curve("a", "m", [1.0]), weight)
+
+
+def test_metrics_of_one_kind_share_a_plot_and_loss_comes_first():
+    groups = runs.metric_groups(["dev/accuracy", "train/loss", "dev/loss", "time"])
+    assert list(groups) == ["loss", "accuracy", "time"]
+    assert groups["loss"] == ["dev/loss", "train/loss"]
+
+
+def test_curves_of_one_run_are_coloured_by_split_and_of_several_by_run():
+    one = pl.concat([curve("a", "train/loss", [1, 2]), curve("a", "dev/loss", [1, 2])])
+    colors = {trace.name: trace.line.color for trace in runs.curves(one, metric="loss").data}
+    assert colors["train/loss"] != colors["dev/loss"]
+    two = pl.concat([curve("a", "dev/loss", [1, 2]), curve("b", "dev/loss", [1, 2])])
+    assert [trace.line.color for trace in runs.curves(two, metric="loss").data] == [
+        style.run_color("a"),
+        style.run_color("b"),
+    ]
+
+
+def test_curves_draw_the_range_of_a_bucket_as_a_band():
+    frame = curve("a", "train/loss", [1.0, 2.0]).with_columns(min=pl.col("value") - 0.5, max=pl.col("value") + 0.5)
+    band = runs.curves(frame, metric="loss").data[0]
+    assert band.fill == "toself"
+    assert list(band.y) == [1.5, 2.5, 1.5, 0.5]
+
+
+def test_curves_have_titles_and_a_log_axis_on_demand():
+    figure = runs.curves(curve("a", "train/loss", [1, 2]), metric="loss", x="time", log=True)
+    assert figure.layout.xaxis.title.text == "seconds since the start"
+    assert figure.layout.yaxis.title.text == "loss"
+    assert figure.layout.yaxis.type == "log"
+
+
+def test_confusion_counts_rows_and_shares_of_the_label():
+    frame = pl.DataFrame({"label": ["a", "a", "b", None], "prediction": ["a", "b", "b", "a"]})
+    counts = runs.confusion_counts(frame)
+    assert counts["count"].sum() == 3
+    figure = runs.confusion(counts, ["a", "b"])
+    assert [list(row) for row in figure.data[0].z] == [[0.5, 0.5], [0.0, 1.0]]
+    assert [list(row) for row in figure.data[0].customdata] == [[1, 1], [0, 1]]
+
+
+def test_confidence_counts_right_and_wrong():
+    frame = pl.DataFrame({"label": ["a", "a"], "prediction": ["a", "b"], "confidence": [1.0, 0.5]})
+    right, wrong = runs.confidence(frame, bins=4).data
+    assert (list(right.x), list(right.y)) == ([0.875], [1])
+    assert (list(wrong.x), list(wrong.y)) == ([0.625], [1])
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_run_has_one_colour(first, second):
+    assert style.run_color(first) == style.run_color(str(first))
+    assert style.run_color(first).startswith("hsl(")
+    assert style.run_dash(second) in style.DASHES
+
+
+def test_colours_of_the_theme_are_the_colours_of_the_figures():
+    text = (Path(style.__file__).parents[1] / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    config = tomllib.loads(text)
+    assert tuple(config["theme"]["chartCategoricalColors"]) == style.SEQUENCE
+    assert config["server"]["address"] == "localhost"
+    assert config["browser"]["gatherUsageStats"] is False
+
+
+def contrast(color, background):
+    def luminance(code):
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(color), luminance(background)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("color", style.SEQUENCE)
+@pytest.mark.parametrize("background", ["#ffffff", "#12161d"])
+def test_colours_are_readable_in_light_and_dark(color, background):
+    assert contrast(color, background) >= 3
+
+
+def test_a_finished_figure_sets_no_background():
+    figure = style.finish(go.Figure(go.Scatter(x=[1], y=[1])), x="seconds", y="score")
+    assert figure.layout.paper_bgcolor is None
+    assert figure.layout.plot_bgcolor is None
+    assert "Noto Sans CJK" in figure.layout.font.family
+
+
+@pytest.mark.parametrize(
+    ("color", "faded"), [("#3b7dd8", "rgba(59,125,216,0.2)"), ("hsl(10, 62%, 46%)", "hsla(10, 62%, 46%, 0.2)")]
+)
+def test_colours_fade(color, faded):
+    assert style.fade(color, 0.2) == faded
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [((0.7361,), "73.61"), ((0.7361, 0.0031, 3), "73.61 ± 0.31 (3)"), ((0.7361, None, 1), "73.61"), ((None,), "")],
+)
+def test_scores_are_written_in_percent(cell, text):
+    assert leaderboard.score_text(*cell) == text
+
+
+def long(*rows):
+    return pl.DataFrame(rows, schema=leaderboard.LONG_SCHEMA, orient="row")
+
+
+def test_grid_orders_models_by_their_mean_and_shows_gaps():
+    rows = long(("weak", "afqmc", 0.6, None, 1), ("strong", "afqmc", 0.8, 0.01, 3), ("strong", "tnews", 0.5, None, 1))
+    grid = leaderboard.grid(rows, ["afqmc", "tnews"])
+    assert grid.rows() == [("strong", "80.00 ± 1.00 (3)", "50.00"), ("weak", "60.00", "")]
+    gaps = leaderboard.grid(rows, ["afqmc", "tnews"], reference={"afqmc": 0.7})
+    assert gaps.rows() == [("strong", "+10.00", ""), ("weak", "-10.00", "")]
+
+
+def test_published_scores_are_hollow_diamonds_and_measured_ones_filled():
+    measured, published = long(("tiny · modern", "afqmc", 0.7, 0.01, 3)), long(("BERT", "afqmc", 0.74, None, 1))
+    figure = leaderboard.scores(measured, published, ["afqmc", "tnews"], baselines={"majority": {"afqmc": 0.69}})
+    markers = {trace.name: trace.marker.symbol for trace in figure.data}
+    assert markers == {"majority": "line-ew-open", "published": "diamond-open", "tiny · modern": "circle"}
+    assert list(figure.layout.xaxis.range) == [-0.5, 1.5]
+
+
+@pytest.mark.parametrize("kind", sql.KINDS)
+def test_every_kind_of_plot_of_a_result(kind):
+    frame = pl.DataFrame({"step": [2, 1], "loss": [0.5, 1.0], "task": ["a", "b"]})
+    figure = sql.plot(frame, kind=kind, x="step", y=["loss"])
+    assert figure.layout.xaxis.title.text == "step"
+    if kind == "line":
+        assert list(figure.data[0].x) == [1, 2]  # a line is drawn from left to right
+    assert len(sql.plot(frame, kind=kind, x="step", y=["loss"], color="task").data) == 2
+
+
+def test_an_unknown_kind_of_plot_is_refused():
+    with pytest.raises(ValueError, match="kind must be one of line"):
+        sql.plot(pl.DataFrame({"x": [1]}), kind="pie", x="x")
+
+
+FIELDS = {
+    "afqmc": {"sentence1": "花呗怎么还款", "sentence2": "如何还花呗"},
+    "tnews": {"sentence": "今天股市大涨"},
+    "cluewsc2020": {
+        "text": "小明告诉小红他病了",
+        "target": {"span1_text": "小明", "span1_index": 0, "span2_text": "他", "span2_index": 6},
+    },
+    "csl": {"keyword": ["图像", "分割"], "abst": "本文研究图像分割。"},
+    "cmrc2018": {"context": "长江是中国最长的河流。" * 60, "question": "中国最长的河流是什么？"},
+    "c3": {"passage": "男：你好。女：你好。", "question": "谁先说话？", "choice": ["男", "女"]},
+    "cluener": {"text": "张三在北京大学读书"},
+}
+
+
+@pytest.mark.parametrize("task", FIELDS)
+def test_token_rows_start_with_cls_and_know_every_character(task):
+    frame = pl.DataFrame({"example_id": ["7"], "text": [json.dumps(FIELDS[task], ensure_ascii=False)]})
+    found = tasks.as_examples(TASKS[task], frame)
+    assert [example.example_id for example in found] == ["7"]
+    (rows,) = tasks.token_rows(TASKS[task], found)
+    assert all(row[0] == "[CLS]" and row[-1] == "[SEP]" for row in rows)
+    assert not any("[UNK]" in row for row in rows)
+    assert all(len(row) <= TASKS[task].max_length for row in rows)
+
+
+def test_lengths_are_counted_before_anything_is_cut():
+    spec = TASKS["tnews"]
+    texts = [Example(example_id=str(n), fields={"sentence": "字" * n}) for n in (5, 300)]
+    assert tasks.lengths(spec, texts).tolist() == [7, 302]
+    figure = tasks.length_histogram(np.array([7, 302]), max_length=128, bins=2)
+    assert list(figure.data[0].marker.color) == [style.MEASURED, style.BAD]
+
+
+def test_rows_without_the_fields_of_the_task_are_left_out():
+    frame = pl.DataFrame({"example_id": ["1", "2", "3"], "text": ['{"other": 1}', None, "no json"]})
+    assert tasks.as_examples(TASKS["afqmc"], frame) == []
+
+
+def test_class_balance_is_a_share_of_each_split():
+    counts = pl.DataFrame({"split": ["train", "train", "dev"], "label": ["0", "1", "1"], "count": [3, 1, 2]})
+    figure = tasks.class_balance(counts, titles={"0": "different", "1": "same"})
+    shares = {trace.name: dict(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert shares == {"train": {"different": 0.75, "same": 0.25}, "dev": {"different": 0.0, "same": 1.0}}
+
+
+def test_special_tokens_are_marked_and_the_rest_is_escaped():
+    assert tasks.marked(["[CLS]", "*", "好", "##1"]) == r":blue-badge[\[CLS\]] \* 好 \#\#1"

@@ -1,0 +1,134 @@
+"""Lists of runs as tables: filters, order, headline score, readable texts; saved queries; small texts of the pages."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from dashboard import pieces, saved
+from dashboard.figures import tables
+
+RUNS = pl.DataFrame(
+    {
+        "run_id": ["c", "b", "a"],
+        "experiment": ["clue", "can", "clue"],
+        "task": ["afqmc", "afqmc", None],
+        "model": ["tiny", None, "ngram"],
+        "recipe": ["blog", None, None],
+        "note": ["好的", "", None],
+        "command": ["python -m jobs.clue", "python -m jobs.can", "python"],
+        "host": ["h", "h", "h"],
+        "tags": [["x", "y"], ["y"], []],
+        "archived": [False, False, True],
+        "dev/accuracy": [0.7, None, None],
+        "dev/em": [None, 0.5, None],
+    }
+)
+
+
+def ids(frame):
+    return frame["run_id"].to_list()
+
+
+def test_headline_takes_the_first_metric_a_run_has():
+    frame = tables.headline(RUNS)
+    assert frame["score"].to_list() == [0.7, 0.5, None]
+    assert frame["metric"].to_list() == ["accuracy", "em", None]
+    assert tables.headline(RUNS, "test")["score"].null_count() == 3
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["c", "b"]),
+        ({"archived": True}, ["c", "b", "a"]),
+        ({"text": "TINY blog"}, ["c"]),
+        ({"text": "好"}, ["c"]),
+        ({"text": "y jobs.can"}, ["b"]),
+        ({"tags": ["x"]}, ["c"]),
+        ({"tags": ["y"]}, ["c", "b"]),
+        ({"equal": {"experiment": ["clue"]}, "archived": True}, ["c", "a"]),
+        ({"equal": {"task": []}}, ["c", "b"]),
+        ({"text": "(unbalanced"}, []),
+    ],
+)
+def test_filters(filters, expected):
+    assert ids(tables.matching(RUNS, **filters)) == expected
+
+
+def test_missing_values_are_last_in_either_order():
+    assert ids(tables.ordered(RUNS, "dev/accuracy", descending=True))[0] == "c"
+    assert ids(tables.ordered(RUNS, "dev/accuracy", descending=False))[0] == "c"
+
+
+def test_pages_cover_every_row_once():
+    frame = pl.DataFrame({"run_id": range(7)})
+    assert [row for number in (1, 2, 3) for row in ids(tables.page(frame, number, 3))] == list(range(7))
+
+
+def test_values_and_tags_are_sorted_and_distinct():
+    assert tables.values(RUNS, "task") == ["afqmc"]
+    assert tables.all_tags(RUNS) == ["x", "y"]
+
+
+def test_classes_that_are_numbers_are_in_numerical_order():
+    counts = pl.DataFrame({"label": ["10", "2"], "prediction": ["2", "other"]})
+    assert tables.class_order(counts) == ["2", "10", "other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"sentence1": "甲", "sentence2": "乙"}', "甲 ｜ 乙"),
+        ('{"choice": ["一", "二"]}', '["一", "二"]'),
+        ("plain", "plain"),
+        (None, ""),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_texts_are_readable(text, line):
+    assert tables.readable_text(text) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.84, "0.8 s"), (59.4, "59 s"), (130, "2 min 10 s"), (11_100, "3 h 05 min"), (None, "–"), (float("inf"), "–")],
+)
+def test_durations(seconds, text):
+    assert pieces.duration(seconds) == text
+
+
+def test_times_ago_are_counted_in_utc():
+    moment = datetime.now(UTC) - timedelta(minutes=3)
+    assert pieces.ago(moment).startswith("3 min 0")
+    assert pieces.ago(moment.replace(tzinfo=None)).startswith("3 min 0")
+    assert pieces.ago(None) == "–"
+
+
+def test_percent_and_numbers():
+    assert pieces.percent(0.7361) == "73.61 %"
+    assert pieces.percent(float("nan")) == "–"
+    assert pieces.number(1234567.0) == "1.235e+06"
+
+
+def test_csv_opens_with_chinese_and_lists():
+    content = pieces.to_csv(pl.DataFrame({"text": ["花呗"], "tags": [["a", "b"]]}))
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert "花呗,\"['a', 'b']\"" in content.decode("utf-8-sig")
+
+
+def test_saved_queries_survive_and_can_be_forgotten(tmp_path):
+    assert saved.load(tmp_path / "results") == {}
+    saved.save(tmp_path / "results", "数", "SELECT 1")
+    saved.save(tmp_path / "results", "two", "SELECT 2")
+    assert saved.load(tmp_path / "results") == {"two": "SELECT 2", "数": "SELECT 1"}
+    saved.save(tmp_path / "results", "two", None)
+    assert list(saved.load(tmp_path / "results")) == ["数"]
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["saved_queries.json"]
+
+
+@pytest.mark.parametrize("content", ["{", json.dumps([1]), ""])
+def test_a_damaged_file_of_saved_queries_counts_as_none(tmp_path, content):
+    (tmp_path / "saved_queries.json").write_text(content)
+    assert saved.load(tmp_path) == {}
