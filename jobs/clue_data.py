@@ -97,6 +97,16 @@ def load(
     )
 
 
+def load_tests(
+    spec: TaskSpec, *, data_dir: Path | None = None, test_file: Path | None = None
+) -> dict[str, list[Example]]:
+    """Read only the test files of a task, by version, from where `load` would take them."""
+    if test_file:
+        return _read_tests(spec, (test_file,), "files", [])[0]
+    source, found = _locate(spec, data_dir, overridden=False)
+    return _read_tests(spec, found.tests, source, [])[0]
+
+
 def read_rows(spec: TaskSpec, path: Path) -> list[Example]:
     """Read new rows in the task's format; labels are optional."""
     return read_file(spec, path, labelled=False).examples

@@ -7,7 +7,7 @@ from engine.tasks import TASKS
 from jobs.samples import words
 
 Row = dict[str, Any]
-LABEL_NOISE = 0.06
+LABEL_NOISE = 0.1
 """share of rows with a random label: what keeps a good model below perfect"""
 
 
@@ -58,7 +58,7 @@ _STATES = ("已经坏了", "颜色很漂亮", "放在桌子旁边", "又旧又�
 def cluewsc2020(rng: Random) -> Row:
     """A person and a thing; the pronoun is 他 or 它, and the marked noun is one of the two."""
     name, thing = person(rng), rng.choice(_THINGS)
-    animate = rng.random() < 0.5
+    animate = rng.random() < 0.7
     pronoun = "他" if animate else "它"
     tail = rng.choice(_ANIMATE if animate else _STATES)
     lead = f"{rng.choice(words.CITIES)}的" if rng.random() < 0.5 else ""
@@ -68,7 +68,7 @@ def cluewsc2020(rng: Random) -> Row:
         text = f"{thing}是{lead}{name}买的，{pronoun}{tail}。"
     marked = name if rng.random() < 0.5 else thing
     label = (marked == name) == animate
-    if rng.random() < LABEL_NOISE * 2:
+    if rng.random() < LABEL_NOISE:
         label = not label
     target = {
         "span1_text": marked,

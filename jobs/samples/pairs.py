@@ -7,25 +7,27 @@ from jobs.samples.classification import LABEL_NOISE, Row, person
 
 
 def afqmc(rng: Random) -> Row:
-    """Two questions about a loan; they mean the same if product and intent agree."""
+    """Two questions about a loan; they mean the same if the intent agrees.
+
+    The second question of a pair that differs is often about a side issue, so that words alone tell something.
+    """
     same = rng.random() < 0.4
-    product, intent = rng.randrange(len(words.LOAN_PRODUCTS)), rng.randrange(len(words.LOAN_INTENTS))
-    other_product, other_intent = product, intent
+    intent = other = rng.choice(words.LOAN_INTENTS)
     if not same:
-        other_intent = (intent + rng.randrange(1, len(words.LOAN_INTENTS))) % len(words.LOAN_INTENTS)
-        if rng.random() < 0.4:
-            other_product = rng.randrange(len(words.LOAN_PRODUCTS))
+        pool = words.LOAN_SIDE_INTENTS if rng.random() < 0.6 else words.LOAN_INTENTS
+        other = rng.choice([item for item in pool if item != intent])
+    elif rng.random() < 0.08:
+        intent = other = rng.choice(words.LOAN_SIDE_INTENTS)
     label = same if rng.random() >= LABEL_NOISE else not same
     return {
-        "sentence1": _loan_question(rng, product, intent),
-        "sentence2": _loan_question(rng, other_product, other_intent),
+        "sentence1": _loan_question(rng, intent),
+        "sentence2": _loan_question(rng, other),
         "label": str(int(label)),
     }
 
 
-def _loan_question(rng: Random, product: int, intent: int) -> str:
-    frame = rng.choice(words.LOAN_FRAMES)
-    return frame.format(p=words.LOAN_PRODUCTS[product], q=rng.choice(words.LOAN_INTENTS[intent]))
+def _loan_question(rng: Random, intent: tuple[str, ...]) -> str:
+    return rng.choice(words.LOAN_FRAMES).format(p=rng.choice(words.LOAN_PRODUCTS), q=rng.choice(intent))
 
 
 _NLI = ("entailment", "neutral", "contradiction")

@@ -7,6 +7,7 @@ from jobs.samples import words
 from jobs.samples.classification import person
 
 _ABSURD = ("骑大象", "坐火箭", "划木盆", "踩高跷", "滑雪橇")
+_INEDIBLE = ("石头", "肥皂", "报纸", "拖鞋", "铅笔", "轮胎")
 _VEHICLES = ("坐飞机", "坐火车", "开汽车", "坐轮船", "骑自行车", "坐地铁", "走路")
 
 
@@ -75,10 +76,13 @@ def c3_document(rng: Random, number: int, *, split: str, dialogue: bool) -> list
         ]
     else:
         lines = [f"{name}下个月要去{city}出差。他觉得{refused}不方便，所以决定{vehicle}去。同事推荐他吃{food}。"]
-    questions = [("男的打算怎么去？", vehicle, (*_ABSURD, *_VEHICLES)), ("推荐吃什么？", food, words.FOODS)]
+    questions = [
+        ("男的打算怎么去？", vehicle, (*_ABSURD, *_VEHICLES)),
+        ("推荐吃什么？", food, (*_INEDIBLE, *words.FOODS)),
+    ]
     items: list[dict[str, Any]] = []
     for question, answer, pool in rng.sample(questions, rng.randint(1, 2)):
-        wrong = list(dict.fromkeys(item for item in rng.sample(pool, len(pool)) if item != answer))
+        wrong = [item for item in rng.sample(pool, len(pool)) if item != answer]
         choices = [answer, *wrong[: rng.choice((2, 3, 3, 3))]]
         rng.shuffle(choices)
         items.append({"question": question, "choice": choices, "answer": answer})
@@ -91,10 +95,14 @@ def c3_document(rng: Random, number: int, *, split: str, dialogue: bool) -> list
 
 def chid_line(rng: Random, first_blank: int) -> tuple[dict[str, Any], dict[str, int]]:
     """Ten candidates and one to three passages with a blank each, and the answers."""
-    candidates = rng.sample(list(words.IDIOMS), 10)
+    idioms = list(words.IDIOMS)
+    candidates = rng.sample(idioms, 10)
     answers: dict[str, int] = {}
     content = []
-    for k, idiom in enumerate(rng.sample(candidates, rng.randint(1, 3))):
+    # idioms early in the list are right more often than late ones: a rank is drawn to the power of two
+    ranked = sorted(candidates, key=idioms.index)
+    chosen = list(dict.fromkeys(ranked[int(10 * rng.random() ** 2)] for _ in range(rng.randint(1, 3))))
+    for k, idiom in enumerate(chosen):
         blank = f"#idiom{first_blank + k:06d}#"
         meaning = rng.choice(words.IDIOMS[idiom])
         if rng.random() < 0.12:  # the passage tells nothing
