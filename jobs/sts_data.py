@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jobs.cli import InputError, suggest
 from jobs.clue_data import named_folder
-from jobs.sts_files import expected_files, find, make_pairs, read_table
+from jobs.sts_files import expected_files, find, make_pairs, numbered_lines, read_table
 from jobs.sts_sets import CHINESE, SAMPLE, STS_SETS, StsData, StsSpec
 
 
@@ -35,6 +35,43 @@ def load(names: Sequence[str] = (), *, data_dir: Path | None = None, limit: int 
     if limit is not None:
         sets = [_limited(one, limit) for one in sets]
     return list({one.spec.name: one for one in sets}.values())
+
+
+def nli(spec: StsSpec, *, data_dir: Path | None = None) -> list[str]:
+    """Sentences of inference sets in the language of `spec`, duplicates kept: text that is not the target's.
+
+    SNLI (dev and test, all that is laid out below `sts_en/SNLI`) for English, OCNLI and CMNLI train for Chinese.
+
+    Raises:
+        InputError: if the data folder has none of them.
+    """
+    folder = named_folder(data_dir)
+    found = [] if folder is None else _nli_files(spec, folder)
+    if not found:
+        wanted = "sts_en/SNLI/s1.*" if spec.language == "en" else "ocnli/train*.json or cmnli/train.json"
+        raise InputError(f"--statistics nli: {folder or 'no data folder was named, it'} lacks {wanted}")
+    if spec.language == "en":
+        return [line for path in found for line in read_sentences(path)]
+    import json
+
+    rows = [json.loads(line) for path in found for line in read_sentences(path)]
+    return [row[side] for row in rows for side in ("sentence1", "sentence2") if row[side].strip()]
+
+
+def read_sentences(path: Path) -> list[str]:
+    """Lines of a text file that are not empty."""
+    lines = [line for _, line in numbered_lines(path)]
+    if not lines:
+        raise InputError(f"{path} has no sentences")
+    return lines
+
+
+def _nli_files(spec: StsSpec, folder: Path) -> list[Path]:
+    if spec.language == "en":
+        return sorted(path for base in ("sts_en/SNLI", "SNLI") for path in (folder / base).glob("s[12].*"))
+    largest = sorted((folder / "ocnli").glob("train*.json"), key=lambda path: path.stat().st_size)[-1:]
+    cmnli = folder / "cmnli" / "train.json"
+    return largest + ([cmnli] if cmnli.is_file() else [])
 
 
 def _is_path(name: str) -> bool:

@@ -54,7 +54,7 @@ def read_table(
         InputError: naming file and line of what is not as expected.
     """
     rows = []
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         if number <= skip:
             continue
         cells = line.split("\t")
@@ -82,9 +82,9 @@ def _read_split(spec: StsSpec, split: str, path: Path) -> Pairs:
 
 def _read_subset(path: Path) -> Pairs:
     """A subset of a year of STS: pairs in one file, scores in another; pairs without a score are left out."""
-    scores = dict(_lines(path.with_name(path.name.replace("STS.input", "STS.gs")), empty=True))
+    scores = dict(numbered_lines(path.with_name(path.name.replace("STS.input", "STS.gs")), empty=True))
     rows = []
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         score = scores.get(number)
         if score is None:
             raise InputError(f"{path}:{number}: its file of scores has no such line")
@@ -117,7 +117,7 @@ def make_pairs(split: str, subset: str, rows: Sequence[tuple[str, str, float]]) 
     return Pairs(split=split, subset=subset, first=first, second=second, gold=np.array(gold, float))
 
 
-def _lines(path: Path, *, empty: bool = False) -> list[tuple[int, str]]:
+def numbered_lines(path: Path, *, empty: bool = False) -> list[tuple[int, str]]:
     """Numbered lines, split at line feeds alone."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
