@@ -54,21 +54,18 @@ def encode(texts: Iterable[str], vocabulary: Sequence[str], *, units: str = "cha
 
 
 def cooccurrence_counts(tokens: np.ndarray, n_words: int, *, window: int) -> np.ndarray:
-    """Symmetric (V, V) counts of pairs at most `window` places apart, float64."""
+    """Symmetric (V, V) counts of pairs at most `window` places apart, float64.
+
+    Raises:
+        ValueError: if there is no pair at all.
+    """
     counts = np.zeros(n_words * n_words)
     for left, right in _neighbours(tokens, window):
         counts += np.bincount(left * n_words + right, minlength=n_words * n_words)
+    if not counts.any():
+        raise ValueError(f"no pair of known units stands within {window} places: the text is empty or too short")
     table = counts.reshape(n_words, n_words)
     return np.asarray(table + table.T)
-
-
-def window_pairs(tokens: np.ndarray, *, window: int) -> np.ndarray:
-    """All (center, context) pairs at most `window` places apart, both ways: (pairs, 2) int32."""
-    parts = [np.stack([left, right], axis=1) for left, right in _neighbours(tokens, window)]
-    forward = np.concatenate(parts).astype(np.int32) if parts else np.empty((0, 2), dtype=np.int32)
-    if not len(forward):
-        raise ValueError(f"no pair of known units stands within {window} places: the text is empty or too short")
-    return np.concatenate([forward, forward[:, ::-1]])
 
 
 def mutual_information(counts: np.ndarray) -> float:

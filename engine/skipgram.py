@@ -1,20 +1,24 @@
 """Skip-gram with negative sampling, and what its vectors know.
 
 For a pair (i, j) seen in the text and k words drawn from the noise law r ~ frequency^0.75 the loss is
--ln sigma(<u_i, v_j>) - sum ln sigma(-<u_i, v_noise>). Its optimum is <u_i, v_j> = ln p(j|i) / r_j - ln k (Levy and
-Goldberg, 2014), so a table of vectors stands for the conditional law q(j|i) ~ r_j e^{<u_i, v_j>}. Of a held-out text it
-keeps sum p(i, j) ln q(j|i) / p(j) nats, at most the mutual information of the text.
+-ln sigma(<u_i, v_j>) - sum ln sigma(-<u_i, v_noise>). A small vocabulary lets equal pairs be gathered in a table: with
+C_ij pairs and N_ij noise pairs the loss of the whole text is sum C_ij softplus(-s_ij) + N_ij softplus(s_ij), s = U V^T,
+and its gradient three matrix products. So every step sees the whole text; N is drawn anew every few steps.
+
+The optimum is s_ij = ln p(j|i) / r_j - ln k (Levy and Goldberg, 2014), so the vectors stand for the conditional law
+q(j|i) ~ r_j e^{s_ij}. Of a held-out text they keep sum p(i, j) ln q(j|i) / p(j) nats, at most its mutual information.
 
 References: Mikolov et al. (2013), arXiv 1310.4546; Levy and Goldberg (2014), NeurIPS 27; Su Jianlin,
     kexue.fm/archives/8711.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
+
+REDRAW = 25  # steps that share one draw of the noise words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class SkipGram:
     centers: np.ndarray  # (V, n) float32, u
     contexts: np.ndarray  # (V, n) float32, v
     noise: np.ndarray  # (V,) law of the negative samples
-    losses: np.ndarray  # (epochs,) mean training loss of a pair
+    losses: np.ndarray  # (steps / REDRAW,) mean training loss of a pair, before each new draw of noise
 
     @property
     def norm_product(self) -> float:
@@ -39,62 +43,72 @@ class SkipGram:
 
 
 def train_skipgram(
-    pairs: np.ndarray,
+    counts: np.ndarray,
     *,
-    n_words: int,
     n_components: int,
     rng: np.random.Generator,
-    epochs: int = 3,
+    steps: int = 300,
     negatives: int = 5,
-    batch_size: int = 8192,
-    learning_rate: float = 0.01,
-    watch: Callable[[int, float], None] | None = None,
+    learning_rate: float = 0.05,
+    watch: Callable[[int], None] | None = None,
 ) -> SkipGram:
-    """Train with Adam on shuffled pairs, the learning rate falling to zero.
+    """Train with Adam (float32, cosine schedule to zero) on all pairs of a text.
 
     Args:
-        pairs: (P, 2) int32 (center, context).
-        n_words: V, 2 or more.
+        counts: (V, V) how often context j stands near center i, see `cooccurrence.cooccurrence_counts`.
         n_components: n.
-        rng: source of start, order and noise.
-        epochs: passes over the pairs.
+        rng: source of the start and of the noise words.
+        steps: Adam steps.
         negatives: k, noise words of a pair.
-        batch_size: pairs of a step.
         learning_rate: at the start.
-        watch: called after each step with its number and its mean loss.
+        watch: called with the number of each step, for progress.
+
+    Raises:
+        ValueError: for a vocabulary of one word, or a table without pairs.
     """
-    import torch
-
-    if n_words < 2:
-        raise ValueError(f"a vocabulary of {n_words} has nothing to predict: 2 words or more are needed")
-    if n_components < 1 or epochs < 1 or not len(pairs):
-        raise ValueError(f"need n_components, epochs and pairs, got {n_components}, {epochs} and {len(pairs)} pairs")
-    noise = noise_law(pairs, n_words)
-    start = rng.standard_normal((2, n_words, n_components)).astype(np.float32) * np.float32(n_components**-0.5)
-    centers, contexts = (torch.nn.Parameter(torch.from_numpy(part.copy())) for part in start)
-    optimizer = torch.optim.Adam([centers, contexts], lr=learning_rate, betas=(0.9, 0.99))
-    total = epochs * -(-len(pairs) // batch_size)
-    losses, step = [], 0
-    for _ in range(epochs):
-        running = 0.0
-        for batch in _batches(pairs, noise, negatives, batch_size, rng):
-            optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / total)
-            optimizer.zero_grad()
-            loss = _loss(torch, centers, contexts, *batch)
-            loss.backward()
-            optimizer.step()
-            step += 1
-            value = float(loss.detach()) / len(batch[0])
-            running += value * len(batch[0])
-            if watch:
-                watch(step, value)
-        losses.append(running / len(pairs))
-    return SkipGram(centers.detach().numpy(), contexts.detach().numpy(), noise, np.array(losses))
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or len(counts) < 2:
+        raise ValueError(f"counts must be (V, V) with 2 words or more (one word predicts nothing), got {counts.shape}")
+    total = float(counts.sum())
+    if n_components < 1 or steps < 1 or not total > 0:
+        raise ValueError(f"need n_components, steps and pairs, got {n_components}, {steps} and {total} pairs")
+    noise = noise_law(counts)
+    seen = (counts / total).astype(np.float32)
+    parameters = (rng.standard_normal((2, len(counts), n_components)) * n_components**-0.5).astype(np.float32)
+    first, second = np.zeros_like(parameters), np.zeros_like(parameters)
+    losses = []
+    for step in range(steps):
+        if step % REDRAW == 0:
+            drawn = _draw_noise(counts, noise, negatives, rng)
+            losses.append(skipgram_loss(parameters[0], parameters[1], seen, drawn))
+        scores = parameters[0] @ parameters[1].T
+        slope = special.expit(scores, out=scores)
+        slope *= seen + drawn
+        slope -= seen
+        gradient = np.stack([slope @ parameters[1], slope.T @ parameters[0]])
+        rate = learning_rate * 0.5 * (1 + np.cos(np.pi * step / steps))
+        _adam(parameters, gradient, first, second, step=step + 1, rate=rate)
+        if watch:
+            watch(step)
+    return SkipGram(parameters[0], parameters[1], noise, np.array(losses))
 
 
-def noise_law(pairs: np.ndarray, n_words: int) -> np.ndarray:
+def skipgram_loss(centers: np.ndarray, contexts: np.ndarray, seen: np.ndarray, drawn: np.ndarray) -> float:
+    """Mean loss of a pair, in nats, summed over its true context and its noise words.
+
+    Args:
+        centers: (V, n).
+        contexts: (V, n).
+        seen: (V, V) shares of the pairs, sum 1.
+        drawn: (V, V) noise pairs in the same unit, sum k.
+    """
+    scores = centers @ contexts.T
+    softplus = np.logaddexp(0, scores)
+    return float((seen * (softplus - scores) + drawn * softplus).sum(dtype=np.float64))
+
+
+def noise_law(counts: np.ndarray) -> np.ndarray:
     """Law of the negative samples: context frequency to the power 0.75; words never seen count half a time."""
-    frequency = np.maximum(np.bincount(pairs[:, 1], minlength=n_words), 0.5) ** 0.75
+    frequency = np.maximum(counts.sum(axis=0), 0.5) ** 0.75
     return np.asarray(frequency / frequency.sum())
 
 
@@ -119,27 +133,26 @@ def pip_distance(first: np.ndarray, second: np.ndarray) -> float:
 
     Rotations of a table do not change it; (V, n) and (V, n') are compared without forming V x V matrices.
     """
-    own = float((np.square(first.T @ first)).sum())
-    other = float((np.square(second.T @ second)).sum())
-    cross = float((np.square(first.T @ second)).sum())
+    own = float(np.square(first.T @ first).sum(dtype=np.float64))
+    other = float(np.square(second.T @ second).sum(dtype=np.float64))
+    cross = float(np.square(first.T @ second).sum(dtype=np.float64))
     return float(np.sqrt(max(own + other - 2 * cross, 0.0) / own))
 
 
-def _batches(
-    pairs: np.ndarray, noise: np.ndarray, negatives: int, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Shuffled (centers, contexts, noise words (B, k)) of one epoch."""
-    order = rng.permutation(len(pairs))
-    cumulative = np.cumsum(noise)
-    for start in range(0, len(pairs), batch_size):
-        batch = pairs[order[start : start + batch_size]].astype(np.int64)
-        drawn = np.searchsorted(cumulative, rng.random((len(batch), negatives)) * cumulative[-1], side="right")
-        yield batch[:, 0], batch[:, 1], np.minimum(drawn, len(noise) - 1)
+def _draw_noise(counts: np.ndarray, noise: np.ndarray, negatives: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise words for every pair of the text, gathered in a (V, V) table and divided by the number of pairs.
+
+    k c_i independent draws for a center with c_i pairs are Poisson counts around k c_i r_j up to their total.
+    """
+    expected = negatives * counts.sum(axis=1, keepdims=True) * noise
+    return np.asarray((rng.poisson(expected) / counts.sum()).astype(np.float32))
 
 
-def _loss(torch: Any, centers: Any, contexts: Any, middle: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> Any:
-    u = centers[torch.from_numpy(middle)]  # (B, n)
-    v = contexts[torch.from_numpy(np.concatenate([right[:, None], wrong], axis=1))]  # (B, 1 + k, n)
-    scores = torch.einsum("bn,bkn->bk", u, v)
-    softplus = torch.nn.functional.softplus
-    return softplus(-scores[:, 0]).sum() + softplus(scores[:, 1:]).sum()
+def _adam(
+    parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray, *, step: int, rate: float
+) -> None:
+    """One Adam step in place (beta 0.9, 0.99); the floor 1e-10 fits gradients that are shares of a pair."""
+    first += np.float32(0.1) * (gradient - first)
+    second += np.float32(0.01) * (gradient**2 - second)
+    size = np.float32(rate / (1 - 0.9**step))
+    parameters -= size * first / (np.sqrt(second / np.float32(1 - 0.99**step)) + np.float32(1e-10))
