@@ -2,8 +2,9 @@
 
 The counterpart of `engine.smoothing` for training. Everything is built from three functions of (x, w): the smoothed
 ReLU, the smoothed step and the kernel, each the derivative of the one before, so gradients of any order exist, also
-with respect to a trainable width. Where torch has the same function (GELU, SiLU, Softplus) its fused one is used; Softplus
-with a threshold of 40, because the default 20 jumps by 2e-9. Nothing overflows: large arguments meet decaying tails.
+with respect to a trainable width. Where torch has the same function (GELU, SiLU, Softplus) its fused one is used;
+Softplus with a threshold of 40, because the default 20 jumps by 2e-9. Nothing overflows: large arguments meet decaying
+tails.
 """
 
 from __future__ import annotations
