@@ -20,8 +20,8 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
     if run_ids is None:
         return [row[0] for row in con.execute("SELECT name FROM raw.names ORDER BY name").fetchall()]
     found = con.execute(
-        "SELECT DISTINCT n.name FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no) "
-        "WHERE list_contains(?, r.run_id) AND s.step IS NOT NULL",
+        "SELECT name FROM raw.names WHERE name_no IN (SELECT DISTINCT name_no FROM raw.points "
+        "WHERE run_no IN (SELECT run_no FROM raw.runs WHERE list_contains(?, run_id)))",
         [run_ids],
     ).fetchall()
     live = {name for run_id in run_ids for name in tail(layout, con, run_id)[0]["name"].unique()}
