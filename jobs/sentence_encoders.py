@@ -231,7 +231,9 @@ def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> 
 
         loaded = models.load(name)
         return BertSentences(loaded, device=device, pooler=_pooler(name))
-    return BertSentences(_trained(width or name, db), device=device)
+    from jobs.trained_encoder import load_encoder
+
+    return BertSentences(load_encoder(width or name, db=db), device=device)
 
 
 def only_native(pooling: str, name: str) -> Pooling:
@@ -253,13 +255,6 @@ def _device(name: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _trained(part: str, db: Path | None) -> Loaded:
-    """The encoder of a finished CLUE run, at its best checkpoint."""
-    from jobs import clue_runs
-
-    return clue_runs.load_encoder(part, db=db)
 
 
 def _sentence_transformer(folder: Path, device: str) -> SentenceTransformer:

@@ -1,0 +1,50 @@
+"""The encoder of a finished CLUE run, at its best checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs import cli
+from jobs.checkpoints import BEST
+
+if TYPE_CHECKING:
+    from jobs.models import Loaded
+
+
+def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
+    """Load the encoder of a run, with its tokenizer; the head is left.
+
+    Args:
+        part: an unambiguous part of the run's id, or latest.
+        db: the store; None finds it.
+
+    Raises:
+        InputError: if the run is not a finished training of an encoder, or its checkpoint is gone.
+        StoreError: if there is no such run, or more than one.
+    """
+    from store import queries
+    from store.paths import locate
+
+    row = queries.run(part, db)
+    name = f"--encoder {part}: run {row['run_id']}"
+    if row["experiment"] != "clue" or row["status"] != "finished":
+        raise cli.InputError(f"{name} is a {row['status']} run of {row['experiment']}; expected a finished one of clue")
+    path = locate(db).artifacts / row["run_id"] / BEST
+    if not path.is_file():
+        raise cli.InputError(f"{name} ({row['model']}) keeps no {BEST}, so it has no encoder to load")
+    return _restore(path, name=f"{row['model']} trained on {row['task']} ({row['run_id']})")
+
+
+def _restore(path: Path, *, name: str) -> Loaded:
+    from engine.encoders import BertEncoder, EncoderConfig
+    from engine.inputs.tokenizer import WordPiece
+    from jobs import checkpoints
+    from jobs.models import Loaded
+
+    state, about = checkpoints.load(path)
+    encoder = BertEncoder(EncoderConfig(**about["encoder"]))
+    prefix = "encoder."
+    weights = {key.removeprefix(prefix): value for key, value in state["model"].items() if key.startswith(prefix)}
+    encoder.load_state_dict(weights)
+    return Loaded(name, encoder, WordPiece(about["vocabulary"], lower=about["lower"]), pretrained=True)
