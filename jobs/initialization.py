@@ -66,13 +66,13 @@ class Train(cli.Options):
     """sgd, adam"""
     variants: tuple[str, ...] = VARIANTS
     """plain, residual, norm, residual_norm"""
-    sgd_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    sgd_rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
     """learning rates tried with SGD"""
-    adam_rates: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01)
+    adam_rates: tuple[float, ...] = (0.0003, 0.001, 0.003)
     """learning rates tried with Adam"""
     seeds: int = 5
     """seeds; data and draws are the same for every rule and learning rate"""
-    steps: int = 200
+    steps: int = 300
     """updates"""
     batch: int = 32
     """examples per update"""

@@ -59,19 +59,25 @@ def draw_weights(shape: Shape, slices: Sequence[Slice], device: str) -> list[Ten
 
 
 class Teacher:
-    """Data of one seed: standard-normal inputs and a fixed two-layer tanh network with outputs of unit variance."""
+    """Data of one seed: standard-normal inputs, and targets that depend on four directions of them through tanh.
 
-    def __init__(self, width: int, seed: int) -> None:
+    Targets have mean 0 and variance 1 in every coordinate.
+    """
+
+    def __init__(self, width: int, seed: int, *, directions: int = 4) -> None:
         self.generator = torch.Generator().manual_seed(10_000 + seed)
-        self.first = torch.randn(width, 2 * width, generator=self.generator) * (1.5 / width**0.5)
-        self.second = torch.randn(2 * width, width, generator=self.generator)
-        outputs = torch.tanh(torch.randn(4096, width, generator=self.generator) @ self.first) @ self.second
+        self.first = torch.randn(width, directions, generator=self.generator) / width**0.5
+        self.second = torch.randn(directions, width, generator=self.generator)
+        outputs = self._outputs(torch.randn(4096, width, generator=self.generator))
         self.mean, self.std = outputs.mean(0), outputs.std(0)
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        return torch.tanh(x @ self.first) @ self.second
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets, (size, width) each."""
         x = torch.randn(size, len(self.first), generator=self.generator)
-        return x, (torch.tanh(x @ self.first) @ self.second - self.mean) / self.std
+        return x, (self._outputs(x) - self.mean) / self.std
 
 
 def forward(weights: list[Tensor], x: Tensor, shape: Shape) -> Tensor:
