@@ -22,7 +22,12 @@ PAGES = {
         st.Page("app_pages/explore.py", title="Explore", icon=":material/scatter_plot:"),
         st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"),
     ],
-    "Methods": [],
+    "Methods": [
+        st.Page("app_pages/can.py", title="CAN", icon=":material/balance:"),
+        st.Page("app_pages/can_sweep.py", title="CAN sweep", icon=":material/grid_on:"),
+        st.Page("app_pages/can_steps.py", title="CAN step by step", icon=":material/school:"),
+        st.Page("app_pages/can_simulation.py", title="When does CAN help?", icon=":material/query_stats:"),
+    ],
     "Mathematics": [],
 }
 

@@ -4,6 +4,7 @@ Temperature scaling needs labels, so it is fitted on one half and applied to the
 only the class prior. All but CAN change every row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from engine.calibration import (
     saerens_em,
     sinkhorn,
 )
-from engine.can import alternating_normalization, uncertain_rows, usable_k
+from engine.can import alternating_normalization
 from engine.can_evaluation import Gain, evaluate
 
 METHODS = {
@@ -42,61 +43,78 @@ class MethodScore:
     log_loss: float
 
 
-def compare_methods(
+def can_probs(
     probs: np.ndarray,
-    labels: np.ndarray,
     prior: np.ndarray,
     *,
-    rng: np.random.Generator,
     k: int = 3,
     threshold: float = 0.9,
     alpha: float = 1.0,
     iterations: int = 1,
-    resamples: int = 2000,
-) -> list[MethodScore]:
-    """Score every method of `METHODS` on the same rows.
+) -> dict[str, np.ndarray]:
+    """CAN row by row and as a batch, method -> (n, m); arguments as in `alternating_normalization`."""
+    return {
+        name: alternating_normalization(
+            probs, prior, k=k, threshold=threshold, alpha=alpha, iterations=iterations, batch=batch
+        )
+        for name, batch in (("can", False), ("can_batch", True))
+    }
+
+
+def neighbour_probs(
+    probs: np.ndarray, labels: np.ndarray, prior: np.ndarray, *, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The methods beside CAN, which have no setting, method -> (n, m).
 
     Args:
         probs: (n, m) class probabilities.
-        labels: (n,) classes.
+        labels: (n,) classes; only the temperature uses them.
         prior: (m,) class frequencies of the training labels.
-        rng: source of the halves and of the bootstrap.
-        k: largest probabilities that decide the uncertainty.
-        threshold: uncertainty from which CAN corrects.
-        alpha: exponent of CAN.
-        iterations: alternations of CAN.
-        resamples: bootstrap samples.
+        rng: source of the halves of the temperature.
     """
-    k = usable_k(k, probs.shape[1])
-    settings = {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations}
-    corrected = {
-        "none": probs,
-        "can": alternating_normalization(probs, prior, **settings),  # type: ignore[arg-type]
-        "can_batch": alternating_normalization(probs, prior, **settings, batch=True),  # type: ignore[arg-type]
+    return {
         "temperature": cross_fitted_temperature(probs, labels, rng=rng),
-        "saerens_em": saerens_em(probs, prior).probs,
-        "sinkhorn": sinkhorn(probs, prior),
+        "saerens_em": saerens_em(probs, prior, tolerance=1e-6, max_iterations=300).probs,
+        "sinkhorn": sinkhorn(probs, prior, tolerance=1e-5, max_iterations=300),
         "logit_adjustment": logit_adjustment(probs, prior),
     }
-    unsure, before = uncertain_rows(probs, k=k, threshold=threshold), probs.argmax(axis=1)
-    return [
-        MethodScore(
-            method,
-            after,
-            evaluate(
-                labels,
-                before,
-                after.argmax(axis=1),
-                n_classes=probs.shape[1],
-                rng=rng,
-                touched=unsure if method.startswith("can") else None,
-                resamples=resamples,
-            ),
-            expected_calibration_error(after, labels),
-            log_loss(after, labels),
+
+
+def score_methods(
+    probs: np.ndarray,
+    labels: np.ndarray,
+    corrected: Mapping[str, np.ndarray],
+    *,
+    rng: np.random.Generator,
+    touched: np.ndarray | None = None,
+    resamples: int = 2000,
+) -> list[MethodScore]:
+    """Score methods on the same rows, "none" first.
+
+    Args:
+        probs: (n, m) class probabilities as they are.
+        labels: (n,) classes.
+        corrected: method -> (n, m).
+        rng: source of the bootstrap.
+        touched: (n,) booleans, rows that CAN may change; the other methods change every row.
+        resamples: bootstrap samples.
+    """
+    before = probs.argmax(axis=1)
+    scores = []
+    for method, after in {"none": probs, **corrected}.items():
+        gain = evaluate(
+            labels,
+            before,
+            after.argmax(axis=1),
+            n_classes=probs.shape[1],
+            rng=rng,
+            touched=touched if method.startswith("can") else None,
+            resamples=resamples,
         )
-        for method, after in corrected.items()
-    ]
+        scores.append(
+            MethodScore(method, after, gain, expected_calibration_error(after, labels), log_loss(after, labels))
+        )
+    return scores
 
 
 def cross_fitted_temperature(probs: np.ndarray, labels: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:

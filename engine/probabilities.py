@@ -1,5 +1,7 @@
 """Class probabilities and class priors: what every method here accepts, and the sentence that says why not."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -74,3 +76,29 @@ def class_prior(labels: ArrayLike, *, n_classes: int, smoothing: float = 0.0) ->
     if counts.sum() == 0:
         raise ValueError("labels are empty: there is no class frequency to count")
     return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+
+def prior_from_counts(counts: Mapping[str, float], names: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Class frequencies from counts by class name, in the order of names.
+
+    A class that was never counted would have frequency 0, which no correction can use: where there is one, half a row
+    is added to every class.
+
+    Args:
+        counts: class name -> number of training rows.
+        names: (m,) names of the classes.
+
+    Returns:
+        The prior (m,) and the number of classes that were never counted.
+
+    Raises:
+        ValueError: if none of the names was counted.
+    """
+    found = np.array([float(counts.get(name, 0.0)) for name in names])
+    if not found.sum() > 0:
+        raise ValueError(
+            f"none of the {len(names)} classes was counted (counted: {', '.join(list(counts)[:5]) or 'nothing'})"
+        )
+    absent = int((found == 0).sum())
+    smoothed = found + 0.5 if absent else found
+    return smoothed / smoothed.sum(), absent

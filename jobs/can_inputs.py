@@ -100,19 +100,21 @@ def train_prior(
     row: dict[str, Any], names: tuple[str, ...], db: Path | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Class frequencies of the training labels of a run, and remarks; (None, why) where they cannot be had."""
+    from engine.probabilities import prior_from_counts
     from store import queries
 
-    counts = queries.measurements("train_labels", run_ids=[row["run_id"]], db=db)
+    run_ids = [row["run_id"]]
+    counts = queries.measurements("train_labels", run_ids=run_ids, db=db)
+    if counts.is_empty():
+        facts = queries.measurements("task_facts", run_ids=run_ids, db=db)
+        counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else counts
     if counts.is_empty():
         return None, (f"run {row['run_id']} stored no counts of its training labels",)
-    by_label = dict(zip(counts["label"], counts["value"], strict=True))
-    found = np.array([by_label.get(name, 0.0) for name in names])
-    if found.sum() == 0:
-        return None, (f"the training labels stored with run {row['run_id']} are none of its classes",)
-    absent = int((found == 0).sum())
+    by_label = {str(label): value for label, value in counts.select("label", "value").rows()}
+    with cli.input_errors(f"run {row['run_id']}"):
+        prior, absent = prior_from_counts(by_label, names)
     note = f"{absent} of {len(names)} classes do not occur in training: half a row is added to every class"
-    smoothed = found + 0.5 if absent else found
-    return smoothed / smoothed.sum(), (note,) if absent else ()
+    return prior, (note,) if absent else ()
 
 
 def priors(predictions: Predictions, wanted: tuple[str, ...], given: Path | None) -> dict[str, np.ndarray]:

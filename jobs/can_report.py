@@ -36,19 +36,16 @@ def heading(predictions: Predictions, run_id: str) -> str:
 
 def compare(config: Sweep, predictions: Predictions, priors: dict[str, np.ndarray]) -> list[MethodScore]:
     """CAN in the published setting and its neighbours, with the best known prior."""
-    from engine.can_methods import compare_methods
+    from engine.can import uncertain_rows
+    from engine.can_methods import can_probs, neighbour_probs, score_methods
 
+    probs, labels, rng = predictions.probs, predictions.labels, np.random.default_rng(config.seed)
     prior = next(priors[name] for name in ("train", "given", "uniform") if name in priors)
     k = min(int(PUBLISHED["k"]), max(2, len(predictions.names) - 1))
-    return compare_methods(
-        predictions.probs,
-        predictions.labels,
-        prior,
-        rng=np.random.default_rng(config.seed),
-        k=k,
-        threshold=PUBLISHED["threshold"],
-        resamples=config.resamples,
-    )
+    threshold = PUBLISHED["threshold"]
+    corrected = can_probs(probs, prior, k=k, threshold=threshold) | neighbour_probs(probs, labels, prior, rng=rng)
+    unsure = uncertain_rows(probs, k=k, threshold=threshold)
+    return score_methods(probs, labels, corrected, rng=rng, touched=unsure, resamples=config.resamples)
 
 
 def report(

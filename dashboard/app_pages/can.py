@@ -1,0 +1,307 @@
+"""CAN on the predictions of a stored run: sliders, what they change, on which rows, and whether it means anything."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import can_lab, pieces, queries
+from dashboard.figures import can as figures
+from engine import can
+from engine.can_evaluation import Gain, accuracy_by_uncertainty, evaluate
+from engine.can_methods import METHODS, can_probs, neighbour_probs, score_methods
+from engine.tasks import TASKS
+from engine.verdict import format_p, verdict
+
+PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (peeking)"}
+COMMAND = "python -m jobs.clue --task tnews --model ngram"
+FLIP_COLUMNS = {
+    "outcome": st.column_config.TextColumn("Outcome", width="small"),
+    "text": st.column_config.TextColumn("Text", width="large"),
+    "label": st.column_config.TextColumn("Label", width="small"),
+    "before": st.column_config.TextColumn("Before", width="small"),
+    "p_before": st.column_config.ProgressColumn("p before", min_value=0, max_value=1, format="%.3f", width="small"),
+    "after": st.column_config.TextColumn("After", width="small"),
+    "p_after": st.column_config.ProgressColumn("p after", min_value=0, max_value=1, format="%.3f", width="small"),
+    "uncertainty": st.column_config.NumberColumn("Uncertainty", format="%.3f", width="small"),
+}
+METHOD_COLUMNS = {
+    "method": st.column_config.TextColumn("Method", width="medium"),
+    "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
+    "gain": st.column_config.NumberColumn("Gain (points)", format="%+.2f"),
+    "low": st.column_config.NumberColumn("95 % from", format="%+.2f"),
+    "high": st.column_config.NumberColumn("to", format="%+.2f"),
+    "p": st.column_config.NumberColumn("McNemar p", format="%.3g"),
+    "macro_f1": st.column_config.NumberColumn("Macro F1", format="percent"),
+    "ece": st.column_config.NumberColumn("ECE", format="%.4f", help="expected calibration error, 15 bins"),
+    "log_loss": st.column_config.NumberColumn("Log loss", format="%.4f"),
+    "to_right": st.column_config.NumberColumn("→ right"),
+    "to_wrong": st.column_config.NumberColumn("→ wrong"),
+}
+
+pieces.title(
+    "CAN",
+    "用先验分布修正不确定的预测",
+    what="""Predictions that are sure of themselves stay as they are. An **uncertain** one is changed so that, together
+with the confident ones, the mix of predicted classes moves towards the known class frequencies: nine of ten questions
+are answered and nobody said D, so the tenth is probably D. It can help only if uncertain rows really are worse, and if
+the classifier's class mix is off. With one alternation, for an uncertain row $b$, the sums $S$ over the confident rows
+and the class frequencies $q$:""",
+    formula=r"b_c \;\leftarrow\; \frac{1}{Z}\, q_c \, \frac{b_c^{\alpha}}{S_c + b_c^{\alpha}}, \qquad "
+    r"S_c = \sum_{i\,\text{confident}} A_{ic}^{\alpha}",
+    source="[Jia et al., 2021](https://arxiv.org/abs/2109.13449); "
+    "[kexue.fm/archives/8728](https://kexue.fm/archives/8728)",
+)
+
+
+def prefer_classification(version: str) -> None:
+    """Without a run in the link, start from the newest one whose task has classes."""
+    tasks = [name for name, spec in TASKS.items() if spec.kind in ("classification", "pair")]
+    found = queries.run_list(version, experiment="clue").filter(
+        pl.col("task").is_in(tasks), pl.col("status") == "finished"
+    )
+    if "can_run" not in st.query_params and found.height:
+        st.query_params["can_run"] = found["run_id"][0]
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def load(version: str, run_id: str) -> can_lab.Lab | str:
+    """The run's predictions, or the reason why there are none to correct."""
+    stored = queries.artifacts(version, run_id)
+    if "probabilities-dev.parquet" not in stored["name"].to_list():
+        return "This run stored no class probabilities: CAN needs a classification or pair task."
+    counts = queries.measurements(version, "train_labels", run_ids=(run_id,))
+    if counts.is_empty():
+        facts = queries.measurements(version, "task_facts", run_ids=(run_id,))
+        counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else facts
+    if "label" not in counts.columns:
+        counts = pl.DataFrame(schema={"label": pl.String, "value": pl.Float64})
+    try:
+        return can_lab.build(
+            queries.probabilities(version, run_id),
+            queries.predictions(version, run_id),
+            counts.select("label", "value"),
+        )
+    except ValueError as error:
+        return str(error)
+
+
+def settings(lab: can_lab.Lab) -> dict[str, object]:
+    """The sliders."""
+    m = len(lab.names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        highest = min(10, m - 1) if m > 2 else 2
+        k = 2
+        if highest > 2:
+            k = st.slider("k", 2, highest, min(3, highest), key="can_k", bind="query-params", width=170)
+        threshold = st.slider("Threshold", 0.0, 1.0, 0.9, 0.01, key="can_threshold", bind="query-params", width=190)
+        alpha = st.slider("α", 0.1, 3.0, 1.0, 0.1, key="can_alpha", bind="query-params", width=170)
+        iterations = st.slider("Iterations", 1, 5, 1, key="can_iterations", bind="query-params", width=150)
+        prior = st.selectbox(
+            "Class prior",
+            list(lab.priors),
+            format_func=lambda name: PRIORS[name],
+            key="can_prior",
+            bind="query-params",
+            width=200,
+        )
+    return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations, "prior": prior}
+
+
+def show_gain(gain: Gain) -> None:
+    """Accuracy before and after, how many rows moved, and the sentence."""
+    points = 100 * gain.gain.value
+    with st.container(horizontal=True):
+        st.metric(
+            "Accuracy before",
+            pieces.percent(gain.accuracy_before.value),
+            delta=f"95 %: {gain.accuracy_before.low:.1%} to {gain.accuracy_before.high:.1%}",
+            delta_color="off",
+            delta_arrow="off",
+            width=190,
+        )
+        st.metric(
+            "Accuracy after",
+            pieces.percent(gain.accuracy.value),
+            delta=f"{points:+.2f} points" if gain.flips else "no change",
+            delta_color="normal" if points else "off",
+            delta_arrow="auto" if points else "off",
+            help=f"95 %: {gain.accuracy.low:.1%} to {gain.accuracy.high:.1%}",
+            width=170,
+        )
+        st.metric("Rows corrected", f"{gain.corrected:,}", width=140)
+        st.metric("Wrong → right", f"{gain.flips_to_right:,}", width=140)
+        st.metric("Right → wrong", f"{gain.flips_to_wrong:,}", width=140)
+        st.metric("McNemar", format_p(gain.p_value), width=140)
+    st.markdown(verdict("no correction", "CAN", gain.gain, p_value=gain.p_value, unit="rows"))
+
+
+def show_assumption(gain: Gain) -> None:
+    """Say whether confident rows are the better ones."""
+    confident, uncertain = gain.accuracy_confident, gain.accuracy_uncertain
+    if not confident or not uncertain:
+        st.info(
+            "Every row is on one side of the threshold: there is nothing to correct, or nothing to correct against."
+        )
+    elif uncertain.high >= confident.low:
+        st.warning(
+            f"The assumption behind CAN is not met: {confident.value:.1%} of {confident.n:,} confident rows are right "
+            f"and {uncertain.value:.1%} of {uncertain.n:,} uncertain ones, with overlapping intervals.",
+            icon=":material/warning:",
+        )
+    else:
+        st.caption(
+            f"The assumption holds: {confident.value:.1%} of {confident.n:,} confident rows are right, "
+            f"{uncertain.value:.1%} of {uncertain.n:,} uncertain ones."
+        )
+
+
+def show_flips(lab: can_lab.Lab, after: np.ndarray, uncertainty: np.ndarray, run_id: str) -> None:
+    """The rows whose decision changed."""
+    st.subheader("Changed decisions", anchor=False)
+    frame = can_lab.flips(lab, after, uncertainty)
+    if frame.is_empty():
+        st.caption("No decision changed.")
+        return
+    wanted = st.segmented_control(
+        "Outcome",
+        sorted(frame["outcome"].unique()),
+        key="can_outcome",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    shown = frame.filter(outcome=wanted) if wanted else frame
+    st.dataframe(
+        shown,
+        key="can_flips",
+        column_config=FLIP_COLUMNS,
+        hide_index=True,
+        height=min(420, 40 + 36 * shown.height),
+        alt="Rows whose predicted class changed",
+    )
+    pieces.download(frame, f"can_flips_{run_id}")
+
+
+@st.cache_resource(show_spinner="Computing the other methods …", max_entries=16)
+def neighbours(version: str, run_id: str, prior: str) -> dict[str, np.ndarray]:
+    """Temperature, EM, Sinkhorn and logit adjustment: independent of the sliders."""
+    lab = load(version, run_id)
+    assert isinstance(lab, can_lab.Lab)
+    return neighbour_probs(lab.probs, lab.labels, lab.priors[prior], rng=np.random.default_rng(0))
+
+
+def show_methods(lab: can_lab.Lab, chosen: dict[str, object], unsure: np.ndarray, version: str, run_id: str) -> None:
+    """CAN in one table with what else could be done with the same predictions."""
+    st.subheader("Beside its neighbours", anchor=False)
+    if not st.toggle("Compute them on these predictions", key="can_methods", bind="query-params"):
+        st.caption("Temperature scaling, EM for label shift, Sinkhorn scaling and logit adjustment, a second or two.")
+        return
+    own = {name: value for name, value in chosen.items() if name != "prior"}
+    corrected = can_probs(lab.probs, lab.priors[chosen["prior"]], **own)
+    corrected |= neighbours(version, run_id, str(chosen["prior"]))
+    scores = score_methods(lab.probs, lab.labels, corrected, rng=np.random.default_rng(0), touched=unsure)
+    rows = [
+        {
+            "method": METHODS[score.method],
+            "accuracy": score.gain.accuracy.value,
+            "gain": 100 * score.gain.gain.value,
+            "low": 100 * score.gain.gain.low,
+            "high": 100 * score.gain.gain.high,
+            "p": score.gain.p_value,
+            "macro_f1": score.gain.macro_f1,
+            "ece": score.calibration_error,
+            "log_loss": score.log_loss,
+            "to_right": score.gain.flips_to_right,
+            "to_wrong": score.gain.flips_to_wrong,
+        }
+        for score in scores
+    ]
+    frame = pl.DataFrame(rows)
+    st.dataframe(
+        frame,
+        key="can_methods_table",
+        column_config=METHOD_COLUMNS,
+        hide_index=True,
+        height="content",
+        alt="Methods that correct predictions, on the same rows",
+    )
+    st.caption(
+        "CAN makes decisions, not probabilities: corrected rows are pushed to the prior, and their confidence means "
+        "something else than that of the rows left alone. EM and Sinkhorn change every row."
+    )
+    pieces.download(frame, f"can_methods_{run_id}")
+
+
+version = queries.store_version()
+prefer_classification(version)
+run_id = pieces.pick_run("clue", "can_run")
+if run_id is None:
+    pieces.empty(COMMAND, "No run with predictions is stored yet.")
+    pieces.page_link("can_steps", "CAN step by step", icon=":material/school:")
+    pieces.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")
+    st.stop()
+pieces.sample_badge(queries.run(version, run_id)["data_source"])
+lab = load(version, run_id)
+if isinstance(lab, str):
+    st.info(lab, icon=":material/info:")
+    pieces.empty(COMMAND, "Choose another run above, or make one.")
+    st.stop()
+chosen = settings(lab)
+if len(lab.names) == 2:
+    st.info(
+        "Two classes: only k = 2 exists and an uncertain row is one near 0.5, so CAN can only move that threshold a "
+        "little towards the rarer class. Expect next to nothing.",
+        icon=":material/info:",
+    )
+prior = lab.priors[chosen["prior"]]
+uncertainty = can.top_k_entropy(lab.probs, k=chosen["k"])
+unsure = uncertainty >= chosen["threshold"]
+after = can.alternating_normalization(
+    lab.probs,
+    prior,
+    k=chosen["k"],
+    threshold=chosen["threshold"],
+    alpha=chosen["alpha"],
+    iterations=chosen["iterations"],
+)
+before = lab.probs.argmax(axis=1)
+gain = evaluate(
+    lab.labels,
+    before,
+    after.argmax(axis=1),
+    n_classes=len(lab.names),
+    rng=np.random.default_rng(0),
+    touched=unsure,
+)
+show_gain(gain)
+
+left, right = st.columns(2)
+bins = accuracy_by_uncertainty(uncertainty, before == lab.labels)
+with left:
+    st.subheader("How uncertain?", anchor=False)
+    st.plotly_chart(
+        figures.uncertainty_histogram(bins, threshold=chosen["threshold"]),
+        key="can_histogram",
+        alt="Rows by uncertainty, right and wrong",
+    )
+with right:
+    st.subheader("Are uncertain rows worse?", anchor=False)
+    st.plotly_chart(
+        figures.accuracy_by_uncertainty(bins, threshold=chosen["threshold"], overall=gain.accuracy_before.value),
+        key="can_assumption",
+        alt="Accuracy by uncertainty with intervals",
+    )
+show_assumption(gain)
+
+mix = can_lab.class_mix(lab, prior, after)
+st.subheader("Class mix", anchor=False)
+if mix.height < len(lab.names):
+    st.caption(f"The {mix.height} of {len(lab.names)} classes whose share moves most.")
+st.plotly_chart(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
+
+show_flips(lab, after, uncertainty, run_id)
+show_methods(lab, chosen, unsure, version, run_id)
+st.divider()
+with st.container(horizontal=True):
+    pieces.page_link("can_sweep", "Every setting: the sweep", icon=":material/grid_on:", can_run=run_id)
+    pieces.page_link("can_steps", "The idea, step by step", icon=":material/school:")
+    pieces.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")

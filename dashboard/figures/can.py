@@ -1,0 +1,136 @@
+"""Figures of CAN: how uncertain predictions are, whether uncertainty means error, the class mix, and a sweep."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import style
+from engine.can_evaluation import UncertaintyBins
+from engine.intervals import proportion_bounds
+
+METRICS = {
+    "gain": "gain in accuracy",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "corrected": "rows corrected",
+    "flips_to_right": "wrong → right",
+    "flips_to_wrong": "right → wrong",
+    "accuracy_uncertain": "accuracy of the uncertain rows",
+    "p_value": "McNemar's p",
+}
+"""Cells of a sweep that can be drawn."""
+FRACTIONS = ("gain", "accuracy", "macro_f1", "accuracy_uncertain")
+
+
+def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figure:
+    """Rows per bin of uncertainty, right and wrong stacked, with the threshold."""
+    centres = (bins.edges[:-1] + bins.edges[1:]) / 2
+    figure = go.Figure()
+    for name, count, color in (("right", bins.right, style.GOOD), ("wrong", bins.count - bins.right, style.BAD)):
+        figure.add_bar(x=centres, y=count, name=name, marker_color=color, marker_line_width=0)
+    figure.update_layout(barmode="stack", bargap=0.08)
+    _threshold(figure, threshold)
+    return style.finish(figure, x="uncertainty (top-k entropy)", y="rows", height=320)
+
+
+def accuracy_by_uncertainty(bins: UncertaintyBins, *, threshold: float, overall: float) -> go.Figure:
+    """Accuracy before the correction per bin of uncertainty, with Wilson intervals: CAN needs it to fall."""
+    filled = bins.count > 0
+    centres = ((bins.edges[:-1] + bins.edges[1:]) / 2)[filled]
+    count, right = bins.count[filled], bins.right[filled]
+    low, high = proportion_bounds(right, count)
+    share = right / count
+    figure = go.Figure(
+        go.Scatter(
+            x=centres,
+            y=share,
+            error_y={"type": "data", "array": high - share, "arrayminus": share - low, "thickness": 1.2, "width": 3},
+            mode="lines+markers",
+            line={"color": style.MEASURED},
+            customdata=count,
+            name="accuracy",
+            hovertemplate="%{y} of %{customdata} rows<extra></extra>",
+        )
+    )
+    style.reference_line(figure, overall, "all rows")
+    _threshold(figure, threshold)
+    style.finish(figure, x="uncertainty (top-k entropy)", y="accuracy", height=320, legend=False)
+    figure.update_yaxes(range=[0, 1.02])
+    return style.percent_axis(figure)
+
+
+def class_mix(frame: pl.DataFrame) -> go.Figure:
+    """Share of each class: prior, labels, predictions before and after.
+
+    Args:
+        frame: name, prior, before, after, labels.
+    """
+    names = frame["name"].to_list()[::-1]
+    figure = go.Figure()
+    before, after = (frame[column].to_list()[::-1] for column in ("before", "after"))
+    gaps = [value for pair in zip(before, after, strict=True) for value in (*pair, None)]
+    figure.add_scatter(
+        x=gaps,
+        y=[name for each in names for name in (each, each, each)],
+        mode="lines",
+        line={"color": style.MEASURED, "width": 2},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    marks = (
+        ("prior", "prior", "line-ns-open", style.PUBLISHED, 14),
+        ("labels", "true labels", "circle-open", style.GOOD, 9),
+        ("before", "before", "circle", style.NEUTRAL, 8),
+        ("after", "after CAN", "circle", style.MEASURED, 8),
+    )
+    for column, name, symbol, color, size in marks:
+        figure.add_scatter(
+            x=frame[column].to_list()[::-1],
+            y=names,
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "color": color, "size": size, "line": {"color": color, "width": 2}},
+            hovertemplate="%{y}: %{x}<extra>" + name + "</extra>",
+        )
+    style.finish(figure, x="share of all rows", y="class", height=120 + 22 * len(names))
+    figure.update_yaxes(type="category", dtick=1)
+    figure.update_xaxes(rangemode="tozero")
+    return style.percent_axis(figure, axis="x")
+
+
+def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
+    """Heat map of one metric over two axes of a sweep.
+
+    Args:
+        frame: columns x, y, value; one row a cell.
+        x: name of the column of the horizontal axis.
+        y: name of the column of the vertical axis.
+        metric: one of `METRICS`; a gain is coloured around zero.
+    """
+    xs, ys = (sorted(frame[name].unique().to_list()) for name in (x, y))
+    cells = {(a, b): value for a, b, value in frame.select(x, y, "value").iter_rows()}
+    table = [[cells.get((a, b)) for a in xs] for b in ys]
+    fraction = metric in FRACTIONS
+    largest = max((abs(value) for value in cells.values() if value is not None), default=0) or 1
+    figure = go.Figure(
+        go.Heatmap(
+            x=[f"{value:g}" if isinstance(value, float) else str(value) for value in xs],
+            y=[f"{value:g}" if isinstance(value, float) else str(value) for value in ys],
+            z=table,
+            colorscale=style.DIVERGING if metric == "gain" else style.SEQUENTIAL,
+            zmin=-largest if metric == "gain" else None,
+            zmax=largest if metric == "gain" else None,
+            texttemplate={"gain": "%{z:+.2%}", "p_value": "%{z:.3f}"}.get(metric, "%{z:.2%}" if fraction else "%{z:d}"),
+            hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{z}}<extra></extra>",
+            colorbar={"title": {"text": METRICS[metric], "side": "right"}, "tickformat": ".1%" if fraction else None},
+            xgap=2,
+            ygap=2,
+        )
+    )
+    style.finish(figure, x=x.replace("_", " "), y=y.replace("_", " "), height=150 + 46 * len(ys), legend=False)
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(type="category")
+    return figure
+
+
+def _threshold(figure: go.Figure, threshold: float) -> None:
+    style.reference_line(figure, threshold, f"threshold {threshold:g}", axis="x")
