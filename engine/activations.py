@@ -344,6 +344,23 @@ MODULES: dict[str, Callable[..., nn.Module]] = {
 """Makers of activation modules by name; width and trainable are their keywords."""
 
 
+def activation_from_text(text: str) -> nn.Module:
+    """A fresh activation module from `name`, `name:width` or `name:width:trainable`, such as `gaussian_relu:0.5`.
+
+    Raises:
+        ValueError: if the text has another form, or the name or the width cannot be used.
+    """
+    name, _, rest = text.partition(":")
+    width, _, word = rest.partition(":")
+    try:
+        number = float(width) if width else 1.0
+    except ValueError:
+        number = math.nan
+    if math.isnan(number) or word not in ("", "trainable"):
+        raise ValueError(f"expected an activation like gelu, squareplus:0.5 or sau:1:trainable, got {text!r}")
+    return activation_module(name, width=number, trainable=bool(word))
+
+
 def activation_module(name: str, *, width: float = 1.0, trainable: bool = False) -> nn.Module:
     """A fresh activation module of that name.
 

@@ -136,7 +136,7 @@ class _Tally:
         low, high = float(values.min()), float(values.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._histogram(values)
-        if len(self.worst) < self.n_worst or max(high - 1, 1 - low) > self.worst[-1][0]:
+        if len(self.worst) < self.n_worst or (self.worst and max(high - 1, 1 - low) > self.worst[-1][0]):
             self._remember(deviations, keep, ratios.shape, i, j)
 
     def _histogram(self, values: np.ndarray) -> None:

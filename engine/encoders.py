@@ -8,7 +8,7 @@ ids are all zero, also for pairs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,12 +17,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ACTIVATIONS = {
+from engine.activations import activation_from_text
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
     "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
     "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
     "relu": functional.relu,
 }
+
+
+def find_activation(text: str) -> Callable[[Tensor], Tensor]:
+    """The activation of that name: one of BERT's, or a smooth one such as `squareplus:0.5` (`engine.activations`).
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return ACTIVATIONS[text] if text in ACTIVATIONS else activation_from_text(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +56,7 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if self.hidden_size % self.heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of {self.heads} heads")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {self.activation!r}")
+        find_activation(self.activation)
 
     @classmethod
     def from_hf(cls, config: Mapping[str, Any]) -> EncoderConfig:
@@ -147,7 +157,7 @@ class EncoderLayer(nn.Module):
         self.heads = config.heads
         self.dropout = config.dropout
         self.attention_dropout = config.attention_dropout
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = find_activation(config.activation)
         self.qkv = nn.Linear(width, 3 * width)
         self.attention_out = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=config.norm_eps)

@@ -78,6 +78,8 @@ class Config(cli.Options):
     """share of the target spread over all classes; 0: off"""
     init: str = ""
     """rule for the initial matrices of tiny: glorot, he, lecun, ... (default: truncated normal of 0.02)"""
+    activation: str = ""
+    """activation of tiny: gelu, squareplus:0.5, sau:1:trainable, ... (jobs.smoothing; default: gelu)"""
     seeds: tuple[int, ...] = ()
     """train once with each of these seeds, as children of one run"""
     folds: int = 0
@@ -138,6 +140,8 @@ def check(config: Config) -> None:
         raise cli.InputError("--seeds and --folds cannot be combined; run --folds once for each --seed")
     if config.init and config.model != "tiny":
         raise cli.InputError(f"--init is for the tiny model from scratch, not for {config.model}")
+    if config.activation and config.model != "tiny":
+        raise cli.InputError(f"--activation is for the tiny model from scratch, not for {config.model}")
 
 
 def task_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from engine.inputs.decode import decode
-    from jobs import clue_results, clue_train, ngram
+    from jobs import clue_results, clue_resume, clue_train, ngram
 
     if not ngram.supports(spec):
         raise cli.InputError(f"--model ngram is for classification and pair tasks; {spec.name} is a {spec.kind} task")
@@ -36,6 +36,7 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
         dev_fingerprint=data.fingerprints["dev"],
         device="cpu",
     ) as run:
+        clue_resume.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
         splits = clue_results.splits(data)
         predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)
         decoded = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jobs.clue_session import Session
     from store.runs import Run
 
+FOLD_FILE = "fold_probabilities.npz"
 PAGE = "http://localhost:8501/run?run_run="
 
 
@@ -49,6 +50,8 @@ def finish(session: Session) -> Outcome:
     decoded = {name: _answer(session, model, examples) for name, examples in splits(prepared.data).items()}
     if prepared.split == "fold":
         run.measure("fold_scores", {"fold": prepared.fold.number if prepared.fold else 0}, **about["best"])
+        probs = {name: found.probs for name, found in decoded.items() if found.probs is not None}
+        np.savez(session.folder / FOLD_FILE, **probs)  # type: ignore[arg-type]
         return Outcome(run.run_id, prepared.spec, about["best"], {}, decoded, prepared.data)
     outcome = store(run, prepared.config, prepared.data, decoded)
     for split, rows in (("train", prepared.train_rows), ("dev", prepared.select_rows)):
@@ -152,12 +155,13 @@ def as_logits(probs: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(probs.astype(np.float64), 1e-30))
 
 
-def no_rows(n: int) -> Rows:
-    """Rows without tokens, one per example, for answers that no encoder has given."""
+def no_rows(n: int, per_example: int = 1) -> Rows:
+    """Rows without tokens for answers that come from no encoder or from several."""
     from engine.inputs.rows import Rows
 
-    empty = np.zeros(0, dtype=np.int32)
-    return Rows(tokens=empty, offsets=np.zeros(n + 1, dtype=np.int64), example=np.arange(n), n_examples=n)
+    offsets = np.zeros(n * per_example + 1, dtype=np.int64)
+    example = np.repeat(np.arange(n), per_example)
+    return Rows(tokens=np.zeros(0, dtype=np.int32), offsets=offsets, example=example, n_examples=n)
 
 
 def export(session: Session, folder: Path, outcome: Outcome) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,6 +54,7 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
         from jobs import clue_ngram
 
         return clue_ngram.start(config, spec, parent=parent)
+    from jobs import clue_resume
     from jobs.clue_session import follow
 
     with worlds.join(config.processes) as world:
@@ -67,7 +67,14 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
             return None
         run = open_run(prepared, parent=parent)
         with run:
-            remember(prepared, run, fold=fold)
+            clue_resume.remember(
+                run.folder,
+                config,
+                parent=parent,
+                fold=[fold.number, fold.count] if fold else None,
+                fingerprints=prepared.data.fingerprints,
+                settings=prepared.plan.to_dict(),
+            )
             return train(prepared, run)
 
 
@@ -78,7 +85,8 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
 
     data = read(config, spec)
     train, select, split = held_out(data, fold)
-    loaded = models.load(config.model, texts=lambda: texts(train), seed=config.seed)
+    activation = config.activation or "gelu"
+    loaded = models.load(config.model, texts=lambda: texts(train), seed=config.seed, activation=activation)
     if config.init:
         apply_rule(loaded, config)
     limit = config.max_length or spec.max_length
@@ -212,29 +220,6 @@ def open_run(prepared: Prepared, *, parent: str | None) -> Run:
 def model_title(model: str) -> str:
     """What the model is called in the store: a folder's own name, else the name that was given."""
     return Path(model).resolve().name if Path(model).is_dir() else model
-
-
-def remember(prepared: Prepared, run: Run, *, fold: Fold | None) -> None:
-    """Write what a resume needs into the run's folder, before the first update."""
-    config = prepared.config
-    params = cli.params(config)
-    for name in ("data_dir", "train_file", "dev_file", "test_file", "output"):
-        if params[name]:
-            params[name] = str(Path(params[name]).expanduser().resolve())
-    if config.data_dir is None and prepared.data.source == "files":
-        named = clue_data.named_folder(None)
-        params["data_dir"] = str(named.resolve()) if named else None
-    if Path(config.model).is_dir():
-        params["model"] = str(Path(config.model).resolve())
-    document = {
-        "config": params,
-        "fold": [fold.number, fold.count] if fold else None,
-        "fingerprints": prepared.data.fingerprints,
-        "settings": prepared.plan.to_dict(),
-    }
-    side = run.folder / ".config.json"
-    side.write_text(json.dumps(document, ensure_ascii=False, indent=2))
-    side.replace(run.folder / "config.json")
 
 
 def train(prepared: Prepared, run: Run, *, about: dict[str, Any] | None = None) -> Outcome:
