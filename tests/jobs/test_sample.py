@@ -1,0 +1,69 @@
+import hashlib
+
+import pytest
+
+from engine import metrics
+from engine.tasks import TASKS
+from jobs import clue_data, ngram, sample, submission
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch, cache):
+    monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
+    monkeypatch.setenv("CLUEBOARD_HUB", "off")
+    monkeypatch.setenv("CLUEBOARD_CACHE", str(cache))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_official_reader_reads_it(task):
+    data = clue_data.load(TASKS[task])
+    assert data.source == "sample"
+    assert len(data.train) > len(data.dev) >= 300
+    assert len(data.tests) == len(TASKS[task].tests)
+    assert all(example.label is None for test in data.tests.values() for example in test)
+    assert not any("official" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("task", ["cluener", "chid", "cmrc2018"])
+def test_it_is_the_same_every_time(task, tmp_path, cache):
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        sample.write(task, folder)
+    digests = [
+        [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())]
+        for folder in (tmp_path / "a", tmp_path / "b")
+    ]
+    assert digests[0] == digests[1]
+    assert len(digests[0]) >= 3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_train_and_dev_share_few_rows(task):
+    data = clue_data.load(TASKS[task])
+    seen = {str(example.fields) for example in data.train}
+    shared = sum(str(example.fields) in seen for example in data.dev)
+    assert shared < 0.35 * len(data.dev)
+
+
+@pytest.mark.parametrize("task", ["afqmc", "cmnli", "csl", "ocnli", "tnews"])
+def test_the_linear_baseline_learns_but_not_everything(task):
+    spec = TASKS[task]
+    data = clue_data.load(spec)
+    (probs,) = ngram.fit_predict(spec, data.train, data.dev)
+    floor = max(metrics.baselines(spec, data.train, data.dev).values())
+    scored = metrics.score(spec, data.dev, probs.argmax(axis=1))["accuracy"]
+    assert floor + 0.1 < scored < 0.97
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_any_answers_to_its_test_sets_make_a_submission(task, tmp_path):
+    spec = TASKS[task]
+    blank = {"span": ("北京", 0), "entities": []}.get(spec.kind, 0)
+    for version, examples in clue_data.load(spec).tests.items():
+        path = submission.write(spec, version, examples, [blank] * len(examples), tmp_path)
+        assert path.name in {test.submission for test in spec.tests}
