@@ -66,9 +66,10 @@ def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
         arguments = arguments[1:]
     else:
         mode, (config_class, function) = "", jobs
-    config = parse(
-        config_class, arguments, prog=" ".join(filter(None, [f"python -m {module_name(config_class)}", mode]))
-    )
+    if {"-h", "--help"} & set(arguments) and not mode:
+        print((doc or "").strip(), end="\n\n")
+    prog = " ".join(filter(None, [f"python -m {module_name(config_class)}", mode]))
+    config = parse(config_class, arguments, prog=prog)
     _run(lambda: function(config))
 
 
@@ -76,8 +77,7 @@ def parse(config_class: type[Any], arguments: Iterable[str], *, prog: str | None
     """Parse arguments into the config class; exits with code 2 and a message where they do not fit."""
     import tyro
 
-    doc = sys.modules[config_class.__module__].__doc__ if config_class.__name__ == "Config" else config_class.__doc__
-    return tyro.cli(config_class, args=list(arguments), prog=prog, description=doc)
+    return tyro.cli(config_class, args=list(arguments), prog=prog, description=config_class.__doc__)
 
 
 def command(config: Any) -> str:
