@@ -83,7 +83,7 @@ def test_rows_without_agreed_label_are_dropped_and_counted_but_kept_in_test(tmp_
         ("cluewsc2020", {**WSC, "target": {**WSC["target"], "span2_index": 4}}, r"json:2: span2 is '它' but the text"),
         ("cluewsc2020", {**WSC, "target": {**WSC["target"], "span1_index": 9}}, r"json:2: span1 '小猫' at 9 lies out"),
         ("cluewsc2020", {**WSC, "target": {}}, r"a.json:2: 'target' needs span1_text and span1_index"),
-        ("cluener", {"text": "张伟", "label": {"name": {"张伟": [[0, 2]]}}}, r"json:2: entity '张伟' at \[0, 2\] lies o"),
+        ("cluener", {"text": "张伟", "label": {"name": {"张伟": [[0, 2]]}}}, r"json:2: entity '张伟' at \[0, 2\]"),
         ("cluener", {"text": "张伟在", "label": {"name": {"张伟": [[1, 2]]}}}, r"json:2: entity '张伟' but the text"),
         ("cluener", {"text": "张伟", "label": {"person": {"张伟": [[0, 1]]}}}, r"json:2: entity type 'person' is not"),
         ("cluener", {"text": "张伟", "label": {"name": [0, 1]}}, r"a.json:2: the label must read \{type"),
@@ -209,7 +209,7 @@ def test_chid_of_both_layouts(tmp_path):
 @pytest.mark.parametrize(
     ("row", "answers", "message"),
     [
-        ({"content": ["#idiom000001#"], "candidates": ["甲", "乙"]}, {}, r"n.json:2: blank #idiom000001# has no answer"),
+        ({"content": ["#idiom000001#"], "candidates": ["甲", "乙"]}, {}, r"n.json:2: blank #idiom000001# has no a"),
         ({"content": ["#idiom000001#"], "candidates": ["甲", "乙"]}, {"#idiom000001#": 2}, r"n.json:2: answer 2 of bl"),
         ({"content": ["#idiom000001#"], "candidates": ["甲"]}, {}, r"train.json:2: 1 candidates, the first row has 2"),
         ({"content": ["没有空"], "candidates": ["甲", "乙"]}, {}, r"train.json:2: no blank of the form"),
