@@ -62,13 +62,16 @@ def check_name(model: str) -> None:
         raise cli.InputError(f"unknown model {model!r}{hint} (expected tiny, ngram, a folder or a hub name like a/b)")
 
 
-def load(model: str, *, texts: Callable[[], Iterable[str]] | None = None, seed: int = 42) -> Loaded:
+def load(
+    model: str, *, texts: Callable[[], Iterable[str]] | None = None, seed: int = 42, activation: str = "gelu"
+) -> Loaded:
     """Load `model`.
 
     Args:
         model: tiny, a folder, or a hub name.
         texts: gives the training texts whose characters are the vocabulary of `tiny`.
         seed: of the initial weights of `tiny`.
+        activation: between the two layers of the perceptrons of `tiny`; other encoders have their own.
 
     Raises:
         InputError: one sentence that says what is missing or of another kind.
@@ -76,13 +79,13 @@ def load(model: str, *, texts: Callable[[], Iterable[str]] | None = None, seed: 
     if model == TINY:
         if texts is None:
             raise cli.InputError("the tiny model has no weights of its own here; name a folder or a hub model")
-        return tiny(texts(), seed=seed)
+        return tiny(texts(), seed=seed, activation=activation)
     check_name(model)
     folder = Path(model) if Path(model).is_dir() else fetch(ALIASES.get(model, model))
     return load_folder(folder, name=model)
 
 
-def tiny(texts: Iterable[str], *, seed: int) -> Loaded:
+def tiny(texts: Iterable[str], *, seed: int, activation: str = "gelu") -> Loaded:
     """A fresh encoder of 2 layers, 128 wide, over the characters of `texts`."""
     import torch
 
@@ -90,7 +93,9 @@ def tiny(texts: Iterable[str], *, seed: int) -> Loaded:
     from engine.inputs.tokenizer import WordPiece, build_vocabulary
 
     tokenizer = WordPiece(build_vocabulary(texts))
-    encoder = BertEncoder(EncoderConfig(vocab_size=tokenizer.size, attention_dropout=0.0))
+    with cli.input_errors("--activation"):
+        shape = EncoderConfig(vocab_size=tokenizer.size, attention_dropout=0.0, activation=activation)
+    encoder = BertEncoder(shape)
     encoder.initialize(torch.Generator().manual_seed(seed))
     return Loaded(TINY, encoder, tokenizer, pretrained=False)
 
