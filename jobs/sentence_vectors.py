@@ -66,6 +66,13 @@ class ReadyVectors:
         """Only `native`."""
         return only_native(pooling, self.name)
 
+    def check(self, data: StsData, index: Index) -> int:
+        """Width of the vectors of a set; InputError where they do not fit it or are all equal."""
+        vectors = self.vectors(data, index)
+        if (vectors == vectors[0]).all():
+            raise cli.InputError(f"{self.name}: the vectors of {data.spec.name} are all equal")
+        return int(vectors.shape[1])
+
     def vectors(self, data: StsData, index: Index) -> np.ndarray:
         """(n, d) vectors of the distinct sentences of a set."""
         path = self.path / f"{data.spec.name}.npy" if self.path.is_dir() else self.path

@@ -20,13 +20,17 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
         db: the store; None finds it.
 
     Raises:
-        InputError: if the run is not a finished training of an encoder, or its checkpoint is gone.
-        StoreError: if there is no such run, or more than one.
+        InputError: if there is no such run, it is not a finished training of an encoder, or its checkpoint is gone.
     """
     from store import queries
+    from store.errors import StoreError
     from store.paths import locate
 
-    row = queries.run(part, db)
+    try:
+        row = queries.run(part, db)
+    except StoreError as error:
+        known = "hashed, a folder, a hub name like a/b, a .npy file or a CLUE run's id"
+        raise cli.InputError(f"--encoder {part}: expected {known} ({error})") from error
     name = f"--encoder {part}: run {row['run_id']}"
     if row["experiment"] != "clue" or row["status"] != "finished":
         raise cli.InputError(f"{name} is a {row['status']} run of {row['experiment']}; expected a finished one of clue")

@@ -89,7 +89,7 @@ def _check_sizes(
     settings: Plan, source: SentenceEncoder | ReadyVectors, data: StsData, index: Index, other: list[str] | np.ndarray
 ) -> None:
     """Refuse before a run is opened what cannot be fitted."""
-    width = source.vectors(data, index).shape[1] if isinstance(source, ReadyVectors) else source.width
+    width = source.check(data, index) if isinstance(source, ReadyVectors) else source.width
     counts = {
         "target": len(index.of_splits(data.parts, data.splits)),
         "test": len(index.of_splits(data.parts, ("test",))),
