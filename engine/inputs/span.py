@@ -50,6 +50,9 @@ def _width(question: str, max_length: int) -> int:
     return width
 
 
+_Columns = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, first characters, characters after the last
+
+
 @dataclass(slots=True)
 class _Passage:
     """A normalised passage and its tokens."""
@@ -138,11 +141,8 @@ def _add_window(
     end = start + len(answer)
     inside = bool(answer) and start >= left and end <= right
     borders = (left, start, end, right) if inside and split else (left, right)
-    if any(tokenizer.inside_word(passage.text, border) for border in borders):
-        ids, starts, ends = _tokenise_pieces(passage.text, borders, tokenizer)
-    else:
-        begin, stop = bisect_left(passage.starts, left), bisect_right(passage.ends, right)
-        ids, starts, ends = (a[begin:stop] for a in (passage.ids, passage.start_array, passage.end_array))
+    pieces = [piece for a, b in pairwise(borders) for piece in _tokens_between(passage, a, b, tokenizer)]
+    ids, starts, ends = (np.concatenate(column) for column in zip(*pieces, strict=True))
     target = (0, 0)
     if inside:
         first, last = int(np.searchsorted(starts, start)), int(np.searchsorted(ends, end))
@@ -158,15 +158,24 @@ def _add_window(
     builder.example.append(example)
 
 
-def _tokenise_pieces(text: str, borders: Sequence[int], tokenizer: Tokenizer) -> tuple[np.ndarray, ...]:
-    """Tokens of the text between the borders, no token across one."""
-    pieces = [text[a:b] for a, b in pairwise(borders)]
-    columns: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for offset, tokens in zip(borders, tokenizer.encode(pieces), strict=False):
-        columns[0].extend(tokens.ids)
-        columns[1].extend(offset + start for start in tokens.starts)
-        columns[2].extend(offset + end for end in tokens.ends)
-    return tuple(np.array(column, dtype=np.int32) for column in columns)
+def _tokens_between(passage: _Passage, left: int, right: int, tokenizer: Tokenizer) -> list[_Columns]:
+    """Tokens of passage.text[left:right]: those of the passage, but for words that a border cuts."""
+    first, last = left, right
+    while first < right and tokenizer.inside_word(passage.text, first):
+        first += 1
+    while last > first and tokenizer.inside_word(passage.text, last):
+        last -= 1
+    begin, stop = bisect_left(passage.starts, first), bisect_right(passage.ends, last)
+    found = [_columns(tokenizer, passage.text, left, first)] if left < first else []
+    found.append((passage.ids[begin:stop], passage.start_array[begin:stop], passage.end_array[begin:stop]))
+    return [*found, _columns(tokenizer, passage.text, last, right)] if last < right else found
+
+
+def _columns(tokenizer: Tokenizer, text: str, left: int, right: int) -> _Columns:
+    """Ids, starts and ends of the tokens of text[left:right], by place in the whole text."""
+    (tokens,) = tokenizer.encode([text[left:right]])
+    ids, starts, ends = (np.array(column, dtype=np.int32) for column in (tokens.ids, tokens.starts, tokens.ends))
+    return ids, starts + left, ends + left
 
 
 def _finish(builder: _Builder, n_examples: int, *, has_labels: bool, cut: int) -> Rows:

@@ -66,8 +66,19 @@ def normalise(text: str, *, lower: bool = True) -> str:
     """Lower-case, decompose (NFD) and drop combining marks; the length of the text can change."""
     if not lower or text.isascii():
         return text.lower() if lower else text
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFD", text.lower()).translate(_WITHOUT_MARKS)
+
+
+class _WithoutMarks(dict[int, int | None]):
+    """Translation table that drops combining marks; it remembers every character it has seen."""
+
+    def __missing__(self, code: int) -> int | None:
+        kept = None if unicodedata.category(chr(code)) == "Mn" else code
+        self[code] = kept
+        return kept
+
+
+_WITHOUT_MARKS = _WithoutMarks()
 
 
 def is_separate(char: str) -> bool:
