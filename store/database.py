@@ -22,29 +22,41 @@ from store.migrations import MIGRATIONS, check_version, migrate
 from store.paths import Layout, check_target
 
 STORAGE_VERSION = "v1.0.0"  # what command lines from DuckDB 0.10 on can read
+THREADS = 2  # of an ingest; a job that trains on the same machine has the others
 _numbers = itertools.count()
 _guard = threading.Lock()
 _readers: dict[Path, tuple[str, duckdb.DuckDBPyConnection]] = {}
 
 
 def open_work(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a work database for writing, create and migrate it as needed; the caller holds the store's lock.
+    """Open a work database for writing, migrated as needed; the caller holds the store's lock.
+
+    A new one is made under another name, so that one that is there is always whole.
 
     Raises:
         StoreError: if the file is not a store's database.
     """
+    if not path.exists():
+        aside = path.with_name(f"{path.name}.new")
+        aside.unlink(missing_ok=True)
+        Path(f"{aside}.wal").unlink(missing_ok=True)
+        _open(aside).close()
+        aside.rename(path)
+    return _open(path)
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
     try:
-        con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+        con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION, "threads": THREADS, "default_block_size": 16384})
     except duckdb.Error as error:
-        raise StoreError(
-            f"cannot open {path}: {_first_line(error)}; `python -m store rebuild` makes it anew from the spools"
-        ) from error
+        advice = "`python -m store rebuild` makes it anew from the spools"
+        raise StoreError(f"cannot open {path}: {_first_line(error)}; {advice}") from error
     try:
         con.execute("SET TimeZone = 'UTC'")
         migrate(con, path)
+        now = str(time.time_ns())
         con.execute(
-            "INSERT INTO raw.meta SELECT 'counter', ? WHERE NOT exists(FROM raw.meta WHERE key = 'counter')",
-            [str(time.time_ns())],
+            "INSERT INTO raw.meta SELECT 'counter', ? WHERE NOT exists(FROM raw.meta WHERE key = 'counter')", [now]
         )
     except BaseException:
         con.close()

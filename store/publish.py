@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from store.database import open_published
 from store.errors import StoreError
-from store.sql import one
+from store.sql import insert, one
 from store.paths import Layout
 
 REST = 20.0  # times its own duration
+COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
 PUBLISHED = Path(__file__).with_name("published.csv")
 
 
@@ -109,10 +111,10 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> 
     if file is None and have is not None and have[0] == stamp:
         return 0
     rows = read_published(path)
+    schema = {name: pl.Float64 if name == "value" else pl.String for name in COLUMNS}
     con.execute("BEGIN")
     con.execute("DELETE FROM published")
-    if rows:
-        con.executemany("INSERT INTO published VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    insert(con, "published", pl.DataFrame(rows, schema=schema, orient="row"))
     con.execute("DELETE FROM raw.meta WHERE key = 'published'")
     con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp])
     con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
@@ -126,12 +128,11 @@ def read_published(path: Path) -> list[list[Any]]:
     Raises:
         StoreError: if the file has other columns or a value that is no number.
     """
-    columns = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        if header != columns:
-            raise StoreError(f"{path} must have the columns {','.join(columns)}, got {','.join(header)}")
+        if header != COLUMNS:
+            raise StoreError(f"{path} must have the columns {','.join(COLUMNS)}, got {','.join(header)}")
         rows: list[list[Any]] = []
         for row in reader:
             try:
@@ -140,8 +141,8 @@ def read_published(path: Path) -> list[list[Any]]:
                 raise StoreError(
                     f"{path}, line {reader.line_num}: expected a number as value, got {row[7:8]}"
                 ) from None
-            if len(row) != len(columns):
-                raise StoreError(f"{path}, line {reader.line_num}: expected {len(columns)} fields, got {len(row)}")
+            if len(row) != len(COLUMNS):
+                raise StoreError(f"{path}, line {reader.line_num}: expected {len(COLUMNS)} fields, got {len(row)}")
     return rows
 
 

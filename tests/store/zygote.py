@@ -1,0 +1,165 @@
+"""A process that has imported everything and forks one child per order, so that a test can kill real processes by the dozen.
+
+Orders come as JSON lines on standard input: {"do": name, …}. The answer is the child's pid; the order "reap" waits for it
+and answers with its exit status.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from store import database, follow, ingest, migrations, publish, runs
+from store.errors import StoreError
+
+
+def die() -> None:
+    """As if the machine had been told to."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write(
+    db: str, acks: str, points: int = 10_000_000, limit: int = 0, resume: str = "", step: int = 0, end: bool = False
+) -> None:
+    """Log points; after each, its step goes to the file `acks` (so the store has acknowledged it)."""
+    run = (
+        runs.resume(resume, step, Path(db), follow=False)
+        if resume
+        else runs.start("fault", config={"points": points}, command="x", config_hash="h", db=Path(db), follow=False)
+    )
+    out = os.open(acks, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(out, f"{run.run_id}\n".encode())
+    if limit:
+        file_size_limit(limit)
+    first = step + 1 if resume else 0
+    try:
+        for number in range(first, first + points):
+            run.log({"train/loss": number / 7}, step=number)
+            os.write(out, b"%d\n" % number)
+    except StoreError as error:
+        os.write(out, f"error {error}\n".encode())
+        os._exit(3)
+    if end:
+        run.finish()
+
+
+def file_size_limit(size: int) -> None:
+    """No file may grow beyond `size`: what a full disk looks like to a program."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def take_in(db: str, limit: int = 0, wait: float = 20.0) -> None:
+    """Ingest and publish."""
+    if limit:
+        file_size_limit(limit)
+    try:
+        ingest.ingest(Path(db), wait=wait, force=True)
+    except StoreError as error:
+        sys.stderr.write(f"{error}\n")
+        os._exit(3)
+
+
+def die_before_publish(db: str) -> None:
+    """Everything is committed, nothing published."""
+    publish.if_due = lambda *_, **__: die()
+    take_in(db)
+
+
+def die_in_publish(db: str, stage: str) -> None:
+    """Die with half a copy, with a whole one under its other name, or before the note is written."""
+
+    def half(source: Path, target: Path) -> None:
+        data = Path(source).read_bytes()
+        Path(target).write_bytes(data[: len(data) // 2])
+        die()
+
+    if stage == "half":
+        publish.shutil.copyfile = half
+    elif stage == "copied":
+        Path.chmod = lambda *_: die()
+    else:
+        publish._write_note = lambda *_: die()
+    take_in(db)
+
+
+class Mine:
+    """A connection that dies some microseconds after it begins a statement."""
+
+    def __init__(self, con, word: str, delay: float) -> None:
+        self._con, self._word, self._delay = con, word, delay
+
+    def __getattr__(self, name: str):
+        return getattr(self._con, name)
+
+    def execute(self, statement, *values):
+        if statement.startswith(self._word):
+            threading.Thread(target=self._die, daemon=True).start()
+        return self._con.execute(statement, *values)
+
+    def _die(self) -> None:
+        until = time.perf_counter() + self._delay
+        while time.perf_counter() < until:
+            pass
+        die()
+
+
+def die_at(db: str, word: str, delay: float) -> None:
+    """Die while a statement that begins with `word` runs."""
+    real = ingest.open_work
+    ingest.open_work = lambda path: Mine(real(path), word, delay)
+    take_in(db)
+
+
+def migrate(db: str, delay: float) -> None:
+    """Take a synthetic second migration and die some time into it."""
+    statements = "ALTER TABLE raw.points ADD COLUMN twice DOUBLE; UPDATE raw.points SET twice = 2 * value; CREATE TABLE raw.new AS FROM raw.points;"
+    second = migrations.Migration(2, statements)
+    migrations.MIGRATIONS = (*migrations.MIGRATIONS, second)
+    database.MIGRATIONS = migrations.MIGRATIONS
+    work = follow.locate(db).work
+    if delay >= 0:
+        timer = threading.Timer(delay, die)
+        timer.daemon = True
+        timer.start()
+    database.open_work(work).close()
+
+
+ORDERS = {
+    "write": write,
+    "ingest": take_in,
+    "before publish": die_before_publish,
+    "in publish": die_in_publish,
+    "at": die_at,
+    "migrate": migrate,
+}
+
+
+def serve() -> None:
+    """Serve orders; a thread-free loop that answers `pid` at once and reaps on request."""
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order["do"] == "reap":
+            _, status = os.waitpid(order["pid"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        else:
+            answer = os.fork()
+            if answer == 0:
+                code = 1
+                try:
+                    ORDERS[order.pop("do")](**order)
+                    code = 0
+                finally:
+                    os._exit(code)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()
