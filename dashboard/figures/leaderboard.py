@@ -38,6 +38,8 @@ def gap_text(value: float | None, reference: float | None) -> str:
 def grid(long: pl.DataFrame, tasks: Sequence[str], *, reference: Mapping[str, float] | None = None) -> pl.DataFrame:
     """One row a model and one column a task, as text; rows by their mean over the tasks they have, best first.
 
+    Models with less than half as many tasks as the fullest row stand at the end: their means are no match.
+
     Args:
         long: see the module.
         tasks: columns, in order; tasks without any value stay as empty columns.
@@ -49,7 +51,8 @@ def grid(long: pl.DataFrame, tasks: Sequence[str], *, reference: Mapping[str, fl
         values = [cells[task]["value"] for task in tasks if task in cells]
         texts = {task: _cell(cells.get(task), reference, task) for task in tasks}
         rows.append((len(values), sum(values) / max(len(values), 1), {"row": str(name[0]), **texts}))
-    rows.sort(key=lambda item: (-item[1], item[2]["row"]))
+    most = max((count for count, _, _ in rows), default=0)
+    rows.sort(key=lambda item: (2 * item[0] < most, -item[1], item[2]["row"]))
     schema = {"row": pl.String, **dict.fromkeys(tasks, pl.String)}
     return pl.DataFrame([row for _, _, row in rows], schema=schema)
 
@@ -99,7 +102,8 @@ def scores(
             )
         )
     if not published.is_empty():
-        figure.add_trace(style.published_marker(published["task"], published["value"], published["row"]))
+        points = style.published_marker(published["task"], published["value"], published["row"])
+        figure.add_trace(points.update(marker={"size": 8, "line": {"width": 1}}, opacity=0.7))
     for (name,), part in measured.group_by("row", maintain_order=True):
         model, _, recipe = str(name).partition(" · ")
         figure.add_trace(

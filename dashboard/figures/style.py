@@ -56,7 +56,7 @@ METHOD_COLORS: Mapping[str, str] = {
     "measured": SEQUENCE[1],
     "published": PUBLISHED,
     "tiny": SEQUENCE[0],
-    "ngram": SEQUENCE[6],
+    "ngram": SEQUENCE[2],
     "blog": SEQUENCE[1],
     "modern": SEQUENCE[0],
 }
@@ -78,8 +78,9 @@ def run_dash(run_id: str) -> str:
 
 
 def method_color(name: str) -> str:
-    """Colour of a method (`can`, `tiny`, ...), the same on every page; unknown names hash into `SEQUENCE`."""
-    return METHOD_COLORS.get(name) or SEQUENCE[_number(name) % (len(SEQUENCE) - 1)]
+    """Colour of a method (`can`, `tiny`, ...), the same on every page; others take a colour by their hash."""
+    free = [color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL)]
+    return METHOD_COLORS.get(name) or free[_number(name) % len(free)]
 
 
 def fade(color: str, opacity: float) -> str:

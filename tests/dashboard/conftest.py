@@ -5,7 +5,16 @@
 """
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,19 +152,17 @@ def fill(db: Path) -> None:
     fill_clue_run(db, seed=1, task="tnews", model="ngram", recipe=None)
     fill_broken_runs(db)
     with runs.start(
-        "can",
+        "imported",
         config={"run": first},
-        command=f"python -m jobs.can sweep --run {first}",
-        config_hash="can",
+        command=f"python -m store import --run {first}",
+        config_hash="imported",
         db=db,
         task="afqmc",
         parent_run_id=first,
         follow=False,
     ) as run:
-        for threshold in (0.8, 0.9):
-            for alpha in (0.5, 1.0):
-                axes = {"k": 2, "threshold": threshold, "alpha": alpha, "iterations": 1, "prior": "train"}
-                run.measure("can_grid", axes, accuracy=(0.7 + 0.01 * alpha, 0.68, 0.72, 80), flips=3)
+        for width in (0.1, 0.2):
+            run.measure("imported_grid", {"width": width}, accuracy=(0.7 + width / 10, 0.68, 0.72, 80), flips=3)
         run.summary({"dev/accuracy": 0.71})
     queries.refresh(db)
 
@@ -197,3 +204,121 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return app
 
     return opened
+
+
+READY = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const main = document.querySelector('[data-testid="stMainBlockContainer"]');
+    const state = app && app.getAttribute('data-test-script-state');
+    const busy = document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-stale="true"]');
+    return !!main && main.innerText.trim().length > 0 && (!state || state === 'notRunning') && !busy;
+}"""
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""Streamlit's client looks for its server below the page's path first: answers of 404 that are no fault of a page."""
+
+
+@contextmanager
+def serve(db: Path) -> Iterator[str]:
+    """A dashboard of its own on a store; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flags = ["--server.port", str(port), "--server.headless", "true", "--server.enableAgentApi", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(HOME), *flags, "--server.fileWatcherType", "none"]
+    environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": str(HOME.parents[1])}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            base = f"http://localhost:{port}"
+            until = time.monotonic() + 60
+            while time.monotonic() < until and process.poll() is None:
+                try:
+                    urllib.request.urlopen(f"{base}/_stcore/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield base
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(name="serve")
+def serve_fixture() -> Callable[[Path], Any]:
+    """`with serve(db) as address:` for a store of the test's own."""
+    return serve
+
+
+@pytest.fixture(scope="session")
+def served(filled_store: Path) -> Iterator[str]:
+    """Address of a dashboard on the filled store."""
+    with serve(filled_store) as base:
+        yield base
+
+
+class Window:
+    """One browser window: opens pages, waits until they are ready, and keeps what the console complained about."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        page.on("response", lambda reply: self._answer(reply.status, reply.url))
+        page.on("console", lambda message: self._message(message.type, message.text))
+
+    def _answer(self, status: int, url: str) -> None:
+        if status >= 400 and not url.endswith(PROBES):
+            self.problems.append(f"{status}: {url}")
+
+    def _message(self, kind: str, text: str) -> None:
+        if kind == "error" and "status of 404" not in text:
+            self.problems.append(text)
+
+    def open(self, url: str) -> None:
+        """Go to an address and wait for the page."""
+        self.page.goto(url)
+        self.settle()
+
+    def settle(self, seconds: float = 40.0) -> None:
+        """Wait until the page has been ready for half a second."""
+        until, calm = time.monotonic() + seconds, 0
+        while calm < 5:
+            assert time.monotonic() < until, f"{self.page.url} is not ready after {seconds} s"
+            calm = calm + 1 if self.page.evaluate(READY) else 0
+            self.page.wait_for_timeout(100)
+
+    def sideways(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        main = self.page.locator('[data-testid="stMain"]')
+        return int(main.evaluate("element => element.scrollWidth - element.clientWidth"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium: the system's, else the one that `playwright install chromium` brought."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with playwright.sync_playwright() as driver:
+        own = Path(driver.chromium.executable_path)
+        path = shutil.which("chromium") or shutil.which("google-chrome") or (str(own) if own.exists() else None)
+        if path is None:
+            pytest.skip("no Chromium: `playwright install chromium` brings one")
+        browser = driver.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Any) -> Iterator[Callable[..., Window]]:
+    """Open a browser window: `window(width=390, dark=True)`."""
+    contexts = []
+
+    def opened(*, width: int = 1280, height: int = 900, dark: bool = False) -> Window:
+        scheme = "dark" if dark else "light"
+        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        return Window(contexts[-1].new_page())
+
+    yield opened
+    for context in contexts:
+        context.close()
