@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-REDRAW = 25  # steps that share one draw of the noise words
+REDRAW = 5  # steps that share one draw of the noise words
 
 
 @dataclass(frozen=True, slots=True)

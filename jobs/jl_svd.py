@@ -35,9 +35,8 @@ def svd(config: Svd) -> None:
     fields = {"task": "svd", "dataset": ", ".join(matrices)}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
         cells = [(name, rank) for name in matrices for rank in ranks]
-        print(
-            f"{'matrix':<14} {'k':>4} {'optimum':>9} {'p=10 q=0':>9} {'q=2':>9} {'repaired':>9} {'post, QR':>9} {'post raw':>9}"
-        )
+        columns = ("optimum", "q first", "q last", "repaired", "post, QR", "post raw")
+        print(f"{'matrix':<14} {'k':>4} " + " ".join(f"{column:>9}" for column in columns))
         for name, rank in progress.track(cells, "svd", run=run):
             _cell(run, name, matrices[name], rank, repeats, config)
 
@@ -47,9 +46,11 @@ def _cell(run: Run, name: str, matrix: np.ndarray, rank: int, repeats: int, conf
     size = float(np.linalg.norm(matrix))
     values = np.linalg.svd(matrix, compute_uv=False)
     axes = {"matrix": name, "rank": rank}
-    optimum = {norm: rsvd.optimal_error(values, rank, norm=norm) / size for norm in ("frobenius", "spectral")}
     extra = {"oversampling": 0, "power_iterations": 0}
-    run.measure("svd_error", {**axes, "method": "optimum", **extra}, source="exact", **optimum)
+    for oversampling in (0, *config.oversampling):
+        best = {n: rsvd.optimal_error(values, rank + oversampling, norm=n) / size for n in ("frobenius", "spectral")}
+        place = {**axes, "method": "optimum", **extra, "oversampling": oversampling}
+        run.measure("svd_error", place, source="exact", **best)
     shown = {}
     for oversampling in config.oversampling:
         for power in config.power_iterations:
@@ -66,7 +67,8 @@ def _cell(run: Run, name: str, matrix: np.ndarray, rank: int, repeats: int, conf
             expected = rsvd.post_recipe_error(1.0, matrix.shape[1], rank, orthonormal=method == "post_orthonormal")
             run.measure("svd_error", {**axes, "method": method, **extra}, source="exact", frobenius=expected)
     last = max(config.oversampling)
-    row = [optimum["frobenius"], shown[last, config.power_iterations[0]], shown[last, config.power_iterations[-1]]]
+    optimum = rsvd.optimal_error(values, rank) / size
+    row = [optimum, shown[last, config.power_iterations[0]], shown[last, config.power_iterations[-1]]]
     row += [errors_.mean() / size for errors_ in recipes.values()]
     print(f"{name:<14} {rank:>4} " + " ".join(f"{value:>9.4f}" for value in row))
 
