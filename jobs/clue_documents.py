@@ -7,7 +7,11 @@ from typing import Any
 from engine.inputs.choice import BLANK
 from engine.tasks import Example, TaskSpec
 from jobs.cli import InputError
-from jobs.clue_parsing import FileRows, Place, json_document, json_lines, place_of, text_of, texts_in
+from jobs.clue_parsing import FileRows, Place, json_document, json_lines, place_of, texts_in
+
+
+class _Problem(Exception):
+    """What is wrong with a question; where it stands is looked up only then."""
 
 
 def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
@@ -17,28 +21,18 @@ def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     misplaced = placeholders = 0
     try:
         for paragraph in (p for entry in document["data"] for p in entry["paragraphs"]):
+            context = paragraph["context"]
             for item in paragraph["qas"]:
-                place = place_of(path, text, str(item["id"])) if _odd(paragraph, item) else Place(path, 1)
-                fields = {"context": paragraph["context"], "question": item["question"]}
-                for name, value in fields.items():
-                    text_of(value, place, name)
-                answers = [(answer["text"], int(answer["answer_start"])) for answer in item.get("answers", ())]
-                if labelled and not answers:
-                    raise place.refuse(f"question {item['id']} has no answer")
-                for answer, start in answers:
-                    if start >= len(fields["context"]):
-                        raise place.refuse(
-                            f"answer {answer!r} at {start} lies beyond the context of "
-                            f"{len(fields['context'])} characters"
-                        )
-                    placeholders += start < 0
-                    misplaced += start >= 0 and not fields["context"].startswith(answer, start)
+                try:
+                    answers = _cmrc_answers(context, item, labelled=labelled)
+                except _Problem as problem:
+                    raise place_of(path, text, str(item["id"])).refuse(str(problem)) from problem
+                placeholders += sum(start < 0 for _, start in answers)
+                misplaced += sum(start >= 0 and not context.startswith(answer, start) for answer, start in answers)
                 known = answers if any(start >= 0 for _, start in answers) else None
-                if labelled and known is None:
-                    raise place.refuse(f"question {item['id']} has placeholder answers only")
                 name = str(item["id"])
-                examples.append(Example(name, fields, known, name))
-    except (KeyError, TypeError, ValueError) as error:
+                examples.append(Example(name, {"context": context, "question": item["question"]}, known, name))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not in the format of CMRC2018 (data, paragraphs, qas, answers): {error!r}"
         ) from error
@@ -50,17 +44,19 @@ def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     return FileRows(examples, len(examples), notes)
 
 
-def _odd(paragraph: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    """True where a row may be refused; only then the line is looked up."""
-    size = len(paragraph["context"])
-    answers = item.get("answers", ())
-    return (
-        not str(item["question"]).strip()
-        or not str(paragraph["context"]).strip()
-        or not answers
-        or all(int(a["answer_start"]) < 0 for a in answers)
-        or any(int(a["answer_start"]) >= size for a in answers)
-    )
+def _cmrc_answers(context: str, item: Mapping[str, Any], *, labelled: bool) -> list[tuple[str, int]]:
+    """Answers of a question as (text, first character), checked."""
+    if not item["question"].strip() or not context.strip():
+        raise _Problem("the question or its context is empty")
+    answers = [(answer["text"], int(answer["answer_start"])) for answer in item.get("answers", ())]
+    for answer, start in answers:
+        if start >= len(context):
+            raise _Problem(f"answer {answer!r} at {start} lies beyond the context of {len(context)} characters")
+    if labelled and not answers:
+        raise _Problem(f"question {item['id']} has no answer")
+    if labelled and all(start < 0 for _, start in answers):
+        raise _Problem(f"question {item['id']} has placeholder answers only")
+    return answers
 
 
 def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:

@@ -151,7 +151,7 @@ def test_cmrc_answers_and_placeholders(tmp_path):
         (_question("q1", ("主教", 70)), r"a.json:\d+: answer '主教' at 70 lies beyond the context of 7 characters"),
         (_question("q1"), r"a.json:\d+: question q1 has no answer"),
         (_question("q1", ("FAKE", -1)), r"a.json:\d+: question q1 has placeholder answers only"),
-        (_question("q1", ("主教", 4), text=" "), r"a.json:\d+: 'question' is empty"),
+        (_question("q1", ("主教", 4), text=" "), r"a.json:\d+: the question or its context is empty"),
         ({"id": "q1"}, r"a.json: not in the format of CMRC2018"),
     ],
 )
