@@ -81,6 +81,8 @@ def load(
     notes: list[str] = []
     train, dev = (_read_parts(spec, paths, notes) for paths in (train_paths, dev_paths))
     tests, test_files = _read_tests(spec, (test_file,) if test_file else found.tests, source, notes)
+    if not tests:
+        notes.append("no test file, so no submission")
     for split, examples, paths in (("train", train, train_paths), ("dev", dev, dev_paths)):
         _compare_size(spec, split, len(examples), paths, source, notes)
     cut = slice(None, limit)
