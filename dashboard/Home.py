@@ -26,7 +26,11 @@ PAGES = {
         st.Page("app_pages/can.py", title="CAN", icon=":material/balance:"),
         st.Page("app_pages/can_sweep.py", title="CAN sweep", icon=":material/grid_on:"),
         st.Page("app_pages/can_steps.py", title="CAN step by step", icon=":material/school:"),
-        st.Page("app_pages/can_simulation.py", title="When does CAN help?", icon=":material/query_stats:"),
+        st.Page("app_pages/can_simulation.py", title="When CAN helps", icon=":material/query_stats:"),
+        st.Page("app_pages/whitening.py", title="Whitening", icon=":material/blur_on:"),
+        st.Page("app_pages/whitening_vectors.py", title="Whitening, live", icon=":material/tune:"),
+        st.Page("app_pages/whitening_sentences.py", title="Two sentences", icon=":material/short_text:"),
+        st.Page("app_pages/whitening_layers.py", title="Layers and search", icon=":material/layers:"),
     ],
     "Mathematics": [],
 }

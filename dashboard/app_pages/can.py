@@ -15,14 +15,14 @@ from engine.verdict import format_p, verdict
 PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (peeking)"}
 COMMAND = "python -m jobs.clue --task tnews --model ngram"
 FLIP_COLUMNS = {
-    "outcome": st.column_config.TextColumn("Outcome", width="small"),
-    "text": st.column_config.TextColumn("Text", width="large"),
-    "label": st.column_config.TextColumn("Label", width="small"),
-    "before": st.column_config.TextColumn("Before", width="small"),
-    "p_before": st.column_config.ProgressColumn("p before", min_value=0, max_value=1, format="%.3f", width="small"),
-    "after": st.column_config.TextColumn("After", width="small"),
-    "p_after": st.column_config.ProgressColumn("p after", min_value=0, max_value=1, format="%.3f", width="small"),
-    "uncertainty": st.column_config.NumberColumn("Uncertainty", format="%.3f", width="small"),
+    "outcome": st.column_config.TextColumn("Outcome", width=115),
+    "text": st.column_config.TextColumn("Text", width=330),
+    "label": st.column_config.TextColumn("Label", width=85),
+    "before": st.column_config.TextColumn("Before", width=85),
+    "p_before": st.column_config.ProgressColumn("p before", min_value=0, max_value=1, format="%.2f", width=90),
+    "after": st.column_config.TextColumn("After", width=85),
+    "p_after": st.column_config.ProgressColumn("p after", min_value=0, max_value=1, format="%.2f", width=90),
+    "uncertainty": st.column_config.NumberColumn("Entropy", format="%.3f", width=70),
 }
 METHOD_COLUMNS = {
     "method": st.column_config.TextColumn("Method", width="medium"),
@@ -92,17 +92,17 @@ def settings(lab: can_lab.Lab) -> dict[str, object]:
         highest = min(10, m - 1) if m > 2 else 2
         k = 2
         if highest > 2:
-            k = st.slider("k", 2, highest, min(3, highest), key="can_k", bind="query-params", width=170)
-        threshold = st.slider("Threshold", 0.0, 1.0, 0.9, 0.01, key="can_threshold", bind="query-params", width=190)
-        alpha = st.slider("α", 0.1, 3.0, 1.0, 0.1, key="can_alpha", bind="query-params", width=170)
-        iterations = st.slider("Iterations", 1, 5, 1, key="can_iterations", bind="query-params", width=150)
+            k = st.slider("k", 2, highest, min(3, highest), key="can_k", bind="query-params", width=130)
+        threshold = st.slider("Threshold", 0.0, 1.0, 0.9, 0.01, key="can_threshold", bind="query-params", width=150)
+        alpha = st.slider("α", 0.1, 3.0, 1.0, 0.1, key="can_alpha", bind="query-params", width=130)
+        iterations = st.slider("Iterations", 1, 5, 1, key="can_iterations", bind="query-params", width=120)
         prior = st.selectbox(
             "Class prior",
             list(lab.priors),
             format_func=lambda name: PRIORS[name],
             key="can_prior",
             bind="query-params",
-            width=200,
+            width=180,
         )
     return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations, "prior": prior}
 
@@ -114,10 +114,11 @@ def show_gain(gain: Gain) -> None:
         st.metric(
             "Accuracy before",
             pieces.percent(gain.accuracy_before.value),
-            delta=f"95 %: {gain.accuracy_before.low:.1%} to {gain.accuracy_before.high:.1%}",
+            delta=f"{gain.accuracy_before.low:.1%} to {gain.accuracy_before.high:.1%}",
             delta_color="off",
             delta_arrow="off",
-            width=190,
+            help="below: 95 % interval",
+            width=150,
         )
         st.metric(
             "Accuracy after",
@@ -126,12 +127,12 @@ def show_gain(gain: Gain) -> None:
             delta_color="normal" if points else "off",
             delta_arrow="auto" if points else "off",
             help=f"95 %: {gain.accuracy.low:.1%} to {gain.accuracy.high:.1%}",
-            width=170,
+            width=135,
         )
-        st.metric("Rows corrected", f"{gain.corrected:,}", width=140)
-        st.metric("Wrong → right", f"{gain.flips_to_right:,}", width=140)
-        st.metric("Right → wrong", f"{gain.flips_to_wrong:,}", width=140)
-        st.metric("McNemar", format_p(gain.p_value), width=140)
+        st.metric("Rows corrected", f"{gain.corrected:,}", width=120)
+        st.metric("Wrong → right", f"{gain.flips_to_right:,}", width=120)
+        st.metric("Right → wrong", f"{gain.flips_to_wrong:,}", width=120)
+        st.metric("McNemar", format_p(gain.p_value), width=120)
     st.markdown(verdict("no correction", "CAN", gain.gain, p_value=gain.p_value, unit="rows"))
 
 

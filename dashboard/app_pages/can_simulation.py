@@ -49,9 +49,9 @@ def advice(frame: pl.DataFrame) -> str:
 any ({bias[0]:g}) it gains {points(frame, "class_bias", bias[0])} points, because nothing can beat exact posteriors;
 with a large one ({bias[1]:g}) {points(frame, "class_bias", bias[1])}.
 
-**Do not use it when** the test data have other class frequencies than the prior you give it: with a reversed prior it
-costs {points(frame, "prior_shift", shift[1])} points, though the true test prior would have made it
-{points(frame, "prior_shift", shift[1], "can_test_prior")}. Nor with a handful of confident rows
+**Do not use it when** the test data have other class frequencies than the prior you give it: at a prior shift of
+{shift[1]:g} (1 is the reversed order) it changes accuracy by {points(frame, "prior_shift", shift[1])} points, and given
+the true test prior by {points(frame, "prior_shift", shift[1], "can_test_prior")}. Nor with a handful of confident rows
 ({size[0]:g}: {points(frame, "n_confident", size[0])}; {size[1]:g}: {points(frame, "n_confident", size[1])}), nor for an
 overconfident classifier, which calls too few rows uncertain (temperature {temperature[0]:g}:
 {points(frame, "temperature", temperature[0])}; {temperature[1]:g}: {points(frame, "temperature", temperature[1])}).

@@ -58,13 +58,13 @@ def edited(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return values[:-1], values[-1], classes
 
 
-def show_step(step: HalfStep, prior: np.ndarray, classes: list[str], number: int) -> None:
+def show_step(step: HalfStep, classes: list[str], number: int) -> None:
     """One half-step in bars and, folded, in numbers."""
     sums = step.matrix.mean(axis=0) if step.name == "between rows" else step.matrix.sum(axis=1)
     what = "column means" if step.name == "between rows" else "row sums"
     st.markdown(f"**Iteration {step.iteration}: {figures.NAMES[step.name]}**")
     st.plotly_chart(
-        figures.half_step(step.matrix, prior, classes),
+        figures.half_step(step.matrix, classes),
         key=f"can_steps_bars_{number}",
         alt=f"Matrix after {step.name} of iteration {step.iteration}",
     )
@@ -106,7 +106,7 @@ with st.container(horizontal=True):
 if uncertainty[-1] < 0.9:
     st.caption("At the usual threshold of 0.9 this last row would count as confident and stay as it is.")
 for number, step in enumerate(steps):
-    show_step(step, prior, classes, number)
+    show_step(step, classes, number)
 st.subheader("The uncertain row, iteration by iteration", anchor=False)
 st.plotly_chart(
     figures.path(half_steps(matrix, prior, alpha=alpha, iterations=10), before, classes),

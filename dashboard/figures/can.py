@@ -127,8 +127,8 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
         )
     )
     style.finish(figure, x=x.replace("_", " "), y=y.replace("_", " "), height=150 + 46 * len(ys), legend=False)
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(type="category", showgrid=False)
     return figure
 
 

@@ -50,6 +50,7 @@ def gain(frame: pl.DataFrame, *, axis: str, methods: list[str]) -> go.Figure:
     style.reference_line(figure, 0, "")
     style.finish(figure, x=TITLES[axis], y="gain in accuracy", height=320, legend=True)
     if axis in LOGARITHMIC:
-        figure.update_xaxes(type="log")
+        at = sorted(frame["at"].unique())
+        figure.update_xaxes(type="log", tickmode="array", tickvals=at, ticktext=[f"{value:g}" for value in at])
     figure.update_yaxes(tickformat="+.1%", hoverformat="+.2%")
     return figure

@@ -16,12 +16,11 @@ NAMES = {
 }
 
 
-def half_step(matrix: np.ndarray, prior: np.ndarray, classes: Sequence[str]) -> go.Figure:
+def half_step(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
     """One matrix as bars: a panel for each row, the uncertain row last and in another colour.
 
     Args:
         matrix: (rows, m).
-        prior: (m,), drawn as ticks in the last panel.
         classes: (m,) names.
     """
     rows = len(matrix)
@@ -41,18 +40,7 @@ def half_step(matrix: np.ndarray, prior: np.ndarray, classes: Sequence[str]) -> 
             row=1,
             col=index + 1,
         )
-    figure.add_scatter(
-        x=list(classes),
-        y=prior,
-        mode="markers",
-        name="prior",
-        marker={"symbol": "line-ew-open", "size": 18, "color": style.PUBLISHED, "line": {"width": 2}},
-        showlegend=False,
-        hovertemplate="prior of %{x}: %{y:.3f}<extra></extra>",
-        row=1,
-        col=rows,
-    )
-    style.finish(figure, x="class", y="value", height=250, legend=False)
+    style.finish(figure, x="", y="value", height=240, legend=False)
     figure.update_annotations(font_size=12)
     figure.update_yaxes(range=[0, max(1.0, float(matrix.max())) * 1.15])
     return figure
