@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from store.errors import StoreError
+from store.follow import without_pandas
 
 MEGABYTE = 1 << 20
 
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         command.set_defaults(function=function)
     options_given = parser.parse_args(arguments)
+    without_pandas()
     try:
         return int(options_given.function(options_given))
     except StoreError as error:

@@ -47,7 +47,10 @@ def open_work(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
     try:
-        con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION, "threads": THREADS, "default_block_size": 16384})
+        con = duckdb.connect(
+            str(path),
+            config={"storage_compatibility_version": STORAGE_VERSION, "threads": THREADS, "default_block_size": 16384},
+        )
     except duckdb.Error as error:
         advice = "`python -m store rebuild` makes it anew from the spools"
         raise StoreError(f"cannot open {path}: {_first_line(error)}; {advice}") from error

@@ -14,6 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import pyarrow.dataset  # what a child would otherwise import each time
+
 from store import database, follow, ingest, migrations, publish, runs
 from store.errors import StoreError
 
@@ -143,6 +145,7 @@ ORDERS = {
 
 def serve() -> None:
     """Serve orders; a thread-free loop that answers `pid` at once and reaps on request."""
+    follow.without_pandas()
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "reap":
