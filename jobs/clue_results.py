@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from store.runs import Run
 
 FOLD_FILE = "fold_probabilities.npz"
-PAGE = "http://localhost:8501/run?run_run="
+PAGE = "http://localhost:8501/run?run="
 
 
 @dataclass(frozen=True, slots=True)
