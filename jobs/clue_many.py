@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from jobs.clue import Config
     from store.runs import Run
 
+UPLOAD = "clue_submission.zip"
+
 
 @dataclass(frozen=True, slots=True)
 class Child:
@@ -120,6 +122,8 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
     if config.folds and not failures:
         _average_folds(config, get_task(names[0]), list(done.values()), run)
     table(run, done, config)
+    if len(names) > 1:
+        upload(run, config)
     if failures:
         raise cli.InputError(f"{len(failures)} of {len(children)} trainings failed: {'; '.join(failures)}")
 
@@ -201,7 +205,7 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
         interval, sd = mean_interval(scores), float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
         run.measure(
             "seed_scores",
-            {"task": name, "metric": spec.metric},
+            {"task": name, "scored_by": spec.metric},
             score=(interval.value, interval.low, interval.high, len(scores)),
             sd=sd,
         )
@@ -214,4 +218,20 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
             f"{name:<12} {spec.metric:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
             f"{beside[0]:>8} {beside[1]:>7}  {' '.join(ids)}"
         )
-    print(f"parent {run.run_id}; the upload for CLUE: python -m jobs.submit --parent {run.run_id}")
+    print(f"parent {run.run_id}")
+
+
+def upload(run: Run, config: Config) -> None:
+    """Pack the children's submission files into one checked zip, where there are any."""
+    from jobs import submit
+
+    if config.limit:
+        return
+    target = run.folder / UPLOAD
+    try:
+        submit.pack(submit.collect(submit.Config(parent=run.run_id, db=config.db)), target)
+    except cli.InputError as error:
+        print(f"no zip for the CLUE site: {error}")
+        return
+    run.artifact(UPLOAD, "submission", target)
+    print(f"for the CLUE site: {target} (or python -m jobs.submit --parent {run.run_id})")

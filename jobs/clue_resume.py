@@ -67,7 +67,7 @@ def go_on(config: Config, folder: Path) -> Outcome | None:
             return clue_train.train(prepared, run, about=about)
 
 
-def find(part: str, db: Path | None) -> Path:
+def find(part: str, db: Path | None, *, flag: str = "--resume") -> Path:
     """Folder of the run that `part` of an id names.
 
     Raises:
@@ -81,9 +81,9 @@ def find(part: str, db: Path | None) -> Path:
     if len(matches) == 1:
         return artifacts / matches[0]
     if matches:
-        raise cli.InputError(f"--resume {part} could be any of {', '.join(matches[-5:])}; give more of the id")
+        raise cli.InputError(f"{flag} {part} could be any of {', '.join(matches[-5:])}; give more of the id")
     newest = f" (the newest is {names[-1]})" if names else ""
-    raise cli.InputError(f"--resume {part}: no such CLUE run in {artifacts}{cli.suggest(part, names)}{newest}")
+    raise cli.InputError(f"{flag} {part}: no such CLUE run in {artifacts}{cli.suggest(part, names)}{newest}")
 
 
 def read(folder: Path) -> dict[str, Any]:
