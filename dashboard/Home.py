@@ -32,7 +32,17 @@ PAGES = {
         st.Page("app_pages/whitening_sentences.py", title="Two sentences", icon=":material/short_text:"),
         st.Page("app_pages/whitening_layers.py", title="Layers and search", icon=":material/layers:"),
     ],
-    "Mathematics": [],
+    "Mathematics": [
+        st.Page("app_pages/johnson_lindenstrauss.py", title="Johnson–Lindenstrauss", icon=":material/straighten:"),
+        st.Page("app_pages/johnson_lindenstrauss_distances.py", title="Distances", icon=":material/social_distance:"),
+        st.Page("app_pages/johnson_lindenstrauss_angles.py", title="Random angles", icon=":material/square_foot:"),
+        st.Page("app_pages/johnson_lindenstrauss_hashing.py", title="Sign hashes", icon=":material/tag:"),
+        st.Page("app_pages/johnson_lindenstrauss_svd.py", title="Randomized SVD", icon=":material/grid_4x4:"),
+        st.Page("app_pages/johnson_lindenstrauss_proof.py", title="The proof", icon=":material/function:"),
+        st.Page("app_pages/dimension.py", title="Dimension", icon=":material/expand:"),
+        st.Page("app_pages/dimension_attention.py", title="Attention heads", icon=":material/hub:"),
+        st.Page("app_pages/dimension_skipgram.py", title="Skip-gram", icon=":material/text_fields:"),
+    ],
 }
 
 page = st.navigation({heading: pages for heading, pages in PAGES.items() if pages}, expanded=True)

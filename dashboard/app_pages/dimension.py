@@ -1,0 +1,164 @@
+"""How many dimensions do N words need? The entropy rule, its exact constant, and where random tables freeze."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries
+from dashboard.figures import dimension as figures
+from engine import dimension
+
+COMMAND = "python -m jobs.dimension entropy"
+
+pieces.title(
+    "How many dimensions?",
+    "最小熵原理：词向量的维度",
+    what="""A table of random vectors is read as a joint law of pairs of words. Its entropy falls with the dimension and
+reaches zero near n = 8.31 ln N: the post's rule n > 8.33 ln N. What really happens there is **freezing**: a random
+table puts its mass on a handful of pairs, and the approximation ends. It is a statement about random vectors of norm
+√n. A softmax over one row has ln N instead of 2 ln N, hence half the dimensions; and the constant depends strongly on
+the norm.""",
+    formula=r"2\ln N + h_n = 0, \qquad h_n \approx -\frac{n}{2}\ln\varphi - 0.0739, \qquad "
+    r"n = \frac{4}{\ln\varphi}\ln N = 8.3123\,\ln N",
+    source="kexue.fm/archives/7695 and 8711; exact h_n by Bessel functions",
+)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def thresholds(rho: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Dimensions against N for the readings of the rule."""
+    sizes = np.geomspace(10, 1e8, 40)
+    curves = {
+        "pairs, exact": np.asarray(dimension.dimension_for(sizes, rho=rho)),
+        "rows, exact": np.asarray(dimension.dimension_for(sizes, form="rows", rho=rho)),
+    }
+    if rho == 1:
+        curves["post: 8.33 ln N"] = dimension.POST_COEFFICIENT * np.log(sizes)
+    curves["retrieval: 1.61 ln N"] = dimension.RETRIEVAL_COEFFICIENT * np.log(sizes)
+    return sizes, curves
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def drawn(size: int, form: str) -> list[tuple[float, float, float, float]]:
+    """Entropies of four random tables for several n: n, mean, smallest, largest."""
+    points = []
+    for n in (4, 8, 16, 24, 32, 40, 48, 64, 96):
+        values = [
+            dimension.random_table_entropy(size, n, rng=np.random.default_rng([n, seed]), form=form)
+            for seed in range(4)
+        ]
+        points.append((n, float(np.mean(values)), min(values), max(values)))
+    return points
+
+
+st.header("Calculator", anchor=False)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    size = st.number_input("Words or keys N", 2, 10**12, 100_000, key="dimension_size", bind="query-params", width=180)
+    rho = st.select_slider(
+        "Norm: |u||v| / n",
+        [0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0],
+        1.0,
+        key="dimension_rho",
+        bind="query-params",
+        width=320,
+    )
+with st.container(horizontal=True):
+    st.metric("Pairs, exact", f"{float(dimension.dimension_for(size, rho=rho)):.2f}")
+    st.metric("Rows, exact", f"{float(dimension.dimension_for(size, form='rows', rho=rho)):.2f}")
+    st.metric("Post: 8.33 ln N", f"{dimension.POST_COEFFICIENT * np.log(size):.2f}")
+    st.metric("Coefficient at this norm", f"{float(dimension.coefficient(rho=rho)):.4f}")
+    st.metric("Retrieval of one key", f"{float(dimension.retrieval_threshold(size)):.2f}")
+st.caption(
+    "8.33 comes from rounding (ln φ)/2 = 0.2406 to 0.24; the exact constant is 4/ln φ = 8.3123. With half the norm "
+    "product it is 21.25, with twice it is 4.25."
+)
+st.plotly_chart(
+    figures.thresholds(*thresholds(rho), chosen=size), key="dimension_thresholds", alt="Dimensions against N"
+)
+examples = pl.DataFrame(
+    [
+        {
+            "Case": e.case,
+            "N": e.vocabulary,
+            "used": e.used,
+            "8.33 ln N": e.rule,
+            "pairs, exact": e.pairs,
+            "rows": e.rows,
+        }
+        for e in dimension.post_examples()
+    ]
+)
+number = st.column_config.NumberColumn(format="%.1f")
+st.dataframe(
+    examples,
+    key="dimension_examples",
+    hide_index=True,
+    column_config={"8.33 ln N": number, "pairs, exact": number, "rows": number},
+    alt="The post's examples",
+)
+
+st.header("hₙ: exact, asymptotic, rounded", anchor=False)
+n = np.unique(np.geomspace(2, 4096, 80).astype(int)).astype(float)
+st.plotly_chart(
+    figures.shift(n, dimension.condensation_entropy(n), -0.24 * n, dimension.condensation_entropy_asymptote(n)),
+    key="dimension_shift",
+    alt="Entropy shift per dimension",
+)
+
+st.header("Where the entropy freezes", anchor=False)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    form = st.segmented_control("Law", ["pairs", "rows"], default="pairs", key="dimension_form") or "pairs"
+    words = st.select_slider("Words N", [32, 64, 128, 256], 128, key="dimension_words", bind="query-params", width=260)
+dims = np.linspace(2, 100, 120)
+terms = 2 if form == "pairs" else 1
+st.plotly_chart(
+    figures.entropy(
+        dims,
+        terms * np.log(words) + dimension.condensation_entropy(dims),
+        drawn(words, form),
+        threshold=float(dimension.dimension_for(words, form=form)),
+    ),
+    key="dimension_entropy",
+    alt="Measured entropy of random tables",
+)
+st.caption("Four tables a point, drawn now; the band is their range. Stored sweeps have larger tables:")
+
+version = queries.store_version()
+stored = queries.measurements(version, "entropy", experiment="dimension")
+if stored.is_empty():
+    pieces.empty(COMMAND)
+    st.stop()
+stored = stored.filter(pl.col("run_id") == stored["run_id"].max())
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    kept = st.selectbox(
+        "N", sorted(stored["vocabulary"].unique()), index=None, key="dimension_stored", placeholder="largest"
+    )
+    scaled = st.toggle("Logits divided by √n (attention)", key="dimension_scaled", disabled=form == "pairs")
+vocabulary = kept or stored["vocabulary"].max()
+part = stored.filter(
+    pl.col("vocabulary") == vocabulary, pl.col("form") == form, pl.col("scaled") == (scaled and form == "rows")
+)
+measured = part.filter(source="measured").sort("n_components").select("n_components", "value", "low", "high").rows()
+theory = part.filter(source="exact").sort("n_components")
+st.plotly_chart(
+    figures.entropy(
+        theory["n_components"].to_numpy(),
+        theory["value"].to_numpy(),
+        measured,
+        threshold=float(dimension.dimension_for(vocabulary, form=form)),
+    ),
+    key="dimension_entropy_stored",
+    alt="Stored entropies of random tables",
+)
+retrieved = queries.measurements(version, "retrieval", run_ids=(stored["run_id"][0],)).filter(keys=vocabulary)
+if not retrieved.is_empty():
+    st.subheader(f"Finding one of {vocabulary:,} keys", anchor=False)
+    retrieved = retrieved.sort("n_components").filter(pl.col("n_components") <= 40)
+    st.plotly_chart(
+        figures.retrieval(
+            retrieved["n_components"].to_numpy(), retrieved, float(dimension.retrieval_threshold(vocabulary))
+        ),
+        key="dimension_retrieval",
+        alt="Probability on the true key",
+    )
+st.code(queries.run(version, stored["run_id"][0])["command"], language="bash", wrap_lines=True)

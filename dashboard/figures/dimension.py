@@ -1,0 +1,190 @@
+"""Entropy of random tables, attention fits and skip-gram saturation."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import marks, style
+
+PATTERN_COLORS = dict(zip(("permutation", "sparse", "banded", "dense"), style.SEQUENCE, strict=False))
+LAW_NAMES = {
+    "pairs": "8.33 ln L (post)",
+    "rows": "4.16 ln L (rows)",
+    "retrieval": "1.61 ln L (retrieval)",
+    "rank": "L − 1 (rank)",
+}
+
+
+def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.ndarray) -> go.Figure:
+    """h_n per dimension: exact, the post's -0.24, and the two-term asymptote."""
+    figure = go.Figure()
+    figure.add_scatter(x=n, y=exact / n, name="exact hₙ / n", line={"color": style.SEQUENCE[0], "width": 3})
+    figure.add_scatter(x=n, y=rounded / n, name="post: −0.24", line={"color": style.BAD, "dash": "dash"})
+    figure.add_scatter(
+        x=n,
+        y=asymptote / n,
+        name="−(ln φ)/2 − 0.0739/n",
+        line={"color": style.SEQUENCE[2], "dash": "dot", "width": 2.5},
+    )
+    style.finish(figure, x="dimensions n", y="hₙ / n, nats per dimension")
+    return figure.update_xaxes(type="log")
+
+
+def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: float) -> go.Figure:
+    """Dimensions against N for each reading of the rule."""
+    figure = go.Figure()
+    for index, (name, values) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=sizes,
+            y=values,
+            name=name,
+            line={"color": style.SEQUENCE[index], "dash": style.DASHES[index % 4], "width": 3 if index == 0 else 2},
+        )
+    marks.vertical(figure, chosen, f"N = {chosen:,.0f}")
+    style.finish(figure, x="words (or keys) N", y="dimensions n", height=400)
+    return figure.update_xaxes(type="log")
+
+
+def entropy(
+    n: np.ndarray, theory: np.ndarray, measured: Sequence[tuple[float, float, float, float]], *, threshold: float
+) -> go.Figure:
+    """Measured entropy of random tables beside 2 ln N + h_n (or ln N + h_n); theory below 0 is no entropy.
+
+    Args:
+        n: dimensions of the theory line.
+        theory: nats.
+        measured: (n, mean, low, high).
+        threshold: n at which the theory reaches 0.
+    """
+    figure = go.Figure()
+    figure.add_hrect(y0=min(float(theory.min()), -1), y1=0, fillcolor=style.BAD, opacity=0.07, line_width=0)
+    figure.add_scatter(x=n, y=theory, name="sampling approximation", line={"color": style.SEQUENCE[1], "dash": "dash"})
+    if measured:
+        x, mean, low, high = (list(column) for column in zip(*measured, strict=True))
+        style.band(figure, x, low, high, "95 % interval")
+        figure.add_scatter(
+            x=x, y=mean, name="measured", mode="lines+markers", line={"color": style.MEASURED, "width": 2.5}
+        )
+    marks.vertical(figure, threshold, f"rule: n = {threshold:.1f}", logarithmic=False)
+    style.finish(figure, x="dimensions n", y="entropy, nats (below 0: not an entropy)", legend=True)
+    return figure.update_yaxes(range=[max(-8.0, float(theory.min())), float(theory.max()) * 1.05])
+
+
+def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Figure:
+    """Probability on the true key against d, with 1.6062 ln L."""
+    figure = go.Figure()
+    style.band(figure, measured["n_components"], measured["low"], measured["high"], "95 % interval")
+    figure.add_scatter(x=n, y=measured["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED})
+    marks.vertical(figure, threshold, f"1.6062 ln L = {threshold:.1f}", logarithmic=False)
+    marks.horizontal(figure, 0.5, "")
+    style.finish(figure, x="head size d", y="probability on the true key")
+    return style.percent_axis(figure)
+
+
+def attention(frame: pl.DataFrame, *, metric: str, length: int) -> go.Figure:
+    """A metric of the fits against head size, one line a pattern, with the candidate laws as vertical lines.
+
+    Args:
+        frame: head_size, pattern, metric, value, low, high at one length.
+        metric: kl, accuracy, support_mass, norm or largest_logit.
+        length: L.
+    """
+    figure = go.Figure()
+    for pattern, color in PATTERN_COLORS.items():
+        part = frame.filter((pl.col("pattern") == pattern) & (pl.col("metric") == metric)).sort("head_size")
+        if part.is_empty():
+            continue
+        floor = 1e-5 if metric == "kl" else 0.0
+        style.band(figure, part["head_size"], part["low"].clip(floor), part["high"].clip(floor), pattern, color=color)
+        figure.add_scatter(
+            x=part["head_size"], y=part["value"].clip(floor), name=pattern, mode="lines+markers", line={"color": color}
+        )
+    for coefficient, name in ((8.33, "8.33 ln L"), (4.156, "4.16 ln L"), (1.606, "1.61 ln L")):
+        marks.vertical(figure, coefficient * float(np.log(length)), name)
+    titles = {
+        "kl": "mean KL, nats",
+        "accuracy": "share of rows with the right argmax",
+        "support_mass": "mass on the keys in use",
+        "norm": "mean |q||k| / d",
+        "largest_logit": "largest |logit|",
+    }
+    style.finish(figure, x="head size d", y=titles[metric], height=400, legend=True)
+    figure.update_xaxes(type="log")
+    if metric in ("kl", "norm", "largest_logit"):
+        figure.update_yaxes(type="log")
+    return style.percent_axis(figure) if metric in ("accuracy", "support_mass") else figure
+
+
+def needed(frame: pl.DataFrame, laws: Mapping[str, np.ndarray], lengths: np.ndarray) -> go.Figure:
+    """Head size that reaches the goal against L, measured for each pattern, with the candidate laws.
+
+    Args:
+        frame: length, pattern, value of law "measured".
+        laws: law -> head sizes at lengths.
+        lengths: L of the law lines.
+    """
+    figure = go.Figure()
+    for index, (law, values) in enumerate(laws.items()):
+        figure.add_scatter(
+            x=lengths,
+            y=values,
+            name=LAW_NAMES[law],
+            mode="lines",
+            line={"color": style.NEUTRAL, "dash": ("dash", "dashdot", "dot", "solid")[index]},
+        )
+    for pattern, color in PATTERN_COLORS.items():
+        part = frame.filter(pattern=pattern).sort("length")
+        if not part.is_empty():
+            figure.add_scatter(
+                x=part["length"],
+                y=part["value"],
+                name=pattern,
+                mode="lines+markers",
+                line={"color": color, "width": 2.5},
+                marker={"size": 9},
+            )
+    style.finish(figure, x="sequence length L", y="head size that is enough", height=420, legend=True)
+    return figure.update_xaxes(type="log").update_yaxes(type="log")
+
+
+def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) -> go.Figure:
+    """A metric of the skip-gram vectors against n, with vertical marks for the rules.
+
+    Args:
+        frame: n_components, metric, value, low, high of one vocabulary.
+        metric: column value to draw.
+        rules: rule -> n.
+    """
+    part = frame.filter(metric=metric).sort("n_components")
+    figure = go.Figure()
+    style.band(figure, part["n_components"], part["low"], part["high"], "95 % interval")
+    figure.add_scatter(
+        x=part["n_components"], y=part["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED}
+    )
+    for index, (name, n) in enumerate(rules.items()):
+        marks.vertical(figure, n, f"{name}: {n:.0f}", color=style.SEQUENCE[index + 1])
+    titles = {
+        "loss": "loss of a pair, nats",
+        "kept": "information kept of the training text, nats",
+        "share": "share of the mutual information kept",
+        "held_out": "information kept of held-out text, nats",
+        "neighbours": "pairs of one group told from others (AUC)",
+        "norm_product": "mean |u||v| / n (the rule assumes 1)",
+        "seed_pip": "PIP distance between two splits",
+    }
+    style.finish(figure, x="dimensions n", y=titles[metric], height=340)
+    figure.update_xaxes(type="log")
+    return style.percent_axis(figure) if metric == "share" else figure
+
+
+def pip(frame: pl.DataFrame, best: float) -> go.Figure:
+    """Simulated PIP loss against n with its minimum."""
+    part = frame.sort("n_components")
+    figure = go.Figure(
+        go.Scatter(x=part["n_components"], y=part["value"], name="PIP loss", line={"color": style.MEASURED})
+    )
+    marks.vertical(figure, best, f"least at {best:.0f}")
+    style.finish(figure, x="dimensions n", y="PIP loss / ‖E Eᵀ‖", height=340)
+    return figure.update_xaxes(type="log")

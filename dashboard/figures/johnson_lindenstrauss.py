@@ -1,0 +1,157 @@
+"""The ladder of bounds, random angles, and the steps of the lemma's proof."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.figures import marks, style
+
+BOUND_NAMES = {
+    "post24": "post, 24 ln N / ε²",
+    "post16": "post, 16 ln N / ε² (existence)",
+    "sklearn": "scikit-learn",
+    "achlioptas": "Achlioptas",
+    "chernoff": "sharp Chernoff",
+    "exact_union": "exact law + union",
+}
+BOUND_DASHES = {"post16": "dot", "sklearn": "dash", "exact_union": "solid"}
+
+
+def ladder(
+    x: Sequence[float],
+    dims: Mapping[str, np.ndarray],
+    *,
+    axis: str,
+    n_features: int,
+    measured: Sequence[tuple[float, float]] = (),
+) -> go.Figure:
+    """Dimensions that each bound asks for, the region n >= m shaded, and measured minima as points.
+
+    Args:
+        x: numbers of points N or errors eps.
+        dims: bound -> dimensions at x.
+        axis: "N" or "ε".
+        n_features: m, columns of the data.
+        measured: (x, smallest n that worked).
+    """
+    figure = go.Figure()
+    for index, (bound, values) in enumerate(dims.items()):
+        figure.add_scatter(
+            x=x,
+            y=values,
+            name=BOUND_NAMES.get(bound, bound),
+            mode="lines",
+            line={
+                "color": style.SEQUENCE[index % len(style.SEQUENCE)],
+                "dash": BOUND_DASHES.get(bound, "solid"),
+                "width": 3 if bound == "exact_union" else 2,
+            },
+        )
+    if measured:
+        figure.add_scatter(
+            x=[point[0] for point in measured],
+            y=[point[1] for point in measured],
+            name="measured minimum",
+            mode="markers",
+            marker={"color": style.MEASURED, "size": 10, "symbol": "circle-open", "line": {"width": 2.5}},
+        )
+    top = max(float(np.max(values)) for values in dims.values()) * 1.3
+    if top > n_features:
+        figure.add_hrect(y0=n_features, y1=top, fillcolor=style.NEUTRAL, opacity=0.16, line_width=0)
+        marks.horizontal(figure, n_features, f"n ≥ m = {n_features:,}: useless", logarithmic=True)
+    style.finish(figure, x="points N" if axis == "N" else "ε, allowed relative error of squared distances", y="n")
+    lowest = min(float(np.min(values)) for values in dims.values())
+    figure.update_yaxes(type="log", range=[np.log10(lowest * 0.8), np.log10(top)])
+    if axis == "N":
+        figure.update_xaxes(type="log")
+    return figure
+
+
+def angles(degrees: np.ndarray, grid: np.ndarray, exact: np.ndarray, normal: np.ndarray | None) -> go.Figure:
+    """Histogram of sampled angles with the exact density and its normal limit, all per degree."""
+    figure = go.Figure()
+    figure.add_histogram(
+        x=degrees,
+        histnorm="probability density",
+        nbinsx=90,
+        name="sampled",
+        marker={"color": style.fade(style.MEASURED, 0.45)},
+    )
+    figure.add_scatter(x=grid, y=exact, name="exact density", line={"color": style.SEQUENCE[1], "width": 2.5})
+    if normal is not None:
+        figure.add_scatter(
+            x=grid, y=normal, name="normal limit", line={"color": style.SEQUENCE[3], "dash": "dash", "width": 2}
+        )
+    style.finish(figure, x="angle between two random vectors, degrees", y="density per degree")
+    return figure.update_xaxes(range=[float(grid[0]), float(grid[-1])])
+
+
+def spread_by_dimension(dims: np.ndarray, quantiles: Mapping[str, np.ndarray]) -> go.Figure:
+    """Bands of the angle against the number of dimensions: 50 %, 90 % and 98 % of all pairs."""
+    figure = go.Figure()
+    for low, high, name in (("0.01", "0.99", "98 %"), ("0.05", "0.95", "90 %"), ("0.25", "0.75", "50 %")):
+        style.band(figure, dims, quantiles[low], quantiles[high], f"{name} of pairs")
+    figure.for_each_trace(lambda trace: trace.update(showlegend=True))
+    style.finish(figure, x="dimensions n", y="angle, degrees", legend=True)
+    return figure.update_xaxes(type="log").update_yaxes(range=[0, 180], dtick=30)
+
+
+def largest_cosine(samples: np.ndarray, curves: Mapping[int, np.ndarray], crude: np.ndarray, chosen: int) -> go.Figure:
+    """Median of the largest |cos| among N random vectors for several n, with sqrt(4 ln N / n) for the chosen one."""
+    figure = go.Figure()
+    for index, (n, values) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=samples,
+            y=values,
+            name=f"n = {n}",
+            line={"color": style.SEQUENCE[index % 8], "width": 3 if n == chosen else 1.5},
+        )
+    figure.add_scatter(
+        x=samples, y=crude, name=f"√(4 ln N / n), n = {chosen}", line={"color": style.NEUTRAL, "dash": "dot"}
+    )
+    style.finish(figure, x="vectors N", y="largest |cos|, median")
+    return figure.update_xaxes(type="log").update_yaxes(range=[0, 1.05])
+
+
+def lines(
+    x: Sequence[float] | np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    *,
+    x_title: str,
+    y_title: str,
+    logarithmic: bool = False,
+    mark: tuple[float, str] | None = None,
+    level: tuple[float, str] | None = None,
+    height: int = 320,
+) -> go.Figure:
+    """Several curves over one axis: the first is what is true (thick), the others are bounds.
+
+    Args:
+        x: shared abscissas.
+        curves: name -> values.
+        x_title: of the x axis.
+        y_title: of the y axis.
+        logarithmic: logarithmic y axis.
+        mark: vertical line at a value of x with its name.
+        level: horizontal line at a value of y with its name.
+        height: pixels.
+    """
+    figure = go.Figure()
+    dashes = ("solid", "dash", "dot", "dashdot")
+    for index, (name, values) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=x,
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": style.SEQUENCE[index], "dash": dashes[index % 4], "width": 3 if index == 0 else 2},
+        )
+    if mark is not None:
+        marks.vertical(figure, mark[0], mark[1], logarithmic=False)
+    if level is not None:
+        marks.horizontal(figure, level[0], level[1], logarithmic=logarithmic)
+    style.finish(figure, x=x_title, y=y_title, height=height, legend=len(curves) > 1)
+    if logarithmic:
+        figure.update_yaxes(type="log", exponentformat="power")
+    return figure
