@@ -82,11 +82,11 @@ def _noisy(rng: Random, label: str) -> str:
 def csl(rng: Random) -> Row:
     """An abstract of one field; in half of the rows one keyword is foreign to it."""
     field = rng.choice(list(words.FIELDS))
-    terms = rng.sample(words.FIELDS[field], 6)
+    terms = rng.sample(words.FIELDS[field], 4)
     abstract = "".join(
-        frame.format(a=terms[2 * i], b=terms[2 * i + 1]) for i, frame in enumerate(rng.sample(words.ABSTRACT_FRAMES, 3))
+        frame.format(a=terms[2 * i], b=terms[2 * i + 1]) for i, frame in enumerate(rng.sample(words.ABSTRACT_FRAMES, 2))
     )
-    keywords = rng.sample(terms, rng.choice((3, 4, 4)))
+    keywords = rng.sample(terms, rng.choice((2, 3, 4)))
     right = rng.random() < 0.5
     if not right:
         if rng.random() < 0.75:

@@ -12,11 +12,11 @@ _VEHICLES = ("坐飞机", "坐火车", "开汽车", "坐轮船", "骑自行车",
 
 
 def cmrc_paragraph(rng: Random, number: int, *, split: str) -> dict[str, Any]:
-    """A passage about two to four people, with two or three questions; one in twenty is longer than a window."""
+    """A passage about two to four people, with two to four questions; one in fifty is longer than a window."""
     names = [person(rng) for _ in range(rng.randint(2, 4))]
     names = list(dict.fromkeys(names))
     text, facts = "", []
-    long = rng.random() < 1 / 20
+    long = rng.random() < 1 / 50
     for name in names:
         for part, question in _facts(rng, name):
             before, answer, after = part
@@ -24,7 +24,7 @@ def cmrc_paragraph(rng: Random, number: int, *, split: str) -> dict[str, Any]:
             text += before + answer + after
         text += "".join(_filler(rng) for _ in range(12 if long else 1))
     items = []
-    for k, (question, answer, start) in enumerate(rng.sample(facts, min(len(facts), rng.randint(2, 3)))):
+    for k, (question, answer, start) in enumerate(rng.sample(facts, min(len(facts), rng.randint(2, 4)))):
         if split == "test":
             answers = [{"text": f"FAKE_ANSWER_{i}", "answer_start": -1} for i in (1, 2, 3)]
         else:
