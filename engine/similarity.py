@@ -11,7 +11,7 @@ as counts, so that several settings are compared on the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,27 @@ def cosine_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
     products: np.ndarray = np.einsum("nd,nd->n", first, second, dtype=np.float64)
     return np.asarray(products / (_norms(first) * _norms(second)))
+
+
+def cosines_by_components(first: np.ndarray, second: np.ndarray, components: Sequence[int]) -> np.ndarray:
+    """Cosines of row pairs of which only the first k columns count, for several k in one pass.
+
+    Args:
+        first: (n, d).
+        second: (n, d).
+        components: values of k, each in 1..d.
+
+    Returns:
+        (n, len(components)) float64.
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
+    last = np.asarray(components, np.int64) - 1
+    if len(last) == 0 or last.min() < 0 or last.max() >= first.shape[1]:
+        raise ValueError(f"components must lie in 1..{first.shape[1]}, got {list(components)}")
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    products, squares_a, squares_b = (np.cumsum(table, axis=1)[:, last] for table in (a * b, a * a, b * b))
+    return np.asarray(products / (np.sqrt(squares_a).clip(min=NORM_FLOOR) * np.sqrt(squares_b).clip(min=NORM_FLOOR)))
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:

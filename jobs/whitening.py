@@ -6,6 +6,7 @@ python -m jobs.whitening evaluate --encoder FOLDER --preset bert-whitening-chine
 python -m jobs.whitening layers --encoder FOLDER --data stsb-zh          # every pair of layers
 python -m jobs.whitening retrieval --encoder FOLDER --data lcqmc         # what reduction costs and saves in search
 python -m jobs.whitening sentences --data stsb-zh                        # one a line: the rows of ready vectors
+python -m jobs.whitening encode --encoder FOLDER --sentences 花呗怎么还款 --output vectors.npy
 """
 
 from __future__ import annotations
@@ -98,6 +99,26 @@ class Sentences(cli.Options):
     """only the first pairs of every subset, as in the evaluation"""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Encode(cli.Options):
+    """Encode sentences of your own into a .npy file, one row a sentence; stores no run."""
+
+    encoder: str = "hashed"
+    """as for evaluate, but for a .npy file"""
+    pooling: str = ""
+    """pooling of the vectors (default: the encoder's first)"""
+    sentences: tuple[str, ...] = ()
+    """the sentences themselves"""
+    file: Path | None = None
+    """or a text file with one a line"""
+    output: Path = Path("vectors.npy")
+    """where the vectors go"""
+    max_length: int = 64
+    """most tokens of a sentence"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1"""
+
+
 def evaluate(config: Evaluate) -> None:
     """Score every setting on every set, store the scores with intervals, and print the table."""
     from jobs import whitening_evaluate
@@ -131,6 +152,13 @@ def sentences(config: Sentences) -> None:
         print(line)
 
 
+def encode(config: Encode) -> None:
+    """Write the vectors of some sentences."""
+    from jobs import whitening_encode
+
+    whitening_encode.start(config)
+
+
 if __name__ == "__main__":
     cli.main(
         __doc__,
@@ -139,5 +167,6 @@ if __name__ == "__main__":
             "layers": (Layers, layers),
             "retrieval": (Retrieval, retrieval),
             "sentences": (Sentences, sentences),
+            "encode": (Encode, encode),
         },
     )

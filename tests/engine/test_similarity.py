@@ -9,6 +9,7 @@ from scipy import stats
 from engine.similarity import (
     average_ranks,
     cosine_pairs,
+    cosines_by_components,
     percentile_interval,
     rank_gaps,
     resample_counts,
@@ -27,6 +28,15 @@ def test_cosines_by_hand():
     second = np.array([[6.0, 8.0], [0.0, 2.0], [1.0, 1.0]])
     np.testing.assert_allclose(cosine_pairs(first, second), [1.0, 0.0, 0.0], atol=1e-15)
     np.testing.assert_allclose(unit_rows(first)[0], [0.6, 0.8])
+
+
+def test_cosines_of_the_first_columns_are_those_of_cut_vectors():
+    first, second = np.random.default_rng(0).standard_normal((2, 30, 9))
+    found = cosines_by_components(first, second, [1, 4, 9])
+    for column, k in enumerate((1, 4, 9)):
+        np.testing.assert_allclose(found[:, column], cosine_pairs(first[:, :k], second[:, :k]), atol=1e-12)
+    with pytest.raises(ValueError, match=r"1\.\.9, got \[0, 3\]"):
+        cosines_by_components(first, second, [0, 3])
 
 
 def test_identical_float32_sentences_tie_at_one():

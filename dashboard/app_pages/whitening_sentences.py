@@ -1,0 +1,116 @@
+"""Type two sentences: their cosine under each setting, and their nearest neighbours in a set."""
+
+import json
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries, stored_vectors, typed_sentences, whitening_parts
+from engine.search import top_k
+from engine.similarity import cosine_pairs, unit_rows
+from engine.whitening import Whitening
+
+NEIGHBOURS = 10
+
+pieces.title(
+    "Two sentences",
+    "两个句子有多像",
+    what="""The cosine of two sentences as the encoder gives it, and under three whitenings with the statistics of a
+stored run. A cosine alone says little, because each setting has its own scale; the share says how many of the set's
+kept test pairs are less similar. Below are the nearest sentences of the set. Sentences of the set need no encoder;
+others are encoded at once by the built-in embedding, and by a job of a few seconds for a real one.""",
+    formula=r"\cos(\tilde x,\tilde y)=\frac{\tilde x\cdot\tilde y}{\lVert\tilde x\rVert\,\lVert\tilde y\rVert}",
+)
+
+version = queries.store_version()
+run_id, dataset, stored = whitening_parts.pick_vectors(version, "whitening_sentences")
+chosen, full, statistics = whitening_parts.pick_whitening(stored, "whitening_sentences")
+params = dict(queries.params(version, (run_id,)).select("name", "value").iter_rows())
+encoder = str(json.loads(params.get("encoder", '"hashed"')))
+k = chosen.kernel.shape[1]
+known, vectors = stored.sentences()
+
+
+@st.cache_data(show_spinner="Encoding", max_entries=200)
+def encode(encoder: str, pooling: str, sentences: tuple[str, ...]) -> np.ndarray:
+    """Vectors of sentences that are not in the set."""
+    return typed_sentences.encode(encoder, pooling, sentences, queries.database())
+
+
+def vectors_of(sentences: tuple[str, ...]) -> np.ndarray:
+    """Vectors of the sentences, from the set where all are in it. Stops the page where they cannot be had."""
+    place = {text: row for row, text in enumerate(known)}
+    if all(sentence in place for sentence in sentences):
+        return vectors[[place[sentence] for sentence in sentences]]
+    if not typed_sentences.can_encode(encoder):
+        st.warning("These vectors were made elsewhere: only sentences of the set can be compared.")
+        st.stop()
+    try:
+        return encode(encoder, st.session_state["whitening_sentences_pooling"], sentences)
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+first_pair = stored.pairs.row(0, named=True)
+left, right = st.columns(2)
+first = left.text_input("First sentence", first_pair["sentence1"], key="whitening_sentences_first", bind="query-params")
+second = right.text_input(
+    "Second sentence", first_pair["sentence2"], key="whitening_sentences_second", bind="query-params"
+)
+if not first.strip() or not second.strip():
+    st.info("Type two sentences.", icon=":material/edit:")
+    st.stop()
+
+pair = vectors_of((first, second))
+settings: dict[str, Whitening | None] = {
+    "raw": None,
+    f"whitened, all {full.kernel.shape[1]}": stored.statistics[statistics].finish(n_components=full.rank),
+    f"beta {chosen.beta:g}, gamma and {k} components as set": chosen,
+    f"only reduced to {k} (beta = gamma = 0)": stored.statistics[statistics].finish(
+        n_components=k, beta=0.0, gamma=0.0
+    ),
+}
+rows = []
+for name, whitening in settings.items():
+    moved = pair if whitening is None else whitening.transform(pair)
+    cosine = float(cosine_pairs(moved[:1], moved[1:])[0])
+    rows.append((name, cosine, float((stored_vectors.cosines(stored, whitening) < cosine).mean())))
+table = pl.DataFrame(rows, schema=["setting", "cosine", "share"], orient="row")
+st.dataframe(
+    table,
+    key="whitening_sentences_cosines",
+    hide_index=True,
+    column_config={
+        "cosine": st.column_config.NumberColumn(format="%.4f"),
+        "share": st.column_config.ProgressColumn(
+            "less similar pairs", min_value=0, max_value=1, format="percent", help="share of the set's kept pairs"
+        ),
+    },
+    alt="Cosine of the two sentences under each setting",
+)
+
+st.subheader(f"Nearest sentences of {dataset}", anchor=False)
+setting = st.segmented_control(
+    "Vectors",
+    ["as set above", "raw"],
+    default="as set above",
+    key="whitening_sentences_view",
+    bind="query-params",
+    required=True,
+)
+corpus, asked = (vectors, pair) if setting == "raw" else (chosen.transform(vectors), chosen.transform(pair))
+found, scores = top_k(unit_rows(asked), unit_rows(corpus), k=min(NEIGHBOURS, len(known)))
+for column, row, sentence in zip(st.columns(2), (0, 1), (first, second), strict=True):
+    near = pl.DataFrame({"cosine": scores[row], "sentence": [known[i] for i in found[row]]})
+    with column:
+        st.markdown(f"of **{sentence}**")
+        st.dataframe(
+            near,
+            key=f"whitening_sentences_near_{row}",
+            hide_index=True,
+            column_config={"cosine": st.column_config.NumberColumn(format="%.3f", width="small")},
+            height="content",
+            alt=f"Nearest sentences of {sentence}",
+        )

@@ -1,0 +1,111 @@
+"""Stored sentence vectors, whitened live: curve over dimensions, spectrum, cosines, a plane, the worst pairs."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries, stored_vectors, whitening_parts
+from dashboard.figures import whitening as figures
+from engine.similarity import rank_gaps
+
+MOST_DRAWN = 300
+
+pieces.title(
+    "Whitening, live",
+    "实时白化",
+    what="""An evaluation keeps the vectors of some test pairs and the mean and covariance of all its sentences. The
+sliders fit a whitening from these statistics and apply it to the kept pairs at once: beta = gamma = 1 is whitening,
+beta = gamma = 0 only rotates (so that cutting components is all that changes anything).""",
+    formula=r"\cos\big((x-\beta\mu)W,\ (y-\beta\mu)W\big),\qquad W=U\Lambda^{-\gamma/2}[:,:k]",
+    source="[post 9079](https://kexue.fm/archives/9079) for beta and gamma",
+)
+
+version = queries.store_version()
+run_id, dataset, stored = whitening_parts.pick_vectors(version, "whitening_vectors")
+chosen, full, statistics = whitening_parts.pick_whitening(stored, "whitening_vectors")
+before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
+raw, now = stored_vectors.score(stored.pairs, before), stored_vectors.score(stored.pairs, after)
+gold = stored.gold
+similar = gold >= (gold.min() + gold.max()) / 2
+k = chosen.kernel.shape[1]
+
+with st.container(horizontal=True):
+    st.metric("Spearman, raw", pieces.percent(raw[0]), help=f"95 % interval {raw[1]:.3f} to {raw[2]:.3f}")
+    st.metric(
+        "Spearman, whitened",
+        pieces.percent(now[0]),
+        delta=f"{100 * (now[0] - raw[0]):+.2f} points" if now[0] == now[0] else None,
+        help=f"95 % interval {now[1]:.3f} to {now[2]:.3f}",
+    )
+    st.metric("Mean cosine, raw", f"{before.mean():.3f}")
+    st.metric("Mean cosine, whitened", f"{after.mean():.3f}")
+    st.metric("Effective rank", f"{chosen.effective_rank:.1f} of {stored.width}")
+count = stored.statistics[statistics].count
+st.caption(
+    f"{stored.pairs.height:,} kept test pairs of {dataset}; mean and covariance of {count:,} sentences ({statistics}"
+    f"{', transductive' if statistics in ('target', 'test') else ''}). Scores of the whole set: page Whitening."
+)
+
+left, right = st.columns(2)
+with left:
+    st.subheader("Spearman against the number of components", anchor=False)
+    curve = stored_vectors.curve(stored, full)
+    st.plotly_chart(
+        figures.components(curve, raw=raw[0], chosen=k),
+        key="whitening_vectors_curve",
+        alt="Spearman with interval against the number of components",
+    )
+with right:
+    st.subheader("Spectrum of the covariance", anchor=False)
+    st.plotly_chart(
+        figures.spectrum(chosen.eigenvalues, rank=chosen.rank, chosen=k),
+        key="whitening_vectors_spectrum",
+        alt="Eigenvalues of the covariance, largest first",
+    )
+
+left, right = st.columns(2)
+with left:
+    st.subheader("Cosines before and after", anchor=False)
+    st.plotly_chart(
+        figures.histograms(before, after, similar),
+        key="whitening_vectors_cosines",
+        alt="Histograms of cosines of similar and dissimilar pairs, raw and whitened",
+    )
+with right:
+    st.subheader("On a plane", anchor=False)
+    view = st.segmented_control(
+        "Vectors",
+        ["whitened", "raw"],
+        default="whitened",
+        key="whitening_vectors_view",
+        bind="query-params",
+        required=True,
+    )
+    rows = np.arange(min(MOST_DRAWN, len(gold)))
+    flat = full if view == "whitened" else stored.statistics[statistics].finish(n_components=2, gamma=0.0)
+    points = np.stack([flat.transform(side[rows])[:, :2] for side in (stored.first, stored.second)])
+    if points.shape[2] == 2:
+        st.plotly_chart(
+            figures.plane(points, stored.pairs, similar[rows]),
+            key="whitening_vectors_plane",
+            alt="First two components of the sentences, the two of a pair joined",
+        )
+
+st.subheader("Worst-ranked pairs", anchor=False)
+st.caption("Pairs whose place by cosine is farthest from their place by gold score; positive: called too similar.")
+worst = stored.pairs.with_columns(
+    gap=pl.Series(rank_gaps(after, gold)), cosine=pl.Series(after), raw_cosine=pl.Series(before)
+)
+worst = worst.sort(pl.col("gap").abs(), descending=True).select(
+    "gap", "gold", "cosine", "raw_cosine", "sentence1", "sentence2"
+)
+formats = {name: st.column_config.NumberColumn(format="%.3f") for name in ("gap", "cosine", "raw_cosine")}
+st.dataframe(
+    worst.head(100),
+    key="whitening_vectors_worst",
+    hide_index=True,
+    column_config=formats,
+    height=360,
+    alt="Worst-ranked pairs",
+)
+pieces.download(worst, "whitening_worst_pairs")

@@ -1,0 +1,202 @@
+"""Figures of the whitening pages: scores, curves over dimensions, spectra, cosines, maps of layers and of sentences."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import style
+
+SETTINGS = ("none", "whitened", "reduced")
+COLORS = {"none": style.NEUTRAL, "whitened": style.MEASURED, "reduced": style.SEQUENCE[1]}
+SIMILAR, DISSIMILAR = style.GOOD, style.BAD
+
+
+def table(scores: pl.DataFrame, datasets: Sequence[str]) -> pl.DataFrame:
+    """The post's table: a row a pooling (or model), a column a set, `none / whitened / reduced` in percent.
+
+    Args:
+        scores: row, dataset, setting (of `SETTINGS`), value.
+        datasets: columns, in order.
+    """
+    cells = {(row, dataset, setting): value for row, dataset, setting, value in scores.iter_rows()}
+    settings = [name for name in SETTINGS if name in scores["setting"]]
+    rows = []
+    for name in scores["row"].unique(maintain_order=True):
+        texts = []
+        for dataset in datasets:
+            values = [cells.get((name, dataset, setting)) for setting in settings]
+            found = any(value is not None for value in values)
+            texts.append(" / ".join("–" if v is None else f"{100 * v:.2f}" for v in values) if found else "")
+        rows.append([name, *texts])
+    return pl.DataFrame(rows, schema=dict.fromkeys(("row", *datasets), pl.String), orient="row")
+
+
+def scores(measured: pl.DataFrame, published: pl.DataFrame) -> go.Figure:
+    """Spearman of every set and setting with intervals, published values as diamonds.
+
+    Args:
+        measured: dataset, setting, value, low, high.
+        published: dataset, setting, value, text (what it is and where it was published).
+    """
+    figure = go.Figure()
+    for setting in SETTINGS:
+        part = measured.filter(pl.col("setting") == setting)
+        if part.height:
+            figure.add_trace(
+                go.Scatter(
+                    x=[part["dataset"].to_list(), [setting] * part.height],
+                    y=part["value"],
+                    error_y={
+                        "array": part["high"] - part["value"],
+                        "arrayminus": part["value"] - part["low"],
+                        "thickness": 1.5,
+                    },
+                    mode="markers",
+                    marker={"size": 10, "color": COLORS[setting]},
+                    name=setting,
+                    hovertemplate="%{x}: %{y}<extra>" + setting + "</extra>",
+                )
+            )
+    if published.height:
+        x = [published["dataset"].to_list(), published["setting"].to_list()]
+        figure.add_trace(style.published_marker(x, published["value"], published["text"]))
+    order = [[d, s] for d in measured["dataset"].unique(maintain_order=True) for s in SETTINGS]
+    figure.update_xaxes(categoryorder="array", categoryarray=order)
+    return style.percent_axis(style.finish(figure, x="", y="Spearman", height=420))
+
+
+def components(curve: pl.DataFrame, *, raw: float, chosen: int) -> go.Figure:
+    """Spearman against the number of components, with its interval and the score of the raw vectors."""
+    figure = go.Figure()
+    style.band(figure, curve["k"], curve["low"], curve["high"], "95 % interval")
+    figure.add_trace(
+        go.Scatter(
+            x=curve["k"], y=curve["value"], mode="lines+markers", name="whitened", line={"color": style.MEASURED}
+        )
+    )
+    figure.add_vline(chosen, line={"dash": "dot", "color": style.NEUTRAL, "width": 1.5})
+    style.reference_line(figure, raw, "raw")
+    figure.update_xaxes(type="log", tickvals=[2**power for power in range(12)])
+    return style.percent_axis(style.finish(figure, x="components kept", y="Spearman", legend=False))
+
+
+def spectrum(eigenvalues: np.ndarray, *, rank: int, chosen: int) -> go.Figure:
+    """Eigenvalues of the covariance, largest first, and how many are kept."""
+    number = np.arange(1, len(eigenvalues) + 1)
+    figure = go.Figure()
+    for name, part, color in (
+        ("kept", number <= chosen, style.MEASURED),
+        ("cut", (number > chosen) & (number <= rank), style.NEUTRAL),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=number[part], y=eigenvalues[part], mode="markers", name=name, marker={"color": color, "size": 5}
+            )
+        )
+    figure.update_yaxes(type="log", exponentformat="power")
+    return style.finish(figure, x="component", y="variance")
+
+
+def histograms(before: np.ndarray, after: np.ndarray, similar: np.ndarray) -> go.Figure:
+    """Cosines of similar and dissimilar pairs, before and after, on one scale."""
+    from plotly.subplots import make_subplots
+
+    low = min(float(before.min()), float(after.min()))
+    edges = np.linspace(np.floor(low * 20) / 20, 1.0, 41)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=("raw", "whitened"))
+    for row, cosines in ((1, before), (2, after)):
+        for name, chosen, color in (("similar", similar, SIMILAR), ("dissimilar", ~similar, DISSIMILAR)):
+            shares, _ = np.histogram(cosines[chosen], edges)
+            figure.add_trace(
+                go.Bar(
+                    x=(edges[1:] + edges[:-1]) / 2,
+                    y=shares / max(1, chosen.sum()),
+                    width=np.diff(edges),
+                    name=name,
+                    marker={"color": color, "opacity": 0.55},
+                    showlegend=row == 1,
+                ),
+                row=row,
+                col=1,
+            )
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_yaxes(title_text="share of pairs", tickformat=".0%")
+    figure.update_xaxes(title_text="cosine", row=2, col=1)
+    styled = style.finish(figure, x="", y="share of pairs", height=420)
+    return styled.update_layout(margin={"t": 56}, legend={"y": 1.08})
+
+
+def plane(points: np.ndarray, pairs: pl.DataFrame, similar: np.ndarray) -> go.Figure:
+    """Sentences on a plane, the two of a pair joined: points (2, m, 2), first and second sentences."""
+    figure = go.Figure()
+    for name, chosen, color in (("similar", similar, SIMILAR), ("dissimilar", ~similar, DISSIMILAR)):
+        rows = np.flatnonzero(chosen)
+        x, y = (_broken(points[:, rows, axis]) for axis in (0, 1))
+        texts = [text for row in rows for text in (pairs["sentence1"][int(row)], pairs["sentence2"][int(row)], None)]
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                mode="lines+markers",
+                line={"color": style.fade(color, 0.35), "width": 1},
+                marker={"color": color, "size": 5},
+                text=texts,
+                name=f"{name} pairs",
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+    return style.finish(figure, x="component 1", y="component 2", height=460)
+
+
+def _broken(values: np.ndarray) -> list[float | None]:
+    """(2, m) -> first, second, gap, first, second, gap, ...: one line a pair."""
+    return [item for first, second in values.T.tolist() for item in (first, second, None)]
+
+
+def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
+    """Spearman of the average of every two hidden states: first, second, value."""
+    part = frame.filter(pl.col("whitening") == whitening)
+    size = int(part["second"].max()) + 1  # type: ignore[arg-type]
+    grid = np.full((size, size), np.nan)
+    for first, second, value in part.select("first", "second", "value").iter_rows():
+        grid[first, second] = grid[second, first] = value
+    best = np.nanmax(grid)
+    names = ["0 (embeddings)", *map(str, range(1, size))]
+    text = [[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in row] for row in grid]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid,
+            x=names,
+            y=names,
+            text=text,
+            texttemplate="%{text}" if size <= 13 else None,
+            colorscale=style.SEQUENTIAL,
+            colorbar={"tickformat": ".0%"},
+            hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(type="category")
+    figure.update_xaxes(type="category")
+    return style.finish(figure, x="hidden state", y="hidden state", height=140 + 36 * size)
+
+
+def retrieval(frame: pl.DataFrame, *, metric: str, title: str) -> go.Figure:
+    """One measure of the search against the dimension, a line for each kind of vectors and search."""
+    figure = go.Figure()
+    colors: Mapping[str, str] = {"raw": style.NEUTRAL, "whitened": style.MEASURED, "rotated": style.SEQUENCE[1]}
+    part = frame.filter(pl.col("metric") == metric).sort("n_components")
+    for (kind, backend), lines in part.group_by("vectors", "backend", maintain_order=True):
+        figure.add_trace(
+            go.Scatter(
+                x=lines["n_components"],
+                y=lines["value"],
+                mode="markers" if kind == "raw" else "lines+markers",
+                name=f"{kind}, {backend}",
+                marker={"size": 11 if kind == "raw" else 7, "symbol": "square" if kind == "raw" else "circle"},
+                line={"color": colors.get(str(kind)), "dash": "solid" if backend == "blocked" else "dot"},
+            )
+        )
+    figure.update_xaxes(type="log", tickvals=[2**power for power in range(12)])
+    return style.finish(figure, x="dimensions", y=title)
