@@ -20,7 +20,7 @@ from store.errors import StoreError
 from store.ingest import ingest
 
 _REFRESH_EVERY = 1.0
-_REFRESH_WAIT = 0.1
+_REFRESH_WAIT = 0.05
 """Seconds between two refreshes, and how long a page waits for one before it shows what is there."""
 
 
