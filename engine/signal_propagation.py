@@ -76,7 +76,7 @@ def propagate_matrices(
     if phi.homogeneous:
         reference = _variances(sizes, "geometric", factor)
         moments = _run(matrices, np.sqrt(reference), inputs, deltas, phi)
-        return {rule: _rescale(moments, table / reference) for rule, table in tables.items()}
+        return {rule: rescale(moments, table / reference) for rule, table in tables.items()}
     return {rule: _run(matrices, np.sqrt(table), inputs, deltas, phi) for rule, table in tables.items()}
 
 
@@ -109,8 +109,8 @@ def _row_mean_square(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.mean(np.square(values, dtype=np.float64), axis=-1))
 
 
-def _rescale(moments: Moments, ratios: np.ndarray) -> Moments:
-    """Moments of a homogeneous stack after each layer's variance is multiplied by its ratio."""
+def rescale(moments: Moments, ratios: np.ndarray) -> Moments:
+    """Moments of a stack with a positively homogeneous activation after its variances are multiplied by ratios (L,)."""
     before = np.concatenate([[1.0], np.cumprod(ratios)])  # (L + 1,)
     after = np.concatenate([np.cumprod(ratios[::-1])[::-1], [1.0]])
     gradients = moments.gradients * before[:-1] * after[1:] / ratios

@@ -1,0 +1,84 @@
+"""What depth adds: the log-normal drift of narrow stacks, and residual branches."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import pieces
+from dashboard.figures import initialization as figures
+from engine.initialization import log_drift, residual_factors, stack_drift
+from engine.signal_propagation import propagate_vectors
+
+DRAWS = 2_000_000
+
+pieces.title(
+    "Depth",
+    "深度的影响",
+    what="""A gain of 1 on average hides that the *typical* stack shrinks. The logarithm of a signal's size is a sum
+over layers, each with mean about −1/n and variance 2/n (for ReLU −5/(2n) and 5/n), so it drifts downwards like a
+random walk and the mean is carried by a few large draws. Residual connections change the law: Post-Norm forgets its
+early blocks, Pre-Norm gives all of them the same share.""",
+    formula=r"\ln\frac{|y|^2}{E|y|^2}\ \approx\ \mathcal N\Big(\sum_l\psi(\tfrac{n_l}2)-\ln\tfrac{n_l}2,\ "
+    r"\sum_l\psi_1(\tfrac{n_l}2)\Big)",
+    source="[kexue.fm/archives/8620](https://kexue.fm/archives/8620), "
+    "[kexue.fm/archives/8725](https://kexue.fm/archives/8725)",
+)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def drift_logs(width: int, depth: int, activation: str) -> np.ndarray:
+    """ln(|y|² / E|y|²) of random stacks, (stacks, depth + 1)."""
+    stacks = int(np.clip(DRAWS / (2 * width * depth), 40, 2000))
+    moments = propagate_vectors(
+        [width] * (depth + 1),
+        rule="fan_in",
+        rng=np.random.default_rng(0),
+        activation=activation,
+        gain="forward",
+        stacks=stacks,
+    )
+    return np.log(np.maximum(moments.forward, 1e-300))
+
+
+left, middle, right = st.columns(3)
+width = left.slider("Width", 4, 1024, 64, key="initialization_depth_width", bind="query-params")
+depth = middle.slider("Layers", 2, 100, 40, key="initialization_depth_layers", bind="query-params")
+activation = right.segmented_control(
+    "Activation", ["linear", "relu"], default="relu", key="initialization_depth_activation", bind="query-params"
+)
+activation = activation or "relu"
+logs = drift_logs(width, depth, activation)
+mean, variance = stack_drift([width] * (depth + 1), activation=activation)
+one_mean, one_variance = log_drift(width, activation=activation)
+st.markdown(
+    f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
+    f"differ by a factor of e^±{np.sqrt(variance):.2f}. Measured over {len(logs)} stacks: mean "
+    f"logarithm {logs[:, -1].mean():.3f} "
+    f"(exact {mean:.3f}), variance {logs[:, -1].var():.3f} (exact {variance:.3f})."
+)
+layers = np.arange(depth + 1)
+left, right = st.columns(2)
+left.plotly_chart(
+    figures.drift_paths(logs, layers * one_mean, np.sqrt(layers * one_variance)),
+    key="initialization_depth_paths",
+    alt="Logarithm of signal size by layer for single stacks",
+)
+right.plotly_chart(
+    figures.drift_histogram(logs[:, -1], mean, variance),
+    key="initialization_depth_histogram",
+    alt="Distribution of the final log size with its law",
+)
+
+st.subheader("Residual branches at initialization", anchor=False)
+blocks = st.slider("Blocks", 2, 48, 12, key="initialization_depth_blocks", bind="query-params")
+post, pre = residual_factors(blocks, placement="post"), residual_factors(blocks, placement="pre")
+plain = residual_factors(blocks, placement="plain")
+st.markdown(
+    f"With {blocks} blocks the input's share in the last output is {post.shares[0]:.3g} under Post-Norm and "
+    f"{pre.shares[0]:.3g} under Pre-Norm; without any norm the second moment grows to {plain.moments[-1]:.4g}, with "
+    f"Pre-Norm to {pre.moments[-1]:.4g}."
+)
+st.plotly_chart(
+    figures.residual_shares({"Post-Norm": post.shares, "Pre-Norm": pre.shares}),
+    key="initialization_depth_shares",
+    alt="Share of each block in the last output",
+)

@@ -1,0 +1,80 @@
+"""Descending a staircase loss with a smoothed floor whose kernel narrows on the way."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries
+from dashboard.figures import smoothing as figures
+from engine.smoothing_kernels import KERNELS
+from engine.staircase import Problem, anneal, descend, make_problem
+
+STEPS = 120
+COMMAND = "python -m jobs.smoothing train --parts staircase"
+
+pieces.title(
+    "Staircase descent",
+    "阶梯损失与退火",
+    what="""Integers are known, the numbers behind them are wanted: find θ with floor(Aθ) = y. The true loss is a
+staircase whose gradient is 0 almost everywhere. A smoothed floor has a gradient: a wide kernel points far but blurs
+the answer, a narrow one is exact but flat on the treads. Annealing starts wide and ends narrow. Straight-through
+keeps the exact floor and pretends that its slope is 1.""",
+    formula=r"L(\theta)=\frac1n\sum_i\big(\lfloor a_i\cdot\theta\rfloor_w-y_i\big)^2,\qquad w:\ w_0\to w_1",
+    source="[kexue.fm/archives/8718](https://kexue.fm/archives/8718) (floor); "
+    "[Bengio et al., 2013](https://arxiv.org/abs/1308.3432) (straight-through)",
+)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def run_all(kernel: str, start: float, end: float, seed: int) -> tuple[Problem, dict[str, np.ndarray]]:
+    """Losses of every schedule on one problem of four unknowns."""
+    problem = make_problem(np.random.default_rng(seed), rows=30, size=4)
+    first = np.random.default_rng([seed, 1]).standard_normal(4)
+    schedules = {
+        f"annealed {start:.3g} → {end:.3g}": anneal(start, end, STEPS),
+        f"fixed {start:.3g}": np.full(STEPS, start),
+        f"fixed {end:.3g}": np.full(STEPS, end),
+    }
+    losses = {name: descend(problem, first, widths=widths, kernel=kernel).losses for name, widths in schedules.items()}
+    losses["straight-through"] = descend(problem, first, widths=np.ones(STEPS), straight_through=True).losses
+    return problem, losses
+
+
+columns = st.columns([1, 1.5, 1.5, 1])
+kernel = columns[0].selectbox("Kernel", list(KERNELS), key="smoothing_staircase_kernel", bind="query-params")
+start = columns[1].slider("First width", 0.1, 3.0, 1.0, 0.1, key="smoothing_staircase_start", bind="query-params")
+end = columns[2].slider("Last width", 0.02, 1.0, 0.02, 0.02, key="smoothing_staircase_end", bind="query-params")
+seed = columns[3].number_input("Problem", 0, 999, 0, key="smoothing_staircase_seed", bind="query-params")
+problem, losses = run_all(kernel, start, end, int(seed))
+final = ", ".join(f"{name} **{path[-1]:.3g}**" for name, path in losses.items())
+st.markdown(
+    f"30 integers, 4 unknowns, {STEPS} steps, loss {next(iter(losses.values()))[0]:.3g} at the start; final: {final}."
+)
+left, right = st.columns(2)
+left.plotly_chart(
+    figures.descents(losses), key="smoothing_staircase_descents", alt="Staircase loss by step and schedule"
+)
+theta = np.linspace(-2, 2, 401)
+line = problem.solution + theta[:, None] * np.eye(4)[0]
+smoothed = {f"w = {w:.3g}": problem.smoothed(line, kernel=kernel, width=w) for w in dict.fromkeys((start, end))}
+right.plotly_chart(
+    figures.landscape(theta, problem.loss(line), smoothed),
+    key="smoothing_staircase_landscape",
+    alt="Loss along one direction through the solution",
+)
+st.caption("Left: zero is drawn at 0.001. Right: the loss along the first coordinate through the solution.")
+
+st.subheader("Stored experiment", anchor=False)
+frame = queries.measurements(queries.store_version(), "staircase_final", experiment="smoothing")
+if frame.is_empty():
+    pieces.empty(COMMAND)
+    st.stop()
+frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
+table = frame.filter(metric="loss").sort("value").select("schedule", "value", "low", "high", "n")
+solved = frame.filter(metric="solved").select("schedule", solved="value")
+st.plotly_chart(
+    figures.intervals(table, label="schedule", x="Staircase loss after 400 steps"),
+    key="smoothing_staircase_final",
+    alt="Final losses by schedule with intervals",
+)
+st.dataframe(table.join(solved, on="schedule"), key="smoothing_staircase_table", alt="Final losses by schedule")

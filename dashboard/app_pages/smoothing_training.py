@@ -1,0 +1,88 @@
+"""Networks trained with smooth activations: a small regression and tiny CLUE encoders, with intervals over seeds."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import pieces, queries
+from dashboard.figures import smoothing as figures
+
+pieces.title(
+    "Training with smooth activations",
+    "用光滑激活函数训练",
+    what="""The same data, first weights and order of batches for every activation, several seeds: held-out error with
+95 % intervals. `name:width` is a fixed width, `:trainable` lets the width be learned. Differences smaller than the
+intervals are not differences.""",
+    source="[kexue.fm/archives/8718](https://kexue.fm/archives/8718); the activations are `engine.activations`",
+)
+
+version = queries.store_version()
+
+
+def show_regression() -> None:
+    """Dot plot, verdict and learned widths of the newest regression."""
+    frame = queries.measurements(version, "smoothing_regression", experiment="smoothing")
+    if frame.is_empty():
+        pieces.empty("python -m jobs.smoothing train --parts regression")
+        return
+    frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
+    target = st.segmented_control(
+        "Target",
+        frame["target"].unique().sort().to_list(),
+        default="smooth",
+        key="smoothing_training_target",
+        bind="query-params",
+    )
+    frame = frame.filter(target=target or "smooth")
+    errors = frame.filter(metric="error").sort("value")
+    pairs = frame.filter(metric="against_first")
+    better = pairs.filter(pl.col("high") < 0).sort("value")["activation"].to_list()
+    worse = pairs.filter(pl.col("low") > 0).sort("value")["activation"].to_list()
+    st.markdown(
+        f"Best: **{errors['activation'][0]}** with {errors['value'][0]:.4f}. In pairs of seeds, clearly better than "
+        f"ReLU: {', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}."
+    )
+    st.plotly_chart(
+        figures.intervals(errors, label="activation", x="Held-out mean squared error / variance"),
+        key="smoothing_training_errors",
+        alt="Held-out errors by activation with intervals",
+    )
+    learned = frame.filter(metric="width").select("activation", width="value", low="low", high="high")
+    if not learned.is_empty():
+        st.caption("Widths that were learned:")
+        st.dataframe(learned, key="smoothing_training_widths", alt="Learned widths by activation")
+
+
+def show_encoders() -> None:
+    """Accuracy of tiny encoders by activation, over the seeds stored."""
+    runs = queries.run_list(version, experiment="clue")
+    runs = runs.filter(pl.col("status") == "finished", pl.col("model") == "tiny", pl.col("parent_run_id").is_not_null())
+    if runs.is_empty():
+        pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
+        return
+    params = queries.params(version, tuple(runs["run_id"].to_list())).filter(pl.col("name") == "activation")
+    frame = runs.join(params.select("run_id", activation="value"), on="run_id").with_columns(
+        pl.col("activation").str.strip_chars('"')
+    )
+    frame = frame.filter(pl.col("activation") != "", pl.col("score").is_not_null())
+    if frame.is_empty():
+        pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
+        return
+    task = st.selectbox("Task", frame["task"].unique().sort().to_list(), key="smoothing_training_task")
+    frame = frame.filter(task=task)
+    table = (
+        frame.group_by("activation")
+        .agg(value=pl.col("score").mean(), sd=pl.col("score").std(), seeds=pl.len())
+        .with_columns(half=1.96 * pl.col("sd") / pl.col("seeds").sqrt())
+        .with_columns(low=pl.col("value") - pl.col("half"), high=pl.col("value") + pl.col("half"))
+        .sort("value", descending=True)
+    )
+    pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
+    figure = figures.intervals(table, label="activation", x="Dev accuracy")
+    st.plotly_chart(
+        figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Accuracy by activation"
+    )
+
+
+show_regression()
+st.subheader("Tiny encoders on a CLUE task", anchor=False)
+show_encoders()

@@ -1,0 +1,234 @@
+"""Figures of the initialization pages: gains per layer, shapes, singular values, drift, training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, reference_line
+from engine.initialization import RULES, StackGains
+from engine.signal_propagation import Moments
+from engine.singular_values import singular_value_density
+
+RULE_COLORS = {rule: SEQUENCE[index % (len(SEQUENCE) - 1)] for index, rule in enumerate(RULES)} | {
+    "geometric": SEQUENCE[0],
+    "fan_in": SEQUENCE[1],
+    "fan_out": SEQUENCE[2],
+    "arithmetic": SEQUENCE[3],
+    "quadratic": SEQUENCE[4],
+    "harmonic": SEQUENCE[5],
+}
+"""One colour for each rule on every page."""
+
+QUANTITIES = {
+    "forward": "E[y²] relative to the input",
+    "backward": "E[(∂l/∂x)²] relative to the output",
+    "product": "forward × backward gain of the layer",
+    "gradient": "E[(∂l/∂W)²] / variance",
+}
+
+
+def exact_series(gains: StackGains, quantity: str) -> np.ndarray:
+    """(L,) exact values of one quantity after (forward) or before (backward) each layer."""
+    return {
+        "forward": gains.forward_moments[1:],
+        "backward": gains.backward_moments[:-1],
+        "product": gains.product,
+        "gradient": gains.gradients,
+    }[quantity]
+
+
+def measured_series(moments: Moments, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and half-width of the 95 % interval over the stacks, (L,) each; the product has no interval."""
+    if quantity == "product":
+        forward, backward = moments.forward.mean(axis=0), moments.backward.mean(axis=0)
+        product = forward[1:] / forward[:-1] * backward[:-1] / backward[1:]
+        return product, np.zeros_like(product)
+    table = {
+        "forward": moments.forward[:, 1:],
+        "backward": moments.backward[:, :-1],
+        "gradient": moments.gradients,
+    }[quantity]
+    half = 1.96 * table.std(axis=0, ddof=1) / np.sqrt(len(table)) if len(table) > 1 else np.zeros(table.shape[1])
+    return table.mean(axis=0), half
+
+
+def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments], quantity: str) -> go.Figure:
+    """Exact lines and measured points of one quantity, layer by layer, one colour a rule."""
+    figure = go.Figure()
+    for gains in exact:
+        color, layers = RULE_COLORS[gains.rule], np.arange(1, len(gains.widths))
+        shapes = [f"{m} → {n}" for m, n in zip(gains.widths[:-1], gains.widths[1:], strict=True)]
+        figure.add_scatter(
+            x=layers,
+            y=exact_series(gains, quantity),
+            text=shapes,
+            name=gains.rule,
+            mode="lines",
+            line={"color": color, "width": 2},
+            hovertemplate="layer %{x} (%{text})<br>exact %{y:.4g}<extra>" + gains.rule + "</extra>",
+        )
+        if gains.rule in measured:
+            mean, half = measured_series(measured[gains.rule], quantity)
+            figure.add_scatter(
+                x=layers,
+                y=mean,
+                error_y={"array": half, "color": fade(color, 0.6), "thickness": 1.2},
+                name=f"{gains.rule}, measured",
+                showlegend=False,
+                mode="markers",
+                marker={"color": color, "size": 6},
+                hovertemplate="layer %{x}<br>measured %{y:.4g}<extra>" + gains.rule + "</extra>",
+            )
+    figure.update_yaxes(type="log", exponentformat="power", dtick=_decades(figure))
+    return finish(figure, x="Layer", y=QUANTITIES[quantity], legend=True)
+
+
+def _decades(figure: go.Figure) -> float:
+    values = np.concatenate([np.asarray(trace.y, dtype=float) for trace in figure.data] or [np.ones(1)])
+    values = values[np.isfinite(values) & (values > 0)]
+    return max(1.0, np.ceil(np.log10(values.max() / values.min()) / 6)) if len(values) else 1.0
+
+
+def gains_by_ratio(
+    rules: Sequence[str], ratios: np.ndarray, gains: Mapping[str, np.ndarray], quantity: str
+) -> go.Figure:
+    """One layer's gain against r = fan_out / fan_in; gains[rule] is (ratios,)."""
+    figure = go.Figure()
+    for rule in rules:
+        figure.add_scatter(x=ratios, y=gains[rule], name=rule, mode="lines", line={"color": RULE_COLORS[rule]})
+    reference_line(figure, 1.0, "kept")
+    ticks = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16]
+    labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=labels)
+    figure.update_yaxes(type="log", exponentformat="power")
+    return finish(figure, x="r = fan_out / fan_in", y=f"{quantity} gain of one layer")
+
+
+def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: int) -> go.Figure:
+    """The effective dimension of each rule as bars, with m and n marked."""
+    ranked = sorted(dimensions.items(), key=lambda item: item[1])
+    figure = go.Figure(
+        go.Bar(
+            y=[rule for rule, _ in ranked],
+            x=[value for _, value in ranked],
+            orientation="h",
+            marker={"color": [RULE_COLORS[rule] for rule, _ in ranked]},
+            text=[f"{value:,.4g}" for _, value in ranked],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,.6g}<extra></extra>",
+        )
+    )
+    reference_line(figure, fan_in, "m", axis="x")
+    if fan_out != fan_in:
+        reference_line(figure, fan_out, "n", axis="x")
+    return finish(figure, x="Effective dimension 1 / variance", y="", height=330)
+
+
+def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str) -> go.Figure:
+    """Histogram of singular values with the Marchenko-Pastur density and the Bai-Yin edges."""
+    heights, edges = np.histogram(values, bins=40, density=True)
+    return spectrum_bars(edges[:-1], edges[1:], heights, fan_in=fan_in, fan_out=fan_out, variance=variance, name=name)
+
+
+def spectrum_bars(
+    left: np.ndarray, right: np.ndarray, heights: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str
+) -> go.Figure:
+    """The same from ready bins."""
+    figure = go.Figure(
+        go.Bar(
+            x=(left + right) / 2,
+            y=heights,
+            width=right - left,
+            name=name,
+            marker={"color": fade(MEASURED, 0.45)},
+            hovertemplate="%{x:.4g}: %{y:.3g}<extra></extra>",
+        )
+    )
+    scale = np.sqrt(variance)
+    low, high = scale * abs(np.sqrt(fan_in) - np.sqrt(fan_out)), scale * (np.sqrt(fan_in) + np.sqrt(fan_out))
+    x = low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, 200))) / 2
+    law = singular_value_density(x, fan_in=fan_in, fan_out=fan_out, variance=variance)
+    figure.add_scatter(x=x, y=law, name="Marchenko–Pastur", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
+    figure.update_layout(bargap=0)
+    return finish(figure, x="Singular value", y="Density", legend=True)
+
+
+def drift_histogram(logs: np.ndarray, mean: float, variance: float) -> go.Figure:
+    """Distribution of ln(|y|² / E|y|²) over random stacks beside the normal law of the exact mean and variance."""
+    figure = go.Figure(
+        go.Histogram(
+            x=logs, histnorm="probability density", name="random stacks", marker={"color": fade(MEASURED, 0.45)}
+        )
+    )
+    sd = np.sqrt(variance)
+    x = np.linspace(mean - 4 * sd, mean + 4 * sd, 200)
+    density = np.exp(-((x - mean) ** 2) / (2 * variance)) / (sd * np.sqrt(2 * np.pi))
+    figure.add_scatter(x=x, y=density, name="log-normal law", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
+    reference_line(figure, 0.0, "mean gain 1", axis="x")
+    figure.update_layout(bargap=0.02)
+    return finish(figure, x="ln(|y|² / E|y|²) at the last layer", y="Density", legend=True)
+
+
+def drift_paths(logs: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> go.Figure:
+    """ln(|y|² / E|y|²) of some stacks, layer by layer, with mean and ± 2 deviations; logs (stacks, L + 1)."""
+    figure, layers = go.Figure(), np.arange(logs.shape[1])
+    x = np.concatenate([layers, layers[::-1]])
+    y = np.concatenate([means + 2 * deviations, (means - 2 * deviations)[::-1]])
+    figure.add_scatter(
+        x=x, y=y, fill="toself", fillcolor=fade(SEQUENCE[1], 0.16), line={"width": 0}, name="± 2 sd", hoverinfo="skip"
+    )
+    for path in logs[:30]:
+        line = {"color": fade(MEASURED, 0.45), "width": 1}
+        figure.add_scatter(x=layers, y=path, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    figure.add_scatter(x=layers, y=means, name="exact mean", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
+    return finish(figure, x="Layer", y="ln(|y|² / E|y|²)", legend=True)
+
+
+def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
+    """Share of the input and of each block in the last output, for Post-Norm and Pre-Norm."""
+    figure = go.Figure()
+    for index, (name, values) in enumerate(shares.items()):
+        figure.add_bar(x=np.arange(len(values)), y=values, name=name, marker={"color": SEQUENCE[index]})
+    figure.update_yaxes(type="log", exponentformat="power", tickformat=".0%")
+    figure.update_layout(barmode="group")
+    return finish(figure, x="Input (0) and blocks", y="Share in the last output")
+
+
+def training_curves(frame: pl.DataFrame) -> go.Figure:
+    """Held-out loss against the step at each rule's best rate; frame has rule, step, value, low, high."""
+    figure = go.Figure()
+    for rule in frame["rule"].unique(maintain_order=True):
+        part = frame.filter(pl.col("rule") == rule).sort("step")
+        color = RULE_COLORS.get(rule, NEUTRAL)
+        low, high = part["low"].fill_null(strategy="zero"), part["high"]
+        figure.add_scatter(
+            x=pl.concat([part["step"], part["step"].reverse()]),
+            y=pl.concat([high, low.reverse()]),
+            fill="toself",
+            fillcolor=fade(color, 0.13),
+            line={"width": 0},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_scatter(x=part["step"], y=part["value"], name=rule, mode="lines", line={"color": color, "width": 2})
+    reference_line(figure, 1.0, "nothing learned")
+    return finish(figure, x="Update", y="Held-out loss / variance", height=400)
+
+
+def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
+    """Final loss against the learning rate; frame has rule, learning_rate, value, low, high."""
+    figure = go.Figure()
+    for rule in frame["rule"].unique(maintain_order=True):
+        part = frame.filter(pl.col("rule") == rule).sort("learning_rate")
+        figure.add_scatter(
+            x=part["learning_rate"],
+            y=part["value"],
+            error_y={"array": (part["high"] - part["value"]).fill_nan(0), "thickness": 1},
+            name=rule,
+            mode="lines+markers",
+            line={"color": RULE_COLORS.get(rule, NEUTRAL)},
+        )
+    figure.update_xaxes(type="log")
+    return finish(figure, x="Learning rate", y="Final held-out loss / variance", height=340)

@@ -1,0 +1,150 @@
+"""Figures of the smoothing pages: curves, differences, derivatives, errors, the floor, the staircase."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish, reference_line
+from engine.smoothing_kernels import KERNELS
+
+KERNEL_COLORS = dict(zip(KERNELS, SEQUENCE, strict=False))
+"""One colour for each kernel on every page."""
+FLOOR = 1e-17  # smallest difference shown on a log axis
+
+
+def with_breaks(x: np.ndarray, y: np.ndarray) -> tuple[list[float | None], list[float | None]]:
+    """Lift the pen at jumps: a gap between neighbouring points whose step is far above the usual one."""
+    steps = np.abs(np.diff(y))
+    usual = np.median(steps) * 30 + 1e-9
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    for index, (a, b) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+        if index and steps[index - 1] > max(usual, 0.2):
+            xs.append(None)
+            ys.append(None)
+        xs.append(a)
+        ys.append(b)
+    return xs, ys
+
+
+def curves(x: np.ndarray, original: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str = "g(x)") -> go.Figure:
+    """The original function in grey, and named curves over it."""
+    figure = go.Figure()
+    xs, ys = with_breaks(x, original)
+    figure.add_scatter(x=xs, y=ys, name="f", mode="lines", line={"color": NEUTRAL, "width": 2})
+    dashes = ("solid", "dot", "dash", "dashdot")
+    for index, (name, values) in enumerate(lines.items()):
+        line = {"color": SEQUENCE[index], "width": 2.5 if index == 0 else 2, "dash": dashes[index % 4]}
+        figure.add_scatter(x=x, y=values, name=name, mode="lines", line=line)
+    return finish(figure, x="x", y=y, height=400)
+
+
+def differences(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
+    """Absolute differences on a log axis."""
+    figure = go.Figure()
+    for index, (name, values) in enumerate(lines.items()):
+        figure.add_scatter(
+            x=x, y=np.maximum(np.abs(values), FLOOR), name=name, mode="lines", line={"color": SEQUENCE[index]}
+        )
+    figure.update_yaxes(type="log", exponentformat="power", range=[-17, None])
+    return finish(figure, x="x", y="Absolute difference", height=400)
+
+
+def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str) -> go.Figure:
+    """Derivatives, the kernel beside the second one."""
+    figure = go.Figure()
+    for index, (name, values) in enumerate(lines.items()):
+        dash = "solid" if index == 0 else "dot"
+        line = {"color": SEQUENCE[index], "width": 2.5, "dash": dash}
+        figure.add_scatter(x=x, y=values, name=name, mode="lines", line=line)
+    return finish(figure, x="x", y=y, height=330)
+
+
+def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Figure:
+    """Error against width on log axes: exact lines and stored measured points; frames have kernel, width, value."""
+    figure = go.Figure()
+    for kernel in exact["kernel"].unique(maintain_order=True):
+        part = exact.filter(pl.col("kernel") == kernel).sort("width")
+        color = KERNEL_COLORS[kernel]
+        figure.add_scatter(x=part["width"], y=part["value"], name=kernel, mode="lines", line={"color": color})
+        points = measured.filter(pl.col("kernel") == kernel).sort("width") if not measured.is_empty() else measured
+        if not points.is_empty():
+            figure.add_scatter(
+                x=points["width"],
+                y=points["value"],
+                name=f"{kernel}, measured",
+                showlegend=False,
+                mode="markers",
+                marker={"color": color, "size": 7},
+            )
+    figure.update_xaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log", exponentformat="power")
+    return finish(figure, x="Width", y=y, height=400)
+
+
+def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high: int) -> go.Figure:
+    """The smoothed floor and the finite sum that saturates outside its window."""
+    figure = go.Figure()
+    xs, ys = with_breaks(x, np.floor(x))
+    figure.add_scatter(x=xs, y=ys, name="floor", mode="lines", line={"color": NEUTRAL, "width": 1.5})
+    figure.add_scatter(x=x, y=exact, name="smoothed floor", mode="lines", line={"color": SEQUENCE[0], "width": 2.5})
+    line = {"color": SEQUENCE[1], "width": 2.5, "dash": "dot"}
+    figure.add_scatter(x=x, y=window, name=f"sum over −{low} … {high}", mode="lines", line=line)
+    figure.add_vrect(x0=-low, x1=high, fillcolor=fade(SEQUENCE[2], 0.08), line_width=0)
+    reference_line(figure, -low - 1, f"−M−1 = {-low - 1}")
+    reference_line(figure, high, f"N = {high}")
+    return finish(figure, x="x", y="⌊x⌋", height=420)
+
+
+def wave(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
+    """What is left of the steps around the line x − 1/2, kernel by kernel."""
+    figure = go.Figure()
+    for kernel, values in lines.items():
+        figure.add_scatter(x=x, y=values, name=kernel, mode="lines", line={"color": KERNEL_COLORS[kernel]})
+    return finish(figure, x="x", y="smoothed floor − (x − ½)", height=340)
+
+
+def landscape(theta: np.ndarray, staircase: np.ndarray, smoothed: Mapping[str, np.ndarray]) -> go.Figure:
+    """A staircase loss of one unknown and its smoothed versions."""
+    figure = go.Figure()
+    line = {"color": NEUTRAL, "width": 2, "shape": "hv"}
+    figure.add_scatter(x=theta, y=staircase, name="staircase", mode="lines", line=line)
+    for index, (name, values) in enumerate(smoothed.items()):
+        figure.add_scatter(x=theta, y=values, name=name, mode="lines", line={"color": SEQUENCE[index], "width": 2})
+    return finish(figure, x="θ", y="Loss", height=380)
+
+
+def descents(paths: Mapping[str, np.ndarray], *, x: str = "Step", y: str = "Staircase loss") -> go.Figure:
+    """Loss against the step for several schedules; zeros are shown at the bottom of the log axis."""
+    figure = go.Figure()
+    for index, (name, losses) in enumerate(paths.items()):
+        color = SEQUENCE[index % len(SEQUENCE)]
+        figure.add_scatter(
+            x=np.arange(len(losses)), y=np.maximum(losses, 1e-3), name=name, mode="lines", line={"color": color}
+        )
+    figure.update_yaxes(type="log", exponentformat="power")
+    return finish(figure, x=x, y=y, height=380)
+
+
+def intervals(frame: pl.DataFrame, *, label: str, x: str) -> go.Figure:
+    """Means with intervals as a dot plot, best on top; frame has the label column, value, low, high (best first)."""
+    ordered = frame.reverse()
+    figure = go.Figure(
+        go.Scatter(
+            x=ordered["value"],
+            y=ordered[label],
+            mode="markers",
+            marker={"size": 9, "color": SEQUENCE[0]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": ordered["high"] - ordered["value"],
+                "arrayminus": ordered["value"] - ordered["low"],
+                "thickness": 1.5,
+            },
+            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+        )
+    )
+    return finish(figure, x=x, y="", height=90 + 26 * len(frame))
