@@ -20,28 +20,38 @@ from store.errors import StoreError
 from store.ingest import ingest
 
 _REFRESH_EVERY = 1.0
+_REFRESH_SHARE = 10.0
 _REFRESH_WAIT = 0.05
-"""Seconds between two refreshes, and how long a page waits for one before it shows what is there."""
+"""Least seconds between two refreshes, the same in durations of one, and how long a page waits for one."""
 
 
 class _Refresher:
-    """Ingests and publishes in one background thread, at most once a second however many pages are open."""
+    """Ingests and publishes in one background thread, at most once a second however many pages are open.
+
+    A running job stores its own lines; this is for runs that were killed and for stores that were copied here.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-refresh")
         self._lock = threading.Lock()
-        self._started: dict[Path, float] = {}
-        self._last: Future[object] | None = None
+        self._due: dict[Path, float] = {}
+        self._last: Future[None] | None = None
 
     def refresh(self, database: Path) -> None:
         """Start a refresh if one is due and wait a moment for it."""
         with self._lock:
-            due = time.monotonic() - self._started.get(database, -_REFRESH_EVERY) >= _REFRESH_EVERY
-            if not due or (self._last is not None and not self._last.done()):
+            busy = self._last is not None and not self._last.done()
+            if busy or time.monotonic() < self._due.get(database, 0.0):
                 return
-            self._started[database] = time.monotonic()
-            self._last = self._pool.submit(queries.refresh, database)
+            self._due[database] = time.monotonic() + _REFRESH_EVERY
+            self._last = self._pool.submit(self._work, database)
         wait([self._last], timeout=_REFRESH_WAIT)
+
+    def _work(self, database: Path) -> None:
+        began = time.monotonic()
+        queries.refresh(database)
+        took = time.monotonic() - began
+        self._due[database] = began + max(_REFRESH_EVERY, _REFRESH_SHARE * took)
 
 
 @st.cache_resource(show_spinner=False)
