@@ -45,6 +45,26 @@ def growth(pattern: str) -> str:
     )
 
 
+def verdict() -> str:
+    """What the stored fits support, in one sentence."""
+    shares = measured.with_columns(
+        rule=pl.col("value") / (dimension.POST_COEFFICIENT * pl.col("length").log()),
+        rank=pl.col("value") / (pl.col("length") - 1),
+    )
+    easy, dense = shares.filter(pl.col("pattern") != "dense"), shares.filter(pattern="dense")
+    lines = []
+    if easy.height:
+        lines.append(
+            f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L at every length"
+        )
+    if dense.height:
+        lines.append(
+            f"dense patterns need {dense['rank'].min():.0%} to {dense['rank'].max():.0%} of L − 1, which is "
+            f"{dense['rule'].min():.1f} to {dense['rule'].max():.1f} times 8.33 ln L"
+        )
+    return "**What the fits support:** " + "; ".join(lines).replace("%", " %") + "."
+
+
 st.header("How much is enough?", anchor=False)
 lengths = np.geomspace(frame["length"].min(), frame["length"].max(), 30)
 laws = {
@@ -59,11 +79,7 @@ st.plotly_chart(
 st.markdown(
     "Head size that reaches a mean KL of 0.05 nats:\n\n" + "\n".join(f"- {growth(p)}" for p in figures.PATTERN_COLORS)
 )
-st.markdown(
-    "**What the fits support:** sparse, banded and permutation patterns are reached far below 8.33 ln L, in d that "
-    "grows slowly with L; dense patterns need a d that grows in proportion to L, and 8.33 ln L is not enough for them. No "
-    "kind of pattern has its corner at 8.33 ln L."
-)
+st.markdown(verdict())
 
 st.header("The fits", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -46,11 +46,10 @@ def outcome() -> str:
     rule = marks.get("8.33 ln N", float("nan"))
     near = int((n.cast(pl.Float64) - rule).abs().arg_min())
     share = part.filter(metric="share").sort("n_components")["value"]
-    return (
-        f"Held-out information is largest at n = {n[best]} ({values[best]:.3f} nats); at n = {n[near]}, next to "
-        f"8.33 ln N = {rule:.1f}, it is {values[near]:.3f}. The share of the training text's mutual information "
-        f"goes from {share[0]:.0%} at n = {n[0]} through {share[near]:.0%} at n = {n[near]} to {share[-1]:.0%} at n = {n[-1]}."
-    )
+    text = f"""Held-out information is largest at n = {n[best]} ({values[best]:.3f} nats); at n = {n[near]}, next to
+8.33 ln N = {rule:.1f}, it is {values[near]:.3f}. The share of the training text's mutual information goes from
+{share[0]:.0%} at n = {n[0]} through {share[near]:.0%} at n = {n[near]} to {share[-1]:.0%} at n = {n[-1]}."""
+    return text.replace("%", " %")
 
 
 st.markdown(outcome())
@@ -65,10 +64,11 @@ for index, metric in enumerate(METRICS):
             alt=f"Skip-gram {metric} against the dimension",
         )
 pip = queries.measurements(version, "skipgram_pip", run_ids=(run_id,))
-if not pip.is_empty():
+pip = pip if pip.is_empty() else pip.filter(vocabulary=size)
+if "PIP loss" in marks and not pip.is_empty():
     st.subheader("PIP loss of a factorised positive PMI", anchor=False)
     st.plotly_chart(
-        figures.pip(pip.filter(vocabulary=size), marks.get("PIP loss", float("nan"))),
+        figures.pip(pip, marks["PIP loss"]),
         key="dimension_skipgram_pip",
         alt="Simulated PIP loss against the dimension",
     )

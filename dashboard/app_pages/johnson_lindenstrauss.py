@@ -67,7 +67,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 
 measured = queries.measurements(queries.store_version(), "jl_dimension", experiment="johnson_lindenstrauss")
 measured = measured.filter(pl.col("source") == "measured", pl.col("metric") == "n_components")
-if not measured.is_empty():
+if measured.is_empty():
+    measured = pl.DataFrame(schema={"n_samples": pl.Int64, "eps": pl.Float64, "value": pl.Float64})
+else:
     measured = measured.group_by("n_samples", "eps").agg(pl.col("value").median()).sort("n_samples", "eps")
 
 st.dataframe(

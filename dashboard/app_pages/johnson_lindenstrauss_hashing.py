@@ -48,7 +48,13 @@ with left:
 with right:
     raw = float(hashing.expected_raw_cosine(cosine))
     st.metric("One bit agrees with probability", f"{float(hashing.collision_probability(cosine)):.4f}")
-    st.metric("Raw reading (as the post reads it)", f"{raw:.4f}", f"{raw - cosine:+.4f} bias", delta_color="inverse")
+    st.metric(
+        "Raw reading (as the post reads it)",
+        f"{raw:.4f}",
+        f"{raw - cosine:+.4f} bias",
+        delta_color="off",
+        delta_arrow="off",
+    )
     error = float(hashing.cosine_standard_error(cosine, n_bits))
     st.metric(
         "Repaired reading", f"{cosine:.4f}", f"± {error:.4f} standard error", delta_color="off", delta_arrow="off"

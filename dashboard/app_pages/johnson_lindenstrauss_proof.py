@@ -48,13 +48,13 @@ st.latex(
     r"\ln(1+\varepsilon)-\varepsilon \le -\tfrac14\varepsilon^2 \quad\text{and}\quad "
     r"\ln(1-\varepsilon)+\varepsilon \le -\tfrac14\varepsilon^2"
 )
-grid = np.linspace(0, 0.98, 150)
+grid = np.linspace(0.005, 0.98, 150)
 st.plotly_chart(
     figures.lines(
         grid,
-        lemma_proof.elementary_gap(grid),
+        {name: values / grid**2 for name, values in lemma_proof.elementary_gap(grid).items()},
         x_title="ε",
-        y_title="exponent per n/2",
+        y_title="exponent / (ε² n/2)",
         mark=(eps, f"ε = {eps:g}"),
     ),
     key="jl_proof_square",
@@ -65,29 +65,25 @@ st.caption(
     "(0, 1) is 1 − ln 2 = 0.3069; it alone turns 24 and 16 into 19.55 and 13.04."
 )
 
-dims = np.unique(np.geomspace(4, 8 * jl_dim(n_samples, eps=eps), 120).astype(int))
+dims = np.unique(np.geomspace(4, 3 * jl_dim(n_samples, eps=eps), 120).astype(int))
 st.header("3. The length of one vector", anchor=False)
 st.latex(r"P\big(\,|\|u\|^2-1| \ge \varepsilon\big) \le 2e^{-\varepsilon^2 n/8}")
 
 
-def floor(values: np.ndarray) -> np.ndarray:
-    """Clip a logarithm so that axes stay readable."""
-    return np.exp(np.maximum(values, -120))
-
+LN10 = np.log(10)
 
 st.plotly_chart(
     figures.lines(
         dims,
         {
-            "exact": floor(tails.norm_tail(dims, eps=eps, log=True)),
-            "sharp Chernoff": floor(tails.norm_tail_bound(dims, eps=eps, log=True)),
-            "2 exp(−ε²n/8)": floor(tails.norm_tail_bound(dims, eps=eps, kind="post", log=True)),
+            "exact": tails.norm_tail(dims, eps=eps, log=True) / LN10,
+            "sharp Chernoff": tails.norm_tail_bound(dims, eps=eps, log=True) / LN10,
+            "2 exp(−ε²n/8)": tails.norm_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
         },
         x_title="dimensions n",
-        y_title="probability",
-        logarithmic=True,
+        y_title="log₁₀ probability",
         mark=(n, f"n = {n}"),
-        level=(1.0, "1: says nothing above"),
+        level=(0.0, "above 0: says nothing"),
     ),
     key="jl_proof_norm",
     alt="Tail of the squared length",
@@ -102,15 +98,14 @@ st.plotly_chart(
     figures.lines(
         dims,
         {
-            "exact": floor(tails.inner_product_tail(dims, eps=eps, log=True)),
-            "sharp Chernoff": floor(tails.inner_product_tail_bound(dims, eps=eps, log=True)),
-            "4 exp(−ε²n/8)": floor(tails.inner_product_tail_bound(dims, eps=eps, kind="post", log=True)),
+            "exact": tails.inner_product_tail(dims, eps=eps, log=True) / LN10,
+            "sharp Chernoff": tails.inner_product_tail_bound(dims, eps=eps, log=True) / LN10,
+            "4 exp(−ε²n/8)": tails.inner_product_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
         },
         x_title="dimensions n",
-        y_title="probability",
-        logarithmic=True,
+        y_title="log₁₀ probability",
         mark=(n, f"n = {n}"),
-        level=(1.0, "1: says nothing above"),
+        level=(0.0, "above 0: says nothing"),
     ),
     key="jl_proof_product",
     alt="Tail of the inner product",
@@ -127,15 +122,14 @@ st.plotly_chart(
     figures.lines(
         dims,
         {
-            "exact tail × pairs": floor(log_pairs + tails.norm_tail(dims, eps=eps, log=True)),
-            "sharp Chernoff × pairs": floor(log_pairs + tails.norm_tail_bound(dims, eps=eps, log=True)),
-            "2 exp(−ε²n/8) × pairs": floor(log_pairs + tails.norm_tail_bound(dims, eps=eps, kind="post", log=True)),
+            "exact tail × pairs": (log_pairs + tails.norm_tail(dims, eps=eps, log=True)) / LN10,
+            "sharp Chernoff × pairs": (log_pairs + tails.norm_tail_bound(dims, eps=eps, log=True)) / LN10,
+            "2 exp(−ε²n/8) × pairs": (log_pairs + tails.norm_tail_bound(dims, eps=eps, kind="post", log=True)) / LN10,
         },
         x_title="dimensions n",
-        y_title="bound of the failure probability",
-        logarithmic=True,
+        y_title="log₁₀ of the failure bound",
         mark=(jl_dim(n_samples, eps=eps, bound="post24"), "24 ln N / ε²"),
-        level=(1 / n_samples, "1/N"),
+        level=(-np.log10(n_samples), "1/N"),
     ),
     key="jl_proof_union",
     alt="Union bound against n",

@@ -111,9 +111,9 @@ def attention(frame: pl.DataFrame, *, metric: str, length: int) -> go.Figure:
         "largest_logit": "largest |logit|",
     }
     style.finish(figure, x="head size d", y=titles[metric], height=400, legend=True)
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick="D2")
     if metric in ("kl", "norm", "largest_logit"):
-        figure.update_yaxes(type="log")
+        figure.update_yaxes(type="log", exponentformat="power")
     return style.percent_axis(figure) if metric in ("accuracy", "support_mass") else figure
 
 
@@ -146,7 +146,7 @@ def needed(frame: pl.DataFrame, laws: Mapping[str, np.ndarray], lengths: np.ndar
                 marker={"size": 9},
             )
     style.finish(figure, x="sequence length L", y="head size that is enough", height=420, legend=True)
-    return figure.update_xaxes(type="log").update_yaxes(type="log")
+    return figure.update_xaxes(type="log", dtick="D2").update_yaxes(type="log", dtick="D2")
 
 
 def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) -> go.Figure:
@@ -175,7 +175,7 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
         "seed_pip": "PIP distance between two splits",
     }
     style.finish(figure, x="dimensions n", y=titles[metric], height=340)
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick="D2")
     return style.percent_axis(figure) if metric == "share" else figure
 
 

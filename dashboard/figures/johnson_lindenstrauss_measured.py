@@ -73,7 +73,7 @@ def largest_by_dimension(frame: pl.DataFrame, *, series: str, colors: Mapping[st
         "sd": "sd of the ratio",
     }
     style.finish(figure, x="target dimensions n", y=titles[metric], legend=True)
-    return figure.update_xaxes(type="log").update_yaxes(type="log")
+    return figure.update_xaxes(type="log", dtick="D2").update_yaxes(type="log", dtick="D2")
 
 
 def readings(cosines: np.ndarray, raw: np.ndarray, error: np.ndarray, measured: pl.DataFrame | None) -> go.Figure:
@@ -173,4 +173,4 @@ def svd_errors(ranks: np.ndarray, curves: Mapping[str, np.ndarray], *, bound: np
         )
     marks.horizontal(figure, 1.0, "‖M‖: nothing approximated", logarithmic=True)
     style.finish(figure, x="rank k", y="‖M − M̂‖ / ‖M‖ (Frobenius)", height=420)
-    return figure.update_yaxes(type="log")
+    return figure.update_yaxes(type="log", dtick="D2" if min(map(min, curves.values())) > 1e-3 else 1)
