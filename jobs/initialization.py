@@ -66,7 +66,7 @@ class Train(cli.Options):
     """sgd, adam"""
     variants: tuple[str, ...] = VARIANTS
     """plain, residual, norm, residual_norm"""
-    sgd_rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    sgd_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
     """learning rates tried with SGD"""
     adam_rates: tuple[float, ...] = (0.0003, 0.001, 0.003)
     """learning rates tried with Adam"""

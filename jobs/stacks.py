@@ -81,12 +81,16 @@ class Teacher:
 
 
 def forward(weights: list[Tensor], x: Tensor, shape: Shape) -> Tensor:
-    """Outputs (slices, batch, width) for inputs (slices, batch, width): blocks of two layers."""
+    """Outputs (slices, batch, width) for inputs (slices, batch, width): blocks of two layers.
+
+    A residual stack adds its branches times 1 / sqrt(blocks): unscaled, they would double the second moment each time.
+    """
     activate = FUNCTIONS[shape.activation]
+    branch = (len(weights) // 2) ** -0.5
     for block in range(len(weights) // 2):
         hidden = activate(torch.bmm(x, weights[2 * block]))
         update = torch.bmm(hidden, weights[2 * block + 1])
-        x = x + update if shape.residual else update
+        x = x + update * branch if shape.residual else update
         last = block == len(weights) // 2 - 1
         if shape.norm and not last:
             x = functional.layer_norm(x, x.shape[-1:])
