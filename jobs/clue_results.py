@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, 
     run.summary({f"dev/{name}": value for name, value in {**scores, **baselines}.items()})
     for split, examples in (("train", data.train), ("dev", data.dev)):
         run.examples(spec.name, split, example_frame(examples))
+        for label, count in class_counts(spec, examples).items():
+            run.measure("task_facts", {"split": split, "label": label}, source="exact", count=count)
     run.predictions("dev", prediction_frame(spec, data.dev, dev), probabilities=dev.probs, labels=_columns(spec, dev))
     for version, examples in data.tests.items():
         _store_test(run, config, spec, version, examples, decoded[f"test {version}"])
@@ -105,6 +108,17 @@ def _store_test(
         return
     path = submission.write(spec, version, examples, decoded.predictions, run.folder)
     run.artifact(path.name, "submission", path)
+
+
+def class_counts(spec: TaskSpec, examples: Sequence[Example]) -> dict[str, int]:
+    """How many examples have each class (entities: how many entities each type); empty for choices and spans."""
+    if spec.kind == "entities":
+        found = Counter(kind for example in examples for kind, *_ in example.label)
+    elif spec.labels:
+        found = Counter(spec.labels[example.label] for example in examples)
+    else:
+        return {}
+    return {label: found[label] for label in spec.labels}
 
 
 def example_frame(examples: Sequence[Example]) -> Any:
