@@ -184,6 +184,8 @@ RUN_COLUMNS = {
     "status": st.column_config.TextColumn("Status"),
     "progress": st.column_config.ProgressColumn("Progress", min_value=0, max_value=1, format="percent"),
     "score": st.column_config.NumberColumn("Score %", format="%.2f", help="the task's metric, best checkpoint"),
+    "sd": st.column_config.NumberColumn("± sd", format="%.2f", help="over seeds, in points"),
+    "seeds": st.column_config.NumberColumn("Seeds", format="%d"),
     "metric": st.column_config.TextColumn("Metric"),
     "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
     "finished_at": st.column_config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),

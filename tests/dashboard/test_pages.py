@@ -60,6 +60,7 @@ def test_overview_counts_runs_and_lists_the_best(filled_store, open_page):
     newest, best = app.dataframe
     assert newest.value.shape[0] == runs_of(filled_store).height
     assert set(best.value["task"]) == {"afqmc", "tnews"}
+    assert best.value["seeds"].to_list() == [1, 1, 1]
     assert {"files", "sample"} <= set(best.value["data_source"].dropna())
 
 
