@@ -17,7 +17,9 @@ from engine.inputs.tokenizer import normalise
 from engine.tasks import Example, TaskSpec
 
 _IGNORED = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")  # the official scorer's list, nothing else
-_PIECE = re.compile(r"[\u4e00-\u9fa5]|(?:(?![\u4e00-\u9fa5])[^\W_])+(?:[.,'](?:(?![\u4e00-\u9fa5])[^\W_])+)*|[^\w\s]")
+_PIECE = re.compile(
+    r"""[\u4e00-\u9fa5]|(?:[^\s\u4e00-\u9fa5;@#$%&?!"()\[\]{}<>,.'—–]|'(?!s\b|\s|$)|,(?=\d)|\.(?!$|[\u4e00-\u9fa5]))+|'s|\S"""
+)  # a Chinese character, a word as NLTK cuts it in plain cases, or a mark
 
 
 def score(

@@ -32,6 +32,8 @@ def test_class_metrics_agree_with_scikit_learn(pairs):
         ("1998年5月", "1998年", 0, 2 * 2 / 6),
         ("iPhone手机", "手机", 0, 2 * 2 / 5),
         ("北京", "", 0, 0),
+        ("Queen's Park", "queen", 0, 2 * 1 / 4),
+        ("约2,500.5米", "2,500.5米", 0, 2 * 2 / 5),
     ],
 )
 def test_cmrc_scores_of_hand_checked_cases(answer, prediction, exact, f1):
