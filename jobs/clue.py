@@ -77,7 +77,7 @@ class Config(cli.Options):
     label_smoothing: float = 0.0
     """share of the target spread over all classes; 0: off"""
     init: str = ""
-    """rule for the initial matrices of tiny: glorot, he, lecun, ... (default: truncated normal of 0.02)"""
+    """rule for the initial matrices of tiny: fan_in, arithmetic, geometric, ... (default: truncated normal of 0.02)"""
     activation: str = ""
     """activation of tiny: gelu, squareplus:0.5, sau:1:trainable, ... (jobs.smoothing; default: gelu)"""
     seeds: tuple[int, ...] = ()

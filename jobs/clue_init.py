@@ -1,36 +1,32 @@
-"""Initial matrices of the tiny encoder by one of the rules of `engine.initialization`."""
+"""Initialization rules for the tiny encoder from scratch."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from engine.initialization import RULES
-from engine.initialization_torch import initialize_module
-from engine.names import look_up
-
 if TYPE_CHECKING:
+    import torch
+
+    from engine.encoders import BertEncoder
+
+
+def redraw(encoder: BertEncoder, rule: str, *, generator: torch.Generator) -> None:
+    """Draw the matrices of the linear layers anew, normal with the variance that `rule` gives their shape.
+
+    Query, key and value are three matrices of their own. Embeddings are no sums of inputs; they stay as they are.
+
+    Raises:
+        ValueError: if there is no such rule; the nearest is named.
+    """
     import torch
     from torch import nn
 
-NAMES: dict[str, tuple[str, float]] = {
-    **{rule: (rule, 1.0) for rule in RULES},
-    "lecun": ("fan_in", 1.0),
-    "xavier": ("arithmetic", 1.0),
-    "glorot": ("arithmetic", 1.0),
-    "he": ("fan_in", math.sqrt(2)),
-}
-"""What may stand after --init: the rule and the factor on its standard deviation."""
+    from engine.initialization import fan_variance
 
-
-def redraw(encoder: nn.Module, init: str, *, generator: torch.Generator) -> list[str]:
-    """Draw every linear weight of an encoder anew, normal with the rule's variance; embeddings and norms stay.
-
-    Returns:
-        Names of the weights.
-
-    Raises:
-        ValueError: if there is no such rule; the message holds the nearest name.
-    """
-    rule, gain = look_up(NAMES, init, what="rule")
-    return initialize_module(encoder, rule=rule, gain=gain, generator=generator)
+    with torch.no_grad():
+        for name, module in encoder.named_modules():
+            if isinstance(module, nn.Linear):
+                parts = 3 if name.endswith("qkv") else 1
+                std = math.sqrt(fan_variance(module.in_features, module.out_features // parts, rule=rule))
+                module.weight.normal_(0.0, std, generator=generator)

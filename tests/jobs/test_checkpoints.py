@@ -1,0 +1,72 @@
+"""Checkpoints: round trips, single flipped bits, and writes that fail half-way."""
+
+import os
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs import checkpoints, cli
+
+STATE = {
+    "model": {"a.weight": torch.arange(6.0).reshape(2, 3), "flag": torch.tensor(True)},
+    "optimizer": {0: {"step": torch.tensor(3.0), "first": torch.ones(2, dtype=torch.bfloat16)}, 7: {"x": 1}},
+    "average": {},
+    "progress": {"step": 3, "share": 0.25, "name": "中文"},
+}
+
+
+def test_nested_states_come_back(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoints.save(path, STATE, about={"best": {"accuracy": 0.7}})
+    state, about = checkpoints.load(path)
+    assert about == {"best": {"accuracy": 0.7}}
+    assert state["progress"] == STATE["progress"]
+    assert state["average"] == {}
+    assert set(state["optimizer"]) == {0, 7}
+    assert state["optimizer"][7] == {"x": 1}
+    assert torch.equal(state["optimizer"][0]["first"], STATE["optimizer"][0]["first"])
+    assert torch.equal(state["model"]["a.weight"], STATE["model"]["a.weight"])
+    assert state["model"]["flag"].dtype == torch.bool
+    assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_any_flipped_bit_is_noticed(tmp_path, share, bit):
+    path = tmp_path / "c.safetensors"
+    checkpoints.save(path, STATE, about={"note": "x"})
+    content = bytearray(path.read_bytes())
+    place = int(share * len(content))
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        state, about = checkpoints.load(path)
+    except cli.InputError:
+        return
+    assert about == {"note": "x"}, "only the padding of the header may change unnoticed"
+    assert torch.equal(state["model"]["a.weight"], STATE["model"]["a.weight"])
+    assert torch.equal(state["optimizer"][0]["first"], STATE["optimizer"][0]["first"])
+
+
+def test_a_write_that_fails_keeps_the_older_file(tmp_path, monkeypatch):
+    path = tmp_path / "c.safetensors"
+    checkpoints.save(path, STATE, about={"number": 1})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(cli.InputError, match="the checkpoint cannot be written: No space left on device"):
+        checkpoints.save(path, STATE, about={"number": 2})
+    assert checkpoints.load(path)[1] == {"number": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(cli.InputError, match="no such checkpoint"):
+        checkpoints.load(tmp_path / "none.safetensors")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(cli.InputError, match="is damaged or no checkpoint of a training"):
+        checkpoints.load(tmp_path / "text")
