@@ -9,6 +9,7 @@ from jobs import clue_data
 from jobs.cli import InputError
 from jobs.clue_files import read_file
 
+REAL = os.environ.get("CLUE_DATA_DIR")
 PAIR = {"sentence1": "怎么还款", "sentence2": "如何还钱", "label": "1"}
 TITLE = {"label": "108", "label_desc": "news_edu", "sentence": "上课时手机响个不停", "keywords": ""}
 WSC = {
@@ -323,8 +324,7 @@ def test_without_any_folder_the_sample_is_read_and_called_so():
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_real_files_load(task):
-    folder = os.environ.get("CLUEBOARD_TEST_DATA")
-    if not folder:
-        pytest.skip("CLUEBOARD_TEST_DATA names no data folder")
-    data = clue_data.load(TASKS[task], data_dir=Path(folder))
+    if not REAL:
+        pytest.skip("CLUE_DATA_DIR names no data folder")
+    data = clue_data.load(TASKS[task], data_dir=Path(REAL))
     assert len(data.train) > len(data.dev) > 100

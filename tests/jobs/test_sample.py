@@ -1,8 +1,13 @@
 import hashlib
+import json
 
+import numpy as np
 import pytest
 
 from engine import metrics
+from engine.inputs.decode import decode
+from engine.inputs.encode import encode
+from engine.inputs.tokenizer import WordPiece, build_vocabulary
 from engine.tasks import TASKS
 from jobs import clue_data, ngram, sample, submission
 
@@ -67,3 +72,32 @@ def test_any_answers_to_its_test_sets_make_a_submission(task, tmp_path):
     for version, examples in clue_data.load(spec).tests.items():
         path = submission.write(spec, version, examples, [blank] * len(examples), tmp_path)
         assert path.name in {test.submission for test in spec.tests}
+
+
+def _gold_outputs(spec, rows):
+    """What a head would say that knows the answers."""
+    if spec.kind == "choice":
+        scores = np.zeros(rows.n_rows)
+        first = np.searchsorted(rows.example, np.arange(rows.n_examples))
+        scores[first + rows.targets] = 1.0
+        return scores
+    if spec.kind == "span":
+        found = (rows.targets[:, :1] > 0).astype(float)
+        return np.hstack([found, rows.targets, np.log(0.5 + found / 2)])
+    if spec.kind == "entities":
+        return [[(*cell, 5.0) for cell in cells] for cells in rows.targets]
+    return np.eye(spec.n_classes)[rows.targets]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_gold_targets_come_back_with_perfect_scores_and_shuffled_ones_do_not(task):
+    spec = TASKS[task]
+    examples = clue_data.load(spec).dev
+    tokenizer = WordPiece(build_vocabulary(json.dumps(e.fields, ensure_ascii=False) for e in examples))
+    rows = encode(spec, examples, tokenizer)
+    decoded = decode(spec, rows, examples, _gold_outputs(spec, rows))
+    assert set(metrics.score(spec, examples, decoded.predictions).values()) == {1.0}
+    order = np.random.default_rng(0).permutation(len(examples))
+    shuffled = metrics.score(spec, examples, [decoded.predictions[i] for i in order])[spec.metric]
+    floor = max(metrics.baselines(spec, examples, examples).values())
+    assert shuffled < floor + 0.1
