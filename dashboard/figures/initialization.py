@@ -98,11 +98,11 @@ def gains_by_ratio(
     figure = go.Figure()
     for rule in rules:
         figure.add_scatter(x=ratios, y=gains[rule], name=rule, mode="lines", line={"color": RULE_COLORS[rule]})
-    reference_line(figure, 1.0, "kept")
+    reference_line(figure, 1.0, "")
     ticks = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16]
     labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=labels)
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     return finish(figure, x="r = fan_out / fan_in", y=f"{quantity} gain of one layer")
 
 
