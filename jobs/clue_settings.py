@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 SCRATCH_RATE = 1e-3
 BLOG_RATE = 5e-4
-UPDATES_WANTED = 1500
-"""a small training set is passed over more often, up to the post's number of epochs"""
+UPDATES_WANTED, TOKENS_WANTED = 1500, 1_500_000
+"""of a pretrained model, of one from scratch: small training sets are passed over more often"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +80,8 @@ def resolve(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Plan:
     tokens = config.tokens_per_batch
     if tokens is None and not blog:
         tokens = token_budget(rows, batch_size)
-    units = rows.n_examples if rows.grouped else rows.n_rows
-    epochs = config.epochs or (spec.epochs if blog else modern_epochs(spec, units, batch_size * accumulation))
+    per_update = batch_size * accumulation if loaded.pretrained else None
+    epochs = config.epochs or (spec.epochs if blog else modern_epochs(spec, rows, per_update=per_update))
     return Plan(
         epochs=epochs,
         batch_size=batch_size,
@@ -103,10 +104,18 @@ def token_budget(rows: Rows, batch_size: int) -> int:
     return max(1, round(batch_size * len(rows.tokens) / units))
 
 
-def modern_epochs(spec: TaskSpec, units: int, per_update: int) -> int:
-    """Epochs that make about `UPDATES_WANTED` updates: at least 3, at most the post's."""
-    per_epoch = max(1, units // per_update)
-    return int(min(max(3, -(-UPDATES_WANTED // per_epoch)), spec.epochs))
+def modern_epochs(spec: TaskSpec, rows: Rows, *, per_update: int | None) -> int:
+    """Epochs by the size of the training set: at least 3, at most the post's.
+
+    A pretrained model gets about `UPDATES_WANTED` updates of `per_update` examples; one from scratch (None), whose
+    time is what counts, about `TOKENS_WANTED` tokens.
+    """
+    if per_update is None:
+        wanted = TOKENS_WANTED / len(rows.tokens)
+    else:
+        units = rows.n_examples if rows.grouped else rows.n_rows
+        wanted = UPDATES_WANTED * per_update / units
+    return min(max(3, math.ceil(wanted)), spec.epochs)
 
 
 def _learning_rate(config: Config, loaded: Loaded) -> float:
