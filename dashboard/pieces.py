@@ -132,11 +132,14 @@ def status_badge(status: str) -> None:
 
 
 def run_label(row: dict[str, object]) -> str:
-    """`20261122-141530-7f3a · clue · afqmc · tiny · sample data` from a row of `runs`."""
+    """`20261122-141530-7f3a · clue · afqmc · tiny · sample data` from a row of `runs`.
+
+    Only a final status is named: a label must not change while the page is open.
+    """
     parts = [row["run_id"], row.get("experiment"), row.get("task"), row.get("model"), row.get("recipe")]
     if row.get("data_source") == "sample":
         parts.append("sample data")
-    if row.get("status") not in (None, "finished"):
+    if row.get("status") not in (None, "finished", "running"):
         parts.append(row["status"])
     return " · ".join(str(part) for part in parts if part)
 

@@ -36,6 +36,9 @@ def header(run: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         pieces.status_badge(run["status"])
         pieces.sample_badge(run["data_source"])
+        limit = queries.params(VERSION, (run_id,)).filter(name="limit")["value"].to_list()
+        if limit and limit[0] not in ("null", "0"):
+            st.badge(f"first {limit[0]} rows only", icon=":material/content_cut:", color="orange")
         for tag in run["tags"] or []:
             st.badge(tag, icon=":material/sell:", color="gray")
         if run["archived"]:

@@ -44,6 +44,8 @@ BAR_S = 0.3
 def suite(*, full: bool) -> Iterator[dict[str, Any]]:
     """Fill a store, start the server on it, and ask for every page.
 
+    The store is made anew in a temporary folder, or kept at CLUEBOARD_BENCHMARK_DB and used again.
+
     Args:
         full: 10,000 runs and 10 M points instead of 500 runs and 100,000 points.
     """

@@ -176,6 +176,26 @@ def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page)
     assert any("has a test score yet" in info.value for info in test.info)
 
 
+def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page):
+    app = open_page("leaderboard", filled_store)
+    row = app.dataframe[0].value["row"].to_list().index("tiny · modern")
+    app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [(row, "afqmc")]}}
+    app.run()
+    assert not app.exception
+    listed = next(table.value for table in app.dataframe if "seed" in table.value.columns)
+    assert {1, 2} <= set(listed["seed"])
+    assert any("tiny · modern on afqmc" in heading.value for heading in app.subheader)
+
+
+def test_leaderboard_shows_the_gap_to_a_published_row(filled_store, open_page):
+    app = open_page("leaderboard", filled_store)
+    name = app.selectbox(key="leaderboard_against").options[0]
+    app.selectbox(key="leaderboard_against").set_value(name).run()
+    assert not app.exception
+    own = next(table.value for table in app.dataframe if name in table.value["row"].to_list()).set_index("row")
+    assert {text for text in own.loc[name] if text} == {"+0.00"}
+
+
 def test_tasks_page_shows_tokens_with_special_ones_marked(filled_store, open_page):
     app = open_page("tasks", filled_store)
     rows = [item.value for item in app.markdown if "CLS" in item.value]
