@@ -132,7 +132,10 @@ def _train_or_find(child: Child, parent: str) -> str:
     """Run id of the child, trained now, continued, or found finished."""
     folder = _existing(child, parent)
     if folder is None:
-        outcome = clue_train.start(child.config, parent=parent, fold=child.fold)
+        try:
+            outcome = clue_train.start(child.config, parent=parent, fold=child.fold)
+        except tracking.AlreadyDone as done:
+            return done.run_id
         assert outcome is not None
         return outcome.run_id
     if clue_resume.status(folder.name, child.config.db) == "finished":

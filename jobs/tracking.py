@@ -15,6 +15,14 @@ from store import runs
 PACKAGES = ("clueboard", "torch", "transformers", "numpy", "scipy", "scikit-learn", "polars", "duckdb", "datasets")
 
 
+class AlreadyDone(SystemExit):
+    """A finished run of the same config and seed is stored; the process ends with code 0."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(0)
+        self.run_id = run_id
+
+
 def start(
     config: cli.Options,
     *,
@@ -35,7 +43,8 @@ def start(
         fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
 
     Raises:
-        SystemExit: code 0, if `--skip-if-done` is set and a finished run of the same config and seed is stored.
+        AlreadyDone: ends the process with code 0, if `--skip-if-done` is set and a finished run of the same config and
+            seed is stored.
     """
     config_hash = cli.config_hash(config, train_fingerprint, dev_fingerprint)
     if config.skip_if_done:
@@ -63,10 +72,10 @@ def start(
 def _skip_if_done(config_hash: str, config: cli.Options) -> None:
     from store import queries
 
-    done = queries.seeds(config_hash, db=config.db).filter(seed=config.seed, status="finished")
-    if not done.is_empty():
-        print(f"already run: {done['run_id'][0]} has the same config and seed")
-        raise SystemExit(0)
+    done = queries.done(config_hash, config.seed, db=config.db)
+    if done:
+        print(f"already run: {done[0]} has the same config and seed")
+        raise AlreadyDone(done[0])
 
 
 @cache

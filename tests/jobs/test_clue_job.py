@@ -98,6 +98,10 @@ def test_a_full_run_writes_a_submission_that_the_checker_accepts(tmp_path):
     config = small(tmp_path, model="ngram", limit=None)
     clue.run(config)
     row = only_run(config)
+    with pytest.raises(SystemExit) as ended:
+        clue.run(dataclasses.replace(config, skip_if_done=True))
+    assert ended.value.code == 0
+    assert only_run(config)["run_id"] == row["run_id"]
     files = queries.artifacts(row["run_id"], db=config.db).filter(pl.col("kind") == "submission")
     data = clue_data.load(get_task("afqmc"))
     submission.check(data.spec, data.tests["1.0"], Path(files["file"][0]).read_text(), name="file")
