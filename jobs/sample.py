@@ -15,7 +15,7 @@ from typing import Any
 from jobs.caches import cache_folder
 from jobs.samples import classification, entities, pairs, reading
 
-VERSION = 2
+VERSION = 3
 """raised when the generated files change"""
 _LINES: dict[str, tuple[Callable[[Random], dict[str, Any]], int, int, int]] = {
     "iflytek": (classification.iflytek, 2400, 500, 200),

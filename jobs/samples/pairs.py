@@ -80,7 +80,7 @@ def _noisy(rng: Random, label: str) -> str:
 
 
 def csl(rng: Random) -> Row:
-    """An abstract of one field; in half of the rows one keyword is foreign to it."""
+    """An abstract of one field; in half of the rows one keyword is vague or foreign to it."""
     field = rng.choice(list(words.FIELDS))
     terms = rng.sample(words.FIELDS[field], 4)
     abstract = "".join(
@@ -89,9 +89,11 @@ def csl(rng: Random) -> Row:
     keywords = rng.sample(terms, rng.choice((2, 3, 4)))
     right = rng.random() < 0.5
     if not right:
-        if rng.random() < 0.75:
-            other = rng.choice([name for name in words.FIELDS if name != field])
-            wrong = rng.choice(words.FIELDS[other])
+        kind = rng.random()
+        if kind < 0.45:  # a word that says nothing, as automatic extraction gives
+            wrong = rng.choice(words.VAGUE_KEYWORDS)
+        elif kind < 0.8:
+            wrong = rng.choice(words.FIELDS[rng.choice([name for name in words.FIELDS if name != field])])
         else:  # of the same field, but not in the abstract
             wrong = rng.choice([term for term in words.FIELDS[field] if term not in terms])
         keywords[rng.randrange(len(keywords))] = wrong
