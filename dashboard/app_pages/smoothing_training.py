@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, queries
 from dashboard.figures import smoothing as figures
+from engine.tasks import TASKS
 
 pieces.title(
     "Training with smooth activations",
@@ -59,11 +60,13 @@ def show_encoders() -> None:
     if runs.is_empty():
         pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
         return
-    params = queries.params(version, tuple(runs["run_id"].to_list())).filter(pl.col("name") == "activation")
-    frame = runs.join(params.select("run_id", activation="value"), on="run_id").with_columns(
-        pl.col("activation").str.strip_chars('"')
-    )
-    frame = frame.filter(pl.col("activation") != "", pl.col("score").is_not_null())
+    ids = tuple(runs["run_id"].to_list())
+    params = queries.params(version, ids).filter(pl.col("name") == "activation")
+    names = params.select("run_id", activation=pl.col("value").str.strip_chars('"'))
+    metrics = pl.DataFrame({"task": list(TASKS), "name": [f"dev/{spec.metric}" for spec in TASKS.values()]})
+    scores = queries.summary(version, ids).select("run_id", "name", score="value")
+    frame = runs.join(names, on="run_id").join(metrics, on="task").join(scores, on=["run_id", "name"])
+    frame = frame.filter(pl.col("activation") != "")
     if frame.is_empty():
         pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
         return
@@ -77,10 +80,8 @@ def show_encoders() -> None:
         .sort("value", descending=True)
     )
     pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
-    figure = figures.intervals(table, label="activation", x="Dev accuracy")
-    st.plotly_chart(
-        figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Accuracy by activation"
-    )
+    figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
+    st.plotly_chart(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
 
 
 show_regression()

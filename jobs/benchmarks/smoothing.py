@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,11 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
         full: ten million elements and a hundred stacks instead of a tenth of that.
     """
     x = torch.randn(ELEMENTS if full else ELEMENTS // 10, generator=torch.Generator().manual_seed(0))
-    for name, (ours, theirs, peer) in SAME.items():
-        yield _row(name, ours, theirs, x, peer=peer, bar=BAR)
+    for name, (same, theirs, peer) in SAME.items():
+        yield _row(name, same, theirs, x, peer=peer, bar=BAR)
     for kernel in KERNELS:
-        yield _row(
-            f"{kernel} relu", lambda v, k=kernel: smooth_relu(v, kernel=k), functional.gelu, x, peer="torch GELU"
-        )
+        ours = partial(smooth_relu, kernel=kernel)
+        yield _row(f"{kernel} relu", ours, functional.gelu, x, peer="torch GELU")
     yield from _stacks(full=full)
 
 
