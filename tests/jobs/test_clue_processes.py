@@ -26,15 +26,20 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "CLUE_DATA_DIR"} | own | more
 
 
-def start(tmp_path: Path, db: Path, *flags: str, **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "jobs.clue", "--db", str(db), *flags],
-        env=environment(tmp_path, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(tmp_path: Path, db: Path, *flags: str, **more: str) -> subprocess.Popen[bytes]:
+    """Start a job; what it prints goes to the file that `printed` reads."""
+    with (tmp_path / f"{db.stem}-{more.get('RANK', '0')}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jobs.clue", "--db", str(db), *flags],
+            env=environment(tmp_path, **more),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def printed(tmp_path: Path, db: Path, *, rank: int = 0) -> str:
+    return (tmp_path / f"{db.stem}-{rank}.log").read_text(encoding="utf-8")
 
 
 def the_run(db: Path) -> dict:
@@ -52,7 +57,7 @@ def weights(db: Path, run_id: str, name: str) -> dict[str, np.ndarray]:
 def test_a_job_killed_again_and_again_ends_where_an_uninterrupted_one_does(tmp_path):
     whole, killed = tmp_path / "whole.duckdb", tmp_path / "killed.duckdb"
     reference = start(tmp_path, whole, *FLAGS)
-    assert reference.wait(timeout=600) == 0, reference.stdout.read()
+    assert reference.wait(timeout=600) == 0, printed(tmp_path, whole)
     rng = random.Random(0)
     process = start(tmp_path, killed, *FLAGS)
     folder = paths.locate(killed).artifacts
@@ -68,8 +73,7 @@ def test_a_job_killed_again_and_again_ends_where_an_uninterrupted_one_does(tmp_p
         assert the_run(killed)["status"] == "lost"
         process = start(tmp_path, killed, "--resume", "latest")
         time.sleep(6)
-    out, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, out
+    assert process.wait(timeout=600) == 0, printed(tmp_path, killed)
     run = the_run(killed)
     assert run["status"] == "finished"
     for name in (BEST, LAST):
@@ -85,8 +89,9 @@ def test_two_processes_train_the_same_model_together(tmp_path):
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     flags = [*FLAGS, "--processes", "2", "--epochs", "1", "--device", "cpu"]
     both = [start(tmp_path, db, *flags, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in (0, 1)]
-    outputs = [process.communicate(timeout=600)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    codes = [process.wait(timeout=600) for process in both]
+    outputs = [printed(tmp_path, db, rank=rank) for rank in (0, 1)]
+    assert codes == [0, 0], outputs
     run = the_run(db)
     assert run["status"] == "finished"
     assert "dev accuracy" in outputs[0]
@@ -94,7 +99,6 @@ def test_two_processes_train_the_same_model_together(tmp_path):
 
 
 def test_a_launcher_with_another_number_of_processes_is_refused(tmp_path):
-    process = start(tmp_path, tmp_path / "x.duckdb", *FLAGS, "--processes", "2")
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert "--processes 2, but the launcher started 1" in out
+    db = tmp_path / "x.duckdb"
+    assert start(tmp_path, db, *FLAGS, "--processes", "2").wait(timeout=120) == 2
+    assert "--processes 2, but the launcher started 1" in printed(tmp_path, db)
