@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from engine.pooling import POOLINGS
 from engine.similarity import (
     cosine_pairs,
     cosines_by_components,
@@ -57,7 +58,8 @@ def available(artifacts: pl.DataFrame) -> dict[str, list[str]]:
         prefix = f"{EMBEDDINGS}-{dataset}-"
         kept = [name for name in artifacts.filter(kind=EMBEDDINGS)["name"] if name.startswith(prefix)]
         if kept:
-            found[dataset] = [name.removeprefix(prefix).removesuffix(".npz") for name in kept]
+            poolings = [name.removeprefix(prefix).removesuffix(".npz") for name in kept]
+            found[dataset] = sorted(poolings, key=lambda name: (*POOLINGS, name).index(name))
     return found
 
 

@@ -48,7 +48,7 @@ if stored.is_empty():
 
 def draw(frame: pl.DataFrame, key: str, alt: str) -> None:
     """One table of scores."""
-    columns = {"row": st.column_config.TextColumn("pooling", pinned=True, width=190)}
+    columns = {"row": st.column_config.TextColumn("pooling", pinned=True, width=270)}
     st.dataframe(frame, key=key, hide_index=True, height="content", column_config=columns, alt=alt, placeholder="")
 
 

@@ -67,7 +67,7 @@ pair = vectors_of((first, second))
 settings: dict[str, Whitening | None] = {
     "raw": None,
     f"whitened, all {full.kernel.shape[1]}": stored.statistics[statistics].finish(n_components=full.rank),
-    f"beta {chosen.beta:g}, gamma and {k} components as set": chosen,
+    f"as set: beta {chosen.beta:g}, gamma {st.session_state['whitening_sentences_gamma']:g}, {k} components": chosen,
     f"only reduced to {k} (beta = gamma = 0)": stored.statistics[statistics].finish(
         n_components=k, beta=0.0, gamma=0.0
     ),

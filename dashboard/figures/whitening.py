@@ -16,6 +16,8 @@ SIMILAR, DISSIMILAR = style.GOOD, style.BAD
 def table(scores: pl.DataFrame, datasets: Sequence[str]) -> pl.DataFrame:
     """The post's table: a row a pooling (or model), a column a set, `none / whitened / reduced` in percent.
 
+    A row of one setting alone has one number a cell.
+
     Args:
         scores: row, dataset, setting (of `SETTINGS`), value.
         datasets: columns, in order.
@@ -24,9 +26,10 @@ def table(scores: pl.DataFrame, datasets: Sequence[str]) -> pl.DataFrame:
     settings = [name for name in SETTINGS if name in scores["setting"]]
     rows = []
     for name in scores["row"].unique(maintain_order=True):
+        own = [setting for setting in settings if any((name, dataset, setting) in cells for dataset in datasets)]
         texts = []
         for dataset in datasets:
-            values = [cells.get((name, dataset, setting)) for setting in settings]
+            values = [cells.get((name, dataset, setting)) for setting in (settings if len(own) > 1 else own)]
             found = any(value is not None for value in values)
             texts.append(" / ".join("–" if v is None else f"{100 * v:.2f}" for v in values) if found else "")
         rows.append([name, *texts])

@@ -196,7 +196,7 @@ def test_one_component_of_one_sign_has_no_score(store, open_page):
         ("P4 whitening-256 beta=gamma=0", ("first-last-avg, beta = gamma = 0", "reduced")),
         ("whitening (target)", ("first-last-avg, target statistics", "whitened")),
         ("whitening-256 (NLI)", ("first-last-avg, NLI statistics", "reduced")),
-        ("whitening (NLI), re-measured, all", ("first-last-avg, NLI statistics, re-measured, all", "whitened")),
+        ("whitening (NLI), re-measured, all", ("whitened, NLI statistics, re-measured, all", "whitened")),
         ("first-last-avg (theirs)", ("first-last-avg", "none")),
         ("flow (target)", ("flow (target)", "none")),
     ],
@@ -212,6 +212,8 @@ def test_a_missing_cell_is_a_dash():
         orient="row",
     )
     assert figures.table(scores, ["bq", "atec", "pawsx"]).rows() == [("cls", "50.00 / 25.00", "10.00 / –", "")]
+    alone = figures.table(scores.with_columns(row=pl.col("setting")), ["bq", "atec"]).rows()
+    assert alone == [("none", "50.00", "10.00"), ("whitened", "25.00", "")]
 
 
 def test_only_encoders_can_take_new_sentences(tmp_path):
