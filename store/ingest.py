@@ -110,7 +110,7 @@ def fill(layout: Layout, path: Path) -> tuple[int, int, int]:
         lost = [run_no for run_no, run_id, host in running(con) if _is_lost(layout, state, run_id, host)]
         mark_lost(con, lost)
         create_views(con)
-        publish.load_published(con)
+        publish.load_published(con, automatic=True)
         counter = publish.counter(con)
         con.execute("CHECKPOINT")
     finally:

@@ -10,7 +10,7 @@ from store.lines import canonical, decode, intact
 
 Row = dict[str, Any]
 _LOG = b'{"log":'
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+EPOCH = datetime(1970, 1, 1)
 LIVES = ("running", "lost", None)
 
 
@@ -85,9 +85,8 @@ class Batch:
         self._set_aside(file, bad, "damaged")
         self.lines += len(lines)
         if run_no is not None and self.points.run_no and self.points.run_no[-1] == run_no:
-            self.runs[run_no]["heartbeat_at"] = max(
-                self.runs[run_no]["heartbeat_at"] or EPOCH, moment(self.points.at[-1])
-            )
+            run, at = self.runs[run_no], moment(self.points.at[-1])
+            run["heartbeat_at"] = max(run.get("heartbeat_at") or EPOCH, at)
         over = run_no is not None and self.runs[run_no]["status"] not in LIVES
         self.read[file] = run_no, offset, over
 

@@ -25,6 +25,7 @@ from store.paths import Layout
 
 REST = 20.0  # times its own duration
 COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
+OWN = "own:"  # marks figures that came from a file of the user's
 PUBLISHED = Path(__file__).with_name("published.csv")
 
 
@@ -96,8 +97,13 @@ def published_counter(layout: Layout) -> int | None:
         con.close()
 
 
-def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> int:
-    """Load the figures of papers and posts if they changed; returns the number of rows loaded.
+def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None, *, automatic: bool = False) -> int:
+    """Load the figures of papers and posts; returns the number of rows loaded.
+
+    Args:
+        con: an open work database.
+        file: CSV; None for the project's.
+        automatic: do nothing if they did not change, or if somebody loaded a file of his own.
 
     Raises:
         StoreError: if the file has other columns or a value that is no number.
@@ -108,7 +114,7 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> 
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     have = one(con, "SELECT value FROM raw.meta WHERE key = 'published'")
-    if file is None and have is not None and have[0] == stamp:
+    if automatic and have is not None and (have[0] == stamp or have[0].startswith(OWN)):
         return 0
     rows = read_published(path)
     schema = {name: pl.Float64 if name == "value" else pl.String for name in COLUMNS}
@@ -116,7 +122,7 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None) -> 
     con.execute("DELETE FROM published")
     insert(con, "published", pl.DataFrame(rows, schema=schema, orient="row"))
     con.execute("DELETE FROM raw.meta WHERE key = 'published'")
-    con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp])
+    con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp if file is None else OWN + stamp])
     con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
     con.execute("COMMIT")
     return len(rows)

@@ -365,14 +365,30 @@ def _of_runs(table: str, run_ids: Names | None, db: Path | None) -> pl.DataFrame
 
 
 def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str] | None) -> pl.DataFrame:
-    condition, values = ("true", []) if names is None else ("list_contains(?, name)", [names])
-    long = _frame(con, f"SELECT run_id, name, value FROM summary WHERE {condition}", values)
-    if len(run_ids) < 2000:
-        long = long.filter(pl.col("run_id").is_in(run_ids.implode()))
-    wide = long.pivot("name", index="run_id", values="value")
-    ordered = sorted(set(wide.columns) - {"run_id"}) if names is None else names
-    missing = [pl.lit(None, dtype=pl.Float64).alias(name) for name in ordered if name not in wide.columns]
-    return wide.with_columns(missing).select("run_id", *ordered)
+    """One column per summary name, pivoted in SQL by the numbers of runs and names."""
+    rows = con.execute(
+        "SELECT name, name_no FROM raw.names WHERE $1 IS NULL OR list_contains($1, name)", [names]
+    ).fetchall()
+    known = dict(rows)
+    wanted = sorted(known) if names is None else list(dict.fromkeys(names))
+    columns = ", ".join(
+        f"max(value) FILTER (name_no = {known[name]}) AS {quote(name)}"
+        if name in known
+        else f"NULL::DOUBLE AS {quote(name)}"
+        for name in wanted
+    )
+    few = (
+        "WHERE run_no IN (SELECT run_no FROM raw.runs WHERE list_contains($1, run_id))" if len(run_ids) <= 1000 else ""
+    )
+    values = [run_ids.to_list()] if few else []
+    statement = f"SELECT run_no, {columns or '0 AS nothing'} FROM raw.summary {few} GROUP BY run_no"
+    wide = _frame(
+        con, f"SELECT r.run_id, p.* EXCLUDE (run_no) FROM ({statement}) p JOIN raw.runs r USING (run_no)", values
+    )
+    wide = wide.select("run_id", *wanted)
+    return wide.select(
+        pl.col("run_id"), *(name for name in wanted if names is not None or wide[name].null_count() < len(wide))
+    )
 
 
 def _with_interval(frame: pl.DataFrame) -> pl.DataFrame:

@@ -188,7 +188,7 @@ def load_published(file: Path | None = None, db: Path | None = None) -> int:
     with hold(layout):
         con = open_work(layout.work)
         try:
-            rows = publish.load_published(con, file or publish.PUBLISHED)
+            rows = publish.load_published(con, file)
         finally:
             con.close()
     ingest(layout.db, wait=PATIENCE, force=True)

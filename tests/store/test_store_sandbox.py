@@ -1,0 +1,121 @@
+"""The SQL console can only read, and not for long."""
+
+import time
+
+import pytest
+
+from store import queries, sandbox
+from store.errors import StoreError
+from store.ingest import ingest
+
+
+@pytest.fixture
+def filled(start, db):
+    with start() as run:
+        for step in range(500):
+            run.log({"train/loss": 1.0}, step=step)
+    ingest(db, force=True)
+    return db
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT run_id FROM runs",
+        "-- with a comment\nFROM runs SELECT count(*);",
+        "WITH a AS (SELECT 1 AS x) SELECT * FROM a",
+        "EXPLAIN ANALYZE SELECT * FROM metrics",
+        "DESCRIBE metrics",
+        "SHOW TABLES",
+    ],
+)
+def test_reading_works(filled, statement):
+    assert len(queries.sql(statement, db=filled)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("COPY runs TO '{0}'", "only one SELECT"),
+        ("EXPLAIN ANALYZE COPY runs TO '{0}'", "only one SELECT"),
+        ("EXPORT DATABASE '{0}'", "only one SELECT|got 0"),
+        ("ATTACH '{0}'", "only one SELECT"),
+        ("INSTALL httpfs", "only one SELECT"),
+        ("LOAD httpfs", "only one SELECT"),
+        ("SET memory_limit = '64GB'", "only one SELECT"),
+        ("SET enable_external_access = true", "only one SELECT"),
+        ("RESET lock_configuration", "only one SELECT"),
+        ("CHECKPOINT", "only one SELECT"),
+        ("PRAGMA database_list", "only one SELECT"),
+        ("CREATE TEMP TABLE t AS SELECT 1", "only one SELECT"),
+        ("INSERT INTO marks VALUES ('a', 'b', 'c', 'd', now())", "only one SELECT"),
+        ("DELETE FROM raw.runs", "only one SELECT"),
+        ("DROP VIEW runs", "only one SELECT"),
+        ("CALL pragma_version()", "only one SELECT"),
+        ("PREPARE x AS SELECT 1", "only one SELECT"),
+        ("BEGIN", "only one SELECT"),
+        ("SELECT 1; SELECT 2", "expected one statement, got 2"),
+        ("SELECT 1; COPY runs TO '{0}'", "expected one statement, got 2"),
+        ("", "expected one statement, got 0"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "disabled"),
+        ("SELECT * FROM read_text('/etc/passwd')", "disabled"),
+        ("SELECT * FROM read_blob('{1}')", "disabled"),
+        ("SELECT * FROM '/etc/passwd'", "does not exist"),
+        ("SELECT * FROM glob('/*')", "disabled"),
+        ("SELECT * FROM parquet_scan('{0}')", "disabled"),
+        ("SELECT * FROM sniff_csv('/etc/passwd')", "disabled"),
+        ("SELECT * FROM query('COPY runs TO ''{0}''')", "(?i)select"),
+        ("SELECT * FROM order", "(?i)syntax|does not exist"),
+        ("SELECT * FROM statement", "does not exist"),
+        ("SELECT nothing FROM runs", "(?i)binder"),
+    ],
+)
+def test_nothing_else_does(filled, tmp_path, statement, message):
+    target = tmp_path / "stolen"
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(StoreError, match=message):
+        queries.sql(statement.replace("{0}", str(target)).replace("{1}", str(filled)), db=filled)
+    assert sorted(tmp_path.iterdir()) == before
+    assert len(queries.runs(db=filled)) == 1
+
+
+def test_rows_are_limited_and_the_cut_is_said(filled):
+    result = sandbox.query("SELECT a.range FROM range(100000) a, range(1000) b", limit=100, db=filled)
+    assert (len(result.frame), result.cut) == (100, True)
+    result = sandbox.query("SELECT * FROM metrics", limit=500, db=filled)
+    assert (len(result.frame), result.cut) == (500, False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3",
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t",
+    ],
+)
+def test_time_is_limited(filled, statement):
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="1 seconds"):
+        queries.sql(statement, timeout=1.0, db=filled)
+    assert time.monotonic() - began < 25
+
+
+def test_memory_is_limited(filled):
+    with pytest.raises(StoreError, match="(?i)memory|seconds"):
+        queries.sql(
+            "SELECT list(repeat('x', 1000) || a.range::VARCHAR) FROM range(100000000) a", timeout=8.0, db=filled
+        )
+
+
+def test_types_come_through(filled):
+    frame = queries.sql(
+        "SELECT [1, 2] AS l, {'a': 1} AS s, 1.5::DECIMAL(9, 2) AS d, uuid() AS u, NULL AS n, INTERVAL 1 DAY AS i",
+        db=filled,
+    )
+    assert frame["l"].to_list() == [[1, 2]]
+    assert frame.columns == ["l", "s", "d", "u", "n", "i"]
+
+
+def test_nothing_published_yet(db):
+    with pytest.raises(StoreError, match="nothing is published"):
+        queries.sql("SELECT 1", db=db)
