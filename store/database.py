@@ -1,7 +1,8 @@
 """Opening DuckDB files: the work database by the one who ingests, a published version by anyone.
 
-Within one process DuckDB hands out the old instance for a path as long as any connection to it lives, so each published version is
-opened under a name of its own: a hard link (or a copy, where links are refused) that is removed once it is open.
+Within one process DuckDB hands out the old instance for a path as long as any connection to it lives, so each
+published version is opened under a name of its own: a hard link (or a copy, where links are refused) that is removed
+once it is open.
 """
 
 import contextlib

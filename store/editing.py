@@ -1,4 +1,6 @@
-"""What people write in the dashboard: lines of `spool/edits.jsonl`, ingested like the rest, so that they survive a rebuild."""
+"""What people write in the dashboard: lines of `spool/edits.jsonl`, ingested like the rest, so that they survive a
+rebuild.
+"""
 
 import fcntl
 import os

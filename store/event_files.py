@@ -1,7 +1,8 @@
 """TensorBoard event files, read without TensorFlow.
 
-A file is a sequence of records (length, CRC of the length, data, CRC of the data; the CRCs are CRC-32C, rotated and shifted: the TFRecord
-framing), each an `Event` message of protocol buffers, of which only the few fields needed are decoded.
+A file is a sequence of records (length, CRC of the length, data, CRC of the data; the CRCs are CRC-32C, rotated and
+shifted: the TFRecord framing), each an `Event` message of protocol buffers, of which only the few fields needed are
+decoded.
 """
 
 import struct

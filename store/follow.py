@@ -1,10 +1,11 @@
 """The follower: a child process that moves a running job's lines into the database.
 
-The job holds the writing end of a pipe and nothing else. The child sleeps until the spool grows, ingests, publishes when due, and rests
-for twenty times what that cost it, so that it never takes more than 5% of a core. When the pipe closes - the job is done, or dead by any
-signal - it ingests once more, publishes and leaves. Of several followers on one store the first does the work; the others wait on a
-lock without having imported DuckDB. A child process and not a thread: the job's interpreter lock, memory and training steps are left
-alone, and a fault in the database cannot reach them.
+The job holds the writing end of a pipe and nothing else. The child sleeps until the spool grows, ingests, publishes
+when due, and rests for twenty times what that cost it, so that it never takes more than 5% of a core. When the pipe
+closes - the job is done, or dead by any signal - it ingests once more, publishes and leaves. Of several followers on
+one store the first does the work; the others wait on a lock without having imported DuckDB. A child process and not a
+thread: the job's interpreter lock, memory and training steps are left alone, and a fault in the database cannot reach
+them.
 """
 
 import contextlib

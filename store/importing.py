@@ -1,7 +1,8 @@
 """Runs of other trackers become spools of ours, so that ingest, rebuild and merge treat them like any other run.
 
-The id of an imported run is made of its start and its origin, and its lines are made of what the source says and nothing else: importing
-again writes the same bytes, so nothing doubles, and a source that grew only adds its new lines. What was not understood is listed.
+The id of an imported run is made of its start and its origin, and its lines are made of what the source says and
+nothing else: importing again writes the same bytes, so nothing doubles, and a source that grew only adds its new
+lines. What was not understood is listed.
 """
 
 import os

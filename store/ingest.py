@@ -1,7 +1,8 @@
 """Move whole new spool lines into the work database: exactly once, whoever dies when.
 
-One process at a time, under a flock that the kernel frees on any death. Rows and the byte offsets they were read up to are committed in
-one transaction, so replaying after a kill is harmless; then the database is checkpointed, closed, and published when due.
+One process at a time, under a flock that the kernel frees on any death. Rows and the byte offsets they were read up
+to are committed in one transaction, so replaying after a kill is harmless; then the database is checkpointed, closed,
+and published when due.
 """
 
 import contextlib

@@ -1,8 +1,9 @@
 """Bring the runs of another machine's store here: spools, predictions, artifacts and what people wrote.
 
-Files first, then the spool that names them, so that a kill in between loses nothing and a second merge goes on. A spool that is here
-already and is the beginning of the other one grows; the other way round it is skipped. Two different runs that happen to share an id keep
-both: the newcomer's id gets a suffix made of its first line, the same at every merge.
+Files first, then the spool that names them, so that a kill in between loses nothing and a second merge goes on. A
+spool that is here already and is the beginning of the other one grows; the other way round it is skipped. Two
+different runs that happen to share an id keep both: the newcomer's id gets a suffix made of its first line, the same
+at every merge.
 """
 
 import gzip

@@ -1,8 +1,9 @@
 """The schema, as numbered migrations; a file of every older version is brought up to date when ingest opens it.
 
-What people query lies in the schema `main` and its names are public; the tables behind it lie in `raw`, where runs are
-numbered (`run_no`) so that the big tables stay small and DuckDB skips the parts that belong to other runs. There are no keys and no
-indexes: rows are unique by construction, because a row and the byte offset it was read up to are committed together.
+What people query lies in the schema `main` and its names are public; the tables behind it lie in `raw`, where runs
+are numbered (`run_no`) so that the big tables stay small and DuckDB skips the parts that belong to other runs. There
+are no keys and no indexes: rows are unique by construction, because a row and the byte offset it was read up to are
+committed together.
 """
 
 from dataclasses import dataclass

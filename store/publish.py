@@ -1,9 +1,9 @@
 """Publish: the closed work database is copied aside and renamed over the one everybody reads.
 
-A reader sees the old file or the new one, whole, for as long as it likes. A counter inside the work database travels with the copy;
-publishing is due whenever the two differ. It rests for twenty times its own duration, except when forced (the end of a run), so that
-it never takes more than 5% of a core. The copy is made only after the database is closed: closing a copy of a file that this process has open
-would drop its lock.
+A reader sees the old file or the new one, whole, for as long as it likes. A counter inside the work database travels
+with the copy; publishing is due whenever the two differ. It rests for twenty times its own duration, except when
+forced (the end of a run), so that it never takes more than 5% of a core. The copy is made only after the database is
+closed: closing a copy of a file that this process has open would drop its lock.
 """
 
 import csv
@@ -20,8 +20,8 @@ import polars as pl
 
 from store.database import open_published
 from store.errors import StoreError
-from store.sql import insert, one
 from store.paths import Layout
+from store.sql import insert, one
 
 REST = 20.0  # times its own duration
 COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]

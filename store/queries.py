@@ -1,7 +1,7 @@
 """The read side: every function reads the newest published version and returns a polars frame.
 
-Times are naive and in UTC. Nothing here holds a lock; a job that writes is never disturbed. `curves` adds what the spools of running
-jobs hold beyond the published version.
+Times are naive and in UTC. Nothing here holds a lock; a job that writes is never disturbed. `curves` adds what the
+spools of running jobs hold beyond the published version.
 """
 
 import difflib

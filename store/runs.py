@@ -3,9 +3,10 @@
     with runs.start("can", config={"alpha": 1.0}, command="python -m jobs.can sweep", config_hash="…") as run:
         run.log({"dev/accuracy": 0.7361}, step=10)
 
-A second process, started with the run and ended by the closing of a pipe, moves the lines into the database while the job computes
-(`store.follow`): DuckDB is never imported here, so a job pays neither its memory nor its locks, an ingest that dies takes no training with
-it, and a job killed at any moment has its follower notice within the second and store the rest.
+A second process, started with the run and ended by the closing of a pipe, moves the lines into the database while the
+job computes (`store.follow`): DuckDB is never imported here, so a job pays neither its memory nor its locks, an
+ingest that dies takes no training with it, and a job killed at any moment has its follower notice within the second
+and store the rest.
 """
 
 import os
@@ -23,8 +24,8 @@ from store.errors import StoreError
 from store.follow import Follower
 from store.heart import Heart
 from store.lines import canonical, example_hash, plain, seal, spell
-from store.paths import Layout, check_target, locate
 from store.packing import unpack
+from store.paths import Layout, check_target, locate
 from store.spool import Spool
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """SQL of people, run where it can do no harm: a child process of its own that can read one database and nothing else.
 
-One SELECT, EXPLAIN, DESCRIBE or SHOW. The child opens a private name of the published file read-only, with file access, extensions and
-settings locked, and puts limits of the operating system on itself (time, memory, no file may grow); the parent ends it when its time is
-up. A second configuration of the same file within one process is refused by DuckDB, hence a process.
+One SELECT, EXPLAIN, DESCRIBE or SHOW. The child opens a private name of the published file read-only, with file
+access, extensions and settings locked, and puts limits of the operating system on itself (time, memory, no file may
+grow); the parent ends it when its time is up. A second configuration of the same file within one process is refused
+by DuckDB, hence a process.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import polars as pl
 from store.errors import StoreError
 from store.follow import child
 from store.paths import Layout, locate
+from store.sql import quote
 
 ALLOWED = ("select", "with", "from", "values", "table", "summarize", "explain", "describe", "desc", "show", "(")
 MEMORY = 1 << 30  # bytes DuckDB may use
@@ -111,7 +113,7 @@ def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataF
     timer.start()
     try:
         relation = con.sql(statement)
-        return pl.DataFrame() if relation is None else _carriable(relation.limit(limit).pl())
+        return pl.DataFrame() if relation is None else _carriable(relation.limit(limit))
     except duckdb.Error as error:
         raise StoreError(str(error)) from error
     finally:
@@ -128,9 +130,9 @@ def _check(con: Any, statement: str) -> None:
     if len(parsed) != 1:
         raise StoreError(f"expected one statement, got {len(parsed)}")
     kind = parsed[0].type.name
-    word = _first_word(parsed[0].query)
+    word = _first_word(statement)
     if kind == "EXPLAIN":
-        inner = _without_explain(parsed[0].query)
+        inner = _without_explain(statement)
         _check(con, inner)
     elif kind not in ("SELECT", "PRAGMA") or word not in ALLOWED:
         raise StoreError(f"only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here, got {word.upper() or kind}")
@@ -154,8 +156,15 @@ def _without_explain(statement: str) -> str:
     return rest[len("analyze") :] if rest.lower().startswith("analyze") else rest
 
 
-def _carriable(frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns of Python objects as text, because Arrow IPC cannot carry them."""
+def _carriable(relation: Any) -> pl.DataFrame:
+    """A result as a frame; intervals and Python objects, which polars or Arrow IPC cannot carry, as text."""
+    kinds = list(zip(relation.columns, map(str, relation.types), strict=True))
+    if any("INTERVAL" in kind for _, kind in kinds):
+        columns = (
+            f"{quote(name)}::VARCHAR AS {quote(name)}" if "INTERVAL" in kind else quote(name) for name, kind in kinds
+        )
+        relation = relation.project(", ".join(columns))
+    frame = relation.pl()
     return frame.with_columns(pl.col(name).cast(pl.String) for name, kind in frame.schema.items() if kind == pl.Object)
 
 

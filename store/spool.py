@@ -1,8 +1,8 @@
 """The append-only file of one run: one write per record, a flock for as long as the run lives.
 
-The flock is what "alive" means: the kernel frees it on any death, so nobody has to trust process ids or clocks. Nothing here waits for
-a database. A write that fails (disk full) raises and leaves a torn line; the next record then starts on a new line behind a marker
-that says so, and the torn bytes, never acknowledged, are told apart from damage.
+The flock is what "alive" means: the kernel frees it on any death, so nobody has to trust process ids or clocks.
+Nothing here waits for a database. A write that fails (disk full) raises and leaves a torn line; the next record then
+starts on a new line behind a marker that says so, and the torn bytes, never acknowledged, are told apart from damage.
 """
 
 import contextlib

@@ -1,6 +1,5 @@
 """Batches into tables: the SQL of ingest. Frames are inserted, never single rows."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 

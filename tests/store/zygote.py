@@ -14,7 +14,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import pyarrow.dataset  # what a child would otherwise import each time
 
 from store import database, follow, ingest, migrations, publish, runs
 from store.errors import StoreError
