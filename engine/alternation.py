@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TINY = 1e-290
+NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
 BLOCK_CELLS = 4_000_000  # cells of the (n, block) temporaries: memory stays linear in the input
 
 
@@ -75,7 +76,7 @@ def _alternate_reference(log_reference: np.ndarray, log_scale: np.ndarray, alpha
     between = (alpha * power) * log_reference + alpha * log_row[:, None]
     log_column = _log_sum(between, axis=0)
     between -= np.where(np.isneginf(log_column), 0, log_column)
-    return _Own(log_scale, np.exp(within, out=within), np.exp(between, out=between), log_column)
+    return _Own(log_scale, _shares(within), _shares(between), log_column)
 
 
 def _next_scales(
@@ -85,13 +86,17 @@ def _next_scales(
     alive = np.isfinite(own.log_scale)
     relative = np.where(alive, log_s - np.where(alive, own.log_scale, 0), -np.inf)
     shift = relative.max(axis=1, keepdims=True)  # a common factor of s cancels in the result: keep exp in range
-    omega = 1 / np.maximum(own.within @ np.exp(relative - shift).T, TINY)  # (n, u), r relative to the reference's own
+    omega = own.within @ _shares(relative - shift).T  # (n, u)
+    np.maximum(omega, TINY, out=omega)
+    np.reciprocal(omega, out=omega)  # r, relative to the reference's own
     log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
     largest = np.zeros((1, 1))
     if alpha != 1:
-        log_omega = np.log(omega)
-        largest = log_omega.max(axis=0, keepdims=True)  # (1, u)
-        omega = np.exp(alpha * (log_omega - largest))
+        np.log(omega, out=omega)
+        largest = omega.max(axis=0, keepdims=True)  # (1, u)
+        omega -= largest
+        omega *= alpha
+        np.exp(omega, out=omega)
     log_total = own.log_column + _log(own.between.T @ omega).T + alpha * largest.T  # (u, m)
     return _scale(log_prior, np.logaddexp(log_total, alpha * (power * log_rows + log_rho[:, None])), empty=0)
 
@@ -150,6 +155,13 @@ def _scale(log_prior: np.ndarray, log_column: np.ndarray, *, empty: float = -np.
 def _log(probs: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(probs))
+
+
+def _shares(logs: np.ndarray) -> np.ndarray:
+    """Exponentials, in place, without the negligible ones."""
+    shares = np.exp(logs, out=logs)
+    shares[shares < NEGLIGIBLE] = 0
+    return np.asarray(shares)
 
 
 def _log_sum(values: np.ndarray, *, axis: int) -> np.ndarray:
