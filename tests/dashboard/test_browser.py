@@ -21,8 +21,8 @@ def path_of(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, window):
-    narrow = window(width=390, dark=True)
+def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narrow):
+    narrow.problems.clear()
     narrow.open(f"{served}/{path_of(page)}")
     assert narrow.page.locator('[data-testid="stException"]').count() == 0
     assert narrow.sideways() <= 2
