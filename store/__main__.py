@@ -121,7 +121,8 @@ def merge(options: argparse.Namespace) -> int:
 
     done = run(options.other, options.db)
     print(
-        f"{done.new} runs new, {done.grown} grown, {done.same} already here, {done.renamed} got another id, {done.edits} edits"
+        f"{done.new} runs new, {done.grown} grown, {done.same} already here, "
+        f"{done.renamed} got another id, {done.edits} edits"
     )
     return 0
 

@@ -1,6 +1,4 @@
-"""What people write in the dashboard: lines of `spool/edits.jsonl`, ingested like the rest, so that they survive a
-rebuild.
-"""
+"""What people write in the dashboard: lines of `spool/edits.jsonl`, ingested like runs, and so kept by a rebuild."""
 
 import fcntl
 import os

@@ -1,6 +1,4 @@
-"""Files beside the spool: Parquet is written aside, brought to the disk, renamed into place, and only then named by a
-line.
-"""
+"""Files beside the spool: Parquet is written aside, synced, renamed into place, and only then named by a line."""
 
 import hashlib
 import os

@@ -60,7 +60,7 @@ def import_from(
         db: the store's database.
 
     Raises:
-        StoreError: if the source is missing, of another kind, or damaged so that nothing can be read; the store is then untouched.
+        StoreError: if the source is missing, of another kind, or cannot be read; the store is then untouched.
     """
     from store import event_files, trackio_files
 
@@ -130,7 +130,8 @@ def _beyond(path: Path, lines: Iterable[bytes]) -> list[bytes]:
     new = [line for line in lines if not line.startswith(_END)]
     if new[1 : len(old)] != old[1:]:
         raise StoreError(
-            f"the source of {path.stem} no longer begins as it did when it was imported: remove that run or import elsewhere"
+            f"the source of {path.stem} no longer begins as it did when it was imported: "
+            "remove that run or import elsewhere"
         )
     more = new[len(old) :]
     return [*more, next(line for line in reversed(list(lines)) if line.startswith(_END))] if more else []

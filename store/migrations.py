@@ -15,11 +15,14 @@ from store.errors import StoreError
 from store.sql import one
 
 RUN_COLUMNS = {
-    "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR", "recipe": "VARCHAR",
+    "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR",
+    "recipe": "VARCHAR",
     "dataset": "VARCHAR", "data_source": "VARCHAR", "train_fingerprint": "VARCHAR", "dev_fingerprint": "VARCHAR",
     "config_hash": "VARCHAR", "status": "VARCHAR", "progress": "DOUBLE", "eta_s": "DOUBLE", "started_at": "TIMESTAMP",
-    "heartbeat_at": "TIMESTAMP", "finished_at": "TIMESTAMP", "duration_s": "DOUBLE", "earlier_s": "DOUBLE", "seed": "BIGINT",
-    "command": "VARCHAR", "git_commit": "VARCHAR", "git_dirty": "BOOLEAN", "host": "VARCHAR", "pid": "BIGINT", "device": "VARCHAR",
+    "heartbeat_at": "TIMESTAMP", "finished_at": "TIMESTAMP", "duration_s": "DOUBLE", "earlier_s": "DOUBLE",
+    "seed": "BIGINT",
+    "command": "VARCHAR", "git_commit": "VARCHAR", "git_dirty": "BOOLEAN", "host": "VARCHAR", "pid": "BIGINT",
+    "device": "VARCHAR",
     "versions": "VARCHAR", "parent_run_id": "VARCHAR", "tags": "VARCHAR[]", "note": "VARCHAR", "error": "VARCHAR",
 }  # fmt: skip
 PUBLIC_RUN_COLUMNS = tuple(name for name in RUN_COLUMNS if name not in ("run_no", "earlier_s", "tags", "note", "error"))
@@ -38,44 +41,49 @@ CREATE TABLE raw.cells (run_no INTEGER, tbl VARCHAR, axes VARCHAR, metric VARCHA
     value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT);
 CREATE TABLE raw.axes (tbl VARCHAR, axis VARCHAR, kind VARCHAR);
 CREATE TABLE raw.examples (dataset VARCHAR, split VARCHAR, example_id VARCHAR, hash VARCHAR, text VARCHAR);
-CREATE TABLE raw.predictions (run_no INTEGER, split VARCHAR, example_id VARCHAR, hash VARCHAR, label VARCHAR, prediction VARCHAR,
-    confidence DOUBLE);
+CREATE TABLE raw.predictions (run_no INTEGER, split VARCHAR, example_id VARCHAR, hash VARCHAR, label VARCHAR,
+    prediction VARCHAR, confidence DOUBLE);
 CREATE TABLE raw.files (file VARCHAR, run_no INTEGER);
 CREATE TABLE raw.artifacts (run_no INTEGER, name VARCHAR, kind VARCHAR, path VARCHAR, bytes BIGINT, sha256 VARCHAR);
 CREATE TABLE raw.edits (run_id VARCHAR, tags VARCHAR[], note VARCHAR, archived BOOLEAN, deleted BOOLEAN);
 CREATE TABLE marks (hash VARCHAR, run_id VARCHAR, kind VARCHAR, note VARCHAR, marked_at TIMESTAMP);
-CREATE TABLE published (experiment VARCHAR, task VARCHAR, dataset VARCHAR, model VARCHAR, variant VARCHAR, split VARCHAR,
-    metric VARCHAR, value DOUBLE, source VARCHAR, note VARCHAR);
+CREATE TABLE published (experiment VARCHAR, task VARCHAR, dataset VARCHAR, model VARCHAR, variant VARCHAR,
+    split VARCHAR, metric VARCHAR, value DOUBLE, source VARCHAR, note VARCHAR);
 CREATE TABLE damaged (file VARCHAR, byte_offset BIGINT, text VARCHAR, reason VARCHAR);
 """
 
 _VIEWS = f"""
 CREATE VIEW runs AS SELECT {", ".join("r." + name for name in PUBLIC_RUN_COLUMNS)},
-    coalesce(e.tags, r.tags, []) AS tags, coalesce(e.note, r.note, '') AS note, coalesce(e.archived, false) AS archived, r.error
+    coalesce(e.tags, r.tags, []) AS tags, coalesce(e.note, r.note, '') AS note,
+    coalesce(e.archived, false) AS archived, r.error
     FROM raw.runs r LEFT JOIN raw.edits e USING (run_id);
 CREATE VIEW params AS SELECT r.run_id, p.name, p.value FROM raw.params p JOIN raw.runs r USING (run_no);
 CREATE VIEW metrics AS SELECT r.run_id, n.name, p.step, p.epoch, p.value, p.logged_at
     FROM raw.points p JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
 CREATE VIEW summary AS SELECT r.run_id, n.name, s.value
     FROM raw.summary s JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
-CREATE VIEW measurements AS SELECT r.run_id, c.tbl, c.axes::JSON AS axes, c.metric, c.source, c.value, c.low, c.high, c.n
+CREATE VIEW measurements AS
+    SELECT r.run_id, c.tbl, c.axes::JSON AS axes, c.metric, c.source, c.value, c.low, c.high, c.n
     FROM raw.cells c JOIN raw.runs r USING (run_no);
 CREATE VIEW examples AS SELECT dataset, split, example_id, hash, text::JSON AS text FROM raw.examples;
 CREATE VIEW predictions AS SELECT r.run_id, p.split, p.example_id, p.hash, p.label, p.prediction, p.confidence
     FROM raw.predictions p JOIN raw.runs r USING (run_no);
-CREATE VIEW artifacts AS SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
+CREATE VIEW artifacts AS
+    SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
     FROM raw.artifacts a JOIN raw.runs r USING (run_no);
 CREATE VIEW leaderboard AS
     WITH scores AS (
         SELECT r.*, split_part(n.name, '/', 1) AS split, substr(n.name, strpos(n.name, '/') + 1) AS metric, s.value
-        FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no) LEFT JOIN raw.edits e USING (run_id)
+        FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no)
+            LEFT JOIN raw.edits e USING (run_id)
         WHERE r.status = 'finished' AND NOT coalesce(e.archived, false) AND contains(n.name, '/')
             AND r.run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0')))
     SELECT experiment, task, model, dataset, split, metric, config_hash, any_value(recipe) AS recipe,
         any_value(data_source) AS data_source, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS sd,
         CASE WHEN regexp_matches(metric, '{LOWER_IS_BETTER}') THEN min(value) ELSE max(value) END AS best,
         NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS higher_is_better, max_by(run_id, started_at) AS newest_run_id
-    FROM scores WHERE split NOT IN ('train', 'time') GROUP BY experiment, task, model, dataset, split, metric, config_hash;
+    FROM scores WHERE split NOT IN ('train', 'time')
+    GROUP BY experiment, task, model, dataset, split, metric, config_hash;
 """
 
 

@@ -204,7 +204,7 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
 
 
 def _records(lines: list[bytes]) -> list[Row | None]:
-    """Records of lines, None where damaged. Lines whose checksum holds are valid JSON each, so they are parsed together."""
+    """Records of lines, None where damaged; lines whose checksum holds are valid JSON, so they are parsed together."""
     sound = [line for line in lines if intact(line)]
     try:
         records = json.loads(b"[" + b",".join(sound) + b"]")

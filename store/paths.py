@@ -80,7 +80,7 @@ class Layout:
 
 
 def locate(db: Path | str | None = None) -> Layout:
-    """The store of a path: `db`, else the environment variable CLUEBOARD_DB, else results.duckdb in the project's root."""
+    """The store at `db`, else at the variable CLUEBOARD_DB, else at results.duckdb in the project's root."""
     path = Path(db or os.environ.get(ENVIRONMENT) or ROOT / "results.duckdb").expanduser()
     if path.suffix != ".duckdb":
         raise StoreError(f"a store's database must end in .duckdb, got {path}")

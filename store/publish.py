@@ -66,7 +66,7 @@ def publish(layout: Layout, current: int) -> None:
     """Copy the closed work database over the published one.
 
     Raises:
-        StoreError: if the work database was not closed cleanly, or the disk refuses; the published version stays as it was.
+        StoreError: if the work database was not closed cleanly, or the disk refuses; the published version stays.
     """
     started = time.monotonic()
     if Path(f"{layout.work}.wal").exists():

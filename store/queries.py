@@ -259,21 +259,22 @@ def paired(run_a: str, run_b: str, split: str = "dev", db: Path | None = None) -
     """Rows both runs predicted, paired on (example_id, hash).
 
     Returns:
-        example_id, hash, label, label_b, prediction_a, confidence_a, prediction_b, confidence_b, text; and in every row the numbers
-        of rows without a partner, unpaired_a and unpaired_b.
+        example_id, hash, label, label_b, prediction_a, confidence_a, prediction_b, confidence_b, text; and in every
+        row the numbers of rows without a partner, unpaired_a and unpaired_b.
     """
     a, b = predictions(run_a, split, db), predictions(run_b, split, db)
     keys = ["example_id", "hash"]
     both = a.join(b, on=keys, suffix="_b", maintain_order="left")
     return both.select(
-        *keys, "label", "label_b", pl.col("prediction").alias("prediction_a"), pl.col("confidence").alias("confidence_a"),
+        *keys, "label", "label_b",
+        pl.col("prediction").alias("prediction_a"), pl.col("confidence").alias("confidence_a"),
         "prediction_b", "confidence_b", "text",
         pl.lit(len(a) - len(both)).alias("unpaired_a"), pl.lit(len(b) - len(both)).alias("unpaired_b"),
     )  # fmt: skip
 
 
 def leaderboard(experiment: str | None = "clue", db: Path | None = None) -> pl.DataFrame:
-    """Per experiment, task, model, dataset, split, metric and config: n, mean, sd, 95% interval (low, high) and best over seeds."""
+    """Per experiment, task, model, dataset, split, metric and config: n, mean, sd, 95% interval and best over seeds."""
     condition, values = _conditions(experiment=experiment)
     frame = _frame(
         _con(db), f"SELECT * FROM leaderboard WHERE {condition} ORDER BY task, split, metric, mean DESC", values
@@ -291,8 +292,9 @@ def seeds(config_hash: str, db: Path | None = None) -> pl.DataFrame:
     """Per summary name over the finished runs of one config: n, mean, sd, low, high (95%), min, max."""
     frame = _frame(
         _con(db),
-        "SELECT s.name, count(*) AS n, avg(s.value) AS mean, stddev_samp(s.value) AS sd, min(s.value) AS min, max(s.value) AS max "
-        "FROM summary s JOIN runs r USING (run_id) WHERE r.config_hash = ? AND r.status = 'finished' AND NOT r.archived "
+        "SELECT s.name, count(*) AS n, avg(s.value) AS mean, stddev_samp(s.value) AS sd, "
+        "min(s.value) AS min, max(s.value) AS max FROM summary s JOIN runs r USING (run_id) "
+        "WHERE r.config_hash = ? AND r.status = 'finished' AND NOT r.archived "
         "GROUP BY s.name ORDER BY s.name",
         [config_hash],
     )
@@ -398,7 +400,7 @@ def _with_interval(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def t_quantile(n: int) -> float | None:
-    """0.975 quantile of Student's t with n - 1 degrees of freedom (tabled to 30, then Cornish-Fisher); None for n < 2."""
+    """0.975 quantile of Student's t, n - 1 degrees of freedom (tabled to 30, then Cornish-Fisher); None for n < 2."""
     if n < 2:
         return None
     table = [

@@ -173,7 +173,7 @@ class Run:
         self._spool.record({"artifact": frames.describe_artifact(self.folder, name, kind, Path(path))})
 
     def finish(self, status: str = "finished", *, error: str | None = None) -> None:
-        """End the run with finished, failed or interrupted, and wait for its last line to be published (10 s at most)."""
+        """End the run (finished, failed or interrupted) and wait for its last line to be published, 10 s at most."""
         if self._spool.closed:
             return
         self.status = status
@@ -237,8 +237,8 @@ def start(
         db: the store's database; None finds it (`store.paths.locate`).
         tags: words to find it by.
         follow: move the lines into the database in the background; False leaves that to others.
-        fields: task, model, recipe, dataset, data_source, train_fingerprint, dev_fingerprint, seed, device, parent_run_id, note,
-            git_commit, git_dirty, versions.
+        fields: task, model, recipe, dataset, data_source, train_fingerprint, dev_fingerprint, seed, device,
+            parent_run_id, note, git_commit, git_dirty, versions.
 
     Raises:
         StoreError: if the store cannot be written, or a field is unknown.

@@ -80,7 +80,7 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
 
 
 def answer(layout: Layout) -> None:
-    """The child's side: read the order from standard input, write a line of JSON and the rows as Arrow IPC to standard output."""
+    """The child's side: the order comes by standard input; a line of JSON and the rows as Arrow IPC go out."""
     order = json.loads(sys.stdin.buffer.read())
     try:
         frame = _run(layout, order["statement"], order["limit"] + 1, order["timeout"])
@@ -164,7 +164,7 @@ def _carriable(relation: Any) -> pl.DataFrame:
             f"{quote(name)}::VARCHAR AS {quote(name)}" if "INTERVAL" in kind else quote(name) for name, kind in kinds
         )
         relation = relation.project(", ".join(columns))
-    frame = relation.pl()
+    frame: pl.DataFrame = relation.pl()
     return frame.with_columns(pl.col(name).cast(pl.String) for name, kind in frame.schema.items() if kind == pl.Object)
 
 

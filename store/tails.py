@@ -12,6 +12,7 @@ from store.sql import frame as query
 from store.sql import one
 
 TAIL = CHUNK  # bytes of one spool that a reader parses at most
+FINE = 1_000_000_000  # parts of the range of a curve with few points: each point has its own
 POINTS = {"step": pl.Int64, "epoch": pl.Float64, "logged": pl.Float64, "value": pl.Float64}
 
 
@@ -29,7 +30,7 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
 
 
 def tail(layout: Layout, con: duckdb.DuckDBPyConnection, run_id: str) -> tuple[pl.DataFrame, int | None]:
-    """Points of a run beyond the published version: name, step, epoch, logged (Unix time), value; and the step it was resumed at, if it was."""
+    """Points of a run beyond the published version, and the step it was resumed at there, if it was."""
     file = f"{run_id}.jsonl"
     row = one(con, "SELECT read FROM raw.spools WHERE file = ?", [file])
     path, read = layout.spool / file, row[0] if row else 0
@@ -63,8 +64,8 @@ def curves(
 ) -> pl.DataFrame:
     """Bucketed curves, see `store.queries.curves`.
 
-    Runs and names are numbers inside the query (new ones get negative numbers), because grouping a million rows by text takes three
-    times as long.
+    Runs and names are numbers inside the query (new ones get negative numbers), because grouping a million rows by
+    text takes three times as long.
     """
     runs = {run_id: -index - 1 for index, run_id in enumerate(run_ids)}
     runs |= _numbers(con, "SELECT run_id, run_no FROM raw.runs WHERE list_contains(?, run_id)", run_ids)
@@ -145,12 +146,14 @@ def _statement(x: str, chosen: str, *, zoomed: bool, tails: bool) -> str:
     if tails:
         both += f" UNION ALL SELECT t.run_no, t.name_no, {fresh} AS x, t.value FROM tail_points t"
     inside = "x BETWEEN $low AND $high" if zoomed else "true" if x == "step" else "x IS NOT NULL"
-    part = "least(floor((x - lo) / (hi - lo) * $buckets), $buckets - 1)"
     return f"""
     WITH points AS (SELECT * FROM ({both}) WHERE {inside}),
-        ranges AS (SELECT run_no, name_no, min(x) AS lo, max(x) AS hi, count(*) AS n FROM points GROUP BY ALL),
-        placed AS (SELECT run_no, name_no, x, value, CASE WHEN n <= $buckets THEN x WHEN hi > lo THEN {part} ELSE 0 END AS part
-            FROM points JOIN ranges USING (run_no, name_no))
+        ranges AS (SELECT run_no, name_no, min(x) AS lo, max(x) AS hi,
+            CASE WHEN count(*) <= $buckets THEN {FINE} ELSE $buckets END AS parts FROM points GROUP BY ALL),
+        scales AS (SELECT run_no, name_no, lo, parts - 1 AS most, CASE WHEN hi > lo THEN parts / (hi - lo) ELSE 0 END AS scale
+            FROM ranges),
+        placed AS (SELECT run_no, name_no, x, value, least(trunc((x - lo) * scale), most)::INTEGER AS part
+            FROM points JOIN scales USING (run_no, name_no))
     SELECT run_no, name_no, avg(x) AS x, avg(value) AS value, min(value) AS min, max(value) AS max
     FROM placed GROUP BY run_no, name_no, part
     """

@@ -280,9 +280,11 @@ def _check_replay(layout: Layout, report: Report) -> None:
         try:
             con.execute(f"ATTACH '{str(layout.work).replace(chr(39), chr(39) * 2)}' AS stored (READ_ONLY)")
             for table in ("points", "cells", "predictions"):
-                count = f"SELECT r.run_id, count(*) AS n FROM {{0}}raw.{table} JOIN {{0}}raw.runs r USING (run_no) GROUP BY r.run_id"
+                joined = f"{{0}}raw.{table} JOIN {{0}}raw.runs r USING (run_no)"
+                count = f"SELECT r.run_id, count(*) AS n FROM {joined} GROUP BY r.run_id"
                 rows = con.execute(
-                    f"SELECT run_id, a.n, b.n FROM ({count.format('stored.')}) a FULL JOIN ({count.format('')}) b USING (run_id) "
+                    f"SELECT run_id, a.n, b.n FROM ({count.format('stored.')}) a "
+                    f"FULL JOIN ({count.format('')}) b USING (run_id) "
                     "WHERE a.n IS DISTINCT FROM b.n ORDER BY run_id"
                 ).fetchall()
                 report.problems += [

@@ -91,7 +91,8 @@ def mark_lost(con: duckdb.DuckDBPyConnection, run_nos: list[int]) -> None:
     if run_nos:
         con.execute("BEGIN")
         con.execute(
-            "UPDATE raw.runs SET status = 'lost', finished_at = heartbeat_at, eta_s = NULL WHERE list_contains(?, run_no)",
+            "UPDATE raw.runs SET status = 'lost', finished_at = heartbeat_at, eta_s = NULL "
+            "WHERE list_contains(?, run_no)",
             [run_nos],
         )
         con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
@@ -183,13 +184,15 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             "WHERE s.run_no = n.run_no AND s.name_no = n.name_no AND (n.said OR NOT s.said)"
         )
         con.execute(
-            "INSERT INTO raw.summary BY NAME SELECT * FROM new_summary n ANTI JOIN raw.summary s USING (run_no, name_no)"
+            "INSERT INTO raw.summary BY NAME "
+            "SELECT * FROM new_summary n ANTI JOIN raw.summary s USING (run_no, name_no)"
         )
         con.unregister("new_summary")
     for run_no in batch.cuts:
         con.execute("DELETE FROM raw.summary WHERE run_no = ? AND NOT said", [run_no])
         con.execute(
-            "INSERT INTO raw.summary BY NAME SELECT run_no, name_no, max_by(value, step) AS value, max(step) AS step, false AS said "
+            "INSERT INTO raw.summary BY NAME "
+            "SELECT run_no, name_no, max_by(value, step) AS value, max(step) AS step, false AS said "
             "FROM raw.points p ANTI JOIN (FROM raw.summary WHERE run_no = $1) s USING (name_no) WHERE p.run_no = $1 "
             "GROUP BY run_no, name_no",
             [run_no],
@@ -242,8 +245,10 @@ def _write_examples(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch
         path = layout.predictions / about["file"]
         if _sound(path, about, batch):
             con.execute(
-                "INSERT INTO raw.examples BY NAME SELECT DISTINCT ON (example_id, hash) $1 AS dataset, $2 AS split, example_id, hash, text "
-                "FROM read_parquet($3) ANTI JOIN (FROM raw.examples WHERE dataset = $1 AND split = $2) USING (example_id, hash)",
+                "INSERT INTO raw.examples BY NAME "
+                "SELECT DISTINCT ON (example_id, hash) $1 AS dataset, $2 AS split, example_id, hash, text "
+                "FROM read_parquet($3) "
+                "ANTI JOIN (FROM raw.examples WHERE dataset = $1 AND split = $2) USING (example_id, hash)",
                 [about["dataset"], about["split"], str(path)],
             )
 

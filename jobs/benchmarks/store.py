@@ -79,7 +79,7 @@ seconds = time.perf_counter() - began
 
 
 def suite(*, full: bool) -> Iterator[Row]:
-    """Rows of the benchmark: name, value, unit, bar, peer (its name and value) and ratio (ours over the peer's, or over the bar)."""
+    """Rows: name, value, unit, bar, peer (its name and value) and ratio (ours over the peer's, or over the bar)."""
     folder = Path(tempfile.mkdtemp(prefix="clueboard-store-"))
     try:
         yield from _logging(folder, full=full)
@@ -166,7 +166,7 @@ def _readers(folder: Path, *, seconds: float) -> Iterator[Row]:
     db = folder / "readers.duckdb"
     writers = _writers(db, 4, 10_000_000)
     ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db), str(seconds + 1.0)]
-    ingester = subprocess.Popen(ingesting)
+    ingester = subprocess.Popen(ingesting, text=True)
     _go(writers)
     times, errors = [], 0
     end = time.perf_counter() + seconds
@@ -241,7 +241,7 @@ def _ours(db: Path, count: int, points: int) -> float:
 
 
 def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) -> None:
-    """A store of many short runs with `names` metrics each and some long ones of `points` points, through its spools."""
+    """A store of many short runs with `names` metrics each and some long ones, made through its spools."""
     from store.ingest import ingest
     from store.lines import encode
     from store.paths import locate

@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 @pytest.fixture
 def db(tmp_path):
-    """Path of a store that does not exist yet; in memory where the system has such a folder, because a kill -9 does not care."""
+    """Path of a store that does not exist yet; in memory where the system has such a folder."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
         yield tmp_path / "results.duckdb"

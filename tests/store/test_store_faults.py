@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -25,7 +26,7 @@ def wait_until(condition, timeout=10.0):
 
 
 def written(path):
-    return os.path.exists(path) and os.path.getsize(path) > 30
+    return Path(path).exists() and Path(path).stat().st_size > 30
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_time_is_limited(filled, statement):
 
 
 def test_memory_is_limited(filled):
-    with pytest.raises(StoreError, match="(?i)memory|seconds"):
+    with pytest.raises(StoreError, match=r"(?i)memory|seconds"):
         queries.sql(
             "SELECT list(repeat('x', 1000) || a.range::VARCHAR) FROM range(100000000) a", timeout=8.0, db=filled
         )

@@ -79,8 +79,8 @@ def test_merge_brings_everything_once(tmp_path):
 def test_merge_keeps_two_runs_that_share_an_id(tmp_path):
     here, there = tmp_path / "here.duckdb", tmp_path / "there.duckdb"
     mine, theirs = fill(here, (1.0,)), fill(there, (2.0,))
-    os.rename(locate(there).spool_file(theirs), locate(there).spool_file(mine))
-    os.rename(locate(there).artifacts / theirs, locate(there).artifacts / mine)
+    locate(there).spool_file(theirs).rename(locate(there).spool_file(mine))
+    (locate(there).artifacts / theirs).rename(locate(there).artifacts / mine)
     assert merge(there, here).renamed == 1
     assert merge(there, here).same == 1
     assert sorted(queries.sql("SELECT value FROM metrics", db=here)["value"]) == [1.0, 2.0]
@@ -98,7 +98,7 @@ def test_compact_packs_finished_runs_and_everything_still_works(tmp_path):
     assert won > 0
     spool = locate(db).spool_file(run_id)
     assert not spool.exists()
-    assert gzip.open(f"{spool}.gz").readline().startswith(b'{"run":')
+    assert gzip.decompress(Path(f"{spool}.gz").read_bytes()).startswith(b'{"run":')
     upkeep.rebuild(db)
     assert everything(db) == before
     assert upkeep.check(db, deep=True).clean
@@ -176,7 +176,8 @@ def test_export(tmp_path, kind):
 def trackio_database(path):
     con = sqlite3.connect(path)
     con.execute(
-        "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, step INTEGER, metrics TEXT)"
+        "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, "
+        "step INTEGER, metrics TEXT)"
     )
     con.execute(
         "CREATE TABLE configs (id INTEGER PRIMARY KEY, run_id TEXT, run_name TEXT, config TEXT, created_at TEXT)"
@@ -343,7 +344,15 @@ def test_command_line(tmp_path, capsys, monkeypatch):
 
 
 def test_help_is_quick():
-    code = "import time, sys; sys.argv = ['store', '--help']\nimport runpy\ntry:\n    runpy.run_module('store', run_name='__main__')\nexcept SystemExit:\n    pass\nprint(time.process_time(), 'duckdb' in sys.modules, 'polars' in sys.modules)"
+    code = """
+import runpy, sys, time
+sys.argv = ["store", "--help"]
+try:
+    runpy.run_module("store", run_name="__main__")
+except SystemExit:
+    pass
+print(time.process_time(), "duckdb" in sys.modules, "polars" in sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     seconds, *imported = done.stdout.split()[-3:]
     assert float(seconds) < 0.5

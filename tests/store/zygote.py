@@ -1,7 +1,7 @@
-"""A process that has imported everything and forks one child per order, so that a test can kill real processes by the dozen.
+"""A process that has imported everything and forks one child per order, so that tests can kill real processes.
 
-Orders come as JSON lines on standard input: {"do": name, …}. The answer is the child's pid; the order "reap" waits for it
-and answers with its exit status.
+Orders come as JSON lines on standard input: {"do": name, …}. The answer is the child's pid; the
+order "reap" waits for it and answers with its exit status.
 """
 
 import json
@@ -120,7 +120,10 @@ def die_at(db: str, word: str, delay: float) -> None:
 
 def migrate(db: str, delay: float) -> None:
     """Take a synthetic second migration and die some time into it."""
-    statements = "ALTER TABLE raw.points ADD COLUMN twice DOUBLE; UPDATE raw.points SET twice = 2 * value; CREATE TABLE raw.new AS FROM raw.points;"
+    statements = (
+        "ALTER TABLE raw.points ADD COLUMN twice DOUBLE; UPDATE raw.points SET twice = 2 * value; "
+        "CREATE TABLE raw.new AS FROM raw.points;"
+    )
     second = migrations.Migration(2, statements)
     migrations.MIGRATIONS = (*migrations.MIGRATIONS, second)
     database.MIGRATIONS = migrations.MIGRATIONS
