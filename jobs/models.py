@@ -51,7 +51,11 @@ class Loaded:
 
 def check_name(model: str) -> None:
     """Refuse what is neither `tiny`, `ngram`, a folder nor a possible hub name, before any data are read."""
-    if model in (TINY, NGRAM) or Path(model).is_dir() or model in ALIASES:
+    if model in (TINY, NGRAM) or model in ALIASES:
+        return
+    if Path(model).is_dir():
+        _check_kind(Path(model))
+        _weight_files(Path(model))
         return
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     if looks_like_path or Path(model).exists():
@@ -122,10 +126,7 @@ def read_config(folder: Path) -> EncoderConfig:
     """Shape of the encoder in `folder`."""
     from engine.encoders import EncoderConfig
 
-    raw = _read_json(folder / "config.json")
-    kind = raw.get("model_type", "bert")
-    if kind != "bert":
-        raise cli.InputError(f"{folder} is a {kind!r} model; expected a BERT-type encoder (model_type 'bert')")
+    raw = _check_kind(folder)
     try:
         return EncoderConfig.from_hf(raw)
     except (KeyError, TypeError) as error:
@@ -193,6 +194,15 @@ def hub_is_reachable() -> bool:
     except OSError:
         return False
     return True
+
+
+def _check_kind(folder: Path) -> dict[str, Any]:
+    """The config of a folder that says it holds a BERT-type model."""
+    raw = _read_json(folder / "config.json")
+    kind = raw.get("model_type", "bert")
+    if kind != "bert":
+        raise cli.InputError(f"{folder} is a {kind!r} model; expected a BERT-type encoder (model_type 'bert')")
+    return raw
 
 
 def _weight_files(folder: Path) -> list[Path]:
