@@ -150,7 +150,8 @@ def _statement(x: str, chosen: str, *, zoomed: bool, tails: bool) -> str:
     WITH points AS (SELECT * FROM ({both}) WHERE {inside}),
         ranges AS (SELECT run_no, name_no, min(x) AS lo, max(x) AS hi,
             CASE WHEN count(*) <= $buckets THEN {FINE} ELSE $buckets END AS parts FROM points GROUP BY ALL),
-        scales AS (SELECT run_no, name_no, lo, parts - 1 AS most, CASE WHEN hi > lo THEN parts / (hi - lo) ELSE 0 END AS scale
+        scales AS (SELECT run_no, name_no, lo, parts - 1 AS most,
+            CASE WHEN hi > lo THEN parts / (hi - lo) ELSE 0 END AS scale
             FROM ranges),
         placed AS (SELECT run_no, name_no, x, value, least(trunc((x - lo) * scale), most)::INTEGER AS part
             FROM points JOIN scales USING (run_no, name_no))
