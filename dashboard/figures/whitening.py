@@ -10,6 +10,9 @@ from dashboard.figures import style
 
 SETTINGS = ("none", "whitened", "reduced")
 COLORS = {"none": style.NEUTRAL, "whitened": style.MEASURED, "reduced": style.SEQUENCE[1]}
+PALE = ((0.0, "rgba(59,125,216,0.04)"), (1.0, "rgba(59,125,216,0.7)"))
+"""Heat map scale on which both dark and light text can be read."""
+MOST_LABELLED = 13
 SIMILAR, DISSIMILAR = style.GOOD, style.BAD
 
 
@@ -165,24 +168,33 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
     grid = np.full((size, size), np.nan)
     for first, second, value in part.select("first", "second", "value").iter_rows():
         grid[first, second] = grid[second, first] = value
-    best = np.nanmax(grid)
-    names = ["0 (embeddings)", *map(str, range(1, size))]
-    text = [[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in row] for row in grid]
+    names = [str(number) for number in range(size)]
     figure = go.Figure(
         go.Heatmap(
             z=grid,
             x=names,
             y=names,
-            text=text,
-            texttemplate="%{text}" if size <= 13 else None,
-            colorscale=style.SEQUENTIAL,
+            colorscale=PALE,
             colorbar={"tickformat": ".0%"},
             hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
         )
     )
-    figure.update_yaxes(type="category")
-    figure.update_xaxes(type="category")
-    return style.finish(figure, x="hidden state", y="hidden state", height=140 + 36 * size)
+    if size <= MOST_LABELLED:  # a trace of its own: its text takes the theme's colour
+        best = np.nanmax(grid)
+        figure.add_trace(
+            go.Scatter(
+                x=names * size,
+                y=[name for name in names for _ in names],
+                text=[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in grid.ravel()],
+                mode="text",
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    figure.update_yaxes(type="category", showgrid=False)
+    figure.update_xaxes(type="category", showgrid=False)
+    title = "hidden state (0: embeddings)"
+    return style.finish(figure, x=title, y=title, height=max(360, 140 + 36 * size))
 
 
 def retrieval(frame: pl.DataFrame, *, metric: str, title: str) -> go.Figure:
