@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 from dashboard.figures import marks, style
 
 BOUND_NAMES = {
-    "post24": "post, 24 ln N / ε²",
-    "post16": "post, 16 ln N / ε² (existence)",
+    "post24": "post: 24 ln N/ε²",
+    "post16": "post: 16 ln N/ε²",
     "sklearn": "scikit-learn",
     "achlioptas": "Achlioptas",
-    "chernoff": "sharp Chernoff",
-    "exact_union": "exact law + union",
+    "chernoff": "Chernoff",
+    "exact_union": "exact law",
 }
 BOUND_DASHES = {"post16": "dot", "sklearn": "dash", "exact_union": "solid"}
 
@@ -60,9 +60,16 @@ def ladder(
     if top > n_features:
         figure.add_hrect(y0=n_features, y1=top, fillcolor=style.NEUTRAL, opacity=0.16, line_width=0)
         marks.horizontal(figure, n_features, f"n ≥ m = {n_features:,}: useless", logarithmic=True)
-    style.finish(figure, x="points N" if axis == "N" else "ε, allowed relative error of squared distances", y="n")
+    style.finish(
+        figure,
+        x="points N" if axis == "N" else "ε, allowed relative error of squared distances",
+        y="dimensions n",
+        height=440,
+    )
     lowest = min(float(np.min(values)) for values in dims.values())
-    figure.update_yaxes(type="log", range=[np.log10(lowest * 0.8), np.log10(top)])
+    figure.update_yaxes(
+        type="log", dtick="D2" if top / lowest < 1e3 else 1, range=[np.log10(lowest * 0.8), np.log10(top)]
+    )
     if axis == "N":
         figure.update_xaxes(type="log")
     return figure
