@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import can_lab, pieces, queries
+from dashboard import can_lab, pieces, plots, queries
 from dashboard.figures import can as figures
 from engine import can
 from engine.can_evaluation import Gain, accuracy_by_uncertainty, evaluate
@@ -279,14 +279,14 @@ left, right = st.columns(2)
 bins = accuracy_by_uncertainty(uncertainty, before == lab.labels)
 with left:
     st.subheader("How uncertain?", anchor=False)
-    st.plotly_chart(
+    plots.show(
         figures.uncertainty_histogram(bins, threshold=chosen["threshold"]),
         key="can_histogram",
         alt="Rows by uncertainty, right and wrong",
     )
 with right:
     st.subheader("Are uncertain rows worse?", anchor=False)
-    st.plotly_chart(
+    plots.show(
         figures.accuracy_by_uncertainty(bins, threshold=chosen["threshold"], overall=gain.accuracy_before.value),
         key="can_assumption",
         alt="Accuracy by uncertainty with intervals",
@@ -297,7 +297,7 @@ mix = can_lab.class_mix(lab, prior, after)
 st.subheader("Class mix", anchor=False)
 if mix.height < len(lab.names):
     st.caption(f"The {mix.height} of {len(lab.names)} classes whose share moves most.")
-st.plotly_chart(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
+plots.show(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
 
 show_flips(lab, after, uncertainty, run_id)
 show_methods(lab, chosen, unsure, version, run_id)

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import can_simulation as figures
 
 COMMAND = "python -m jobs.can simulate"
@@ -88,7 +88,7 @@ axes = [axis for axis in figures.TITLES if not frame.filter(axis=axis).is_empty(
 columns = st.columns(2)
 for index, axis in enumerate(axes):
     with columns[index % 2]:
-        st.plotly_chart(
+        plots.show(
             figures.gain(frame.filter(axis=axis), axis=axis, methods=methods),
             key=f"can_simulation_{axis}",
             alt=f"Gain against {figures.TITLES[axis]}",

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import can_steps as figures
 from engine.alternation import HalfStep, half_steps
 from engine.can import top_k_entropy, usable_k
@@ -63,7 +63,7 @@ def show_step(step: HalfStep, classes: list[str], number: int) -> None:
     sums = step.matrix.mean(axis=0) if step.name == "between rows" else step.matrix.sum(axis=1)
     what = "column means" if step.name == "between rows" else "row sums"
     st.markdown(f"**Iteration {step.iteration}: {figures.NAMES[step.name]}**")
-    st.plotly_chart(
+    plots.show(
         figures.half_step(step.matrix, classes),
         key=f"can_steps_bars_{number}",
         alt=f"Matrix after {step.name} of iteration {step.iteration}",
@@ -108,7 +108,7 @@ if uncertainty[-1] < 0.9:
 for number, step in enumerate(steps):
     show_step(step, classes, number)
 st.subheader("The uncertain row, iteration by iteration", anchor=False)
-st.plotly_chart(
+plots.show(
     figures.path(half_steps(matrix, prior, alpha=alpha, iterations=10), before, classes),
     key="can_steps_path",
     alt="Probabilities of the uncertain row over ten iterations",

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import can as figures
 
 AXES = ("threshold", "k", "alpha", "iterations", "prior")
@@ -59,7 +59,7 @@ def show_sweep(version: str, run_id: str) -> None:
             fixed = st.selectbox(name, values, index=start, key=f"can_sweep_{name}", bind="query-params", width=110)
             cells = cells.filter(pl.col(name) == fixed)
     figure = figures.sweep(cells, x=x, y=y, metric=metric)
-    st.plotly_chart(figure, key="can_sweep_heat", alt=f"{figures.METRICS[metric]} over {x} and {y}")
+    plots.show(figure, key="can_sweep_heat", alt=f"{figures.METRICS[metric]} over {x} and {y}")
     st.code(queries.run(version, child)["command"], language="bash", wrap_lines=True)
     pieces.download(grid, f"can_grid_{child}")
 

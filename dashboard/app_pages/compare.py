@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, paper_tables, pieces, queries, report, run_picker
+from dashboard import comparison, paper_tables, pieces, plots, queries, report, run_picker
 from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 
@@ -134,7 +134,7 @@ def show_evidence() -> set[tuple[str, str]]:
         }
     )
     figure = figures.differences(rows)
-    st.plotly_chart(figure, key="compare_differences", alt="Differences from the baseline with intervals")
+    plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
     with st.expander("Numbers and power", icon=":material/calculate:"):
         st.dataframe(rows, hide_index=True, alt="Differences with intervals and p-values")
         for item in found:
@@ -191,7 +191,7 @@ def show_curves() -> None:
     figure = figures.seed_curves(
         frame, owner, metric=metric, x=x or "step", log_x=log_x, log_y=log_y, smoothing=smoothing
     )
-    event = st.plotly_chart(
+    event = plots.show(
         figure.update_layout(dragmode="zoom", modebar={"remove": [], "add": ["select2d"]}),
         key="compare_curves",
         on_select="rerun",
@@ -203,7 +203,7 @@ def show_curves() -> None:
         low, high = sorted(boxes[0]["x"])
         near = queries.curves(version, ids, tuple(groups[metric]), x=x or "step", buckets=1000, low=low, high=high)
         st.caption(f"The selected range {low:,.4g} to {high:,.4g}, read again from the store:")
-        st.plotly_chart(
+        plots.show(
             figures.seed_curves(near, owner, metric=metric, x=x or "step", log_y=log_y, smoothing=smoothing),
             key="compare_zoom",
             alt=f"{metric} in the selected range",

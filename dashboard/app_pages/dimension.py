@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
 from engine import dimension
 
@@ -72,9 +72,7 @@ st.caption(
     "8.33 comes from rounding (ln φ)/2 = 0.2406 to 0.24; the exact constant is 4/ln φ = 8.3123. With half the norm "
     "product it is 21.25, with twice it is 4.25."
 )
-st.plotly_chart(
-    figures.thresholds(*thresholds(rho), chosen=size), key="dimension_thresholds", alt="Dimensions against N"
-)
+plots.show(figures.thresholds(*thresholds(rho), chosen=size), key="dimension_thresholds", alt="Dimensions against N")
 examples = pl.DataFrame(
     [
         {
@@ -99,7 +97,7 @@ st.dataframe(
 
 st.header("hₙ: exact, asymptotic, rounded", anchor=False)
 n = np.unique(np.geomspace(2, 4096, 80).astype(int)).astype(float)
-st.plotly_chart(
+plots.show(
     figures.shift(n, dimension.condensation_entropy(n), -0.24 * n, dimension.condensation_entropy_asymptote(n)),
     key="dimension_shift",
     alt="Entropy shift per dimension",
@@ -111,7 +109,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     words = st.select_slider("Words N", [32, 64, 128, 256], 128, key="dimension_words", bind="query-params", width=260)
 dims = np.linspace(2, 100, 120)
 terms = 2 if form == "pairs" else 1
-st.plotly_chart(
+plots.show(
     figures.entropy(
         dims,
         terms * np.log(words) + dimension.condensation_entropy(dims),
@@ -140,7 +138,7 @@ part = stored.filter(
 )
 measured = part.filter(source="measured").sort("n_components").select("n_components", "value", "low", "high").rows()
 theory = part.filter(source="exact").sort("n_components")
-st.plotly_chart(
+plots.show(
     figures.entropy(
         theory["n_components"].to_numpy(),
         theory["value"].to_numpy(),
@@ -154,7 +152,7 @@ retrieved = queries.measurements(version, "retrieval", run_ids=(stored["run_id"]
 if not retrieved.is_empty():
     st.subheader(f"Finding one of {vocabulary:,} keys", anchor=False)
     retrieved = retrieved.sort("n_components").filter(pl.col("n_components") <= 40)
-    st.plotly_chart(
+    plots.show(
         figures.retrieval(
             retrieved["n_components"].to_numpy(), retrieved, float(dimension.retrieval_threshold(vocabulary))
         ),

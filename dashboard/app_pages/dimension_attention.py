@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
 from engine import dimension
 
@@ -55,7 +55,7 @@ def verdict() -> str:
     lines = []
     if easy.height:
         lines.append(
-            f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L at every length"
+            f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L everywhere"
         )
     if dense.height:
         lines.append(
@@ -73,9 +73,7 @@ laws = {
     "retrieval": dimension.RETRIEVAL_COEFFICIENT * np.log(lengths),
     "rank": lengths - 1,
 }
-st.plotly_chart(
-    figures.needed(measured, laws, lengths), key="dimension_attention_needed", alt="Head size needed against L"
-)
+plots.show(figures.needed(measured, laws, lengths), key="dimension_attention_needed", alt="Head size needed against L")
 st.markdown(
     "Head size that reaches a mean KL of 0.05 nats:\n\n" + "\n".join(f"- {growth(p)}" for p in figures.PATTERN_COLORS)
 )
@@ -92,7 +90,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="dimension_attention_metric",
     )
 part = frame.filter(pl.col("length") == length)
-st.plotly_chart(
+plots.show(
     figures.attention(part, metric=metric or "kl", length=length),
     key="dimension_attention_fit",
     alt="Quality of the fits against head size",

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
 from engine.cooccurrence import NEIGHBOUR_GROUPS
 
@@ -58,7 +58,7 @@ for index, metric in enumerate(METRICS):
     if part.filter(metric=metric).is_empty():
         continue
     with columns[index % 2]:
-        st.plotly_chart(
+        plots.show(
             figures.saturation(part, metric=metric, rules=marks if metric in METRICS[:4] else {}),
             key=f"dimension_skipgram_{metric}",
             alt=f"Skip-gram {metric} against the dimension",
@@ -67,7 +67,7 @@ pip = queries.measurements(version, "skipgram_pip", run_ids=(run_id,))
 pip = pip if pip.is_empty() else pip.filter(vocabulary=size)
 if "PIP loss" in marks and not pip.is_empty():
     st.subheader("PIP loss of a factorised positive PMI", anchor=False)
-    st.plotly_chart(
+    plots.show(
         figures.pip(pip, marks["PIP loss"]),
         key="dimension_skipgram_pip",
         alt="Simulated PIP loss against the dimension",

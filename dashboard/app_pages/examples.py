@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, example_html, example_table, pieces, queries, run_picker
+from dashboard import comparison, example_html, example_table, pieces, plots, queries, run_picker
 from dashboard.figures import compare as figures
 from dashboard.figures import tables
 from engine.class_report import class_report
@@ -175,17 +175,17 @@ def show_figures(frame: pl.DataFrame) -> None:
         if "right_b" in frame.columns:
             both = frame.drop_nulls("right_b")
             pairs.append((names[1], both["confidence_b"], both["right_b"]))
-        st.plotly_chart(figures.calibration(pairs), key="examples_calibration", alt="Calibration curve")
+        plots.show(figures.calibration(pairs), key="examples_calibration", alt="Calibration curve")
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
             st.markdown("**Where the two disagree**")
             counts = example_table.disagreement_counts(frame)
             drawn = figures.disagreement(counts, classes, names[0], names[1])
-            st.plotly_chart(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
+            plots.show(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
     if 2 <= len(classes) <= MANY_CLASSES and not classes[0].startswith("{"):
         st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
         figure = class_figure(version, str(chosen[0]["run_id"]), split)
-        st.plotly_chart(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
+        plots.show(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
 
 
 everything = read()

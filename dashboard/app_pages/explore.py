@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, pieces, queries
+from dashboard import comparison, pieces, plots, queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables
 
@@ -81,7 +81,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     color = st.selectbox("Colour", COLORS, key="explore_color", bind="query-params", width=160)
     log_x = st.toggle("log x", key="explore_log_x", bind="query-params")
 drawn = figures.scatter(frame.with_columns(pl.col(color).fill_null("–")), x=x, y=y, color=color, log_x=log_x)
-event = st.plotly_chart(drawn, key="explore_scatter", on_select="rerun", alt=f"{y} against {x}, one point a run")
+event = plots.show(drawn, key="explore_scatter", on_select="rerun", alt=f"{y} against {x}, one point a run")
 selected = list(dict.fromkeys(str(point["customdata"]) for point in event.selection.get("points", [])))
 if selected:
     show_selection(selected)
@@ -100,5 +100,5 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bounds = st.slider(tint, low, high, (low, high), key=f"explore_range_{tint}")
 lines = frame.filter(pl.col(tint).is_between(*bounds))
 if columns and lines.height:
-    st.plotly_chart(figures.parallel(lines, columns, color=tint), key="explore_parallel", alt="Runs as parallel lines")
+    plots.show(figures.parallel(lines, columns, color=tint), key="explore_parallel", alt="Runs as parallel lines")
     st.caption(f"n = {lines.height:,} runs")

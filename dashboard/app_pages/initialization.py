@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
 from engine.activation_moments import ACTIVATIONS, find_activation
 from engine.initialization import RULES, StackGains, check_widths, stack_gains
 from engine.signal_propagation import Moments, propagate_vectors, rescale
 
-DRAWS = 2_000_000  # random numbers per redraw: keeps a control below a tenth of a second
+DRAWS = 800_000  # random numbers per redraw: keeps a control below a tenth of a second
 DEFAULT = "768 3072 768 3072 768 3072 768 3072 768"
 COMMAND = "python -m jobs.initialization measure --widths 768 3072 768 3072 768 --seeds 100"
 
@@ -97,8 +97,11 @@ st.markdown(
 for row in (("forward", "backward"), ("product", "gradient")):
     for column, quantity in zip(st.columns(2), row, strict=True):
         figure = figures.gains_by_layer(lines, points, quantity)
-        column.plotly_chart(
-            figure, key=f"initialization_{quantity}", alt=f"{figures.QUANTITIES[quantity]} by layer and rule"
+        plots.show(
+            figure,
+            key=f"initialization_{quantity}",
+            alt=f"{figures.QUANTITIES[quantity]} by layer and rule",
+            place=column,
         )
 
 phi = find_activation(activation)

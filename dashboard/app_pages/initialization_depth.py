@@ -3,12 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
 from engine.initialization import log_drift, residual_factors, stack_drift
 from engine.signal_propagation import propagate_vectors
 
-DRAWS = 2_000_000
+DRAWS = 600_000
 
 pieces.title(
     "Depth",
@@ -57,15 +57,17 @@ st.markdown(
 )
 layers = np.arange(depth + 1)
 left, right = st.columns(2)
-left.plotly_chart(
+plots.show(
     figures.drift_paths(logs, layers * one_mean, np.sqrt(layers * one_variance)),
     key="initialization_depth_paths",
     alt="Logarithm of signal size by layer for single stacks",
+    place=left,
 )
-right.plotly_chart(
+plots.show(
     figures.drift_histogram(logs[:, -1], mean, variance),
     key="initialization_depth_histogram",
     alt="Distribution of the final log size with its law",
+    place=right,
 )
 
 st.subheader("Residual branches at initialization", anchor=False)
@@ -77,7 +79,7 @@ st.markdown(
     f"{pre.shares[0]:.3g} under Pre-Norm; without any norm the second moment grows to {plain.moments[-1]:.4g}, with "
     f"Pre-Norm to {pre.moments[-1]:.4g}."
 )
-st.plotly_chart(
+plots.show(
     figures.residual_shares({"Post-Norm": post.shares, "Pre-Norm": pre.shares}),
     key="initialization_depth_shares",
     alt="Share of each block in the last output",

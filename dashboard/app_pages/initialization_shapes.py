@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
 from engine.initialization import RULES, effective_dimension, fan_variance, ordering
 from engine.signal_propagation import measure_spectrum
@@ -55,7 +55,9 @@ if not rules:
 for column, quantity in zip(st.columns(3), ("forward", "backward", "product"), strict=True):
     ratios, gains = by_ratio(quantity)
     figure = figures.gains_by_ratio(rules, ratios, gains, quantity)
-    column.plotly_chart(figure, key=f"initialization_shapes_{quantity}", alt=f"{quantity} gain against n/m by rule")
+    plots.show(
+        figure, key=f"initialization_shapes_{quantity}", alt=f"{quantity} gain against n/m by rule", place=column
+    )
 
 st.subheader("One matrix", anchor=False)
 left, middle, right, last = st.columns(4)
@@ -74,18 +76,20 @@ st.markdown(
 )
 left, right = st.columns(2)
 dimensions = {name: effective_dimension(m, n, rule=name) for name in rules}
-left.plotly_chart(
+plots.show(
     figures.effective_dimensions(dimensions, m, n),
     key="initialization_shapes_dimensions",
     alt="Effective dimension of every rule",
+    place=left,
 )
 shrink = max(1.0, min(m, n) / LARGEST, max(m, n) / (8 * LARGEST))
 small_m, small_n = max(1, round(m / shrink)), max(1, round(n / shrink))
 values = singular_values(small_m, small_n, law) * (variance * shrink) ** 0.5
-right.plotly_chart(
+plots.show(
     figures.spectrum(values, fan_in=small_m, fan_out=small_n, variance=variance * shrink, name=f"{law} entries"),
     key="initialization_shapes_spectrum",
     alt="Histogram of singular values with the Marchenko-Pastur density",
+    place=right,
 )
 if shrink > 1:
     right.caption(f"Drawn at {small_m} × {small_n} with the same m/n and the same edges, to answer at once.")

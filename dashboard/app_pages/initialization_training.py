@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import initialization as figures
 from engine.initialization import RULES, fan_variance
 
@@ -45,16 +45,18 @@ def show_training() -> None:
     rates = best.filter(metric="learning_rate").select("rule", learning_rate="value")
     order = best.filter(metric="loss").sort("value").select("rule")
     left, right = st.columns(2)
-    left.plotly_chart(
+    plots.show(
         figures.training_curves(order.join(curves.join(rates, on=["rule", "learning_rate"]), on="rule")),
         key="initialization_training_curves",
         alt="Held-out loss by update and rule",
+        place=left,
     )
     last = curves.filter(step=curves["step"].max()).filter(pl.col("value").is_finite())
-    right.plotly_chart(
+    plots.show(
         figures.loss_by_rate(order.join(last, on="rule")),
         key="initialization_training_rates",
         alt="Final loss by learning rate and rule",
+        place=right,
     )
     losses = best.filter(metric="loss").sort("value").select("rule", loss="value", low="low", high="high", seeds="n")
     st.dataframe(losses.join(rates, on="rule"), key="initialization_training_table", alt="Final losses by rule")
@@ -104,7 +106,7 @@ def show_matrices() -> None:
     )
     row = table.filter(name=name).row(0, named=True)
     bins = bins.sort("left")
-    st.plotly_chart(
+    plots.show(
         figures.spectrum_bars(
             bins["left"].to_numpy(),
             bins["right"].to_numpy(),

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss as figures
 from engine.johnson_lindenstrauss import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
 
@@ -109,7 +109,7 @@ for column, axis in ((left, "ε"), (right, "N")):
         st.subheader(
             f"Against {axis}" + (f" at N = {n_samples:,}" if axis == "ε" else f" at ε = {eps:g}"), anchor=False
         )
-        st.plotly_chart(
+        plots.show(
             figures.ladder(x, dims, axis=axis, n_features=n_features, measured=pairs),
             key=f"jl_ladder_{'eps' if axis == 'ε' else 'samples'}",
             alt=f"Dimensions of every bound against {axis}",

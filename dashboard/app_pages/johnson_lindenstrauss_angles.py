@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import johnson_lindenstrauss as figures
 from engine import angles
 
@@ -57,14 +57,14 @@ with st.container(horizontal=True):
 left, right = st.columns(2)
 with left:
     st.subheader("The angle of one pair", anchor=False)
-    st.plotly_chart(figures.angles(found, grid, exact, normal), key="jl_angles_density", alt="Density of the angle")
+    plots.show(figures.angles(found, grid, exact, normal), key="jl_angles_density", alt="Density of the angle")
 with right:
     st.subheader("Against the number of dimensions", anchor=False)
-    st.plotly_chart(figures.spread_by_dimension(*spread()), key="jl_angles_spread", alt="Bands of the angle against n")
+    plots.show(figures.spread_by_dimension(*spread()), key="jl_angles_spread", alt="Bands of the angle against n")
 st.subheader("The least perpendicular pair of many vectors", anchor=False)
 samples = np.geomspace(10, 1e7, 50)
 shown = sorted({64, 128, 256, 768, max(n, 8)})
-st.plotly_chart(
+plots.show(
     figures.largest_cosine(
         samples,
         {value: angles.max_cosine(samples, n=value) for value in shown},

@@ -5,7 +5,7 @@ import polars as pl
 import streamlit as st
 from scipy import stats
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from engine.distortion import Distortion, distortion
 from engine.point_clouds import CLOUDS, cloud, fit_principal_components
@@ -71,7 +71,7 @@ with st.container(horizontal=True):
     st.metric("sd of one pair, exact", f"{sd:.3f}" if np.isfinite(sd) else "–")
     inside = found.counts[(found.edges[:-1] >= 1 - eps - 1e-9) & (found.edges[1:] <= 1 + eps + 1e-9)].sum()
     st.metric("Pairs within 1 ± ε (to a bin)", f"{inside / found.n_pairs:.1%}")
-st.plotly_chart(
+plots.show(
     figures.ratios(found.edges, found.counts, grid, law, law_name=law_name, eps=eps),
     key="jl_distances_histogram",
     alt="Ratios of squared distances of all pairs",
@@ -98,7 +98,7 @@ else:
         chosen = st.selectbox("Data set", sorted(frame["data"].unique()), key="jl_distances_stored", width=220)
         metric = st.segmented_control("Show", ["largest", "sd", "rms"], default="largest", key="jl_distances_metric")
     part = frame.filter(pl.col("data") == chosen, pl.col("source") == "measured")
-    st.plotly_chart(
+    plots.show(
         figures.largest_by_dimension(part, series="kind", colors=figures.KIND_COLORS, metric=metric or "largest"),
         key="jl_distances_sweep",
         alt="Distortion against the number of dimensions",
@@ -120,7 +120,7 @@ else:
     for index, name in enumerate(sorted(pca["data"].unique())):
         with columns[index % 2]:
             st.subheader(name, anchor=False)
-            st.plotly_chart(
+            plots.show(
                 figures.largest_by_dimension(
                     pca.filter(data=name), series="method", colors=figures.METHOD_COLORS, metric="largest"
                 ),

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from engine import hashing
 
@@ -38,7 +38,7 @@ if not curve.is_empty():
     measured = part.group_by("cosine", "metric").agg(pl.col("value").mean()) if part.height else None
 left, right = st.columns([3, 2])
 with left:
-    st.plotly_chart(
+    plots.show(
         figures.readings(
             grid, hashing.expected_raw_cosine(grid), hashing.cosine_standard_error(grid, n_bits), measured
         ),
@@ -88,7 +88,7 @@ if not bands.is_empty():
         pl.col("source") == "measured",
         pl.col("metric") == "candidate",
     ).unique("cosine")
-st.plotly_chart(figures.bands(agreement, grid, shown, points), key="jl_hash_scurve", alt="S-curves of banding")
+plots.show(figures.bands(agreement, grid, shown, points), key="jl_hash_scurve", alt="S-curves of banding")
 st.markdown(
     f"{count} bands of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an agreement of "
     f"(1/{count})^(1/{rows}) = {(1 / count) ** (1 / rows):.3f}."
@@ -101,7 +101,7 @@ else:
     name = st.selectbox("Data", sorted(found["data"].unique()), key="jl_hash_data", width=240)
     part = found.filter(data=name)
     part = part.filter(pl.col("run_id") == part["run_id"].max())
-    st.plotly_chart(figures.recall(part), key="jl_hash_recall", alt="Recall of the exact neighbours")
+    plots.show(figures.recall(part), key="jl_hash_recall", alt="Recall of the exact neighbours")
     st.caption("Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance.")
 with st.expander("How many bits for all pairs at once?"):
     n_samples = st.number_input("Vectors N", 2, 10**9, 1000, key="jl_hash_samples", width=160)

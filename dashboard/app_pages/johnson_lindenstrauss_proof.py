@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import johnson_lindenstrauss as figures
 from engine import lemma_proof, tails
 from engine.johnson_lindenstrauss import jl_dim
@@ -29,7 +29,7 @@ st.latex(
 best = lemma_proof.best_lambda(n=n, eps=eps)
 lam = np.linspace(0, min(2.5 * best, 0.49 * n), 200)
 both = tails.norm_tail(n, eps=eps)
-st.plotly_chart(
+plots.show(
     figures.lines(
         lam,
         {"bound for each λ": np.exp(lemma_proof.chernoff_exponent(lam, n=n, eps=eps))},
@@ -49,7 +49,7 @@ st.latex(
     r"\ln(1-\varepsilon)+\varepsilon \le -\tfrac14\varepsilon^2"
 )
 grid = np.linspace(0.005, 0.98, 150)
-st.plotly_chart(
+plots.show(
     figures.lines(
         grid,
         {name: values / grid**2 for name, values in lemma_proof.elementary_gap(grid).items()},
@@ -72,7 +72,7 @@ st.latex(r"P\big(\,|\|u\|^2-1| \ge \varepsilon\big) \le 2e^{-\varepsilon^2 n/8}"
 
 LN10 = np.log(10)
 
-st.plotly_chart(
+plots.show(
     figures.lines(
         dims,
         {
@@ -94,7 +94,7 @@ st.latex(
     r"P(|\langle u,v\rangle| \ge \varepsilon) \le 4e^{-\varepsilon^2 n/8}, \qquad "
     r"\langle u,v\rangle = \Big\|\tfrac{u+v}{2}\Big\|^2-\Big\|\tfrac{u-v}{2}\Big\|^2"
 )
-st.plotly_chart(
+plots.show(
     figures.lines(
         dims,
         {
@@ -118,7 +118,7 @@ st.latex(
     r"\quad\text{once}\quad n > \frac{24\ln N}{\varepsilon^2}"
 )
 log_pairs = np.log(n_samples * (n_samples - 1) / 2)
-st.plotly_chart(
+plots.show(
     figures.lines(
         dims,
         {
@@ -145,7 +145,7 @@ st.latex(
     r"|\langle Ax,Ay\rangle-\langle x,y\rangle| \le \varepsilon \quad(\|x\|=\|y\|=1)"
 )
 cosines = np.linspace(-1, 1, 101)
-st.plotly_chart(
+plots.show(
     figures.lines(
         cosines,
         {f"sd of ⟨Ax, Ay⟩ at n = {n}": lemma_proof.inner_product_sd(cosines, n=n)},

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from engine import randomized_svd as rsvd
 
@@ -69,7 +69,7 @@ curves = errors(spectrum, oversampling, power, seed)
 bound = None
 if power == 0:
     bound = np.array([rsvd.expected_error_bound(values, int(k), oversampling=oversampling) for k in RANKS])
-st.plotly_chart(
+plots.show(
     figures.svd_errors(RANKS, curves, bound=bound), key="jl_svd_live", alt="Error of randomized SVD against the rank"
 )
 st.caption(

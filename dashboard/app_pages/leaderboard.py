@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import tables
 from engine.tasks import TASKS
@@ -164,7 +164,7 @@ else:
         st.dataframe(sources, key="leaderboard_sources", hide_index=True, alt="Sources of the published figures")
 
 shown = papers if not sample else papers.clear()
-st.plotly_chart(
+plots.show(
     figures.scores(measured, shown, NAMES, baselines=levels),
     key="leaderboard_scores",
     alt=f"{split} scores of every task, measured and published",

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables
 
@@ -109,7 +109,7 @@ def draw_curves(running: bool) -> None:
         part = frame.filter(pl.col("name").is_in(members))
         figure = figures.curves(part, metric=metric, x=x, log=log, smoothing=weight)
         with columns[index % len(columns)]:
-            st.plotly_chart(figure, key=f"run_curve_{metric}", alt=f"{metric} of run {run_id} over {x}")
+            plots.show(figure, key=f"run_curve_{metric}", alt=f"{metric} of run {run_id} over {x}")
     pieces.download(frame, f"curves_{run_id}", label="Curves as CSV")
 
 
@@ -139,8 +139,11 @@ def show_predictions(run: dict[str, Any]) -> None:
     classes = tables.class_order(counts)
     left, right = st.columns([3, 2])
     if 2 <= len(classes) <= 40:
-        left.plotly_chart(
-            figures.confusion(counts, classes), key="run_confusion", alt=f"Confusion matrix of {len(classes)} classes"
+        plots.show(
+            figures.confusion(counts, classes),
+            key="run_confusion",
+            alt=f"Confusion matrix of {len(classes)} classes",
+            place=left,
         )
     elif counts["label"].n_unique() <= 200:
         with left:
@@ -148,8 +151,11 @@ def show_predictions(run: dict[str, Any]) -> None:
             wrong = counts.filter(pl.col("label") != pl.col("prediction")).head(100)
             st.dataframe(wrong, key="run_confusions", hide_index=True, alt="Most frequent confusions")
     if frame["confidence"].is_not_null().any():
-        right.plotly_chart(
-            figures.confidence(frame), key="run_confidence", alt="Confidence of right and wrong predictions"
+        plots.show(
+            figures.confidence(frame),
+            key="run_confidence",
+            alt="Confidence of right and wrong predictions",
+            place=right,
         )
     show_wrong(frame, classes)
     pieces.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run_id)

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import smoothing as figures
 from engine.piecewise_linear import FUNCTIONS, PiecewiseLinear, Staircase, named, parse_knots
 from engine.quadrature import convolve
@@ -94,26 +94,30 @@ below = gate(kernel=kernel, width=width) if name == "relu" else None
 st.markdown(facts(g, below))
 left, right = st.columns(2)
 lines = {"closed form": closed, "numerical convolution": live} | ({"gate x·Φ": below(x)} if below else {})
-left.plotly_chart(
+plots.show(
     figures.curves(x, f(x), lines),
     key="smoothing_curves",
     alt="f, its closed smooth form and the numerical convolution",
+    place=left,
 )
 gaps = {"g − f": closed - f(x), "closed − numerical": closed - live}
 if below is not None:
     gaps["convolution − gate"] = below.gap(x)
-right.plotly_chart(figures.differences(x, gaps), key="smoothing_differences", alt="Differences on a log axis")
+plots.show(figures.differences(x, gaps), key="smoothing_differences", alt="Differences on a log axis", place=right)
 left, right = st.columns(2)
 slopes = {"g'": g.derivative(x)} | ({"gate's": below.derivative(x)} if below else {})
-left.plotly_chart(figures.derivatives(x, slopes, y="g'(x)"), key="smoothing_slope", alt="First derivative")
+plots.show(figures.derivatives(x, slopes, y="g'(x)"), key="smoothing_slope", alt="First derivative", place=left)
 curvature = {"g''": g.second_derivative(x)}
 if name == "relu":
     curvature["kernel p(x/w)/w"] = g.kernel.density(np.abs(x / width)) / width
-right.plotly_chart(figures.derivatives(x, curvature, y="g''(x)"), key="smoothing_curvature", alt="Second derivative")
+plots.show(
+    figures.derivatives(x, curvature, y="g''(x)"), key="smoothing_curvature", alt="Second derivative", place=right
+)
 
 st.subheader("Take it with you", anchor=False)
 formula = latex(f, kernel=kernel, width=width)
-st.latex(formula)
+for part in formula.split(r",\quad "):
+    st.latex(part)
 left, right = st.columns(2)
 left.code(formula, language="latex", wrap_lines=True)
 right.code(torch_code(f, kernel=kernel, width=width), language="python", wrap_lines=True)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import smoothing as figures
 from engine.piecewise_linear import FUNCTIONS
 from engine.smoothing import gate, smooth
@@ -77,7 +77,7 @@ st.markdown(
     + (f" Infinite for {infinite}." if infinite else "")
     + (f" No convolution under {missing}." if missing else "")
 )
-st.plotly_chart(
+plots.show(
     figures.error_lines(exact, measured, y="sup |g − f|" if measure == "supremum" else "∫ |g − f|"),
     key="smoothing_errors_lines",
     alt="Error against width, one line a kernel",
@@ -105,14 +105,20 @@ else:
         f"convolution {supremum_error(relu):.4g}·w above, at 0), but it is not convex."
     )
 left, right = st.columns(2)
-left.plotly_chart(
-    figures.curves(x, np.maximum(x, 0), lines), key="smoothing_errors_gate", alt="ReLU, gate and convolution"
+plots.show(
+    figures.curves(x, np.maximum(x, 0), lines),
+    key="smoothing_errors_gate",
+    alt="ReLU, gate and convolution",
+    place=left,
 )
 second = {"gate": product.second_derivative(x)}
 if kernel != "cauchy":
     second["convolution: the kernel"] = smooth("relu", kernel=kernel, width=1.0).second_derivative(x)
-right.plotly_chart(
-    figures.derivatives(x, second, y="second derivative"), key="smoothing_errors_second", alt="Second derivatives"
+plots.show(
+    figures.derivatives(x, second, y="Second derivative", height=400),
+    key="smoothing_errors_second",
+    alt="Second derivatives",
+    place=right,
 )
 
 st.subheader("Equal widths", anchor=False)
@@ -146,6 +152,6 @@ def widths(source: str, target: str, width: float) -> pl.DataFrame:
 
 
 table = widths(source, target, width)
-st.dataframe(table, key="smoothing_errors_widths", alt="Equal widths of two kernels")
+st.dataframe(table, key="smoothing_errors_widths", alt="Equal widths of two kernels", placeholder="")
 if source == "student" and target == "logistic" and math.isclose(width, 1.0):
     st.caption("The square of the width closest for ReLU is SquarePlus' b = 1.52382103….")

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces
+from dashboard import pieces, plots
 from dashboard.figures import smoothing as figures
 from engine.smoothing_floor import floor_window, smooth_floor, smooth_floor_derivative
 from engine.smoothing_kernels import KERNELS
@@ -39,12 +39,16 @@ st.markdown(
     f"{-low - 1} and {high}. Slope at an integer {slopes[0]:.4g}, in the middle of a tread {slopes[1]:.4g} (floor has "
     "0: this is the gradient that leaks through)."
 )
-st.plotly_chart(
+plots.show(
     figures.windows(x, exact, window, low, high), key="smoothing_floor_window", alt="Smoothed floor and its finite sum"
 )
 left, right = st.columns(2)
 unit = np.linspace(0, 2, 401)
 waves = {name: smooth_floor(unit, kernel=name, width=width) - unit + 0.5 for name in KERNELS}
-left.plotly_chart(figures.wave(unit, waves), key="smoothing_floor_wave", alt="Wave around the line for every kernel")
+plots.show(
+    figures.wave(unit, waves), key="smoothing_floor_wave", alt="Wave around the line for every kernel", place=left
+)
 gaps = {"finite sum − exact": window - exact, "exact − floor": exact - np.floor(x)}
-right.plotly_chart(figures.differences(x, gaps), key="smoothing_floor_gap", alt="Differences on a log axis")
+plots.show(
+    figures.differences(x, gaps, height=340), key="smoothing_floor_gap", alt="Differences on a log axis", place=right
+)

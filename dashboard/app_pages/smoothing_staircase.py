@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import smoothing as figures
 from engine.smoothing_kernels import KERNELS
 from engine.staircase import Problem, anneal, descend, make_problem
 
-STEPS = 120
+STEPS = 80
 COMMAND = "python -m jobs.smoothing train --parts staircase"
 
 pieces.title(
@@ -51,16 +51,17 @@ st.markdown(
     f"30 integers, 4 unknowns, {STEPS} steps, loss {next(iter(losses.values()))[0]:.3g} at the start; final: {final}."
 )
 left, right = st.columns(2)
-left.plotly_chart(
-    figures.descents(losses), key="smoothing_staircase_descents", alt="Staircase loss by step and schedule"
+plots.show(
+    figures.descents(losses), key="smoothing_staircase_descents", alt="Staircase loss by step and schedule", place=left
 )
 theta = np.linspace(-2, 2, 401)
 line = problem.solution + theta[:, None] * np.eye(4)[0]
 smoothed = {f"w = {w:.3g}": problem.smoothed(line, kernel=kernel, width=w) for w in dict.fromkeys((start, end))}
-right.plotly_chart(
+plots.show(
     figures.landscape(theta, problem.loss(line), smoothed),
     key="smoothing_staircase_landscape",
     alt="Loss along one direction through the solution",
+    place=right,
 )
 st.caption("Left: zero is drawn at 0.001. Right: the loss along the first coordinate through the solution.")
 
@@ -72,7 +73,7 @@ if frame.is_empty():
 frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
 table = frame.filter(metric="loss").sort("value").select("schedule", "value", "low", "high", "n")
 solved = frame.filter(metric="solved").select("schedule", solved="value")
-st.plotly_chart(
+plots.show(
     figures.intervals(table, label="schedule", x="Staircase loss after 400 steps"),
     key="smoothing_staircase_final",
     alt="Final losses by schedule with intervals",

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import smoothing as figures
 from engine.tasks import TASKS
 
@@ -42,7 +42,7 @@ def show_regression() -> None:
         f"Best: **{errors['activation'][0]}** with {errors['value'][0]:.4f}. In pairs of seeds, clearly better than "
         f"ReLU: {', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}."
     )
-    st.plotly_chart(
+    plots.show(
         figures.intervals(errors, label="activation", x="Held-out mean squared error / variance"),
         key="smoothing_training_errors",
         alt="Held-out errors by activation with intervals",
@@ -81,7 +81,7 @@ def show_encoders() -> None:
     )
     pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
-    st.plotly_chart(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
+    plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
 
 
 show_regression()

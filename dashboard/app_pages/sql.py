@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries, saved
+from dashboard import pieces, plots, queries, saved
 from dashboard.figures import sql as figures
 from store.errors import StoreError
 
@@ -131,7 +131,7 @@ def show_plot(frame: pl.DataFrame) -> None:
     if x is None or (kind != "histogram" and not y):
         st.caption("Choose a column for each axis.")
         return
-    st.plotly_chart(
+    plots.show(
         figures.plot(frame, kind=kind, x=x, y=y, color=color), key="sql_plot", alt=f"{kind} plot of the result over {x}"
     )
 

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import pieces, plots, queries
 from dashboard.figures import tasks as figures
 from engine.tasks import TASKS, TaskSpec
 
@@ -141,15 +141,13 @@ with left:
         st.caption("The answers of this task are no classes.")
     else:
         titles = dict(zip(spec.labels, spec.label_titles, strict=True)) if spec.label_titles else None
-        st.plotly_chart(
-            figures.class_balance(counts, titles=titles), key="tasks_balance", alt=f"Class balance of {name}"
-        )
+        plots.show(figures.class_balance(counts, titles=titles), key="tasks_balance", alt=f"Class balance of {name}")
 with right:
     sizes = measured_lengths(version, run_id, name)
     st.markdown("**Lengths**")
     if sizes:
         cut = sum(size > spec.max_length for size in sizes) / len(sizes)
-        st.plotly_chart(
+        plots.show(
             figures.length_histogram(sizes, max_length=spec.max_length), key="tasks_lengths", alt=f"Lengths of {name}"
         )
         st.caption(f"{cut:.1%} of the first {len(sizes):,} dev examples exceed the window of {spec.max_length} tokens.")

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries, whitening_parts, whitening_tables
+from dashboard import pieces, plots, queries, whitening_parts, whitening_tables
 from dashboard.figures import whitening as figures
 
 AVERAGES = {
@@ -125,7 +125,7 @@ if run_id is not None:
     )
     shown = measured.filter(row=pooling)
     same = against.filter((pl.col("row") == pooling) & pl.col("dataset").is_in(shown["dataset"].unique().to_list()))
-    st.plotly_chart(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
+    plots.show(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
     show_gains(scores)
     show_statistics(run_id)
     pieces.download(measured, "whitening_scores")

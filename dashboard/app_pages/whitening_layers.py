@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries, whitening_parts
+from dashboard import pieces, plots, queries, whitening_parts
 from dashboard.figures import whitening as figures
 from dashboard.figures.style import percent_axis
 
@@ -45,7 +45,7 @@ def show_layers() -> None:
     for column, kind in zip(st.columns(2), ("none", "whitened"), strict=True):
         with column:
             st.markdown(f"**{kind}**, Spearman × 100")
-            st.plotly_chart(
+            plots.show(
                 figures.layer_pairs(part, whitening=kind),
                 key=f"whitening_layers_{kind}",
                 alt=f"Spearman of every pair of layers, {kind}",
@@ -70,7 +70,9 @@ def show_search() -> None:
         figure = figures.retrieval(part, metric=metric, title=name)
         if metric == "recall":
             percent_axis(figure)
-        column.plotly_chart(figure, key=f"whitening_search_{metric}", alt=f"{name} against the number of dimensions")
+        plots.show(
+            figure, key=f"whitening_search_{metric}", alt=f"{name} against the number of dimensions", place=column
+        )
     wide = part.pivot("metric", index=["vectors", "n_components", "backend", "k"], values="value")
     st.dataframe(wide, key="whitening_search_table", hide_index=True, height="content", alt="Search at every dimension")
     pieces.download(wide, "retrieval")

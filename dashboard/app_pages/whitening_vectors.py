@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries, stored_vectors, whitening_parts
+from dashboard import pieces, plots, queries, stored_vectors, whitening_parts
 from dashboard.figures import whitening as figures
 from engine.similarity import rank_gaps
 
@@ -50,14 +50,14 @@ left, right = st.columns(2)
 with left:
     st.subheader("Spearman against the number of components", anchor=False)
     curve = stored_vectors.curve(stored, full)
-    st.plotly_chart(
+    plots.show(
         figures.components(curve, raw=raw[0], chosen=k),
         key="whitening_vectors_curve",
         alt="Spearman with interval against the number of components",
     )
 with right:
     st.subheader("Spectrum of the covariance", anchor=False)
-    st.plotly_chart(
+    plots.show(
         figures.spectrum(chosen.eigenvalues, rank=chosen.rank, chosen=k),
         key="whitening_vectors_spectrum",
         alt="Eigenvalues of the covariance, largest first",
@@ -66,7 +66,7 @@ with right:
 left, right = st.columns(2)
 with left:
     st.subheader("Cosines before and after", anchor=False)
-    st.plotly_chart(
+    plots.show(
         figures.histograms(before, after, similar),
         key="whitening_vectors_cosines",
         alt="Histograms of cosines of similar and dissimilar pairs, raw and whitened",
@@ -85,7 +85,7 @@ with right:
     flat = full if view == "whitened" else stored.statistics[statistics].finish(n_components=2, gamma=0.0)
     points = np.stack([flat.transform(side[rows])[:, :2] for side in (stored.first, stored.second)])
     if points.shape[2] == 2:
-        st.plotly_chart(
+        plots.show(
             figures.plane(points, stored.pairs, similar[rows]),
             key="whitening_vectors_plane",
             alt="First two components of the sentences, the two of a pair joined",

@@ -21,6 +21,9 @@ RULE_COLORS = {rule: SEQUENCE[index % (len(SEQUENCE) - 1)] for index, rule in en
 }
 """One colour for each rule on every page."""
 
+CEILING = 2.0
+"""Losses are drawn up to here: twice what predicting the mean costs."""
+
 QUANTITIES = {
     "forward": "E[y²] relative to the input",
     "backward": "E[(∂l/∂x)²] relative to the output",
@@ -166,7 +169,7 @@ def drift_histogram(logs: np.ndarray, mean: float, variance: float) -> go.Figure
     x = np.linspace(mean - 4 * sd, mean + 4 * sd, 200)
     density = np.exp(-((x - mean) ** 2) / (2 * variance)) / (sd * np.sqrt(2 * np.pi))
     figure.add_scatter(x=x, y=density, name="log-normal law", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
-    reference_line(figure, 0.0, "mean gain 1", axis="x")
+    reference_line(figure, 0.0, "", axis="x")
     figure.update_layout(bargap=0.02)
     return finish(figure, x="ln(|y|² / E|y|²) at the last layer", y="Density", legend=True)
 
@@ -191,7 +194,7 @@ def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
     figure = go.Figure()
     for index, (name, values) in enumerate(shares.items()):
         figure.add_bar(x=np.arange(len(values)), y=values, name=name, marker={"color": SEQUENCE[index]})
-    figure.update_yaxes(type="log", exponentformat="power", tickformat=".0%")
+    figure.update_yaxes(type="log", tickformat=".1g", dtick=1)
     figure.update_layout(barmode="group")
     return finish(figure, x="Input (0) and blocks", y="Share in the last output")
 
@@ -202,7 +205,11 @@ def training_curves(frame: pl.DataFrame) -> go.Figure:
     for rule in frame["rule"].unique(maintain_order=True):
         part = frame.filter(pl.col("rule") == rule).sort("step")
         color = RULE_COLORS.get(rule, NEUTRAL)
-        low, high = part["low"].fill_null(strategy="zero"), part["high"]
+        part = part.with_columns(pl.col("value", "low", "high").clip(None, CEILING)).filter(
+            pl.col("value").is_not_nan()
+        )
+        low, high = part["low"].fill_nan(None).fill_null(part["value"]), part["high"].fill_nan(None)
+        high = high.fill_null(part["value"])
         figure.add_scatter(
             x=pl.concat([part["step"], part["step"].reverse()]),
             y=pl.concat([high, low.reverse()]),
@@ -214,6 +221,7 @@ def training_curves(frame: pl.DataFrame) -> go.Figure:
         )
         figure.add_scatter(x=part["step"], y=part["value"], name=rule, mode="lines", line={"color": color, "width": 2})
     reference_line(figure, 1.0, "nothing learned")
+    figure.update_yaxes(rangemode="tozero")
     return finish(figure, x="Update", y="Held-out loss / variance", height=400)
 
 
@@ -221,7 +229,7 @@ def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
     """Final loss against the learning rate; frame has rule, learning_rate, value, low, high."""
     figure = go.Figure()
     for rule in frame["rule"].unique(maintain_order=True):
-        part = frame.filter(pl.col("rule") == rule).sort("learning_rate")
+        part = frame.filter(pl.col("rule") == rule, pl.col("value") < CEILING).sort("learning_rate")
         figure.add_scatter(
             x=part["learning_rate"],
             y=part["value"],
@@ -230,5 +238,5 @@ def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
             mode="lines+markers",
             line={"color": RULE_COLORS.get(rule, NEUTRAL)},
         )
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick=1)
     return finish(figure, x="Learning rate", y="Final held-out loss / variance", height=340)

@@ -41,7 +41,7 @@ def curves(x: np.ndarray, original: np.ndarray, lines: Mapping[str, np.ndarray],
     return finish(figure, x="x", y=y, height=400)
 
 
-def differences(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
+def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int = 400) -> go.Figure:
     """Absolute differences on a log axis."""
     figure = go.Figure()
     for index, (name, values) in enumerate(lines.items()):
@@ -49,17 +49,17 @@ def differences(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
             x=x, y=np.maximum(np.abs(values), FLOOR), name=name, mode="lines", line={"color": SEQUENCE[index]}
         )
     figure.update_yaxes(type="log", exponentformat="power", range=[-17, None])
-    return finish(figure, x="x", y="Absolute difference", height=400)
+    return finish(figure, x="x", y="Absolute difference", height=height)
 
 
-def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str) -> go.Figure:
+def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 330) -> go.Figure:
     """Derivatives, the kernel beside the second one."""
     figure = go.Figure()
     for index, (name, values) in enumerate(lines.items()):
         dash = "solid" if index == 0 else "dot"
         line = {"color": SEQUENCE[index], "width": 2.5, "dash": dash}
         figure.add_scatter(x=x, y=values, name=name, mode="lines", line=line)
-    return finish(figure, x="x", y=y, height=330)
+    return finish(figure, x="x", y=y, height=height)
 
 
 def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Figure:
@@ -79,8 +79,8 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
                 mode="markers",
                 marker={"color": color, "size": 7},
             )
-    figure.update_xaxes(type="log", exponentformat="power")
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     return finish(figure, x="Width", y=y, height=400)
 
 
@@ -124,7 +124,7 @@ def descents(paths: Mapping[str, np.ndarray], *, x: str = "Step", y: str = "Stai
         figure.add_scatter(
             x=np.arange(len(losses)), y=np.maximum(losses, 1e-3), name=name, mode="lines", line={"color": color}
         )
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     return finish(figure, x=x, y=y, height=380)
 
 
