@@ -107,6 +107,18 @@ def cmrc_f1(answer: str, prediction: str) -> float:
     return 2 * common / (len(gold) + len(guess)) if common else 0.0
 
 
+def nearest_answer(answers: Sequence[tuple[str, int]], prediction: str) -> str:
+    """The accepted answer that a prediction is scored against: the one of highest F1, the first among equals.
+
+    Where the official scorer takes the two as the same (they differ in case or punctuation only), the answer is spelled
+    like the prediction, so that equal texts mean an exact match.
+    """
+    best = max(
+        (text for text, _ in answers), key=lambda text: (cmrc_exact(text, prediction), cmrc_f1(text, prediction))
+    )
+    return prediction if cmrc_exact(best, prediction) else best
+
+
 def _bare(text: str) -> str:
     return "".join(c for c in text.strip().lower() if c not in _IGNORED)
 

@@ -141,16 +141,22 @@ def prediction_frame(spec: TaskSpec, examples: Sequence[Example], decoded: Decod
     import polars as pl
 
     from engine.inputs.decode import spell
+    from engine.metrics import nearest_answer
     from store.runs import example_hash
+
+    def gold(example: Example, prediction: Any) -> str | None:
+        if example.label is None:
+            return None
+        if spec.kind == "span":
+            return nearest_answer(example.label, prediction[0])
+        return spell(spec, example, example.label)
 
     pairs = list(zip(examples, decoded.predictions, strict=True))
     return pl.DataFrame(
         {
             "example_id": [example.example_id for example in examples],
             "hash": [example_hash(example.fields) for example in examples],
-            "label": [
-                spell(spec, example, example.label) if example.label is not None else None for example in examples
-            ],
+            "label": [gold(example, prediction) for example, prediction in pairs],
             "prediction": [spell(spec, example, prediction) for example, prediction in pairs],
             "confidence": np.asarray(decoded.confidence, dtype=np.float64),
         },

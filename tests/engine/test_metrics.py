@@ -119,3 +119,11 @@ def test_scoring_what_cannot_be_scored_is_refused():
         metrics.score(spec, [Example("x", {})], [1])
     with pytest.raises(ValueError, match="no examples to score"):
         metrics.score(spec, [], [])
+
+
+def test_a_span_is_kept_with_the_answer_that_it_is_scored_against():
+    answers = [("北京市", 3), ("北京", 3), ("首都", 9)]
+    assert metrics.nearest_answer(answers, "北京") == "北京"
+    assert metrics.nearest_answer(answers, "北京。") == "北京。"
+    assert metrics.nearest_answer(answers, "在首都") == "首都"
+    assert metrics.nearest_answer(answers, "上海") == "北京市"
