@@ -21,7 +21,7 @@ def _panel_edges(kernel_name: str, reach: float) -> np.ndarray:
         return np.linspace(-1.0, 1.0, 17)
     far = min(reach, 1e15)
     near = np.arange(0.0, 10.1, 0.5)
-    beyond = np.geomspace(10.0, far, max(2, int(np.log2(far / 10) * 1.5) + 2))[1:] if far > 10 else np.array([])
+    beyond = np.geomspace(10.0, far, max(2, int(np.log2(far / 10) * 0.75) + 2))[1:] if far > 10 else np.array([])
     half = np.concatenate([near[near <= far], beyond])
     return np.concatenate([-half[:0:-1], half])
 

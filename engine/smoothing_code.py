@@ -62,11 +62,11 @@ def latex(f: PiecewiseLinear | Staircase, *, kernel: str | Kernel, width: float)
         place = r"\tfrac{x}{w}" if knot == 0 else rf"\tfrac{{x{-knot:+g}}}{{w}}"
         if jump:
             uses.add("step")
-            terms.append(f"{jump:+g}\\,\\Phi\\left({place}\\right)")
+            terms.append(rf"{_factor(jump)}\Phi\left({place}\right)")
         if kink:
             uses.add("ramp")
-            terms.append(f"{kink:+g}\\,w\\,R\\left({place}\\right)")
-    parts = ["g(x)=" + ("".join(terms).lstrip("+") or "0").replace("1\\,", "\\,", 0)]
+            terms.append(rf"{_factor(kink)}w\,R\left({place}\right)")
+    parts = ["g(x)=" + ("".join(terms).lstrip("+") or "0")]
     if "ramp" in uses:
         parts.append("R(u)=" + RAMP_LATEX[shape.name])
     if "step" in uses or ("ramp" in uses and shape.name in ("gaussian", "cauchy")):
@@ -87,13 +87,18 @@ def _staircase_latex(f: Staircase, kernel: Kernel, width: float) -> str:
         "uniform": r"\frac{\sin\omega}{\omega}",
         "cauchy": r"e^{-\omega}",
     }[kernel.name]
-    head = f"g(x)={line}{f.height:+g}\\,\\lfloor {argument}\\rfloor_w".replace("=+", "=")
+    head = rf"g(x)={line}{_factor(f.height)}\lfloor {argument}\rfloor_w".replace("=+", "=")
     return rf"{head},\quad \lfloor y\rfloor_w={series},\quad \hat p(\omega)={transform},\quad w={width:g}"
 
 
 def _line(value: float, slope: float, variable: str) -> list[str]:
     terms = [f"{value:+g}"] if value else []
-    return terms + ([f"{slope:+g}\\,{variable}"] if slope else [])
+    return terms + ([_factor(slope) + variable] if slope else [])
+
+
+def _factor(number: float) -> str:
+    """A signed factor, without the 1."""
+    return {1.0: "+", -1.0: "-"}.get(number, f"{number:+g}\\,")
 
 
 def torch_code(f: PiecewiseLinear | Staircase, *, kernel: str | Kernel, width: float) -> str:

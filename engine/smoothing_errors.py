@@ -104,7 +104,7 @@ def _tail_difference(g: Smoothed, f: PiecewiseLinear, x: np.ndarray) -> np.ndarr
 def _panel_area(g: Smoothed, f: PiecewiseLinear) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(10)
     far = 1e7 if math.isinf(g.kernel.reach) else 45.0
-    offsets = np.concatenate([[0.0], np.geomspace(1e-6, far, 700) * g.width, [g.width]])  # the uniform one ends at w
+    offsets = np.concatenate([[0.0], np.geomspace(1e-6, far, 260) * g.width, [g.width]])  # the uniform one ends at w
     edges = np.unique(np.concatenate([k + sign * offsets for k in f.knots for sign in (-1, 1)]))
     half = np.diff(edges)[:, None] / 2
     x = edges[:-1, None] + half * (nodes + 1)
