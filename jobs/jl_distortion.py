@@ -146,20 +146,20 @@ def _print(
     largest: dict[tuple[str, Kind, int], Any],
 ) -> None:
     print("largest |ratio - 1| over all pairs, mean of the repeats")
-    print(f"{'data':<14} {'n':>5} " + " ".join(f"{kind:>10}" for kind in kinds))
+    print(f"{'data':<24} {'n':>5} " + " ".join(f"{kind:>10}" for kind in kinds))
     for points in data:
         for n in dims:
             cells = [largest.get((points.name, kind, n)) for kind in kinds]
-            print(f"{points.name:<14} {n:>5} " + " ".join("         -" if c is None else f"{c:>10.3f}" for c in cells))
+            print(f"{points.name:<24} {n:>5} " + " ".join("         -" if c is None else f"{c:>10.3f}" for c in cells))
 
 
 def _print_pca(data: Sequence[jl_data.Points], dims: Sequence[int], table: dict[tuple[str, str, int], float]) -> None:
     methods = ("pca", "pca_rescaled", "gaussian")
     print("largest |ratio - 1| over all pairs, mean of the repeats")
-    print(f"{'data':<14} {'n':>5} " + " ".join(f"{method:>12}" for method in methods))
+    print(f"{'data':<24} {'n':>5} " + " ".join(f"{method:>12}" for method in methods))
     for points in data:
         for n in dims:
             cells = [table.get((points.name, method, n)) for method in methods]
             print(
-                f"{points.name:<14} {n:>5} " + " ".join(" " * 11 + "-" if c is None else f"{c:>12.3f}" for c in cells)
+                f"{points.name:<24} {n:>5} " + " ".join(" " * 11 + "-" if c is None else f"{c:>12.3f}" for c in cells)
             )
