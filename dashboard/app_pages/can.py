@@ -16,7 +16,7 @@ PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (
 COMMAND = "python -m jobs.clue --task tnews --model ngram"
 FLIP_COLUMNS = {
     "outcome": st.column_config.TextColumn("Outcome", width=115),
-    "text": st.column_config.TextColumn("Text", width=330),
+    "text": st.column_config.TextColumn("Text", width=250),
     "label": st.column_config.TextColumn("Label", width=85),
     "before": st.column_config.TextColumn("Before", width=85),
     "p_before": st.column_config.ProgressColumn("p before", min_value=0, max_value=1, format="%.2f", width=90),
@@ -25,7 +25,7 @@ FLIP_COLUMNS = {
     "uncertainty": st.column_config.NumberColumn("Entropy", format="%.3f", width=70),
 }
 METHOD_COLUMNS = {
-    "method": st.column_config.TextColumn("Method", width="medium"),
+    "method": st.column_config.TextColumn("Method", width=270),
     "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
     "gain": st.column_config.NumberColumn("Gain (points)", format="%+.2f"),
     "low": st.column_config.NumberColumn("95 % from", format="%+.2f"),

@@ -110,6 +110,7 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
     cells = {(a, b): value for a, b, value in frame.select(x, y, "value").iter_rows()}
     table = [[cells.get((a, b)) for a in xs] for b in ys]
     fraction = metric in FRACTIONS
+    shown = _written(metric, fraction=fraction)
     largest = max((abs(value) for value in cells.values() if value is not None), default=0) or 1
     figure = go.Figure(
         go.Heatmap(
@@ -119,17 +120,31 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
             colorscale=style.DIVERGING if metric == "gain" else style.SEQUENTIAL,
             zmin=-largest if metric == "gain" else None,
             zmax=largest if metric == "gain" else None,
-            texttemplate={"gain": "%{z:+.2%}", "p_value": "%{z:.3f}"}.get(metric, "%{z:.2%}" if fraction else "%{z:d}"),
             hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{z}}<extra></extra>",
             colorbar={"title": {"text": METRICS[metric], "side": "right"}, "tickformat": ".1%" if fraction else None},
             xgap=2,
             ygap=2,
         )
     )
+    heat = figure.data[0]
+    figure.add_scatter(  # a trace of its own takes the page's text colour, readable in light and dark
+        x=[column for _ in ys for column in heat.x],
+        y=[row for row in heat.y for _ in xs],
+        text=["" if value is None else shown.format(value) for line in table for value in line],
+        mode="text",
+        hoverinfo="skip",
+        showlegend=False,
+    )
     style.finish(figure, x=x.replace("_", " "), y=y.replace("_", " "), height=150 + 46 * len(ys), legend=False)
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(type="category", showgrid=False)
     return figure
+
+
+def _written(metric: str, *, fraction: bool) -> str:
+    """Format of a cell's number."""
+    special = {"gain": "{:+.2%}", "p_value": "{:.3f}"}
+    return special.get(metric, "{:.2%}" if fraction else "{:.0f}")
 
 
 def _threshold(figure: go.Figure, threshold: float) -> None:

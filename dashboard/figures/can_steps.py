@@ -24,7 +24,7 @@ def half_step(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
         classes: (m,) names.
     """
     rows = len(matrix)
-    titles = [*(f"confident {index}" for index in range(1, rows)), "uncertain"]
+    titles = [*(f"row {index}" for index in range(1, rows)), "uncertain"]
     figure = make_subplots(rows=1, cols=rows, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.02)
     for index, row in enumerate(matrix):
         last = index == rows - 1
