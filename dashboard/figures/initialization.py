@@ -205,9 +205,7 @@ def training_curves(frame: pl.DataFrame) -> go.Figure:
     for rule in frame["rule"].unique(maintain_order=True):
         part = frame.filter(pl.col("rule") == rule).sort("step")
         color = RULE_COLORS.get(rule, NEUTRAL)
-        part = part.with_columns(pl.col("value", "low", "high").clip(None, CEILING)).filter(
-            pl.col("value").is_not_nan()
-        )
+        part = part.with_columns(pl.col("value", "low", "high").clip(0, CEILING)).filter(pl.col("value").is_not_nan())
         low, high = part["low"].fill_nan(None).fill_null(part["value"]), part["high"].fill_nan(None)
         high = high.fill_null(part["value"])
         figure.add_scatter(
