@@ -120,9 +120,11 @@ def fill(layout: Layout, path: Path) -> tuple[int, int, int]:
 
 
 def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
+    """Take in what the spools hold now; what is logged meanwhile waits, or fast writers would never let it end."""
     lines = 0
+    there = spools(layout)
     while True:
-        batch = _next_batch(layout, state)
+        batch = _next_batch(there, state)
         if not batch.read:
             return lines
         write_batch(con, layout, batch)
@@ -130,14 +132,14 @@ def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
         lines += batch.lines
 
 
-def _next_batch(layout: Layout, state: State) -> Batch:
+def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
     batch = Batch(dict(state.names))
     room = CHUNK
-    for path, file, size in spools(layout):
+    for path, file, size in there:
         read = state.read(file)
         if path.suffix == ".gz" and file in state.spools:
             continue
-        if size < read:
+        if size < read and path.stat().st_size < read:
             batch.damaged.append((file, size, "", f"cut: {read - size} bytes that were read before are gone"))
             batch.read[file] = state.run_no(batch, file), size, False
         elif size > read:

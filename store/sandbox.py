@@ -9,6 +9,7 @@ by DuckDB, hence a process.
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -71,9 +72,11 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
         process.kill()
         process.communicate()
     head, _, body = answer.partition(b"\n")
-    if not head:
-        raise StoreError(f"stopped: the statement needed more than {timeout:g} seconds or {MEMORY >> 30} GB of memory")
-    said = json.loads(head)
+    try:
+        said = json.loads(head)
+    except ValueError:  # the child died; what it said last is no answer
+        needed = f"more than {timeout:g} seconds or {MEMORY >> 30} GB of memory"
+        raise StoreError(f"stopped: the statement needed {needed}") from None
     if "error" in said:
         raise StoreError(said["error"])
     return Result(pl.read_ipc(io.BytesIO(body)), said["cut"])
@@ -82,6 +85,14 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
 def answer(layout: Layout) -> None:
     """The child's side: the order comes by standard input; a line of JSON and the rows as Arrow IPC go out."""
     order = json.loads(sys.stdin.buffer.read())
+    out = os.dup(1)
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 (DuckDB draws progress bars on standard output)
+        os.dup2(nothing.fileno(), 1)
+    with os.fdopen(out, "wb") as pipe:
+        pipe.write(_answer(layout, order))
+
+
+def _answer(layout: Layout, order: dict[str, Any]) -> bytes:
     try:
         frame = _run(layout, order["statement"], order["limit"] + 1, order["timeout"])
     except Exception as error:
@@ -90,12 +101,11 @@ def answer(layout: Layout) -> None:
             if "INTERRUPT" in str(error)
             else str(error)
         )
-        sys.stdout.buffer.write(json.dumps({"error": message}).encode() + b"\n")
-        return
+        return json.dumps({"error": message}).encode() + b"\n"
     cut = len(frame) > order["limit"]
     body = io.BytesIO()
     frame.head(order["limit"]).write_ipc(body)
-    sys.stdout.buffer.write(json.dumps({"cut": cut}).encode() + b"\n" + body.getvalue())
+    return json.dumps({"cut": cut}).encode() + b"\n" + body.getvalue()
 
 
 def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataFrame:

@@ -21,13 +21,16 @@ Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 
 _WRITER = """
-import sys; sys.path.insert(0, sys.argv[1])
+import sys, time; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from store import runs
+pause = float(sys.argv[4])
 run = runs.start("benchmark", config={}, command="", config_hash="", db=Path(sys.argv[2]), follow=False)
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 for step in range(int(sys.argv[3])):
     run.log({"train/loss": 1 / (step + 1)}, step=step)
+    if pause and step % 500 == 499:
+        time.sleep(pause)
 run.finish()
 """
 
@@ -103,8 +106,8 @@ def _row(
     return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": peer, "ratio": ratio}
 
 
-def _writers(db: Path, count: int, points: int) -> list["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", _WRITER, str(ROOT), str(db), str(points)]
+def _writers(db: Path, count: int, points: int, *, pause: float = 0.0) -> list["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", _WRITER, str(ROOT), str(db), str(points), str(pause)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     writers = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]  # type: ignore[call-overload]
     for writer in writers:
@@ -164,19 +167,19 @@ def _readers(folder: Path, *, seconds: float) -> Iterator[Row]:
     from store import queries
 
     db = folder / "readers.duckdb"
-    writers = _writers(db, 4, 10_000_000)
-    ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db), str(seconds + 1.0)]
+    writers = _writers(db, 4, 10_000_000, pause=0.05)  # up to 10,000 points/s each
+    ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db), str(seconds + 60.0)]
     ingester = subprocess.Popen(ingesting, text=True)
     _go(writers)
     times, errors = [], 0
+    while queries.version(db) == "none" and ingester.poll() is None:
+        time.sleep(0.05)
     end = time.perf_counter() + seconds
     try:
         while time.perf_counter() < end:
             began = time.perf_counter()
             try:
-                ids = queries.runs(db=db)["run_id"].to_list() if queries.version(db) != "none" else []
-                if ids:
-                    queries.curves(ids, db=db)
+                queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)
             except Exception:
                 errors += 1
             times.append(time.perf_counter() - began)
