@@ -54,13 +54,14 @@ with a large one ({bias[1]:g}) {points(frame, "class_bias", bias[1])}.
 the true test prior by {points(frame, "prior_shift", shift[1], "can_test_prior")}. Nor with a handful of confident rows
 ({size[0]:g}: {points(frame, "n_confident", size[0])}; {size[1]:g}: {points(frame, "n_confident", size[1])}), nor for an
 overconfident classifier, which calls too few rows uncertain (temperature {temperature[0]:g}:
-{points(frame, "temperature", temperature[0])}; {temperature[1]:g}: {points(frame, "temperature", temperature[1])}).
+{points(frame, "temperature", temperature[0])}; 1: {points(frame, "temperature", 1.0)}).
 
-**Number of classes** ({few:g}: {points(frame, "n_classes", few)}; {many:g}: {points(frame, "n_classes", many)}) and
-**accuracy** ({accuracy[0]:.0%}: {points(frame, "accuracy", accuracy[0])}; {accuracy[1]:.0%}:
-{points(frame, "accuracy", accuracy[1])}) decide how much is uncertain at all. Sinkhorn scaling changes every row: it
-gains more where the class mix is off and loses more where the prior is wrong. EM estimates the test prior from the
-predictions and so takes a class bias for a shift: it is for calibrated classifiers under real label shift only.
+**Number of classes.** The post found more gain with more classes. Here, with the bias of each class held fixed, it is
+{points(frame, "n_classes", few)} for {few:g} classes and {points(frame, "n_classes", many)} for {many:g}. **Accuracy**
+decides how much is uncertain at all ({accuracy[0]:.0%}: {points(frame, "accuracy", accuracy[0])}; {accuracy[1]:.0%}:
+{points(frame, "accuracy", accuracy[1])}). Sinkhorn scaling changes every row: it gains more where the class mix is off
+and loses more where the prior is wrong. EM estimates the test prior from the predictions and so takes a class bias for
+a shift: it is for calibrated classifiers under real label shift only.
 """
 
 
