@@ -1,12 +1,16 @@
 """Nearest neighbours by brute force: products of blocks and a running selection of the best.
 
-Exact, with memory for one block of scores. A reduced vector costs k / d of the time and of the bytes, and what that
-loses is measured by the share of the true neighbours that are still found.
+The blocks double in size, so that each adds about k candidates to a query. Exact, with memory for one block of scores.
+A reduced vector costs k / d of the bytes and of the multiplications, and what that loses is measured by the share of
+the true neighbours that are still found.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+FIRST_BLOCK = 1024
+"""Rows of the corpus that are sorted; all later ones are only compared with the k-th best so far."""
 
 
 def top_k(
@@ -20,8 +24,7 @@ def top_k(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k rows of the corpus with the largest inner product with each query, best first.
 
-    For cosines hand in unit rows. Equal scores are ordered by row number, but which of the equal ones at the last place
-    is kept is arbitrary.
+    For cosines hand in unit rows. Of equal scores the one with the lower row number comes first.
 
     Args:
         queries: (q, d).
@@ -29,7 +32,7 @@ def top_k(
         k: neighbours wanted.
         exclude: (q,) row of the corpus that each query must not find (itself); -1 for none.
         query_block: queries multiplied at a time.
-        corpus_block: corpus rows multiplied at a time.
+        corpus_block: most corpus rows multiplied at a time.
 
     Returns:
         Row numbers (q, k) int64 and scores (q, k).
@@ -67,24 +70,34 @@ def reciprocal_ranks(found: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _best(
     queries: np.ndarray, corpus: np.ndarray, k: int, exclude: np.ndarray | None, block: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and scores of the k best, best first; what comes later must beat the worst of them."""
+    start, stop = 0, min(len(corpus), max(k + 1, min(FIRST_BLOCK, block)))
     rows = np.empty((len(queries), 0), np.int64)
     scores = np.empty((len(queries), 0), np.result_type(queries, corpus))
-    for start in range(0, len(corpus), block):
-        products = queries @ corpus[start : start + block].T  # (q, block)
+    while start < len(corpus):
+        products = queries @ corpus[start:stop].T  # (q, block)
         if exclude is not None:
-            inside = np.flatnonzero((exclude >= start) & (exclude < start + products.shape[1]))
+            inside = np.flatnonzero((exclude >= start) & (exclude < stop))
             products[inside, exclude[inside] - start] = -np.inf
-        kept = _largest(products, k)
-        rows = np.concatenate([rows, kept + start], axis=1)
-        scores = np.concatenate([scores, np.take_along_axis(products, kept, axis=1)], axis=1)
-        chosen = _largest(scores, k)
-        rows, scores = (np.take_along_axis(table, chosen, axis=1) for table in (rows, scores))
-    order = np.lexsort((rows, -scores), axis=1)
-    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        if start == 0:
+            rows = np.argsort(-products, axis=1, kind="stable")[:, :k]
+            scores = np.take_along_axis(products, rows, axis=1)
+        else:
+            rows, scores = _merge(rows, scores, products, start)
+        start, stop = stop, min(len(corpus), stop + min(block, stop))
+    return rows, scores
 
 
-def _largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the k largest scores of each row, in no order."""
-    if scores.shape[1] <= k:
-        return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-    return np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
+def _merge(rows: np.ndarray, scores: np.ndarray, products: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Let the few columns of `products` in that beat the k-th score of their query."""
+    queries, columns = np.nonzero(products > scores[:, -1:])
+    if len(queries) == 0:
+        return rows, scores
+    count, k = rows.shape
+    owner = np.concatenate([np.repeat(np.arange(count), k), queries])
+    candidates = np.concatenate([rows.ravel(), columns + start])
+    values = np.concatenate([scores.ravel(), products[queries, columns]])
+    order = np.lexsort((candidates, -values, owner))
+    sizes = np.bincount(owner)
+    chosen = order[(np.cumsum(sizes) - sizes)[:, None] + np.arange(k)]
+    return candidates[chosen], values[chosen]

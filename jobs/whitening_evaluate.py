@@ -116,6 +116,8 @@ def _evaluate_set(
     vectors = embed(source, data, index, settings.poolings, run=run)
     scorer = Scorer(data, index, resamples=config.resamples, seed=config.seed)
     other_vectors = _other_vectors(source, settings.poolings, data, other, run)
+    if "target" in settings.statistics and data.spec.files and "train" not in data.splits and data.source == "files":
+        report.note(f"{data.spec.name} has no train file: its target statistics are of {' + '.join(data.splits)}")
     with Bar(len(vectors), f"score {data.spec.name}", run=run, unit="poolings") as bar:
         for pooling in settings.poolings:
             table = vectors[pooling.name]

@@ -26,9 +26,13 @@ def test_a_query_does_not_find_itself():
     assert (np.sort(found, axis=1) == [[j for j in range(5) if j != i] for i in range(5)]).all()
 
 
-def test_equal_scores_come_in_row_order():
-    rows, _ = top_k(np.ones((1, 2)), np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]), k=2)
-    assert rows.tolist() == [[1, 2]]
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 99), st.integers(1, 7), st.integers(1, 9))
+def test_equal_scores_come_in_row_order(seed, k, corpus_block):
+    rng = np.random.default_rng(seed)
+    queries, corpus = rng.integers(0, 2, (5, 3)).astype(float), rng.integers(0, 2, (30, 3)).astype(float)
+    rows, _ = top_k(queries, corpus, k=k, corpus_block=corpus_block)
+    np.testing.assert_array_equal(rows, np.argsort(-(queries @ corpus.T), axis=1, kind="stable")[:, :k])
 
 
 def test_recall_and_reciprocal_rank_by_hand():
