@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from jobs.can import Simulate
 
 if TYPE_CHECKING:
     from engine.can_simulation import Outcome, Setting
-    from engine.intervals import Interval
 
 AXES: dict[str, tuple[float, ...]] = {
     "n_classes": (2, 3, 5, 10, 15, 30, 60, 119, 250),
@@ -55,11 +54,11 @@ def repeat(base: Setting, axis: str, value: float, repeats: int, seed: int) -> l
     return [outcome(draw(setting, rng=np.random.default_rng([seed, index]))) for index in range(repeats)]
 
 
-def summarise(outcomes: list[Outcome]) -> dict[str, Interval]:
+def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
     """Mean and t interval over repeats; a field that no repeat has is left out."""
     from engine.intervals import mean_interval
 
-    found: dict[str, Interval] = {}
+    found: dict[str, Any] = {}
     for name in FIELDS:
         values = np.array([getattr(item, name) for item in outcomes])
         values = values[np.isfinite(values)]
