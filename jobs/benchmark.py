@@ -51,7 +51,7 @@ def run(config: Config) -> None:
             tracked.measure("benchmark", axes, **_figures(row))
 
 
-def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: float(row[key]) for key in ("value", "ratio") if row.get(key) is not None}
 
 
