@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.trigrams import hashed_trigrams
 from engine.pooling import POOLINGS, View, parse_pooling, pool, reduce_tokens
+from engine.trigrams import hashed_trigrams
 
 STATES = np.array([[1.0, 10.0], [3.0, 0.0], [5.0, 2.0], [7.0, 7.0]])  # rows of 3 tokens and of 1
 LENGTHS = np.array([3, 1])
