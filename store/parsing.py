@@ -1,7 +1,7 @@
 """From spool bytes to columns: the lines of many files become one batch of rows for one transaction."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from store.lines import canonical, decode, intact
 
 Row = dict[str, Any]
-_LOG = b'{"log":'
+PIECE = 2000  # lines parsed in one go; more would only make work for the garbage collector
 EPOCH = datetime(1970, 1, 1)
 LIVES = ("running", "lost", None)
 
@@ -69,18 +69,23 @@ class Batch:
         """
         lines = data.split(b"\n")
         lines.pop()
+        if run_no is not None and self.runs[run_no]["status"] == "lost":
+            self.runs[run_no]["status"] = "running"  # somebody writes it after all
         bad: tuple[int, bytes] | None = None
-        for line, record in zip(lines, _records(lines), strict=True):
-            if record is None:
-                if line:
-                    self._set_aside(file, bad, "damaged")
-                    bad = offset, line
-            else:
-                torn = "torn" in record or "resumed_at_step" in record
-                self._set_aside(file, bad, "torn" if torn and bad and bad[0] + len(bad[1]) + 1 == offset else "damaged")
+        for line, record in zip(lines, records(lines), strict=True):
+            if record is not None and bad is None:
+                if not self._take(run_no, record):
+                    self._set_aside(file, (offset, line), "not understood")
+            elif record is not None:
+                follows = bad is not None and bad[0] + len(bad[1]) + 1 == offset
+                torn = follows and ("torn" in record or "resumed_at_step" in record)
+                self._set_aside(file, bad, "torn" if torn else "damaged")
                 bad = None
                 if not self._take(run_no, record):
                     self._set_aside(file, (offset, line), "not understood")
+            elif line:
+                self._set_aside(file, bad, "damaged")
+                bad = offset, line
             offset += len(line) + 1
         self._set_aside(file, bad, "damaged")
         self.lines += len(lines)
@@ -99,13 +104,11 @@ class Batch:
         if run_no is None:
             self.edits.append(record)
             return True
-        run = self.runs[run_no]
-        if run["status"] == "lost":
-            run["status"] = "running"
         try:
             if "log" in record:
                 self._log(run_no, record)
                 return True
+            run = self.runs[run_no]
             for kind, handle in _HANDLERS.items():
                 if kind in record:
                     handle(self, run_no, run, record)
@@ -117,10 +120,16 @@ class Batch:
         return True
 
     def _log(self, run_no: int, record: Row) -> None:
-        points = self.points
-        step, epoch, at = int64(record["step"]), record["epoch"], record["at"] + 0.0
-        for name, number in [(name, float(value)) for name, value in record["log"].items()]:
-            name_no = self.name_no(name)
+        points, names = self.points, self.names
+        step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
+        if type(step) is not int or not -(2**63) <= step < 2**63 or not (epoch is None or type(epoch) is float):
+            raise ValueError(f"step {step!r} or epoch {epoch!r}")
+        values = record["log"]
+        numbers = list(map(float, values.values()))
+        for name, number in zip(values, numbers, strict=True):
+            name_no = names.get(name)
+            if name_no is None:
+                name_no = self.name_no(name)
             points.run_no.append(run_no)
             points.name_no.append(name_no)
             points.step.append(step)
@@ -203,18 +212,24 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
 }
 
 
-def _records(lines: list[bytes]) -> list[Row | None]:
-    """Records of lines, None where damaged; lines whose checksum holds are valid JSON, so they are parsed together."""
+def records(lines: list[bytes]) -> Iterator[Row | None]:
+    """Records of lines, None where damaged."""
+    for first in range(0, len(lines), PIECE):
+        yield from _together(lines[first : first + PIECE])
+
+
+def _together(lines: list[bytes]) -> list[Row | None]:
+    """Lines whose checksum holds are valid JSON each, so they are parsed in one go."""
     sound = [line for line in lines if intact(line)]
     try:
-        records = json.loads(b"[" + b",".join(sound) + b"]")
+        found = json.loads(b"[" + b",".join(sound) + b"]")
     except ValueError:
-        records = []
-    if len(records) != len(sound) or not all(type(record) is dict for record in records):
+        found = []
+    if len(found) != len(sound) or not all(type(record) is dict for record in found):
         return [decode(line) for line in lines]
     if len(sound) == len(lines):
-        return list(records)
-    following = iter(records)
+        return list(found)
+    following = iter(found)
     return [next(following) if intact(line) else None for line in lines]
 
 

@@ -1,17 +1,24 @@
 """Curves from the published version and, for what is newer, from the tails of the spools."""
 
+import bisect
 import math
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from store.ingest import CHUNK, whole_lines
-from store.parsing import Batch
+from store.ingest import whole_lines
+from store.parsing import records
 from store.paths import Layout
 from store.sql import frame as query
 from store.sql import one
 
-TAIL = CHUNK  # bytes of one spool that a reader parses at most
+TAIL = 1 << 20  # bytes of one spool that a reader parses at most
+KEPT = 64  # spools whose parsed tails are kept
+_guard = threading.Lock()
+_tails: "dict[Path, Tail]" = {}
 FINE = 1_000_000_000  # parts of the range of a curve with few points: each point has its own
 POINTS = {"step": pl.Int64, "epoch": pl.Float64, "logged": pl.Float64, "value": pl.Float64}
 
@@ -29,26 +36,82 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
     return sorted({row[0] for row in found} | live)
 
 
+@dataclass(slots=True)
+class Tail:
+    """Points of one spool parsed so far, kept from read to read so that each line is parsed once."""
+
+    end: int  # bytes of the spool that are parsed
+    start: int  # where parsing began
+    offsets: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    points: list[tuple[int, float | None, float, float]] = field(default_factory=list)  # step, epoch, Unix time, value
+    cuts: list[tuple[int, int]] = field(default_factory=list)  # offset, step of a resume
+
+    def add(self, data: bytes) -> None:
+        """Parse more whole lines."""
+        lines = data.split(b"\n")
+        lines.pop()
+        at = self.end
+        for line, record in zip(lines, records(lines), strict=True):
+            if record is not None and "log" in record:
+                for name, value in record["log"].items():
+                    self.offsets.append(at)
+                    self.names.append(name)
+                    self.points.append((record["step"], record["epoch"], record["at"], float(value)))
+            elif record is not None and "resumed_at_step" in record:
+                self.cuts.append((at, record["resumed_at_step"]))
+                self._keep([index for index, point in enumerate(self.points) if point[0] <= record["resumed_at_step"]])
+            at += len(line) + 1
+        self.end = at
+
+    def forget(self, read: int) -> None:
+        """Drop what is published by now."""
+        if self.offsets and self.offsets[0] < read:
+            first = bisect.bisect_left(self.offsets, read)
+            self._keep(list(range(first, len(self.offsets))))
+        self.cuts = [cut for cut in self.cuts if cut[0] >= read]
+
+    def _keep(self, indices: list[int]) -> None:
+        self.offsets = [self.offsets[index] for index in indices]
+        self.names = [self.names[index] for index in indices]
+        self.points = [self.points[index] for index in indices]
+
+
 def tail(layout: Layout, con: duckdb.DuckDBPyConnection, run_id: str) -> tuple[pl.DataFrame, int | None]:
     """Points of a run beyond the published version, and the step it was resumed at there, if it was."""
-    file = f"{run_id}.jsonl"
-    row = one(con, "SELECT read FROM raw.spools WHERE file = ?", [file])
-    path, read = layout.spool / file, row[0] if row else 0
-    empty = pl.DataFrame(schema={"name": pl.String, **POINTS})
+    row = one(con, "SELECT read FROM raw.spools WHERE file = ?", [f"{run_id}.jsonl"])
+    path, read = layout.spool_file(run_id), row[0] if row else 0
+    with _guard:
+        found = _parsed(path, read)
+        names = pl.Series("name", found.names if found else [], dtype=pl.String)
+        frame = pl.DataFrame(found.points if found else [], schema=POINTS, orient="row")
+        cut = min((step for _, step in found.cuts), default=None) if found else None
+    return frame.insert_column(0, names), cut
+
+
+def _parsed(path: Path, read: int) -> Tail | None:
+    """The parsed tail of a spool beyond `read`; of a long one only its end, the rest comes with the next publish."""
     try:
-        if path.stat().st_size <= read:
-            return empty, None
-        data = whole_lines(path, read, TAIL)
+        size = path.stat().st_size
+        if size <= read:
+            _tails.pop(path, None)
+            return None
+        found = _tails.get(path)
+        if found is None or not found.start <= read <= found.end <= size:
+            found = Tail(end=read, start=read)
+        if size - found.end > TAIL:
+            with path.open("rb") as file:
+                file.seek(size - TAIL)
+                file.readline()
+                found = Tail(end=file.tell(), start=read)
+        found.add(whole_lines(path, found.end, TAIL))
     except OSError:
-        return empty, None
-    batch = Batch({})
-    batch.runs[0] = {"status": "running", "duration_s": 0.0, "earlier_s": 0.0}
-    batch.add(file, 0, data, read)
-    points = batch.points
-    known = pl.Series("name", list(batch.names), dtype=pl.String)
-    columns = {"step": points.step, "epoch": points.epoch, "logged": points.at, "value": points.value}
-    frame = pl.DataFrame(columns, schema=POINTS)
-    return frame.select(known.gather(points.name_no).alias("name"), pl.all()), batch.cuts.get(0)
+        return None
+    found.forget(read)
+    _tails[path] = found
+    while len(_tails) > KEPT:
+        _tails.pop(next(iter(_tails)))
+    return found
 
 
 def curves(
