@@ -129,7 +129,7 @@ def _take(run: Foreign, data: bytes, done: Imported) -> None:
                 step = value - (1 << 64) if value >= 1 << 63 else value
             elif number == 5 and wire == 2:
                 summary = value
-            elif number != 3:  # the version of the file
+            elif number not in (3, 10):  # version and writer of the file
                 done.skip(f"event field {number}")
         values = dict(_values(summary, done)) if summary is not None else {}
     except (ValueError, struct.error) as error:
