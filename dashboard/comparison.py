@@ -42,7 +42,7 @@ def configurations(runs: pl.DataFrame) -> list[Configuration]:
     """
     found = []
     for number, part in enumerate(runs.partition_by("config_hash", maintain_order=True)):
-        words = [part[column][0] for column in ("model", "recipe") if part[column][0]]
+        words = list(dict.fromkeys(part[column][0] for column in ("model", "recipe") if part[column][0]))
         name = f"{_letter(number)}: {' '.join(words) or part['run_id'][0]}"
         found.append(Configuration(name, tuple(part["run_id"]), tuple(part["seed"])))
     return found

@@ -214,6 +214,7 @@ def open_run(prepared: Prepared, *, parent: str | None) -> Run:
         train_fingerprint=data.fingerprints["train"],
         dev_fingerprint=data.fingerprints["dev"],
         device=prepared.plan.device,
+        resolved=prepared.plan.to_dict(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +31,7 @@ def start(
     parent: str | None = None,
     train_fingerprint: str | None = None,
     dev_fingerprint: str | None = None,
+    resolved: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> runs.Run:
     """Start a run that stores its config, command, seed, git state and versions by itself.
@@ -40,6 +42,7 @@ def start(
         parent: run_id of the sweep it belongs to, or of the run whose predictions it works on.
         train_fingerprint: of the training data; part of the config hash.
         dev_fingerprint: of the evaluation data; part of the config hash.
+        resolved: values of flags that were left out, as they were settled: stored in place of the flags' null.
         fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
 
     Raises:
@@ -52,7 +55,7 @@ def start(
     commit, dirty = git_state()
     return runs.start(
         experiment,
-        config=cli.params(config),
+        config={**cli.params(config), **(resolved or {})},
         command=cli.command(config),
         config_hash=config_hash,
         db=config.db,
