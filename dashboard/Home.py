@@ -47,8 +47,8 @@ PAGES = {
         st.Page("app_pages/smoothing_staircase.py", title="Staircase descent", icon=":material/south_east:"),
         st.Page("app_pages/smoothing_training.py", title="Smooth activations", icon=":material/model_training:"),
     ],
-    "Johnson–Lindenstrauss": [
-        st.Page("app_pages/johnson_lindenstrauss.py", title="How many dimensions", icon=":material/straighten:"),
+    "JL lemma": [
+        st.Page("app_pages/johnson_lindenstrauss.py", title="Bounds", icon=":material/straighten:"),
         st.Page("app_pages/johnson_lindenstrauss_distances.py", title="Distances", icon=":material/social_distance:"),
         st.Page("app_pages/johnson_lindenstrauss_angles.py", title="Random angles", icon=":material/square_foot:"),
         st.Page("app_pages/johnson_lindenstrauss_hashing.py", title="Sign hashes", icon=":material/tag:"),

@@ -179,7 +179,8 @@ def read_matrices(model: str) -> dict[str, np.ndarray]:
 
     from jobs import models
 
-    models.check_name(model)
+    if not Path(model).is_dir():  # of a folder only the matrices count, whatever its architecture
+        models.check_name(model)
     if model in (models.TINY, models.NGRAM):
         raise cli.InputError(f"--model {model} has no trained matrices; name a folder or a hub model")
     folder = Path(model) if Path(model).is_dir() else models.fetch(models.ALIASES.get(model, model))
