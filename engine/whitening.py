@@ -23,6 +23,9 @@ import numpy as np
 BLOCK_ROWS = 8192
 """Rows multiplied at a time: large enough for BLAS; the error of float32 products grows slowly beyond."""
 
+STRIP_ROWS = 256
+"""Rows centred at a time: they stay in the cache."""
+
 SINGLE_FROM = 512
 """Width from which float32 vectors are multiplied in float32 (half the time, a relative error near 1e-8)."""
 
@@ -229,36 +232,29 @@ def _matrix(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _sums(vectors: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in."""
+    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in.
+
+    A column of ones beside the centred vectors makes one product give both.
+    """
     width = vectors.shape[1]
     single = vectors.dtype == np.float32 and width >= SINGLE_FROM
     kind = np.float32 if single else np.float64
     shift = shift.astype(kind)
-    total, scatter = np.zeros(width), np.zeros((width, width))
-    centred = np.empty((min(BLOCK_ROWS, len(vectors)), width), kind)
-    product = np.empty((width, width), kind)
+    sums = np.zeros((width + 1, width + 1))
+    centred = np.ones((min(BLOCK_ROWS, len(vectors)), width + 1), kind)
+    product = np.empty((width + 1, width + 1), kind)
     for start in range(0, len(vectors), BLOCK_ROWS):
         block = vectors[start : start + BLOCK_ROWS]
         rows = centred[: len(block)]
-        total += _centre(block, shift, out=rows)
         with np.errstate(over="ignore", invalid="ignore"):
+            for strip in range(0, len(block), STRIP_ROWS):
+                part = slice(strip, strip + STRIP_ROWS)
+                np.subtract(block[part], shift, out=rows[part, :width])
             np.matmul(rows.T, rows, out=product)
         if not np.isfinite(np.einsum("ii->i", product)).all():
             return _unusual(vectors, shift, single=single)
-        scatter += product
-    return total, scatter, single
-
-
-def _centre(block: np.ndarray, shift: np.ndarray, *, out: np.ndarray, rows: int = 256) -> np.ndarray:
-    """Write block - shift to `out` and return its column sums, in strips that stay in the cache."""
-    total = np.zeros(block.shape[1])
-    ones = np.ones(rows, out.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(block), rows):
-            strip = out[start : start + rows]
-            np.subtract(block[start : start + rows], shift, out=strip)
-            total += ones[: len(strip)] @ strip
-    return total
+        sums += product
+    return sums[-1, :width].copy(), sums[:width, :width].copy(), single
 
 
 def _unusual(vectors: np.ndarray, shift: np.ndarray, *, single: bool) -> tuple[np.ndarray, np.ndarray, bool]:
