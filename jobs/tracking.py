@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -56,7 +58,7 @@ def start(
     return runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
-        command=cli.command(config),
+        command=cli.command(_with_data_dir(config)),
         config_hash=config_hash,
         db=config.db,
         seed=config.seed,
@@ -70,6 +72,14 @@ def start(
         versions=versions(),
         **fields,
     )
+
+
+def _with_data_dir(config: cli.Options) -> cli.Options:
+    """The config with the data folder that the environment names: the command alone says which data were read."""
+    named = os.environ.get("CLUE_DATA_DIR")
+    if not named or getattr(config, "data_dir", "none such") is not None:
+        return config
+    return dataclasses.replace(config, data_dir=Path(named).resolve())  # type: ignore[call-arg]
 
 
 def _skip_if_done(config_hash: str, config: cli.Options) -> None:

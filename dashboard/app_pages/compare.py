@@ -159,7 +159,10 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
     if table.is_empty():
         st.caption("None of these runs has a summary yet.")
         return
-    st.dataframe(table, hide_index=True, key="compare_metrics", alt="Metrics by configuration")
+    numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in ("mean", "sd", "low", "high")}
+    st.dataframe(
+        table, hide_index=True, key="compare_metrics", alt="Metrics by configuration", column_config=numbers, height=420
+    )
     markdown = paper_tables.markdown(table, significant=significant)
     with st.expander("As Markdown and LaTeX", icon=":material/table:"):
         st.code(markdown, language="markdown")

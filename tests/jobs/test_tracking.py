@@ -1,0 +1,48 @@
+"""What a run stores by itself: the command alone says which data were read; settled values stand in for null."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs import cli, tracking
+from store import queries
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config(cli.Options):
+    """A job."""
+
+    data_dir: Path | None = None
+    """folder"""
+    learning_rate: float | None = None
+    """step size"""
+
+
+def test_the_command_names_the_data_folder_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLUE_DATA_DIR", str(tmp_path))
+    db = tmp_path / "results.duckdb"
+    with tracking.start(Config(db=db), experiment="clue") as run:
+        pass
+    queries.refresh(db)
+    assert f"--data-dir {tmp_path.resolve()}" in queries.run(run.run_id, db=db)["command"]
+
+
+def test_settled_values_are_stored_in_place_of_null(tmp_path):
+    db = tmp_path / "results.duckdb"
+    with tracking.start(Config(db=db), experiment="clue", resolved={"learning_rate": 0.001}) as run:
+        pass
+    queries.refresh(db)
+    stored = queries.params([run.run_id], db=db)
+    assert json.loads(stored.filter(name="learning_rate")["value"][0]) == 0.001
+
+
+def test_a_second_run_of_the_same_config_is_skipped_on_request(tmp_path):
+    db = tmp_path / "results.duckdb"
+    with tracking.start(Config(db=db), experiment="clue") as run:
+        pass
+    queries.refresh(db)
+    with pytest.raises(tracking.AlreadyDone) as done:
+        tracking.start(Config(db=db, skip_if_done=True), experiment="clue")
+    assert (done.value.run_id, done.value.code) == (run.run_id, 0)

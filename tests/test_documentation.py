@@ -1,0 +1,57 @@
+"""What the repository says of itself holds: documented names, a complete README, no path of a machine."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SOURCES = sorted(path for package in ("engine", "store") for path in (ROOT / package).rglob("*.py"))
+
+
+def public_definitions(body, prefix=""):
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield f"{prefix}{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from public_definitions(node.body, f"{prefix}{node.name}.")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_public_name_is_documented_and_annotated(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "module docstring"
+    for name, node in public_definitions(tree.body):
+        assert ast.get_docstring(node), name
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+            assert not bare, f"{name}: {bare}"
+            assert node.returns is not None, f"{name}: return"
+
+
+def test_the_readme_names_every_job_and_every_heading_of_the_dashboard():
+    jobs = [p for p in (ROOT / "jobs").glob("*.py") if 'if __name__ == "__main__"' in p.read_text(encoding="utf-8")]
+    assert jobs
+    assert [job.stem for job in jobs if f"jobs.{job.stem}" not in README] == []
+    home = ast.parse((ROOT / "dashboard/Home.py").read_text(encoding="utf-8"))
+    pages = next(node.value for node in home.body if isinstance(node, ast.Assign) and node.targets[0].id == "PAGES")
+    headings = [key.value for key in pages.keys]
+    assert len(headings) > 5
+    assert [heading for heading in headings if heading not in README] == []
+
+
+def test_files_named_in_the_readme_exist():
+    named = re.findall(r"`((?:dashboard|engine|store|jobs|tests)/[\w./]+\w)`", README)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_no_path_of_a_machine_stands_in_the_repository():
+    listing = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
+    files = [ROOT / name for name in listing.stdout.split("\n") if name.endswith((".py", ".md", ".toml", ".txt"))]
+    pattern = re.compile(r"/(?:work|root|farm|home)/\w")
+    assert [f.name for f in files if f.exists() and pattern.search(f.read_text(encoding="utf-8"))] == []
