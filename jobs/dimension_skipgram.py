@@ -45,7 +45,7 @@ def skipgram(config: Skipgram) -> None:
     with cli.input_errors(f"texts of {config.task}"):
         cooccurrence.build_vocabulary(texts, size=2, units=config.units)
         splits = {(size, r): _split(texts, size, r, config) for size in config_sizes for r in range(repeats)}
-    fields = {"task": "skipgram", "dataset": config.task, "data_source": data.source}
+    fields: dict[str, Any] = {"task": "skipgram", "dataset": config.task, "data_source": data.source}
     with tracking.start(
         config, experiment="dimension", device="cpu", train_fingerprint=data.fingerprints.get("train"), **fields
     ) as run:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from engine import hashing
@@ -23,7 +25,7 @@ def lsh(config: Lsh) -> None:
     if min(*config.bits, *config.bands, *config.rows, pairs) < 1:
         raise cli.InputError("--bits, --bands, --rows and --pairs: expected numbers of 1 or more")
     name, vectors = _vectors(config)
-    fields = {"task": "lsh", "dataset": name, "data_source": None if name == "clustered" else "files"}
+    fields: dict[str, Any] = {"task": "lsh", "dataset": name, "data_source": None if name == "clustered" else "files"}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
         for cosine in progress.track(config.cosines, "cosines", run=run):
             for n_bits in bits:

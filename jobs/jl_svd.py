@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def svd(config: Svd) -> None:
                 f"--ranks and --oversampling: for {name} {matrix.shape} expected ranks from 2 to {limit - 1} and "
                 f"oversampling of 2 or more, got {list(ranks)} and {list(config.oversampling)}"
             )
-    fields = {"task": "svd", "dataset": ", ".join(matrices)}
+    fields: dict[str, Any] = {"task": "svd", "dataset": ", ".join(matrices)}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
         cells = [(name, rank) for name in matrices for rank in ranks]
         columns = ("optimum", "q first", "q last", "repaired", "post, QR", "post raw")
