@@ -35,7 +35,10 @@ split = st.segmented_control(
     "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
 )
 split = split or "dev"
-names = [f"{letter}: {row['model']} {row['recipe'] or ''}".strip() for letter, row in zip("AB", chosen, strict=False)]
+names = [
+    f"{letter}: {' '.join(dict.fromkeys(filter(None, (row['model'], row['recipe']))))}"
+    for letter, row in zip("AB", chosen, strict=False)
+]
 
 
 def read() -> pl.DataFrame:

@@ -180,7 +180,8 @@ def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -
     renamed = counts.rename({"prediction_a": "label", "prediction_b": "prediction"})
     share = renamed.with_columns(share=pl.col("count") / pl.col("count").sum().over("label"))
     figure = run_figures.confusion(share, classes)
-    figure.update_traces(hovertemplate="A %{y}<br>B %{x}<br>%{customdata} rows, %{z:.1%} of A's<extra></extra>")
+    hover = "A %{y}<br>B %{x}<br>%{customdata} rows, %{z:.1%} of A's<extra></extra>"
+    figure.update_traces(hovertemplate=hover, selector={"type": "heatmap"})
     return figure.update_layout(xaxis={"title": {"text": f"prediction of {b}"}}, yaxis={"title": {"text": f"of {a}"}})
 
 

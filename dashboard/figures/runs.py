@@ -8,7 +8,7 @@ import polars as pl
 from dashboard.figures import style
 
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
-_TEXT_CLASSES = 20
+_TEXT_CLASSES = 12
 """Confusion matrices up to this many classes carry their counts as text."""
 
 
@@ -119,18 +119,31 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
         x=list(classes),
         y=list(classes),
         customdata=texts,
-        text=texts if len(classes) <= _TEXT_CLASSES else None,
-        texttemplate="%{text}" if len(classes) <= _TEXT_CLASSES else None,
         zmin=0,
         zmax=1,
         colorscale=style.SEQUENTIAL,
         colorbar={"title": {"text": "share of row"}, "tickformat": ".0%", "thickness": 12},
         hovertemplate="label %{y}<br>prediction %{x}<br>%{customdata} rows, %{z:.1%}<extra></extra>",
     )
+    figure = go.Figure(heatmap)
+    if len(classes) <= _TEXT_CLASSES:
+        figure.add_trace(_cell_texts(classes, texts))
     side = height or min(760, 190 + 34 * len(classes))
-    figure = style.finish(go.Figure(heatmap), x="prediction", y="label", height=side)
+    style.finish(figure, x="prediction", y="label", height=side)
     figure.update_yaxes(autorange="reversed", type="category")
     return figure.update_xaxes(type="category")
+
+
+def _cell_texts(classes: Sequence[str], texts: Sequence[Sequence[int]]) -> go.Scatter:
+    """Numbers in the cells, as a trace of its own: its text takes the theme's colour, light or dark."""
+    return go.Scatter(
+        x=list(classes) * len(classes),
+        y=[label for label in classes for _ in classes],
+        text=[str(text) for row in texts for text in row],
+        mode="text",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def confidence(predictions: pl.DataFrame, *, bins: int = 20, height: int = 300) -> go.Figure:
