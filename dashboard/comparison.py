@@ -159,17 +159,20 @@ class Evidence:
     difference: intervals.Interval
     p_value: float
     test: str
-    discordance: evidence.Discordance | None
     over_seeds: seeds.SeedComparison | None
     needed: str
     p_adjusted: float | None = None
 
     @property
+    def p_decisive(self) -> float:
+        """The corrected p-value where there is one, else the test's own."""
+        return self.p_value if self.p_adjusted is None else self.p_adjusted
+
+    @property
     def sentence(self) -> str:
-        """One plain sentence, with the corrected p-value where there is one."""
-        p_value = self.p_value if self.p_adjusted is None else self.p_adjusted
+        """One plain sentence, by the decisive p-value."""
         return verdict.verdict(
-            self.a, self.b, self.difference, p_value=p_value, metric=self.metric, seeds=self.over_seeds
+            self.a, self.b, self.difference, p_value=self.p_decisive, metric=self.metric, seeds=self.over_seeds
         )
 
 
@@ -209,15 +212,13 @@ def _compare_means(
     """
     mean_a, mean_b = scores_a.mean(axis=1), scores_b.mean(axis=1)
     difference = evidence.paired_bootstrap(mean_a, mean_b, rng=rng, resamples=resamples)
-    table = None
     if scores_a.shape[1] == scores_b.shape[1] == 1 and metric == "accuracy":
-        table = evidence.discordance(mean_a, mean_b)
         p_value, test = evidence.mcnemar_exact(mean_a, mean_b), "exact McNemar test"
     else:
         p_value, test = _permuted(mean_a[:, None], mean_b[:, None], _mean_of(len(mean_a)), rng, resamples)
     by_seed = scores_a.mean(axis=0), scores_b.mean(axis=0)
     needed = _needed(difference, float(np.abs(mean_b - mean_a).mean()), *by_seed)
-    return Evidence(a.name, b.name, metric, difference, p_value, test, table, _over_seeds(a, b, *by_seed), needed)
+    return Evidence(a.name, b.name, metric, difference, p_value, test, _over_seeds(a, b, *by_seed), needed)
 
 
 def compare_macro_f1(
@@ -233,7 +234,7 @@ def compare_macro_f1(
     metric = evidence.macro_f1_of_counts
     difference = evidence.paired_bootstrap_counts(counts["a"], counts["b"], metric, rng=rng, resamples=resamples)
     p_value, test = _permuted(counts["a"], counts["b"], metric, rng, resamples)
-    return Evidence(a.name, b.name, "macro F1", difference, p_value, test, None, None, "")
+    return Evidence(a.name, b.name, "macro F1", difference, p_value, test, None, "")
 
 
 def _summed_counts(truth: np.ndarray, outputs: np.ndarray, index: Mapping[str, int]) -> np.ndarray:
@@ -261,7 +262,7 @@ def compare_entity_f1(
     metric = evidence.macro_f1_of_counts  # of one class, so the micro F1
     difference = evidence.paired_bootstrap_counts(counts["a"], counts["b"], metric, rng=rng, resamples=resamples)
     p_value, test = _permuted(counts["a"], counts["b"], metric, rng, resamples)
-    return Evidence(a.name, b.name, "micro F1", difference, p_value, test, None, None, "")
+    return Evidence(a.name, b.name, "micro F1", difference, p_value, test, None, "")
 
 
 def entity_cells(spelled: str) -> set[tuple[str, int, int]]:

@@ -145,11 +145,7 @@ def show_evidence() -> set[tuple[str, str]]:
     if len(configs) == 2:
         pieces.page_link("examples", "See the examples that differ", icon=":material/difference:",
                          runs=f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}")  # fmt: skip
-    return {
-        (f"{split}/{item.metric.replace(' ', '_').lower()}", item.b)
-        for item in found
-        if (item.p_value if item.p_adjusted is None else item.p_adjusted) < 0.05
-    }
+    return {(f"{split}/{item.metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
 
 
 def show_metrics(significant: set[tuple[str, str]]) -> None:

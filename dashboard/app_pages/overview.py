@@ -7,19 +7,7 @@ from dashboard import pieces, queries
 from dashboard.figures import tables
 from engine.tasks import TASKS
 
-COLUMNS = [
-    "run_id",
-    "experiment",
-    "task",
-    "model",
-    "recipe",
-    "data_source",
-    "status",
-    "score",
-    "metric",
-    "started_at",
-    "duration_s",
-]
+COLUMNS = list(tables.RUN_COLUMNS)
 
 pieces.title(
     "Overview",

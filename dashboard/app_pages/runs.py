@@ -9,20 +9,7 @@ from dashboard import pieces, queries
 from dashboard.figures import tables
 
 SIZE = 50
-DEFAULT = [
-    "experiment",
-    "task",
-    "model",
-    "recipe",
-    "data_source",
-    "status",
-    "score",
-    "metric",
-    "started_at",
-    "duration_s",
-    "seed",
-    "tags",
-]
+DEFAULT = [*tables.RUN_COLUMNS[1:], "seed", "tags"]
 EQUAL = ("experiment", "task", "status", "model")
 
 pieces.title(

@@ -5,6 +5,20 @@ from collections.abc import Sequence
 
 import polars as pl
 
+RUN_COLUMNS = (
+    "run_id",
+    "experiment",
+    "task",
+    "model",
+    "recipe",
+    "data_source",
+    "status",
+    "score",
+    "metric",
+    "started_at",
+    "duration_s",
+)
+"""What a list of runs shows of each, in this order."""
 HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
 """Metrics that speak for a run in a table with one score column, the first that it has."""
 FRACTIONS = {"accuracy", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1", "majority", "chance"}
