@@ -14,6 +14,8 @@ import duckdb
 import polars as pl
 
 from store import database, tails
+from store.curves import View
+from store.curves import curves as _curves
 from store.errors import StoreError
 from store.paths import locate
 from store.sql import frame as _frame
@@ -194,10 +196,8 @@ def curves(
         raise StoreError(f"x must be step, epoch or time, got {x!r}")
     if buckets < 1:
         raise StoreError(f"buckets must be at least 1, got {buckets}")
-    runs_wanted = _list(run_ids) or []
-    return tails.curves(
-        locate(db), _con(db), runs_wanted, _list(names), x=x, buckets=buckets, bounds=(low, high), live=live
-    )
+    view = View(x, int(buckets), low, high)
+    return _curves(locate(db), _con(db), _list(run_ids) or [], _list(names), view, live=live)
 
 
 def measurements(
