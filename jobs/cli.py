@@ -10,14 +10,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
+import io
 import json
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 UNHASHED = frozenset(
@@ -46,7 +48,8 @@ class Options:
     """do nothing if a finished run of the same config and seed is stored"""
 
 
-Job = tuple[type[Any], Callable[[Any], None]]
+Job = tuple[type[Any], Callable[[Any], object] | str]
+"""a config class, and the function that takes it or where that function is (`package.module:function`)"""
 
 
 def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
@@ -54,7 +57,7 @@ def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
 
     Args:
         doc: the module's docstring, shown by --help.
-        jobs: (config class, function), or one such pair for each subcommand; a subcommand's class is named like it.
+        jobs: a job, or one for each subcommand; a subcommand's config class is named like it.
     """
     arguments = sys.argv[1:]
     if isinstance(jobs, Mapping):
@@ -70,14 +73,21 @@ def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
         print((doc or "").strip(), end="\n\n")
     prog = " ".join(filter(None, [f"python -m {module_name(config_class)}", mode]))
     config = parse(config_class, arguments, prog=prog)
-    _run(lambda: function(config))
+    _run(function, config)
 
 
 def parse(config_class: type[Any], arguments: Iterable[str], *, prog: str | None = None) -> Any:
-    """Parse arguments into the config class; exits with code 2 and a message where they do not fit."""
+    """Parse arguments into the config class; exits with code 2 and a sentence where they do not fit."""
     import tyro
 
-    return tyro.cli(config_class, args=list(arguments), prog=prog, description=config_class.__doc__)
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(config_class, args=list(arguments), prog=prog, description=config_class.__doc__)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        _refuse(_sentence(said.getvalue()))
 
 
 def command(config: Any) -> str:
@@ -91,11 +101,11 @@ def command(config: Any) -> str:
 
 
 def module_name(config_class: type[Any]) -> str:
-    """The module to run with `python -m`, also where the class was defined in `__main__`."""
+    """The module to run with `python -m`: the package of a `config` module, else where the class was defined."""
     if config_class.__module__ != "__main__":
-        return config_class.__module__
+        return config_class.__module__.removesuffix(".config")
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
+    return spec.name if spec else Path(sys.argv[0]).stem
 
 
 def mode_name(config_class: type[Any]) -> str:
@@ -138,13 +148,14 @@ def input_errors(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {error}") from error
 
 
-def _run(function: Callable[[], None]) -> None:
+def _run(function: Callable[[Any], object] | str, config: Any) -> None:
     from store.errors import StoreError
 
     # Threads that wait by sleeping: on a busy machine spinning ones made a training six times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        function()
+        call = resolve_name(function) if isinstance(function, str) else function
+        call(config)
     except (InputError, StoreError) as error:
         if os.environ.get("CLUEBOARD_DEBUG"):
             raise
@@ -156,6 +167,21 @@ def _run(function: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _sentence(box: str) -> str:
+    """What tyro says in a box, as one sentence: its first paragraph, and the flag that may have been meant."""
+    lines = [line.strip(" │") for line in box.splitlines()[1:]]  # below the title; no frame where stdout is not UTF-8
+    said, _, rest = re.sub(r"[─-]{5,}", "\n", " ".join(lines)).strip().partition("\n")
+    wrong = re.match(
+        r"Error parsing (--[\w-]+): .*?(?:from \[|base 10: |to float: |for arguments: \[)(.*?)(?:\]\.?|$)", said
+    )
+    kind = re.search(r"Argument helptext: +--[\w-]+ \[?(?:\{None\}\|)?(\w+)", rest)
+    if wrong and kind:
+        return f"{wrong[1]}: expected {kind[1]}, got {wrong[2]}"
+    near = re.search(r"Perhaps you meant: +(--[\w-]+)", rest)
+    said = said.strip().rstrip(".")
+    return said[:1].lower() + said[1:] + (f"; did you mean {near[1]}?" if near else "; --help names the flags")
 
 
 def _refuse(sentence: str) -> NoReturn:

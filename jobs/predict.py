@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.tasks import Example, TaskSpec, get_task
-from jobs import checkpoints, cli, clue_data
+from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
+from jobs.clue import data as clue_data
 
 if TYPE_CHECKING:
     from engine.heads import TaskModel
@@ -54,7 +55,7 @@ def predict(config: Config) -> None:
     from engine.inputs.decode import decode
     from engine.inputs.encode import encode
     from engine.training import predict as answer
-    from jobs import clue_settings
+    from jobs.clue import settings as clue_settings
 
     path = find_checkpoint(config.run, config.db)
     if not config.output.parent.is_dir():
@@ -77,11 +78,11 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     Raises:
         InputError: if no run or several match, or the run has no model.
     """
-    from jobs import clue_resume
+    from jobs.clue import resume
     from store import paths
 
     if part != "latest":
-        folder = clue_resume.find(part, db, flag="--run")
+        folder = resume.find(part, db, flag="--run")
         if not (folder / BEST).is_file():
             raise cli.InputError(f"run {folder.name} has no model (no {BEST}); only neural runs keep one")
         return folder / BEST

@@ -105,7 +105,7 @@ def _runs(config: Config) -> list[dict[str, Any]]:
     if config.parent:
         parent = queries.run(config.parent, db=config.db)
         children = queries.runs(experiment="clue", status="finished", with_summary=False, db=config.db)
-        children = children.filter(parent_run_id=parent["run_id"]).sort("run_id")
+        children = children.filter(parent_run_id=parent["run_id"]).sort("started_at", "run_id")
         found = children.to_dicts() or [parent]
     return found + [queries.run(name, db=config.db) for name in config.runs]
 
@@ -114,7 +114,8 @@ def _checked(config: Config, task: str, run_id: str, files: Iterable[Path]) -> l
     import json
 
     from engine.tasks import get_task
-    from jobs import clue_data, submission
+    from jobs.clue import data as clue_data
+    from jobs.clue import submission
     from store import queries
 
     with cli.input_errors(f"run {run_id}"):

@@ -75,8 +75,8 @@ def _row(
 
 def _stacks(*, full: bool) -> Iterator[dict[str, Any]]:
     """Seconds for random stacks of 24 layers 768-3072 under one rule; the bar is a minute for a hundred."""
-    from jobs.initialization import Measure
-    from jobs.initialization_measure import draw
+    from jobs.initialization.config import Measure
+    from jobs.initialization.measure import draw
 
     count = 100 if full else 4
     config = Measure(widths=tuple(WIDTHS), rules=("geometric",), seeds=count)

@@ -104,7 +104,7 @@ def _take_turns(contenders: list[Contender], rounds: int) -> None:
 
 
 def _precision() -> str:
-    from jobs.clue_settings import cpu_has_bf16
+    from jobs.clue.settings import cpu_has_bf16
 
     return "bf16" if cpu_has_bf16() else "fp32"
 
@@ -126,7 +126,7 @@ def _model() -> Any:
 def _train_ours(rows: Any) -> float:
     from engine.optimizers import adamw, parameter_groups
     from engine.training import Settings, Training
-    from jobs.clue_settings import token_budget
+    from jobs.clue.settings import token_budget
 
     model = _model()
     started = time.perf_counter()

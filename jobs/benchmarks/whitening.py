@@ -123,8 +123,8 @@ def _encoding_row() -> dict[str, Any]:
     from engine.encoders import BertEncoder, EncoderConfig
     from engine.inputs.tokenizer import WordPiece, build_vocabulary
     from jobs.models import Loaded
-    from jobs.sentence_encoders import BertSentences
-    from jobs.sts_sample import pairs
+    from jobs.whitening.sentence_encoders import BertSentences
+    from jobs.whitening.sts_sample import pairs
 
     texts = [text for part in pairs() for text in part.first][:SENTENCES]
     tokenizer = WordPiece(build_vocabulary(texts))

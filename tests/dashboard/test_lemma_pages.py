@@ -10,7 +10,11 @@ from dashboard.figures import dimension as dimension_figures
 from dashboard.figures import johnson_lindenstrauss as lemma_figures
 from dashboard.figures import johnson_lindenstrauss_measured as measured_figures
 from dashboard.figures import marks
-from jobs import dimension, johnson_lindenstrauss, tracking
+from jobs import tracking
+from jobs.dimension import attention, entropy, skipgram
+from jobs.dimension import config as dims
+from jobs.johnson_lindenstrauss import bounds, distortion, lsh, svd
+from jobs.johnson_lindenstrauss import config as lemma
 from store import queries, runs
 
 PAGES = [
@@ -39,20 +43,19 @@ def lemma_store(tmp_path_factory):
             for n in range(8)
         ]
         (texts / f"{name}.json").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
-    lemma, dims = johnson_lindenstrauss, dimension
     with pytest.MonkeyPatch.context() as patch:
         start = runs.start
         patch.setattr(tracking.runs, "start", lambda *a, **k: start(*a, **{**k, "follow": False}))
-        lemma.bounds(lemma.Bounds(db=db, samples=(30,), eps=(0.5,), trials=3))
+        bounds.bounds(lemma.Bounds(db=db, samples=(30,), eps=(0.5,), trials=3))
         cloud = {"data": ("gaussian",), "n_samples": 40, "n_features": 32, "repeats": 2}
-        lemma.distortion(lemma.Distortion(db=db, kinds=("gaussian", "haar"), dims=(4, 8), **cloud))
-        lemma.pca(lemma.Pca(db=db, dims=(4, 8), **cloud))
-        lemma.lsh(lemma.Lsh(db=db, cosines=(0.0, 0.5), bits=(256,), rows=(8,), bands=(16,), pairs=60, n_samples=60))
-        lemma.svd(lemma.Svd(db=db, data=("power",), shape=(30, 24), ranks=(3, 5), oversampling=(4,), repeats=2))
-        dims.entropy(dims.Entropy(db=db, vocabularies=(32,), dims=(4, 16), repeats=2))
-        dims.attention(dims.Attention(db=db, lengths=(8, 16), head_sizes=(2, 4, 7), steps=60, repeats=2))
-        skipgram = {"vocabularies": (6,), "dims": (1, 3), "steps": 20, "repeats": 2}
-        dims.skipgram(dims.Skipgram(db=db, data_dir=folder / "data", **skipgram))
+        distortion.distortion(lemma.Distortion(db=db, kinds=("gaussian", "haar"), dims=(4, 8), **cloud))
+        distortion.pca(lemma.Pca(db=db, dims=(4, 8), **cloud))
+        lsh.lsh(lemma.Lsh(db=db, cosines=(0.0, 0.5), bits=(256,), rows=(8,), bands=(16,), pairs=60, n_samples=60))
+        svd.svd(lemma.Svd(db=db, data=("power",), shape=(30, 24), ranks=(3, 5), oversampling=(4,), repeats=2))
+        entropy.entropy(dims.Entropy(db=db, vocabularies=(32,), dims=(4, 16), repeats=2))
+        attention.attention(dims.Attention(db=db, lengths=(8, 16), head_sizes=(2, 4, 7), steps=60, repeats=2))
+        words = {"vocabularies": (6,), "dims": (1, 3), "steps": 20, "repeats": 2}
+        skipgram.skipgram(dims.Skipgram(db=db, data_dir=folder / "data", **words))
     queries.refresh(db)
     return db
 

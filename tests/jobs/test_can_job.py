@@ -9,8 +9,11 @@ import pytest
 from engine.can import alternating_normalization, uncertain_rows
 from engine.can_simulation import Setting
 from engine.can_simulation import simulate as draw
-from jobs import can, can_simulate, can_tables, cli, tracking
-from jobs.can_inputs import train_prior
+from jobs import cli, tracking
+from jobs.can import apply, simulate, tables
+from jobs.can import config as can
+from jobs.can.inputs import train_prior
+from jobs.can.sweep import sweep as start
 from store import queries, runs
 from store.ingest import ingest
 
@@ -55,7 +58,7 @@ def store_run(db, *, names=NAMES, n=300, counts=True, probabilities=True, labell
 
 
 def sweep(**flags):
-    can.sweep(can.Sweep(**flags))
+    start(can.Sweep(**flags))
     ingest(flags["db"], force=True)
 
 
@@ -151,14 +154,14 @@ def test_sweep_of_files(files, db, suffix):
 def test_logits_are_taken_only_when_said(files):
     folder, problem = files
     with pytest.raises(cli.InputError, match=r"logits.npy: probs must .*these look like logits"):
-        can_tables.read_probs(folder / "logits.npy")
-    read = can_tables.read_probs(folder / "logits.npy", logits=True)
+        tables.read_probs(folder / "logits.npy")
+    read = tables.read_probs(folder / "logits.npy", logits=True)
     assert read.values == pytest.approx(problem.probs)
 
 
 def test_priors_by_name_and_counts_are_rescaled(files):
     folder, _ = files
-    assert can_tables.read_prior(folder / "prior.csv", ("a", "b", "c", "d")) == pytest.approx([0.4, 0.3, 0.2, 0.1])
+    assert tables.read_prior(folder / "prior.csv", ("a", "b", "c", "d")) == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_apply_in_blocks_is_apply_at_once(files, db):
@@ -178,22 +181,22 @@ def test_apply_in_blocks_is_apply_at_once(files, db):
     assert np.abs(expected - problem.probs).max() > 0.01
     for suffix in ("npy", "csv", "parquet"):
         source, output = folder / f"probs.{suffix}", folder / f"out.{suffix}"
-        can.apply(can.Apply(reference=sweep_id, probs=source, output=output, k=3, threshold=0.7, block=17, db=db))
-        assert can_tables.read_probs(output).values == pytest.approx(expected, abs=1e-6)
-    assert can_tables.read_frame(folder / "out.csv")["example_id"].to_list() == list(range(120))
+        apply.apply(can.Apply(reference=sweep_id, probs=source, output=output, k=3, threshold=0.7, block=17, db=db))
+        assert tables.read_probs(output).values == pytest.approx(expected, abs=1e-6)
+    assert tables.read_frame(folder / "out.csv")["example_id"].to_list() == list(range(120))
 
 
 def test_apply_takes_the_predictions_of_a_run_as_reference(db, tmp_path):
     run_id, problem = store_run(db)
     np.save(tmp_path / "test.npy", problem.probs[:40])
-    can.apply(can.Apply(reference=run_id, probs=tmp_path / "test.npy", output=tmp_path / "out.npy", db=db))
+    apply.apply(can.Apply(reference=run_id, probs=tmp_path / "test.npy", output=tmp_path / "out.npy", db=db))
     assert np.load(tmp_path / "out.npy").shape == (40, 6)
 
 
 def test_simulate_stores_a_curve_per_fault(db, monkeypatch):
     axes = {"n_classes": (2, 6), "class_bias": (0.0, 1.5), "n_confident": (0, 50)}
-    monkeypatch.setattr(can_simulate, "AXES", axes)
-    can.simulate(can.Simulate(repeats=3, test_rows=400, db=db))
+    monkeypatch.setattr(simulate, "AXES", axes)
+    simulate.simulate(can.Simulate(repeats=3, test_rows=400, db=db))
     ingest(db, force=True)
     table = queries.measurements("can_simulation", db=db).filter(metric="can")
     assert set(zip(table["axis"], table["at"], strict=True)) == {(a, float(v)) for a, vs in axes.items() for v in vs}
@@ -279,10 +282,10 @@ def test_apply_refuses_what_does_not_fit(db, tmp_path):
         ({"probs": tmp_path / "bad.npy", "output": tmp_path / "out.npy", "k": 6}, r"setting: k must lie in 2..5"),
     ):
         with pytest.raises(cli.InputError, match=message):
-            can.apply(can.Apply(reference=run_id, db=db, **flags))
+            apply.apply(can.Apply(reference=run_id, db=db, **flags))
     assert not (tmp_path / "out.npy").exists()
     with pytest.raises(cli.InputError, match="--repeats must be at least 2"):
-        can.simulate(can.Simulate(repeats=1, db=db))
+        simulate.simulate(can.Simulate(repeats=1, db=db))
 
 
 @pytest.mark.parametrize("config", [can.Sweep(run="7f3a", alphas=(0.5, 2.0)), can.Simulate(quick=True)])

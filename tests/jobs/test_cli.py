@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import cli
+from jobs.clue.config import Config as Flags
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).filter(lambda text: text != "None")
 floats = st.floats(allow_nan=False)
@@ -86,3 +87,23 @@ def test_bad_flags_exit_with_code_two_and_no_traceback(arguments):
 def test_unknown_suite_names_the_nearest():
     done = subprocess.run([sys.executable, "-m", "jobs.benchmark", "--suite", "stor"], capture_output=True, text=True)
     assert "unknown suite 'stor'; did you mean 'store'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--epochs", "x"], "--epochs: expected INT, got 'x'"),
+        (["--seed", "1.5"], "--seed: expected INT, got '1.5'"),
+        (["--seeds", "1", "b"], "--seeds: expected INT, got '1', 'b'"),
+        (["--recipe", "old"], "invalid choice 'old' for argument '--recipe'"),
+        (["--epocs", "3"], "unrecognized options: --epocs, 3; did you mean --epochs?"),
+        (["--model"], "missing value for argument '--model'"),
+    ],
+)
+def test_a_flag_that_does_not_fit_is_one_sentence_and_exit_code_2(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.parse(Flags, arguments, prog="python -m jobs.clue")
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {sentence}")
+    assert said.count("\n") == 1

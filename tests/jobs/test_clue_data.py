@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.tasks import TASKS
-from jobs import clue_data
 from jobs.cli import InputError
-from jobs.clue_files import read_file
+from jobs.clue import data as clue_data
+from jobs.clue.files import read_file
 
 REAL = os.environ.get("CLUE_DATA_DIR")
 PAIR = {"sentence1": "怎么还款", "sentence2": "如何还钱", "label": "1"}

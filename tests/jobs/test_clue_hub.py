@@ -4,7 +4,8 @@ import datasets
 import pytest
 
 from engine.tasks import TASKS
-from jobs import clue_data, clue_hub
+from jobs.clue import data as clue_data
+from jobs.clue import hub as clue_hub
 
 NLI = datasets.ClassLabel(names=["neutral", "entailment", "contradiction"])
 TEXT, NUMBER = datasets.Value("string"), datasets.Value("int32")

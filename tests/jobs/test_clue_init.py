@@ -5,7 +5,7 @@ import torch
 
 from engine.encoders import BertEncoder, EncoderConfig
 from engine.initialization import fan_variance
-from jobs.clue_init import redraw
+from jobs.clue.init import redraw
 
 
 def test_every_matrix_gets_the_variance_of_its_shape():

@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 
 from engine.tasks import get_task
-from jobs import checkpoints, cli, clue, clue_data, clue_resume, clue_session, predict, submission
+from jobs import checkpoints, cli, predict
 from jobs.checkpoints import BEST, LAST
-from jobs.clue import Config
+from jobs.clue import data as clue_data
+from jobs.clue import resume, session, start, submission
+from jobs.clue.config import Config
 from store import paths, queries
 
 
@@ -50,7 +52,7 @@ def digest(config: Config, run_id: str, name: str) -> dict[str, np.ndarray]:
 
 def test_a_run_leaves_scores_predictions_examples_and_a_model(tmp_path, capsys):
     config = small(tmp_path, tags=("smoke",), label_smoothing=0.1)
-    clue.run(config)
+    start.run(config)
     row = only_run(config, experiment="clue")
     assert (row["status"], row["task"], row["model"], row["data_source"]) == ("finished", "afqmc", "tiny", "sample")
     assert (row["seed"], row["tags"], row["device"]) == (42, ["smoke"], "cpu")
@@ -88,7 +90,7 @@ def _predict_again(tmp_path: Path, config: Config, stored: pl.DataFrame) -> None
 @pytest.mark.parametrize("task", ["chid", "cluener", "cmrc2018"])
 def test_other_kinds_of_task_run_through(tmp_path, task):
     config = small(tmp_path, task=(task,), epochs=1, max_length=128, limit=20, batch_size=8)
-    clue.run(config)
+    start.run(config)
     row = only_run(config)
     assert row["status"] == "finished"
     assert len(queries.predictions(row["run_id"], db=config.db)) > 0
@@ -96,10 +98,10 @@ def test_other_kinds_of_task_run_through(tmp_path, task):
 
 def test_a_full_run_writes_a_submission_that_the_checker_accepts(tmp_path):
     config = small(tmp_path, model="ngram", limit=None)
-    clue.run(config)
+    start.run(config)
     row = only_run(config)
     with pytest.raises(SystemExit) as ended:
-        clue.run(dataclasses.replace(config, skip_if_done=True))
+        start.run(dataclasses.replace(config, skip_if_done=True))
     assert ended.value.code == 0
     assert only_run(config)["run_id"] == row["run_id"]
     files = queries.artifacts(row["run_id"], db=config.db).filter(pl.col("kind") == "submission")
@@ -116,14 +118,14 @@ def test_a_full_run_writes_a_submission_that_the_checker_accepts(tmp_path):
 )
 def test_ctrl_c_leaves_a_run_that_resumes_bitwise(tmp_path, monkeypatch, flags):
     whole = small(tmp_path, db=tmp_path / "whole.duckdb", **flags)
-    clue.run(whole)
+    start.run(whole)
     config = small(tmp_path, **flags)
     _press_ctrl_c_at(monkeypatch, step=3)
     with pytest.raises(KeyboardInterrupt):
-        clue.run(config)
+        start.run(config)
     run_id = only_run(config)["run_id"]
     assert only_run(config)["status"] == "interrupted"
-    clue.run(Config(db=config.db, resume=run_id[-4:]))
+    start.run(Config(db=config.db, resume=run_id[-4:]))
     assert only_run(config)["status"] == "finished"
     reference = only_run(whole)["run_id"]
     for name in (BEST, LAST):
@@ -136,12 +138,12 @@ def test_ctrl_c_leaves_a_run_that_resumes_bitwise(tmp_path, monkeypatch, flags):
     ]
     assert losses[0] == losses[1]
     with pytest.raises(cli.InputError, match="is finished; there is nothing to resume"):
-        clue.run(Config(db=config.db, resume=run_id))
+        start.run(Config(db=config.db, resume=run_id))
 
 
 def _press_ctrl_c_at(monkeypatch, *, step: int) -> None:
     """Interrupt the first training that reaches `step`, once."""
-    original = clue_session.Session.on_step
+    original = session.Session.on_step
     pending = [step]
 
     def pressed(self, event):
@@ -150,39 +152,39 @@ def _press_ctrl_c_at(monkeypatch, *, step: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return original(self, event)
 
-    monkeypatch.setattr(clue_session.Session, "on_step", pressed)
+    monkeypatch.setattr(session.Session, "on_step", pressed)
 
 
 def test_resume_refuses_other_flags_damage_and_unknown_runs(tmp_path, monkeypatch):
     config = small(tmp_path)
     _press_ctrl_c_at(monkeypatch, step=2)
     with pytest.raises(KeyboardInterrupt):
-        clue.run(config)
+        start.run(config)
     run_id = only_run(config)["run_id"]
     with pytest.raises(cli.InputError, match=r"--epochs 7 would change run .*, which has 2; start a new run"):
-        clue.run(Config(db=config.db, resume=run_id, epochs=7))
+        start.run(Config(db=config.db, resume=run_id, epochs=7))
     with pytest.raises(cli.InputError, match=r"--resume nonsense: no such CLUE run in .* \(the newest is"):
-        clue.run(Config(db=config.db, resume="nonsense"))
+        start.run(Config(db=config.db, resume="nonsense"))
     last = paths.locate(config.db).artifacts / run_id / LAST
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1
     last.write_bytes(content)
     with pytest.raises(cli.InputError, match=r"last.safetensors is damaged: its checksum does not match"):
-        clue.run(Config(db=config.db, resume=run_id))
+        start.run(Config(db=config.db, resume=run_id))
     last.write_bytes(content[:100])
     with pytest.raises(cli.InputError, match=r"last.safetensors is damaged or no checkpoint"):
-        clue.run(Config(db=config.db, resume=run_id))
+        start.run(Config(db=config.db, resume=run_id))
 
 
 def test_seeds_are_children_of_one_run_and_a_stopped_parent_goes_on(tmp_path, monkeypatch, capsys):
     config = small(tmp_path, epochs=1, seeds=(0, 1))
     _press_ctrl_c_at(monkeypatch, step=2)
     with pytest.raises(KeyboardInterrupt):
-        clue.run(config)
+        start.run(config)
     queries.refresh(db=config.db)
     runs = queries.runs(db=config.db)
     parent = runs.filter(pl.col("parent_run_id").is_null()).row(0, named=True)
-    clue.run(Config(db=config.db, resume=parent["run_id"]))
+    start.run(Config(db=config.db, resume=parent["run_id"]))
     queries.refresh(db=config.db)
     children = queries.runs(db=config.db).filter(pl.col("parent_run_id") == parent["run_id"])
     assert sorted(children["seed"].to_list()) == [0, 1]
@@ -195,7 +197,7 @@ def test_seeds_are_children_of_one_run_and_a_stopped_parent_goes_on(tmp_path, mo
 
 def test_folds_average_probabilities(tmp_path):
     config = small(tmp_path, epochs=1, folds=2)
-    clue.run(config)
+    start.run(config)
     queries.refresh(db=config.db)
     runs = queries.runs(db=config.db)
     parent = runs.filter(pl.col("parent_run_id").is_null())["run_id"][0]
@@ -231,14 +233,14 @@ def test_folds_average_probabilities(tmp_path):
 )
 def test_bad_flags_are_refused_in_one_sentence(tmp_path, flags, message):
     with pytest.raises(cli.InputError, match=message) as caught:
-        clue.run(small(tmp_path, **flags))
+        start.run(small(tmp_path, **flags))
     assert "\n" not in str(caught.value)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_failed(tmp_path, monkeypatch):
     import torch
 
-    original = clue_session.Session.on_step
+    original = session.Session.on_step
 
     def spoil(self, event):
         result = original(self, event)
@@ -246,10 +248,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed(tmp_path, monkeypatch)
             self.training.model.head.bias[0] = float("inf")
         return result
 
-    monkeypatch.setattr(clue_session.Session, "on_step", spoil)
+    monkeypatch.setattr(session.Session, "on_step", spoil)
     config = small(tmp_path)
     with pytest.raises(cli.InputError, match="afqmc: the loss is not finite at update 2"):
-        clue.run(config)
+        start.run(config)
     row = only_run(config)
     assert row["status"] == "failed"
     assert "not finite" in row["error"]
@@ -257,16 +259,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed(tmp_path, monkeypatch)
 
 def test_dry_run_and_list_store_nothing(tmp_path, capsys):
     config = small(tmp_path)
-    clue.run(dataclasses.replace(config, dry_run=True))
+    start.run(dataclasses.replace(config, dry_run=True))
     shown = capsys.readouterr().out
     assert "learning_rate" in shown
     assert "nothing was trained or stored" in shown
-    clue.run(dataclasses.replace(config, list=True))
+    start.run(dataclasses.replace(config, list=True))
     assert "built-in sample" in capsys.readouterr().out
     assert not paths.locate(config.db).artifacts.exists()
 
 
 def test_the_flags_survive_the_resume_file(tmp_path):
     config = small(tmp_path, task=("afqmc", "csl"), seeds=(1, 2), data_dir=tmp_path, note="备注")
-    clue_resume.remember(tmp_path, config, children=True)
-    assert clue_resume.stored_config(clue_resume.read(tmp_path)) == config
+    resume.remember(tmp_path, config, children=True)
+    assert resume.stored_config(resume.read(tmp_path)) == config

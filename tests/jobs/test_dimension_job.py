@@ -8,8 +8,10 @@ import pytest
 
 from engine.dimension import dimension_for
 from jobs import cli, tracking
-from jobs.dimension import Attention, Entropy, Skipgram, attention, entropy, skipgram
-from jobs.dimension_attention import crossing
+from jobs.dimension.attention import attention, crossing
+from jobs.dimension.config import Attention, Entropy, Skipgram
+from jobs.dimension.entropy import entropy
+from jobs.dimension.skipgram import skipgram
 from store import queries, runs
 from store.ingest import ingest
 

@@ -7,8 +7,10 @@ import torch
 from safetensors.numpy import save_file
 
 from engine.initialization import stack_gains
-from jobs import cli, initialization, stacks, tracking
-from jobs.initialization_measure import encoder_widths
+from jobs import cli, tracking
+from jobs.initialization import config as initialization
+from jobs.initialization import measure, stacks, train
+from jobs.initialization.measure import encoder_widths
 from store import queries, runs
 from store.ingest import ingest
 
@@ -31,7 +33,7 @@ def table(db, name):
 def test_measured_stacks_lie_beside_the_exact_gains(tmp_path, method, capsys):
     db = tmp_path / "x.duckdb"
     config = initialization.Measure(db=db, method=method, **{**SMALL, "seeds": 60})
-    initialization.measure(config)
+    measure.measure(config)
     layers = table(db, "init_layers")
     assert set(layers["rule"]) == set(initialization.MORE_RULES)
     exact = stack_gains(SMALL["widths"], rule="geometric", activation="relu", gain="forward")
@@ -45,7 +47,7 @@ def test_measured_stacks_lie_beside_the_exact_gains(tmp_path, method, capsys):
 
 def test_spectra_are_histograms_with_their_law(tmp_path):
     db = tmp_path / "x.duckdb"
-    initialization.measure(initialization.Measure(db=db, rules=("fan_in",), **SMALL))
+    measure.measure(initialization.Measure(db=db, rules=("fan_in",), **SMALL))
     bars = table(db, "init_spectra").filter(fan_in=16, source="measured")
     assert (bars["value"] * (bars["right"] - bars["left"])).sum() == pytest.approx(1)
     edges = table(db, "init_edges").filter(fan_in=16, source="exact", metric="largest")
@@ -64,7 +66,7 @@ def test_the_matrices_of_an_encoder_are_measured(tmp_path):
     tensors["embeddings.word_embeddings.weight"] = rng.standard_normal((50, 16), dtype=np.float32)
     save_file(tensors, folder / "model.safetensors")
     db = tmp_path / "x.duckdb"
-    initialization.measure(initialization.Measure(db=db, model=str(folder), **{**SMALL, "rules": ("fan_in",)}))
+    measure.measure(initialization.Measure(db=db, model=str(folder), **{**SMALL, "rules": ("fan_in",)}))
     matrices = table(db, "init_matrices").filter(source="measured", metric="forward")
     assert len(matrices) == 6  # embeddings are look-ups, not maps
     wide = matrices.filter(pl.col("name").str.contains("intermediate"))
@@ -88,7 +90,7 @@ def test_training_stores_curves_and_the_best_rate(tmp_path, capsys):
     config = initialization.Train(
         db=db, narrow=8, wide=16, blocks=2, seeds=2, steps=30, batch=16, variants=("plain", "residual_norm")
     )
-    initialization.train(config)
+    train.train(config)
     best = table(db, "init_training_best")
     assert len(best.filter(metric="loss")) == 2 * 2 * 6
     curves = table(db, "init_training")
@@ -151,7 +153,7 @@ def test_divergence_is_infinite_and_stays_in_its_slice():
 )
 def test_bad_input_is_refused_before_a_run_is_opened(config, message, monkeypatch):
     monkeypatch.setattr(tracking, "start", lambda *args, **kwargs: pytest.fail("a run was opened"))
-    job = initialization.measure if isinstance(config, initialization.Measure) else initialization.train
+    job = measure.measure if isinstance(config, initialization.Measure) else train.train
     with pytest.raises(cli.InputError, match=message):
         job(config)
 
@@ -159,4 +161,4 @@ def test_bad_input_is_refused_before_a_run_is_opened(config, message, monkeypatc
 def test_an_encoder_without_matrices_is_refused(tmp_path):
     save_file({"norm.weight": np.ones(4, dtype=np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(cli.InputError, match="no linear weight matrix"):
-        initialization.measure(initialization.Measure(model=str(tmp_path)))
+        measure.measure(initialization.Measure(model=str(tmp_path)))

@@ -7,7 +7,11 @@ import pytest
 from engine.hashing import collision_probability
 from engine.johnson_lindenstrauss import jl_dim
 from jobs import cli, tracking
-from jobs.johnson_lindenstrauss import Bounds, Distortion, Lsh, Pca, Svd, bounds, distortion, lsh, pca, svd
+from jobs.johnson_lindenstrauss.bounds import bounds
+from jobs.johnson_lindenstrauss.config import Bounds, Distortion, Lsh, Pca, Svd
+from jobs.johnson_lindenstrauss.distortion import distortion, pca
+from jobs.johnson_lindenstrauss.lsh import lsh
+from jobs.johnson_lindenstrauss.svd import svd
 from store import queries, runs
 from store.ingest import ingest
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from engine.tasks import TASKS, Example
-from jobs import ngram
+from jobs.clue import ngram
 
 
 def _titles(n, rng):

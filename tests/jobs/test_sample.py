@@ -9,7 +9,8 @@ from engine.inputs.decode import decode
 from engine.inputs.encode import encode
 from engine.inputs.tokenizer import WordPiece, build_vocabulary
 from engine.tasks import TASKS
-from jobs import clue_data, ngram, sample, submission
+from jobs.clue import data as clue_data
+from jobs.clue import ngram, sample, submission
 
 
 @pytest.fixture(scope="module")

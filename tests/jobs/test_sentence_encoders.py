@@ -10,9 +10,11 @@ from safetensors.torch import load_file, save_file
 from engine.encoders import BertEncoder, EncoderConfig
 from engine.inputs.tokenizer import WordPiece, build_vocabulary
 from engine.similarity import unit_rows
-from jobs import checkpoints, models, tracking, whitening
+from jobs import checkpoints, models, tracking
 from jobs.cli import InputError
-from jobs.sentence_encoders import BertSentences, open_encoder
+from jobs.whitening import config as whitening
+from jobs.whitening import encode, layers
+from jobs.whitening.sentence_encoders import BertSentences, open_encoder
 from store import queries, runs
 from store.ingest import ingest
 
@@ -198,7 +200,7 @@ def test_layers_scores_every_pair(folder, tmp_path, capsys):
     (tmp_path / "mine.tsv").write_text("\n".join(lines), encoding="utf-8")
     db = tmp_path / "x.duckdb"
     flags = {"encoder": str(folder), "data": (str(tmp_path / "mine.tsv"),), "device": "cpu", "db": db}
-    whitening.layers(whitening.Layers(resamples=20, **flags))
+    layers.start(whitening.Layers(resamples=20, **flags))
     ingest(db, force=True)
     table = queries.measurements("layer_pairs", db=db).filter(average="all")
     assert table.height == 2 * 10  # four hidden states, none and whitened
@@ -209,15 +211,15 @@ def test_layers_scores_every_pair(folder, tmp_path, capsys):
 
 def test_encode_writes_one_row_a_sentence(folder, tmp_path, capsys):
     path = tmp_path / "v.npy"
-    whitening.encode(whitening.Encode(encoder=str(folder), sentences=tuple(TEXTS), output=path, device="cpu"))
+    encode.start(whitening.Encode(encoder=str(folder), sentences=tuple(TEXTS), output=path, device="cpu"))
     np.testing.assert_allclose(
         np.load(path), vectors(open_encoder(str(folder), device="cpu"), "first-last-avg"), atol=1e-5
     )
     assert f"6 x {WIDTH}" in capsys.readouterr().out
     with pytest.raises(InputError, match="sentence 2 is empty"):
-        whitening.encode(whitening.Encode(sentences=("好", " "), output=path))
+        encode.start(whitening.Encode(sentences=("好", " "), output=path))
     with pytest.raises(InputError, match="either --sentences or a --file"):
-        whitening.encode(whitening.Encode(output=path))
+        encode.start(whitening.Encode(output=path))
 
 
 def test_the_encoder_is_told_by_its_weights_not_its_path(encoder, folder):

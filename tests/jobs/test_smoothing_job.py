@@ -2,8 +2,11 @@
 
 import pytest
 
-from jobs import cli, smoothing, smoothing_train, tracking
+from jobs import cli, tracking
 from jobs.benchmarks import smoothing as benchmark
+from jobs.clue import start
+from jobs.smoothing import config as smoothing
+from jobs.smoothing import errors, train
 from store import queries, runs
 from store.ingest import ingest
 
@@ -25,10 +28,10 @@ def test_measured_errors_are_the_exact_ones(tmp_path, capsys):
     config = smoothing.Errors(
         db=db, functions=("relu", "sign", "floor"), kernels=("gaussian", "uniform", "cauchy"), widths=(0.01, 0.05)
     )
-    smoothing.errors(config)
-    errors = table(db, "smoothing_error")
+    errors.errors(config)
+    stored = table(db, "smoothing_error")
     exact, measured = (
-        errors.filter(source=source).select("function", "kernel", "width", "metric", "value")
+        stored.filter(source=source).select("function", "kernel", "width", "metric", "value")
         for source in ("exact", "measured")
     )
     both = exact.join(measured, on=["function", "kernel", "width", "metric"], validate="1:1")
@@ -46,7 +49,7 @@ def test_regression_and_staircase_are_stored_with_intervals(tmp_path, capsys):
     config = smoothing.Train(
         db=db, activations=("relu", "squareplus:0.5:trainable"), seeds=2, steps=20, hidden=8, problems=3
     )
-    smoothing.train(config)
+    train.train(config)
     rows = table(db, "smoothing_regression")
     assert set(rows["target"]) == {"smooth", "kinked"}
     assert rows.filter(activation="relu", metric="against_first")["value"].to_list() == [0, 0]
@@ -58,12 +61,10 @@ def test_regression_and_staircase_are_stored_with_intervals(tmp_path, capsys):
 
 
 def test_encoders_are_trained_through_the_clue_job(monkeypatch):
-    from jobs import clue
-
     started = []
-    monkeypatch.setattr(clue, "run", started.append)
+    monkeypatch.setattr(start, "run", started.append)
     config = smoothing.Train(parts=("encoder",), activations=("relu", "sau:1:trainable"), seeds=3, seed=7, limit=50)
-    smoothing_train.encoder(config, "run-id")
+    train.encoder(config, "run-id")
     assert [child.activation for child in started] == ["relu", "sau:1:trainable"]
     assert started[0].seeds == (7, 8, 9)
     assert started[0].limit == 50
@@ -89,7 +90,7 @@ def test_encoders_are_trained_through_the_clue_job(monkeypatch):
 )
 def test_bad_input_is_refused_before_a_run_is_opened(config, message, monkeypatch):
     monkeypatch.setattr(tracking, "start", lambda *args, **kwargs: pytest.fail("a run was opened"))
-    job = smoothing.errors if isinstance(config, smoothing.Errors) else smoothing.train
+    job = errors.errors if isinstance(config, smoothing.Errors) else train.train
     with pytest.raises(cli.InputError, match=message):
         job(config)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs import sts_data, sts_hub
 from jobs.cli import InputError
-from jobs.sts_sets import CHINESE, STS_SETS, sentences
+from jobs.whitening import sts_data, sts_hub
+from jobs.whitening.sts_sets import CHINESE, STS_SETS, sentences
 
 DATA = os.environ.get("CLUE_DATA_DIR", "")
 LINES = '花呗怎么还款\t如何还花呗\t4\n借呗利息\t今天天气"好\t0\n\n一样\t一样\t5\n'
@@ -128,7 +128,7 @@ def test_inference_sentences_are_found_by_language(tmp_path):
 
 def test_the_sample_is_graded_and_the_same_every_time(monkeypatch):
     monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
-    monkeypatch.setattr("jobs.clue_hub.reachable", lambda: False)
+    monkeypatch.setattr("jobs.clue.hub.reachable", lambda: False)
     (data,) = sts_data.load()
     (again,) = sts_data.load(["sample"])
     assert data.source == "sample"

@@ -4,8 +4,9 @@ import zipfile
 import pytest
 
 from engine.tasks import TASKS, Example
-from jobs import submission, submit
+from jobs import submit
 from jobs.cli import InputError
+from jobs.clue import submission
 
 PAIRS = [Example(str(i), {"sentence1": "一", "sentence2": "二"}) for i in (3, 1, 2)]
 CHOICES = [Example(str(i), {"passage": ["一"], "question": "二", "choice": list("甲乙丙")}) for i in range(2)]

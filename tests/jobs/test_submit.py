@@ -4,8 +4,10 @@ import zipfile
 import pytest
 
 from engine.tasks import TASKS
-from jobs import clue_data, submission, submit
+from jobs import submit
 from jobs.cli import InputError
+from jobs.clue import data as clue_data
+from jobs.clue import submission
 from store import runs
 from store.ingest import ingest
 

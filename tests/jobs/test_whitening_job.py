@@ -11,10 +11,14 @@ import pytest
 from engine.similarity import cosine_pairs
 from engine.trigrams import hashed_trigrams
 from engine.whitening import WhiteningAccumulator
-from jobs import sentence_vectors, sts_data, tracking, whitening
+from jobs import tracking
 from jobs.cli import InputError
-from jobs.sentence_vectors import Index
-from jobs.sts_sets import sentences
+from jobs.whitening import config as whitening
+from jobs.whitening import evaluate as evaluation
+from jobs.whitening import layers, retrieval, sentence_vectors, sts_data
+from jobs.whitening import sentences as print_sentences
+from jobs.whitening.sentence_vectors import Index
+from jobs.whitening.sts_sets import sentences
 from store import queries, runs
 from store.ingest import ingest
 
@@ -56,7 +60,7 @@ def folder(tmp_path_factory):
 
 
 def evaluate(db: Path, **flags) -> pl.DataFrame:
-    whitening.evaluate(whitening.Evaluate(db=db, **{"encoder": "hashed:32", "resamples": 50, **flags}))
+    evaluation.start(whitening.Evaluate(db=db, **{"encoder": "hashed:32", "resamples": 50, **flags}))
     ingest(db, force=True)
     return queries.measurements("whitening_scores", db=db)
 
@@ -114,7 +118,7 @@ def test_kept_vectors_give_back_the_whitening(tmp_path, folder):
 
 
 def test_ready_vectors_score_as_the_encoder_that_made_them(tmp_path, folder, capsys):
-    whitening.sentences(whitening.Sentences(data="bq", data_dir=folder))
+    print_sentences.start(whitening.Sentences(data="bq", data_dir=folder))
     lines = capsys.readouterr().out.splitlines()
     np.save(tmp_path / "bq.npy", hashed_trigrams(lines, width=32))
     flags = {"data": ("bq",), "data_dir": folder, "components": ("none", "8")}
@@ -181,7 +185,7 @@ def test_encoded_sentences_are_kept_by_content(tmp_path, folder, monkeypatch):
 def test_retrieval_finds_all_at_full_dimension_and_less_below(tmp_path, folder, capsys):
     db = tmp_path / "x.duckdb"
     flags = {"encoder": "hashed:64", "data": ("bq",), "data_dir": folder, "components": ("none", "full", "16", "2")}
-    whitening.retrieval(whitening.Retrieval(db=db, **flags))
+    retrieval.start(whitening.Retrieval(db=db, **flags))
     ingest(db, force=True)
     table = queries.measurements("retrieval", db=db).filter(backend="blocked")
     recall = {(row["vectors"], row["n_components"]): row["value"] for row in table.filter(metric="recall").to_dicts()}
@@ -253,7 +257,7 @@ def test_vectors_that_do_not_fit_are_refused(tmp_path, folder):
 
 def test_layers_need_an_encoder_with_layers(tmp_path, folder):
     with pytest.raises(InputError, match="has no layers to pair"):
-        whitening.layers(whitening.Layers(db=tmp_path / "x.duckdb", data=("bq",), data_dir=folder))
+        layers.start(whitening.Layers(db=tmp_path / "x.duckdb", data=("bq",), data_dir=folder))
 
 
 def test_an_unknown_encoder_is_looked_for_among_the_runs(tmp_path, folder):

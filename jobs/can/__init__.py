@@ -1,0 +1,1 @@
+"""CAN: corrects uncertain predictions with the class prior."""

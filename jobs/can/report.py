@@ -1,0 +1,98 @@
+"""What a sweep says on the terminal: the choice, its honest gain, the neighbours, and what to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.can.config import PUBLISHED, Sweep
+
+if TYPE_CHECKING:
+    from engine.can_evaluation import CrossFit, Gain
+    from engine.can_methods import MethodScore
+    from engine.intervals import Interval
+    from jobs.can.inputs import Predictions
+
+TWO_CLASSES = (
+    "two classes: only k = 2 exists and an uncertain row is one near 0.5, so CAN can only move that threshold a little "
+    "towards the rarer class; expect next to nothing"
+)
+
+
+def heading(predictions: Predictions, run_id: str) -> str:
+    """Which predictions, and what is known against them."""
+    about = predictions.about
+    name = " ".join(str(about[key]) for key in ("task", "model", "dataset") if about.get(key))
+    lines = [f"run {run_id}: {len(predictions.labels):,} rows, {len(predictions.names)} classes of {name}"]
+    if about.get("data_source") == "sample":
+        lines.append("sample data: generated sentences, no score of the real task")
+    lines += predictions.notes
+    if len(predictions.names) == 2:
+        lines.append(TWO_CLASSES)
+    return "\n".join(lines)
+
+
+def compare(config: Sweep, predictions: Predictions, priors: dict[str, np.ndarray]) -> list[MethodScore]:
+    """CAN in the published setting and its neighbours, with the best known prior."""
+    from engine.can import uncertain_rows
+    from engine.can_methods import can_probs, neighbour_probs, score_methods
+
+    probs, labels, rng = predictions.probs, predictions.labels, np.random.default_rng(config.seed)
+    prior = next(priors[name] for name in ("train", "given", "uniform") if name in priors)
+    k = min(int(PUBLISHED["k"]), max(2, len(predictions.names) - 1))
+    threshold = PUBLISHED["threshold"]
+    corrected = can_probs(probs, prior, k=k, threshold=threshold) | neighbour_probs(probs, labels, prior, rng=rng)
+    unsure = uncertain_rows(probs, k=k, threshold=threshold)
+    return score_methods(probs, labels, corrected, rng=rng, touched=unsure, resamples=config.resamples)
+
+
+def report(
+    predictions: Predictions,
+    grid: Sequence[dict[str, Any]],
+    gains: Sequence[Gain],
+    choice: CrossFit,
+    honest: Gain,
+    methods: Sequence[MethodScore],
+) -> str:
+    """The whole report."""
+    from engine.verdict import verdict
+
+    best = gains[choice.tuned]
+    first = "published" if all(grid[0][name] == value for name, value in PUBLISHED.items()) else "first"
+    lines = ["", f"{'':50}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  right  wrong"]
+    lines.append(_row("before", honest.accuracy_before, None))
+    lines.append(_row(f"{first} setting ({_setting(grid[0])})", gains[0].accuracy, gains[0]))
+    lines.append(_row("cross-fitted choice", honest.accuracy, honest))
+    lines.append(_row(f"tuned on these labels ({_setting(grid[choice.tuned])})", best.accuracy, best))
+    confident, uncertain = gains[0].accuracy_confident, gains[0].accuracy_uncertain
+    if confident and uncertain:
+        lines.append(
+            f"\nassumption: {confident.value:.2%} right among the {confident.n:,} confident rows, "
+            f"{uncertain.value:.2%} among the {uncertain.n:,} uncertain"
+        )
+    lines += ["", f"{'method':18}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  {'macro F1':>8}  {'ECE':>6}"]
+    lines += [
+        f"{score.method:18}{score.gain.accuracy.value:>9.2%}  {_points(score.gain.gain):26}{score.gain.p_value:>9.3g}  "
+        f"{score.gain.macro_f1:>8.2%}  {score.calibration_error:>6.3f}"
+        for score in methods
+    ]
+    lines.append("")
+    lines.append(verdict("no correction", "CAN with a cross-fitted setting", honest.gain, p_value=honest.p_value))
+    return "\n".join(lines)
+
+
+def _row(name: str, accuracy: Interval, gain: Gain | None) -> str:
+    start = f"{name:<50}{accuracy.value:>9.2%}  "
+    if gain is None:
+        return start.rstrip()
+    return f"{start}{_points(gain.gain):26}{gain.p_value:>9.3g}  {gain.flips_to_right:>5}  {gain.flips_to_wrong:>5}"
+
+
+def _points(gain: Interval) -> str:
+    return f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
+
+
+def _setting(point: dict[str, Any]) -> str:
+    return f"k={point['k']} t={point['threshold']:g} a={point['alpha']:g} d={point['iterations']} {point['prior']}"

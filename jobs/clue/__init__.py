@@ -1,0 +1,1 @@
+"""The eleven CLUE tasks: data, training, submission."""

@@ -1,0 +1,16 @@
+"""Train and evaluate on the CLUE tasks.
+
+python -m jobs.clue --task afqmc                              # tiny model from scratch, about a minute on CPU
+python -m jobs.clue --task ocnli --model hfl/chinese-roberta-wwm-ext --recipe blog
+python -m jobs.clue --task tnews --model ngram                # linear baseline, seconds
+python -m jobs.clue --task all                                # the eleven, one after the other
+python -m jobs.clue --task cluewsc2020 --seeds 0 1 2 --fgm 1.0        # mean and deviation over seeds
+python -m jobs.clue --resume RUN                              # go on with a run that was stopped
+python -m jobs.clue --list                                    # tasks, sizes, and which data are found where
+"""
+
+from jobs import cli
+from jobs.clue import config
+
+if __name__ == "__main__":
+    cli.main(__doc__, (config.Config, "jobs.clue.start:run"))

@@ -1,0 +1,130 @@
+"""The flags of `python -m jobs.clue`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from jobs import cli
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config(cli.Options):
+    """Train and evaluate on the CLUE tasks."""
+
+    task: tuple[str, ...] = ("afqmc",)
+    """tasks, or `all`; --list names them"""
+    model: str = "tiny"
+    """tiny (2 layers from scratch), ngram (linear baseline), a folder, or a hub name of a BERT-type encoder"""
+    recipe: Literal["modern", "blog"] = "modern"
+    """modern: AdamW, warm-up, linear decay, batches of similar length; blog: AdaFactor and settings of kexue.fm/8739"""
+    data_dir: Path | None = None
+    """folder with a folder per task (default: $CLUE_DATA_DIR, else the hub, else the built-in sample)"""
+    train_file: Path | None = None
+    """read this instead of the task's training file"""
+    dev_file: Path | None = None
+    """read this instead of the task's dev file"""
+    test_file: Path | None = None
+    """read this instead of the task's test files"""
+    limit: int | None = None
+    """only the first rows of every split; such runs stay off the leaderboard"""
+    epochs: int | None = None
+    """passes over the training data (default: by recipe and size)"""
+    batch_size: int | None = None
+    """examples per batch, on average where batches have a token budget (default: the task's)"""
+    tokens_per_batch: int | None = None
+    """token budget of a batch: rows x longest row (default: batch size x mean length; blog: none)"""
+    accumulation: int | None = None
+    """batches per update (default: the task's)"""
+    learning_rate: float | None = None
+    """peak learning rate (default: by recipe and model)"""
+    weight_decay: float = 0.01
+    """weight decay of matrices (modern)"""
+    warmup: float = 0.1
+    """share of updates with a rising learning rate (modern)"""
+    max_length: int | None = None
+    """most tokens of a row (default: the task's)"""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """of training; evaluation is always in float32. auto: bf16 where the processor has it"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps"""
+    processes: int = 1
+    """processes that train together, started by torchrun or accelerate; any other number is refused"""
+    eval_every: int = 0
+    """evaluate dev every so many updates besides the end of each epoch; 0: only there"""
+    early_stopping: int = 0
+    """stop after so many evaluations without a better one; 0: never"""
+    pooling: Literal["first", "mean", "max"] = "first"
+    """how the tokens of a row become one vector"""
+    fgm: float = 0.0
+    """adversarial training: size of the perturbation of the embeddings (1.0 is usual); 0: off"""
+    rdrop: float = 0.0
+    """R-Drop: weight of the divergence between two passes (1 to 5); 0: off"""
+    ema: float = 0.0
+    """evaluate an average of the weights with this decay (0.999); 0: off"""
+    llrd: float = 1.0
+    """layer-wise learning-rate decay: factor per layer downwards (0.9); 1: off"""
+    label_smoothing: float = 0.0
+    """share of the target spread over all classes; 0: off"""
+    init: str = ""
+    """rule for the initial matrices of tiny: fan_in, arithmetic, geometric, ... (default: truncated normal of 0.02)"""
+    activation: str = ""
+    """activation of tiny: gelu, squareplus:0.5, sau:1:trainable, ... (jobs.smoothing; default: gelu)"""
+    seeds: tuple[int, ...] = ()
+    """train once with each of these seeds, as children of one run"""
+    folds: int = 0
+    """cross-validate over the training data and average the probabilities; 0: off"""
+    output: Path | None = None
+    """folder that also gets the model, the predictions and the submission"""
+    resume: str = ""
+    """go on with this run (an unambiguous part of its id, or latest); needs no other flag"""
+    list: bool = False
+    """list the tasks, their sizes, and the data found"""
+    dry_run: bool = False
+    """show the settings, the data source and an estimate of the time, and train nothing"""
+
+
+def check(config: Config) -> None:
+    """Refuse flags that cannot mean anything, before anything is read."""
+    from jobs import models
+
+    task_names(config.task)
+    models.check_name(config.model)
+    positive = ("limit", "epochs", "batch_size", "tokens_per_batch", "accumulation", "learning_rate", "max_length")
+    for name in (*positive, "processes"):
+        value = getattr(config, name)
+        if value is not None and value <= 0:
+            raise cli.InputError(f"--{name.replace('_', '-')} must be positive, got {value}")
+    shares = {"warmup": (0, 1), "label_smoothing": (0, 0.999), "ema": (0, 0.99999), "llrd": (1e-6, 1)}
+    for name, (low, high) in shares.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise cli.InputError(f"--{name.replace('_', '-')} must be between {low:g} and {high:g}, got {value:g}")
+    for name in ("fgm", "rdrop", "weight_decay", "eval_every", "early_stopping"):
+        if getattr(config, name) < 0:
+            raise cli.InputError(f"--{name.replace('_', '-')} must not be negative, got {getattr(config, name):g}")
+    if config.folds == 1 or config.folds < 0:
+        raise cli.InputError(f"--folds must be at least 2 (or 0 for none), got {config.folds}")
+    if config.folds and config.seeds:
+        raise cli.InputError("--seeds and --folds cannot be combined; run --folds once for each --seed")
+    if config.init and config.model != "tiny":
+        raise cli.InputError(f"--init is for the tiny model from scratch, not for {config.model}")
+    if config.activation and config.model != "tiny":
+        raise cli.InputError(f"--activation is for the tiny model from scratch, not for {config.model}")
+
+
+def task_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the tasks that were asked for, `all` spelled out."""
+    from engine.tasks import TASKS, get_task
+
+    if not names:
+        raise cli.InputError(f"--task: name at least one of all, {', '.join(TASKS)}")
+    if "all" in names:
+        return tuple(TASKS)
+    for name in names:
+        try:
+            get_task(name)
+        except ValueError as error:
+            raise cli.InputError(f"--task: {error}") from error
+    return tuple(dict.fromkeys(names))

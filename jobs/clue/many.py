@@ -1,0 +1,240 @@
+"""Several trainings under one parent run: tasks, seeds, or folds.
+
+The children are runs like any other, with the config they would have alone; a resumed parent skips those that are
+finished and goes on with the one that was stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.tasks import TaskSpec, get_task
+from jobs import cli, models, tracking
+from jobs.clue import data as clue_data
+from jobs.clue import ngram, train
+from jobs.clue import resume as clue_resume
+from jobs.clue.config import task_names
+from store import paths, runs
+
+if TYPE_CHECKING:
+    from jobs.clue.config import Config
+    from store.runs import Run
+
+UPLOAD = "clue_submission.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One training of the parent."""
+
+    config: Config
+    fold: train.Fold | None = None
+
+    @property
+    def title(self) -> str:
+        """Task, and what tells it from its siblings."""
+        return f"{self.config.task[0]} fold {self.fold.number}" if self.fold else self.config.task[0]
+
+
+def start(config: Config) -> None:
+    """Check everything, open the parent run, and train its children one after the other."""
+    names = task_names(config.task)
+    check(config, names)
+    if config.dry_run:
+        for child in plan(config, names):
+            print(f"-- {child.title}, seed {child.config.seed}")
+            train.start(dataclasses.replace(child.config, dry_run=True), fold=child.fold)
+        return
+    with tracking.start(
+        config,
+        experiment="clue",
+        task=names[0] if len(names) == 1 else "all",
+        model=train.model_title(config.model),
+        recipe=config.recipe,
+        dataset=names[0] if len(names) == 1 else None,
+    ) as run:
+        clue_resume.remember(run.folder, config, children=True)
+        work(config, names, run)
+
+
+def resume(config: Config, run_id: str) -> None:
+    """Go on with a parent."""
+    clue_resume.refuse_finished(run_id, config.db)
+    names = task_names(config.task)
+    with runs.resume(run_id, 0, config.db) as run:
+        work(config, names, run)
+
+
+def check(config: Config, names: Sequence[str]) -> None:
+    """Refuse what cannot work before the first training starts."""
+    if config.processes > 1:
+        raise cli.InputError("--processes trains one task with one seed; start the tasks one by one")
+    if config.folds:
+        others = [name for name in names if get_task(name).kind in ("span", "entities")]
+        if others or config.model == models.NGRAM or len(names) > 1:
+            reason = f"{others[0]} has none" if others else "one task and a neural model at a time"
+            raise cli.InputError(f"--folds averages the probabilities of classes or choices: {reason}")
+    overridden = [name for name in ("train_file", "dev_file", "test_file") if getattr(config, name)]
+    if overridden and len(names) > 1:
+        raise cli.InputError(f"--{overridden[0].replace('_', '-')} is for one task, not for {len(names)}")
+    folder = clue_data.named_folder(config.data_dir)
+    if folder is not None and not (config.train_file and config.dev_file):
+        missing = [name for name in names if clue_data.find(get_task(name), folder) is None]
+        if missing:
+            raise cli.InputError(f"{folder} has no folder {', '.join(missing)}")
+
+
+def plan(config: Config, names: Sequence[str]) -> list[Child]:
+    """The children in order; tasks that the linear baseline does not know are left out with a note."""
+    children = []
+    for name in names:
+        if config.model == models.NGRAM and not ngram.supports(get_task(name)):
+            print(f"{name}: left out, the linear baseline is for classification and pair tasks")
+            continue
+        single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, resume="")
+        if config.output:
+            single = dataclasses.replace(single, output=config.output / name)
+        children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]
+        if config.folds:
+            children = [Child(single, train.Fold(number, config.folds)) for number in range(config.folds)]
+    return children
+
+
+def work(config: Config, names: Sequence[str], run: Run) -> None:
+    """Train what is not yet trained, then say what came out."""
+    children = plan(config, names)
+    done: dict[Child, str] = {}
+    failures: list[str] = []
+    for number, child in enumerate(children):
+        print(f"\n[{number + 1}/{len(children)}] {child.title}, seed {child.config.seed}", flush=True)
+        try:
+            done[child] = _train_or_find(child, run.run_id)
+        except cli.InputError as error:
+            failures.append(f"{child.title}: {error}")
+            print(f"failed: {error}")
+        run.progress((number + 1) / len(children))
+    if config.folds and not failures:
+        _average_folds(config, get_task(names[0]), list(done.values()), run)
+    table(run, done, config)
+    if len(names) > 1:
+        upload(run, config)
+    if failures:
+        raise cli.InputError(f"{len(failures)} of {len(children)} trainings failed: {'; '.join(failures)}")
+
+
+def _train_or_find(child: Child, parent: str) -> str:
+    """Run id of the child, trained now, continued, or found finished."""
+    folder = _existing(child, parent)
+    if folder is None:
+        try:
+            outcome = train.start(child.config, parent=parent, fold=child.fold)
+        except tracking.AlreadyDone as done:
+            return done.run_id
+        assert outcome is not None
+        return outcome.run_id
+    if clue_resume.status(folder.name, child.config.db) == "finished":
+        print(f"finished before: {folder.name}")
+    else:
+        clue_resume.go_on(child.config, folder)
+    return folder.name
+
+
+def _existing(child: Child, parent: str) -> Path | None:
+    """Folder of the run that this parent has started for the child, the newest if there are several."""
+    fold = [child.fold.number, child.fold.count] if child.fold else None
+    for path in sorted(paths.locate(child.config.db).artifacts.glob("*/config.json"), reverse=True):
+        document = clue_resume.read(path.parent)
+        config = document["config"]
+        same = (tuple(config["task"]), config["seed"], document.get("fold")) == (
+            child.config.task,
+            child.config.seed,
+            fold,
+        )
+        if document.get("parent") == parent and same:
+            return path.parent
+    return None
+
+
+def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run: Run) -> None:
+    """Average the probabilities of the folds, and store the average as the parent's own predictions."""
+    from engine.inputs.decode import decode
+    from jobs.clue import results as clue_results
+
+    data = train.read(config, spec)
+    splits = clue_results.splits(data)
+    folder = paths.locate(config.db).artifacts
+    sums: dict[str, np.ndarray] = {}
+    for child in children:
+        with np.load(folder / child / clue_results.FOLD_FILE) as file:
+            for name in file.files:
+                sums[name] = sums.get(name, 0) + file[name] / len(children)
+    decoded = {}
+    for name, examples in splits.items():
+        logits = clue_results.as_logits(sums[name])
+        rows = clue_results.no_rows(len(examples), logits.shape[1] if spec.kind == "choice" else 1)
+        decoded[name] = decode(spec, rows, examples, logits.reshape(-1) if spec.kind == "choice" else logits)
+    run.describe(
+        data_source=data.source,
+        train_fingerprint=data.fingerprints["train"],
+        dev_fingerprint=data.fingerprints["dev"],
+    )
+    outcome = clue_results.store(run, config, data, decoded)
+    clue_results.closing_lines(run, config, outcome, chosen=f"average of {len(children)} folds")
+
+
+def table(run: Run, done: dict[Child, str], config: Config) -> None:
+    """Print and store mean and deviation per task."""
+    from engine.intervals import mean_interval
+    from store import queries
+
+    queries.refresh(db=config.db)
+    print(f"\n{'task':<12} {'metric':<10} {'score':>8} {'sd':>7} {'n':>2}  {'majority':>8} {'chance':>7}  runs")
+    for name in dict.fromkeys(child.config.task[0] for child in done):
+        spec = get_task(name)
+        ids = [run_id for child, run_id in done.items() if child.config.task[0] == name and child.fold is None]
+        summary = queries.summary(ids, db=config.db) if ids else None
+        if summary is None or summary.is_empty():
+            continue
+        values = {metric: group["value"].to_numpy() for (metric,), group in summary.group_by("name")}
+        scores = values.get(f"dev/{spec.metric}", np.zeros(0))
+        if not len(scores):
+            continue
+        interval, sd = mean_interval(scores), float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
+        run.measure(
+            "seed_scores",
+            {"task": name, "scored_by": spec.metric},
+            score=(interval.value, interval.low, interval.high, len(scores)),
+            sd=sd,
+        )
+        beside = [
+            f"{values[f'dev/{key}'][0]:.4f}" if spec.n_classes or spec.kind == "choice" else ""
+            for key in ("majority", "chance")
+        ]
+        spread = f"{sd:.4f}" if len(scores) > 1 else ""
+        print(
+            f"{name:<12} {spec.metric:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
+            f"{beside[0]:>8} {beside[1]:>7}  {' '.join(ids)}"
+        )
+    print(f"parent {run.run_id}")
+
+
+def upload(run: Run, config: Config) -> None:
+    """Pack the children's submission files into one checked zip, where there are any."""
+    from jobs import submit
+
+    if config.limit:
+        return
+    target = run.folder / UPLOAD
+    try:
+        submit.pack(submit.collect(submit.Config(parent=run.run_id, db=config.db)), target)
+    except cli.InputError as error:
+        print(f"no zip for the CLUE site: {error}")
+        return
+    run.artifact(UPLOAD, "submission", target)
+    print(f"for the CLUE site: {target} (or python -m jobs.submit --parent {run.run_id})")

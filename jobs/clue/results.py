@@ -1,0 +1,218 @@
+"""What a finished training leaves: scores, predictions, examples, submission files, and the last lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import metrics
+from engine.tasks import Example, TaskSpec
+from jobs import checkpoints
+from jobs.checkpoints import BEST
+from jobs.clue import data as clue_data
+from jobs.clue import submission
+
+if TYPE_CHECKING:
+    from engine.inputs.decode import Decoded
+    from engine.inputs.rows import Rows
+    from jobs.clue.config import Config
+    from jobs.clue.session import Session
+    from store.runs import Run
+
+FOLD_FILE = "fold_probabilities.npz"
+PAGE = "http://localhost:8501/run?run="
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    run_id: str
+    spec: TaskSpec
+    scores: dict[str, float]
+    """of the split that chose the checkpoint"""
+    baselines: dict[str, float]
+    decoded: dict[str, Decoded]
+    """answers on dev and on every test version"""
+    data: clue_data.Data
+
+
+def finish(session: Session) -> Outcome:
+    """Evaluate the chosen checkpoint, store everything, and print the last lines."""
+    prepared, run = session.prepared, session.run_record
+    state, about = checkpoints.load(session.folder / BEST)
+    model = prepared.training.model
+    model.load_state_dict(state["model"])
+    run.artifact(BEST, "checkpoint", session.folder / BEST)
+    decoded = {name: _answer(session, model, examples) for name, examples in splits(prepared.data).items()}
+    if prepared.split == "fold":
+        run.measure("fold_scores", {"fold": prepared.fold.number if prepared.fold else 0}, **about["best"])
+        probs = {name: found.probs for name, found in decoded.items() if found.probs is not None}
+        np.savez(session.folder / FOLD_FILE, **probs)  # type: ignore[arg-type]
+        return Outcome(run.run_id, prepared.spec, about["best"], {}, decoded, prepared.data)
+    outcome = store(run, prepared.config, prepared.data, decoded)
+    for split, rows in (("train", prepared.train_rows), ("dev", prepared.select_rows)):
+        counts = {"rows": rows.n_rows, "tokens": len(rows.tokens), "truncated": rows.truncated}
+        run.measure("clue_rows", {"split": split, "max_length": prepared.plan.max_length}, source="exact", **counts)
+    if prepared.config.output:
+        export(session, prepared.config.output, outcome)
+    closing_lines(run, prepared.config, outcome, chosen=f"checkpoint of epoch {about['best_epoch']:.3g}")
+    return outcome
+
+
+def splits(data: clue_data.Data) -> dict[str, list[Example]]:
+    """Dev and the test versions: what is predicted at the end."""
+    return {"dev": data.dev, **{f"test {version}": examples for version, examples in data.tests.items()}}
+
+
+def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decoded:
+    from jobs.clue import rows as clue_rows
+    from jobs.clue.session import answer
+
+    prepared = session.prepared
+    rows = prepared.select_rows
+    if examples is not prepared.select:
+        tokenizer, length = prepared.loaded.tokenizer, prepared.plan.max_length
+        rows = clue_rows.encode(prepared.spec, examples, tokenizer, max_length=length)
+    return answer(prepared, model, rows, examples)
+
+
+def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, Decoded]) -> Outcome:
+    """Store scores, examples, predictions and submissions of a run whose answers are `decoded`."""
+    spec, dev = data.spec, decoded["dev"]
+    scores = metrics.score(spec, data.dev, dev.predictions, independent=dev.independent)
+    baselines = metrics.baselines(spec, data.train, data.dev)
+    run.summary({f"dev/{name}": value for name, value in {**scores, **baselines}.items()})
+    for split, examples in (("train", data.train), ("dev", data.dev)):
+        run.examples(spec.name, split, example_frame(examples))
+        for label, count in class_counts(spec, examples).items():
+            run.measure("task_facts", {"split": split, "label": label}, source="exact", count=count)
+    run.predictions("dev", prediction_frame(spec, data.dev, dev), probabilities=dev.probs, labels=_columns(spec, dev))
+    for version, examples in data.tests.items():
+        _store_test(run, config, spec, version, examples, decoded[f"test {version}"])
+    return Outcome(run.run_id, spec, scores, baselines, dict(decoded), data)
+
+
+def _store_test(
+    run: Run, config: Config, spec: TaskSpec, version: str, examples: Sequence[Example], decoded: Decoded
+) -> None:
+    """Score a labelled test file; write the submission of an unlabelled one, unless rows were left out."""
+    if all(example.label is not None for example in examples):
+        scores = metrics.score(spec, examples, decoded.predictions, independent=decoded.independent)
+        run.summary({f"test/{name}": value for name, value in scores.items()})
+    if version == clue_data.PUBLIC_TEST or config.limit:
+        return
+    path = submission.write(spec, version, examples, decoded.predictions, run.folder)
+    run.artifact(path.name, "submission", path)
+
+
+def class_counts(spec: TaskSpec, examples: Sequence[Example]) -> dict[str, int]:
+    """How many examples have each class (entities: how many entities each type); empty for choices and spans."""
+    if spec.kind == "entities":
+        found = Counter(kind for example in examples for kind, *_ in example.label)
+    elif spec.labels:
+        found = Counter(spec.labels[example.label] for example in examples)
+    else:
+        return {}
+    return {label: found[label] for label in spec.labels}
+
+
+def example_frame(examples: Sequence[Example]) -> Any:
+    """Frame of examples as the store wants them."""
+    import polars as pl
+
+    from store.runs import example_hash
+
+    return pl.DataFrame(
+        {
+            "example_id": [example.example_id for example in examples],
+            "hash": [example_hash(example.fields) for example in examples],
+            "text": [json.dumps(example.fields, ensure_ascii=False) for example in examples],
+        }
+    )
+
+
+def prediction_frame(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> Any:
+    """Frame of predictions as the store wants them."""
+    import polars as pl
+
+    from engine.inputs.decode import spell
+    from engine.metrics import nearest_answer
+    from store.runs import example_hash
+
+    def gold(example: Example, prediction: Any) -> str | None:
+        if example.label is None:
+            return None
+        if spec.kind == "span":
+            return nearest_answer(example.label, prediction[0])
+        return spell(spec, example, example.label)
+
+    pairs = list(zip(examples, decoded.predictions, strict=True))
+    return pl.DataFrame(
+        {
+            "example_id": [example.example_id for example in examples],
+            "hash": [example_hash(example.fields) for example in examples],
+            "label": [gold(example, prediction) for example, prediction in pairs],
+            "prediction": [spell(spec, example, prediction) for example, prediction in pairs],
+            "confidence": np.asarray(decoded.confidence, dtype=np.float64),
+        },
+        schema_overrides={"label": pl.String},
+    )
+
+
+def _columns(spec: TaskSpec, decoded: Decoded) -> list[str] | None:
+    if decoded.probs is None:
+        return None
+    return list(spec.labels) or [str(index) for index in range(decoded.probs.shape[1])]
+
+
+def as_logits(probs: np.ndarray) -> np.ndarray:
+    """Log-probabilities, whose softmax gives the probabilities back."""
+    return np.log(np.maximum(probs.astype(np.float64), 1e-30))
+
+
+def no_rows(n: int, per_example: int = 1) -> Rows:
+    """Rows without tokens for answers that come from no encoder or from several."""
+    from engine.inputs.rows import Rows
+
+    offsets = np.zeros(n * per_example + 1, dtype=np.int64)
+    example = np.repeat(np.arange(n), per_example)
+    return Rows(tokens=np.zeros(0, dtype=np.int32), offsets=offsets, example=example, n_examples=n)
+
+
+def export(session: Session, folder: Path, outcome: Outcome) -> None:
+    """Copy the model, the dev predictions, the result and the submissions to a folder of the user's choice."""
+    import shutil
+
+    from jobs.models import save_folder
+
+    prepared = session.prepared
+    tokenizer = prepared.loaded.tokenizer
+    save_folder(folder, prepared.training.model.encoder, tokenizer.vocabulary, lower=tokenizer.lower)
+    shutil.copyfile(session.folder / BEST, folder / BEST)
+    frame = prediction_frame(prepared.spec, prepared.data.dev, outcome.decoded["dev"])
+    frame.write_ndjson(folder / "dev_predictions.jsonl")
+    result = {"run_id": outcome.run_id, "scores": outcome.scores, "baselines": outcome.baselines}
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    for path in session.folder.glob("*_predict*.json"):
+        shutil.copyfile(path, folder / path.name)
+
+
+def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) -> None:
+    """The last lines on the terminal: result beside majority and chance, run id, and how to see its page."""
+    spec = outcome.spec
+    parts = [f"{spec.name} dev {spec.metric} {outcome.scores[spec.metric]:.4f}"]
+    parts += [f"{name} {value:.4f}" for name, value in outcome.scores.items() if name != spec.metric]
+    if spec.kind not in ("span", "entities"):
+        parts += [f"majority {outcome.baselines['majority']:.4f}", f"chance {outcome.baselines['chance']:.4f}"]
+    source = "; built-in sample, not CLUE data" if outcome.data.source == "sample" else ""
+    print(f"{'   '.join(parts)}   ({len(outcome.data.dev):,} examples, {chosen}{source})")
+    print(f"run    {run.run_id}")
+    db = f"CLUEBOARD_DB={config.db} " if config.db else ""
+    print(f"page   {db}streamlit run dashboard/Home.py, then {PAGE}{run.run_id}", flush=True)

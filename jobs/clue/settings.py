@@ -1,0 +1,184 @@
+"""From flags to settings: what a recipe, a task, a model and a machine make of the flags that were left out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.tasks import TaskSpec
+from jobs import cli
+
+if TYPE_CHECKING:
+    from engine.inputs.rows import Rows
+    from engine.training import Precision, Settings
+    from jobs.clue.config import Config
+    from jobs.models import Loaded
+
+SCRATCH_RATE = 1e-3
+BLOG_RATE = 5e-4
+UPDATES_WANTED, TOKENS_WANTED = 1500, 1_500_000
+"""of a pretrained model, of one from scratch: small training sets are passed over more often"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The settings of one training, all resolved."""
+
+    epochs: int
+    batch_size: int
+    tokens_per_batch: int | None
+    accumulation: int
+    learning_rate: float
+    weight_decay: float
+    warmup: float
+    schedule: str
+    optimizer: str
+    precision: str
+    device: str
+    max_length: int
+
+    def settings(self, config: Config) -> Settings:
+        """What the training loop gets."""
+        from engine.training import Settings
+
+        return Settings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            tokens_per_batch=self.tokens_per_batch,
+            accumulation=self.accumulation,
+            clip_norm=1.0 if self.optimizer == "adamw" else None,
+            precision=self.precision,  # type: ignore[arg-type]
+            warmup=self.warmup,
+            schedule=self.schedule,  # type: ignore[arg-type]
+            seed=config.seed,
+            fgm=config.fgm,
+            rdrop=config.rdrop,
+            ema=config.ema,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary."""
+        return asdict(self)
+
+
+def resolve(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Plan:
+    """Settle everything that the flags leave open.
+
+    Args:
+        config: the flags.
+        spec: the task.
+        loaded: the encoder.
+        rows: the training rows; their lengths decide the token budget, their number the epochs.
+    """
+    blog = config.recipe == "blog"
+    device = pick_device(config.device)
+    batch_size = config.batch_size or spec.batch_size
+    accumulation = config.accumulation or spec.accumulation
+    tokens = config.tokens_per_batch
+    if tokens is None and not blog:
+        tokens = token_budget(rows, batch_size)
+    per_update = batch_size * accumulation if loaded.pretrained else None
+    epochs = config.epochs or (spec.epochs if blog else modern_epochs(spec, rows, per_update=per_update))
+    return Plan(
+        epochs=epochs,
+        batch_size=batch_size,
+        tokens_per_batch=tokens,
+        accumulation=accumulation,
+        learning_rate=config.learning_rate or _learning_rate(config, loaded),
+        weight_decay=0.0 if blog else config.weight_decay,
+        warmup=0.0 if blog else config.warmup,
+        schedule="constant" if blog else "linear",
+        optimizer="adafactor" if blog else "adamw",
+        precision=pick_precision(config.precision, device),
+        device=device,
+        max_length=config.max_length or spec.max_length,
+    )
+
+
+def token_budget(rows: Rows, batch_size: int) -> int:
+    """Tokens of a batch that holds `batch_size` examples of average size."""
+    units = rows.n_examples if rows.grouped else rows.n_rows
+    return max(1, round(batch_size * len(rows.tokens) / units))
+
+
+def modern_epochs(spec: TaskSpec, rows: Rows, *, per_update: int | None) -> int:
+    """Epochs by the size of the training set: at least 3, at most the post's.
+
+    A pretrained model gets about `UPDATES_WANTED` updates of `per_update` examples; one from scratch (None), whose
+    time is what counts, about `TOKENS_WANTED` tokens.
+    """
+    if per_update is None:
+        wanted = TOKENS_WANTED / len(rows.tokens)
+    else:
+        units = rows.n_examples if rows.grouped else rows.n_rows
+        wanted = UPDATES_WANTED * per_update / units
+    return min(max(3, math.ceil(wanted)), spec.epochs)
+
+
+def _learning_rate(config: Config, loaded: Loaded) -> float:
+    if config.recipe == "blog":
+        return BLOG_RATE
+    if not loaded.pretrained:
+        return SCRATCH_RATE
+    return 2e-5 if loaded.encoder.config.hidden_size >= 768 else 1e-4
+
+
+def pick_device(name: str) -> str:
+    """The device to compute on.
+
+    Raises:
+        InputError: if the machine has no such device.
+    """
+    import torch
+
+    if name == "auto":
+        local = os.environ.get("LOCAL_RANK")
+        if torch.cuda.is_available():
+            return f"cuda:{local}" if local is not None else "cuda"
+        return "cpu"
+    kind = name.split(":")[0]
+    with cli.input_errors("--device"):
+        if kind not in ("cpu", "cuda", "mps"):
+            raise ValueError(f"expected auto, cpu, cuda or mps, got {name!r}")
+        index = name.partition(":")[2]
+        if index and not index.isdigit():
+            raise ValueError(f"expected a number after the colon, got {name!r}")
+        if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+            raise ValueError(f"{name} is not there ({torch.cuda.device_count()} CUDA devices found)")
+        if kind == "mps" and not torch.backends.mps.is_available():
+            raise ValueError("mps is not available on this machine")
+    return name
+
+
+def pick_precision(name: str, device: str) -> Precision:
+    """The precision of training on `device`.
+
+    Raises:
+        InputError: if the device does not have it.
+    """
+    import torch
+
+    kind = device.split(":")[0]
+    has_bf16 = torch.cuda.is_bf16_supported() if kind == "cuda" else kind == "cpu" and cpu_has_bf16()
+    if name == "auto":
+        return "bf16" if has_bf16 else "fp32"
+    if name == "fp16" and kind != "cuda":
+        raise cli.InputError(f"--precision fp16 needs a CUDA device, not {device}; use bf16 or fp32")
+    return name  # type: ignore[return-value]
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware."""
+    import torch
+
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name)()) for name in checks if hasattr(torch.cpu, name))
+
+
+def lines(settings: Mapping[str, Any]) -> str:
+    """Settings for the terminal, one a line."""
+    width = max(map(len, settings))
+    return "\n".join(f"  {name:<{width}}  {'' if value is None else value}" for name, value in settings.items())

@@ -1,0 +1,26 @@
+"""From the flags to what they ask for."""
+
+from __future__ import annotations
+
+from jobs.clue.config import Config, check, task_names
+
+
+def run(config: Config) -> None:
+    """Do what the flags say: list, resume, estimate, or train one task or many."""
+    check(config)
+    if config.list:
+        from jobs.clue import listing
+
+        listing.show(config)
+    elif config.resume:
+        from jobs.clue import resume as clue_resume
+
+        clue_resume.resume(config)
+    elif len(task_names(config.task)) > 1 or config.seeds or config.folds:
+        from jobs.clue import many
+
+        many.start(config)
+    else:
+        from jobs.clue import train
+
+        train.start(config)

@@ -1,0 +1,49 @@
+"""The linear baseline as a run like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.tasks import TaskSpec
+from jobs import cli, tracking
+
+if TYPE_CHECKING:
+    from jobs.clue.config import Config
+    from jobs.clue.results import Outcome
+
+
+def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
+    """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
+    from engine.inputs.decode import decode
+    from jobs.clue import ngram, resume, train
+    from jobs.clue import results as clue_results
+
+    if not ngram.supports(spec):
+        raise cli.InputError(f"--model ngram is for classification and pair tasks; {spec.name} is a {spec.kind} task")
+    data = train.read(config, spec)
+    if config.dry_run:
+        print("seconds; nothing was trained or stored")
+        return None
+    with tracking.start(
+        config,
+        experiment="clue",
+        parent=parent,
+        task=spec.name,
+        model="ngram",
+        recipe="ngram",
+        dataset=spec.name,
+        data_source=data.source,
+        train_fingerprint=data.fingerprints["train"],
+        dev_fingerprint=data.fingerprints["dev"],
+        device="cpu",
+    ) as run:
+        resume.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
+        splits = clue_results.splits(data)
+        predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)
+        decoded = {
+            name: decode(spec, clue_results.no_rows(len(examples)), examples, clue_results.as_logits(probs))
+            for (name, examples), probs in zip(splits.items(), predicted, strict=True)
+        }
+        outcome = clue_results.store(run, config, data, decoded)
+        clue_results.closing_lines(run, config, outcome, chosen="linear model")
+    return outcome

@@ -1,0 +1,1 @@
+"""How many dimensions words and attention heads need."""

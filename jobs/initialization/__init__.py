@@ -1,0 +1,1 @@
+"""Initialization of non-square matrices."""

@@ -1,0 +1,1 @@
+"""Random projections, hashes and randomized SVD beside their theory."""

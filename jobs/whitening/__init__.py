@@ -1,0 +1,1 @@
+"""Sentence vectors: encoded, whitened, reduced, scored, searched."""
