@@ -23,7 +23,7 @@ import numpy as np
 BLOCK_ROWS = 8192
 """Rows multiplied at a time: large enough for BLAS; the error of float32 products grows slowly beyond."""
 
-STRIP_ROWS = 256
+STRIP_ROWS = 128
 """Rows centred at a time: they stay in the cache."""
 
 SINGLE_FROM = 512
@@ -90,7 +90,9 @@ class WhiteningAccumulator:
     """Mean and covariance of sentence vectors that arrive in chunks.
 
     The order and the size of the chunks do not matter but for rounding: with float64 vectors, or up to 511 columns,
-    about 1e-14 relative; with wider float32 vectors, which are multiplied in float32 block by block, about 1e-8.
+    about 1e-14 relative; with wider float32 vectors, which are multiplied in float32 block by block, about 1e-8. That
+    error times the ratio of the largest to the smallest eigenvalue is how far the whitened covariance may be from the
+    identity: pass float64 vectors where the ratio exceeds a few hundred and all directions matter.
     """
 
     def __init__(self) -> None:
@@ -112,7 +114,7 @@ class WhiteningAccumulator:
             return
         if self.count and vectors.shape[1] != len(self._shift):
             raise ValueError(f"expected vectors of width {len(self._shift)} as before, got {vectors.shape}")
-        shift = self._shift if self.count else vectors[:BLOCK_ROWS].mean(axis=0, dtype=np.float64)
+        shift = self._shift if self.count else _shift(vectors)
         total, scatter, single = _sums(vectors, shift)
         if not self.count:
             self._shift, self._total, self._scatter = shift, np.zeros_like(shift), np.zeros_like(scatter)
@@ -231,30 +233,41 @@ def _matrix(embeddings: np.ndarray) -> np.ndarray:
     return array
 
 
-def _sums(vectors: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in.
+def _shift(vectors: np.ndarray) -> np.ndarray:
+    """(d,) mean of the first rows in float64, rounded to what the vectors' own type can subtract."""
+    mean: np.ndarray = vectors[:BLOCK_ROWS].mean(axis=0, dtype=np.float64)
+    return mean.astype(vectors.dtype).astype(np.float64)
 
-    A column of ones beside the centred vectors makes one product give both.
-    """
+
+def _sums(vectors: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in."""
     width = vectors.shape[1]
-    single = vectors.dtype == np.float32 and width >= SINGLE_FROM
+    single = vectors.dtype == np.float32 and width >= SINGLE_FROM and _is_single(shift)
     kind = np.float32 if single else np.float64
-    shift = shift.astype(kind)
-    sums = np.zeros((width + 1, width + 1))
-    centred = np.ones((min(BLOCK_ROWS, len(vectors)), width + 1), kind)
-    product = np.empty((width + 1, width + 1), kind)
+    shifts = np.tile(shift.astype(kind), (STRIP_ROWS, 1))  # whole strips: one loop over equal shapes
+    ones: np.ndarray = np.ones(STRIP_ROWS, kind)
+    total, scatter = np.zeros(width), np.zeros((width, width))
+    centred = np.empty((min(BLOCK_ROWS, len(vectors)), width), kind)
+    product = np.empty((width, width), kind)
     for start in range(0, len(vectors), BLOCK_ROWS):
         block = vectors[start : start + BLOCK_ROWS]
         rows = centred[: len(block)]
         with np.errstate(over="ignore", invalid="ignore"):
             for strip in range(0, len(block), STRIP_ROWS):
                 part = slice(strip, strip + STRIP_ROWS)
-                np.subtract(block[part], shift, out=rows[part, :width])
+                np.subtract(block[part], shifts[: len(block) - strip], out=rows[part])
+                total += ones[: len(block) - strip] @ rows[part]
             np.matmul(rows.T, rows, out=product)
-        if not np.isfinite(np.einsum("ii->i", product)).all():
+        if not np.isfinite(product.diagonal()).all():
             return _unusual(vectors, shift, single=single)
-        sums += product
-    return sums[-1, :width].copy(), sums[:width, :width].copy(), single
+        scatter += product
+    return total, scatter, single
+
+
+def _is_single(shift: np.ndarray) -> bool:
+    """Whether float32 holds the shift exactly: it comes from float64 vectors where it does not."""
+    with np.errstate(over="ignore"):
+        return bool((shift.astype(np.float32) == shift).all())
 
 
 def _unusual(vectors: np.ndarray, shift: np.ndarray, *, single: bool) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -145,6 +145,18 @@ def test_a_large_common_mean_costs_no_digits():
     np.testing.assert_allclose(far.eigenvalues, fit_whitening(vectors).eigenvalues, rtol=1e-8)
 
 
+@pytest.mark.parametrize("first", [np.float32, np.float64])
+def test_a_large_mean_of_wide_float32_vectors_is_exact(first):
+    rng = np.random.default_rng(1)
+    vectors = (rng.standard_normal((1200, SINGLE_FROM)) + 1e5 * rng.random(SINGLE_FROM)).astype(np.float32)
+    accumulator = WhiteningAccumulator()
+    accumulator.update(vectors[:500].astype(first))
+    accumulator.update(vectors[500:])
+    exact = vectors.astype(np.float64)
+    np.testing.assert_allclose(accumulator.mean, exact.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(accumulator.second_moment(), np.cov(exact, rowvar=False), atol=5e-6)
+
+
 def test_state_takes_the_sums_elsewhere():
     accumulator = WhiteningAccumulator()
     accumulator.update(stretched(60, 5))
