@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
-_MARK = b',"crc":'
+MARK = b',"crc":'
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -45,8 +45,8 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 def intact(line: bytes) -> bool:
     """Whether the checksum of a line holds."""
-    mark = line.rfind(_MARK)
-    return mark > 0 and line[mark + 7 :] == b"%d}" % crc32(line[:mark])
+    mark = line.rfind(MARK)
+    return mark > 0 and line[mark + len(MARK) :] == b"%d}" % crc32(line[:mark])
 
 
 def plain(value: Any) -> Any:

@@ -1,36 +1,40 @@
 """From spool bytes to columns: the lines of many files become one batch of rows for one transaction."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from store.lines import canonical, decode, intact
+import polars as pl
 
-Row = dict[str, Any]
-PIECE = 2000  # lines parsed in one go; more would only make work for the garbage collector
+from store.columns import Row, Stretch, stretches
+from store.lines import canonical
+
 EPOCH = datetime(1970, 1, 1)
 LIVES = ("running", "lost", None)
+Bad = tuple[int, bytes] | None  # byte offset and text of a damaged line
+
+
+_NUMBERS = {"run_no": pl.Int32, "name_no": pl.Int32}
+POINTS = {**_NUMBERS, "step": pl.Int64, "epoch": pl.Float64, "value": pl.Float64, "at": pl.Float64}
 
 
 @dataclass(slots=True)
 class Points:
-    """Columns of the metrics logged."""
+    """The metrics logged."""
 
-    run_no: list[int] = field(default_factory=list)
-    name_no: list[int] = field(default_factory=list)
-    step: list[int] = field(default_factory=list)
-    epoch: list[float | None] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
-    at: list[float] = field(default_factory=list)
+    rows: list[tuple[int, int, int, float | None, float, float]] = field(default_factory=list)  # like POINTS
+    frames: list[pl.DataFrame] = field(default_factory=list)
+
+    def frame(self) -> pl.DataFrame:
+        """All of them; those that came line by line first."""
+        rows = pl.DataFrame(self.rows, schema=POINTS, orient="row")
+        return pl.concat([rows, *self.frames])
 
     def cut(self, run_no: int, step: int) -> None:
         """Drop what a run logged after a step."""
-        keep = [index for index, run in enumerate(self.run_no) if run != run_no or self.step[index] <= step]
-        for name in ("run_no", "name_no", "step", "epoch", "value", "at"):
-            column = getattr(self, name)
-            setattr(self, name, [column[index] for index in keep])
+        self.rows = [row for row in self.rows if row[0] != run_no or row[2] <= step]
+        self.frames = [frame.filter((pl.col("run_no") != run_no) | (pl.col("step") <= step)) for frame in self.frames]
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Batch:
     damaged: list[tuple[str, int, str, str]] = field(default_factory=list)
     read: dict[str, tuple[int | None, int, bool]] = field(default_factory=dict)  # file -> run_no, bytes read, over
     lines: int = 0
+    latest: float | None = None  # Unix time of the last point of the file being read
 
     def name_no(self, name: str) -> int:
         """Number of a metric's name."""
@@ -71,12 +76,29 @@ class Batch:
         lines.pop()
         if run_no is not None and self.runs[run_no]["status"] == "lost":
             self.runs[run_no]["status"] = "running"  # somebody writes it after all
-        bad: tuple[int, bytes] | None = None
-        for line, record in zip(lines, records(lines), strict=True):
-            if record is not None and bad is None:
-                if not self._take(run_no, record):
-                    self._set_aside(file, (offset, line), "not understood")
-            elif record is not None:
+        bad: Bad = None
+        self.latest = None
+        for stretch in stretches(lines):
+            if stretch.points is None:
+                bad = self._take_all(file, run_no, stretch, offset, bad)
+            else:
+                self._set_aside(file, bad, "damaged")
+                bad = None
+                if run_no is not None:
+                    self._log_many(run_no, stretch.points)
+            offset += sum(map(len, stretch.lines)) + len(stretch.lines)
+        self._set_aside(file, bad, "damaged")
+        self.lines += len(lines)
+        if run_no is not None and self.latest is not None:
+            run = self.runs[run_no]
+            run["heartbeat_at"] = max(run.get("heartbeat_at") or EPOCH, moment(self.latest))
+        over = run_no is not None and self.runs[run_no]["status"] not in LIVES
+        self.read[file] = run_no, offset, over
+
+    def _take_all(self, file: str, run_no: int | None, stretch: Stretch, offset: int, bad: Bad) -> Bad:
+        """Take the records of a stretch; returns the damaged line that it ends with, which the next may explain."""
+        for line, record in zip(stretch.lines, stretch.records, strict=True):
+            if record is not None:
                 follows = bad is not None and bad[0] + len(bad[1]) + 1 == offset
                 torn = follows and ("torn" in record or "resumed_at_step" in record)
                 self._set_aside(file, bad, "torn" if torn else "damaged")
@@ -87,15 +109,9 @@ class Batch:
                 self._set_aside(file, bad, "damaged")
                 bad = offset, line
             offset += len(line) + 1
-        self._set_aside(file, bad, "damaged")
-        self.lines += len(lines)
-        if run_no is not None and self.points.run_no and self.points.run_no[-1] == run_no:
-            run, at = self.runs[run_no], moment(self.points.at[-1])
-            run["heartbeat_at"] = max(run.get("heartbeat_at") or EPOCH, at)
-        over = run_no is not None and self.runs[run_no]["status"] not in LIVES
-        self.read[file] = run_no, offset, over
+        return bad
 
-    def _set_aside(self, file: str, bad: tuple[int, bytes] | None, reason: str) -> None:
+    def _set_aside(self, file: str, bad: Bad, reason: str) -> None:
         if bad is not None:
             self.damaged.append((file, bad[0], bad[1].decode("utf-8", "replace")[:10_000].replace("\0", "�"), reason))
 
@@ -120,23 +136,26 @@ class Batch:
         return True
 
     def _log(self, run_no: int, record: Row) -> None:
-        points, names = self.points, self.names
         step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
         if type(step) is not int or not -(2**63) <= step < 2**63 or not (epoch is None or type(epoch) is float):
             raise ValueError(f"step {step!r} or epoch {epoch!r}")
         values = record["log"]
         numbers = list(map(float, values.values()))
         for name, number in zip(values, numbers, strict=True):
-            name_no = names.get(name)
-            if name_no is None:
-                name_no = self.name_no(name)
-            points.run_no.append(run_no)
-            points.name_no.append(name_no)
-            points.step.append(step)
-            points.epoch.append(epoch)
-            points.value.append(number)
-            points.at.append(at)
+            name_no = self.name_no(name)
+            self.points.rows.append((run_no, name_no, step, epoch, number, at))
             self.last[run_no, name_no] = number, step
+        self.latest = at
+
+    def _log_many(self, run_no: int, points: pl.DataFrame) -> None:
+        """Take the points of many lines; see `store.columns.Stretch`."""
+        numbers = {name: self.name_no(name) for name in points["name"].unique(maintain_order=True)}
+        name_no = points["name"].replace_strict(numbers, return_dtype=pl.Int32).alias("name_no")
+        points = points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no"), name_no).select(*POINTS)
+        self.points.frames.append(points)
+        for no, value, step in points.group_by("name_no").agg(pl.col("value", "step").last()).rows():
+            self.last[run_no, no] = value, step
+        self.latest = points["at"][-1]
 
     def _run(self, run_no: int, run: Row, record: Row) -> None:
         self._describe(run_no, run, {"describe": record["run"]})
@@ -210,27 +229,6 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
     "predictions": Batch._predictions,
     "examples": Batch._examples,
 }
-
-
-def records(lines: list[bytes]) -> Iterator[Row | None]:
-    """Records of lines, None where damaged."""
-    for first in range(0, len(lines), PIECE):
-        yield from _together(lines[first : first + PIECE])
-
-
-def _together(lines: list[bytes]) -> list[Row | None]:
-    """Lines whose checksum holds are valid JSON each, so they are parsed in one go."""
-    sound = [line for line in lines if intact(line)]
-    try:
-        found = json.loads(b"[" + b",".join(sound) + b"]")
-    except ValueError:
-        found = []
-    if len(found) != len(sound) or not all(type(record) is dict for record in found):
-        return [decode(line) for line in lines]
-    if len(sound) == len(lines):
-        return list(found)
-    following = iter(found)
-    return [next(following) if intact(line) else None for line in lines]
 
 
 def int64(value: Any) -> int:

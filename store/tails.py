@@ -1,16 +1,17 @@
 """The tails of the spools: what running jobs logged since the last publish."""
 
-import bisect
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
+from store.columns import TYPES, Row, stretches
 from store.ingest import whole_lines
-from store.parsing import records
 from store.paths import Layout
 
 TAIL = 1 << 20  # bytes of one spool that a reader parses at most
@@ -18,6 +19,7 @@ KEPT = 64  # spools whose parsed tails are kept
 _guard = threading.Lock()
 _tails: "dict[Path, Tail]" = {}
 POINTS = {"step": pl.Int64, "epoch": pl.Float64, "logged": pl.Float64, "value": pl.Float64}
+_POINTS = {"offset": pl.Int64, "name": pl.String, **TYPES, "value": pl.Float64}
 
 
 def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | None) -> list[str]:
@@ -39,39 +41,39 @@ class Tail:
 
     end: int  # bytes of the spool that are parsed
     start: int  # where parsing began
-    offsets: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    points: list[tuple[int, float | None, float, float]] = field(default_factory=list)  # step, epoch, Unix time, value
+    points: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_POINTS))
     cuts: list[tuple[int, int]] = field(default_factory=list)  # offset, step of a resume
 
     def add(self, data: bytes) -> None:
         """Parse more whole lines."""
         lines = data.split(b"\n")
         lines.pop()
-        at = self.end
-        for line, record in zip(lines, records(lines), strict=True):
+        for stretch in stretches(lines):
+            offsets = list(accumulate((len(line) + 1 for line in stretch.lines), initial=self.end))
+            self.end = offsets.pop()
+            if stretch.points is not None:
+                places = pl.Series("offset", offsets, pl.Int64)[stretch.points["line"]]
+                self.points.vstack(stretch.points.insert_column(0, places).select(*_POINTS), in_place=True)
+            else:
+                self._add_records(stretch.records, offsets)
+
+    def _add_records(self, records: list[Row | None], offsets: list[int]) -> None:
+        rows: list[tuple[Any, ...]] = []
+        for at, record in zip(offsets, records, strict=True):
             if record is not None and "log" in record:
-                for name, value in record["log"].items():
-                    self.offsets.append(at)
-                    self.names.append(name)
-                    self.points.append((record["step"], record["epoch"], record["at"], float(value)))
+                fixed = record["step"], record["epoch"], record["at"]
+                rows += [(at, name, *fixed, float(value)) for name, value in record["log"].items()]
             elif record is not None and "resumed_at_step" in record:
-                self.cuts.append((at, record["resumed_at_step"]))
-                self._keep([index for index, point in enumerate(self.points) if point[0] <= record["resumed_at_step"]])
-            at += len(line) + 1
-        self.end = at
+                step = record["resumed_at_step"]
+                self.cuts.append((at, step))
+                self.points = self.points.filter(pl.col("step") <= step)
+                rows = [row for row in rows if row[2] <= step]
+        self.points.vstack(pl.DataFrame(rows, schema=_POINTS, orient="row"), in_place=True)
 
     def forget(self, read: int) -> None:
         """Drop what is published by now."""
-        if self.offsets and self.offsets[0] < read:
-            first = bisect.bisect_left(self.offsets, read)
-            self._keep(list(range(first, len(self.offsets))))
+        self.points = self.points.filter(pl.col("offset") >= read)
         self.cuts = [cut for cut in self.cuts if cut[0] >= read]
-
-    def _keep(self, indices: list[int]) -> None:
-        self.offsets = [self.offsets[index] for index in indices]
-        self.names = [self.names[index] for index in indices]
-        self.points = [self.points[index] for index in indices]
 
 
 def unpublished(
@@ -86,8 +88,7 @@ def unpublished(
             found = _parsed(layout.spool / file, reads.get(file, 0))
             if found is None:
                 continue
-            names = pl.Series("name", found.names, dtype=pl.String)
-            frame = pl.DataFrame(found.points, schema=POINTS, orient="row").insert_column(0, names)
+            frame = found.points.drop("offset").rename({"at": "logged"})
             cut = min((step for _, step in found.cuts), default=None)
         yield run_id, frame, cut
 

@@ -6,10 +6,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from store.columns import Row
 from store.editing import apply_edits
 from store.frames import sha256
 from store.migrations import RUN_COLUMNS
-from store.parsing import Batch, Row, join_kinds
+from store.parsing import Batch, join_kinds
 from store.paths import Layout
 from store.sql import insert, literal, one, quote, replace
 
@@ -157,16 +158,8 @@ def _write_names(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 def _write_points(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     for run_no, step in batch.cuts.items():
         con.execute("DELETE FROM raw.points WHERE run_no = ? AND step > ?", [run_no, step])
-    points = batch.points
-    columns = {
-        "run_no": pl.Series(points.run_no, dtype=pl.Int32),
-        "name_no": pl.Series(points.name_no, dtype=pl.Int32),
-        "step": pl.Series(points.step, dtype=pl.Int64),
-        "epoch": pl.Series(points.epoch, dtype=pl.Float64),
-        "value": pl.Series(points.value, dtype=pl.Float64),
-        "logged_at": (pl.Series(points.at, dtype=pl.Float64) * 1e6).round().cast(pl.Int64).cast(MICROSECONDS),
-    }
-    insert(con, "raw.points", pl.DataFrame(columns))
+    logged_at = (pl.col("at") * 1e6).round().cast(pl.Int64).cast(MICROSECONDS).alias("logged_at")
+    insert(con, "raw.points", batch.points.frame().select(pl.exclude("at"), logged_at))
 
 
 def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
