@@ -195,21 +195,37 @@ class EncoderLayer(nn.Module):
         self.down = nn.Linear(config.intermediate_size, width)
         self.norm = nn.LayerNorm(width, eps=config.norm_eps)
 
-    def forward(self, x: Tensor, packed: Packed) -> Tensor:
-        """(total, hidden) -> (total, hidden)."""
-        attended = self.attention_out(self._attend(self.qkv(x), packed))
-        x = self.attention_norm(x + dropout(attended, self.dropout, training=self.training))
+    def forward(self, x: Tensor, packed: Packed, *, first_only: bool = False) -> Tensor:
+        """(total, hidden) -> (total, hidden); `first_only`: -> (rows, hidden), the first token of each row alone."""
+        if first_only:
+            first = x.index_select(0, packed.starts)
+            context, x = self._attend_first(first, x, packed), first
+        else:
+            context = self._attend(x, packed)
+        x = self.attention_norm(x + dropout(self.attention_out(context), self.dropout, training=self.training))
         transformed = self.down(self.activation(self.up(x)))
         out: Tensor = self.norm(x + dropout(transformed, self.dropout, training=self.training))
         return out
 
-    def _attend(self, qkv: Tensor, packed: Packed) -> Tensor:
+    def _attend(self, x: Tensor, packed: Packed) -> Tensor:
         rows, longest = len(packed.lengths), packed.longest
         query, key, value = (
-            packed.pad(qkv).view(rows, longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            packed.pad(self.qkv(x)).view(rows, longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         )  # each (rows, heads, longest, head_dim)
         context = attention(query, key, value, packed.mask, self.attention_dropout if self.training else 0.0)
         return packed.unpad(context.transpose(1, 2).reshape(rows, longest, -1))
+
+    def _attend_first(self, first: Tensor, x: Tensor, packed: Packed) -> Tensor:
+        rows, width = first.shape
+        (q, kv), (q_bias, kv_bias) = (part.split([width, 2 * width]) for part in (self.qkv.weight, self.qkv.bias))
+        query = functional.linear(first, q, q_bias).view(rows, self.heads, 1, -1)
+        key, value = (
+            packed.pad(functional.linear(x, kv, kv_bias))
+            .view(rows, packed.longest, 2, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
+        context = attention(query, key, value, packed.mask, self.attention_dropout if self.training else 0.0)
+        return context.reshape(rows, width)
 
 
 class BertEncoder(nn.Module):
@@ -236,12 +252,18 @@ class BertEncoder(nn.Module):
         for module in self.modules():
             initialize_module(module, std=self.config.initializer_range, generator=generator)
 
-    def forward(self, packed: Packed) -> Tensor:
-        """Hidden states of the last layer, (total, hidden)."""
+    def forward(self, packed: Packed, *, first_only: bool = False) -> Tensor:
+        """Hidden states of the last layer, (total, hidden).
+
+        With `first_only` those of each row's first token, (rows, hidden): the same numbers for less work, because the
+        last layer computes no other token.
+        """
+        *lower, last = self.layers
         x = self._embed(packed)
-        for layer in self.layers:
+        for layer in lower:
             x = layer(x, packed)
-        return x
+        out: Tensor = last(x, packed, first_only=first_only)
+        return out
 
     def hidden_states(self, packed: Packed) -> list[Tensor]:
         """Embedding output and the output of every layer, layers + 1 tensors (total, hidden)."""

@@ -196,11 +196,15 @@ class TaskModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits: (rows, classes), (examples, choices) or (rows, heads, longest, longest)."""
-        hidden = self.encoder(batch.packed)
         if isinstance(self.head, GlobalPointer):
-            return self.head(hidden, batch.packed, batch.head_mask)  # type: ignore[no-any-return]
-        logits = self.head(pool(hidden, batch.packed, pooling=self.pooling)).float()
+            return self.head(self.encoder(batch.packed), batch.packed, batch.head_mask)  # type: ignore[no-any-return]
+        logits = self.head(self._vectors(batch.packed)).float()
         return logits.view(batch.n_examples, -1) if self.kind == "choice" else logits  # type: ignore[no-any-return]
+
+    def _vectors(self, packed: Packed) -> Tensor:
+        if self.pooling == "first":
+            return self.encoder(packed, first_only=True)  # type: ignore[no-any-return]
+        return pool(self.encoder(packed), packed, pooling=self.pooling)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Loss per example, or per row for spans and entities."""

@@ -3,7 +3,7 @@
 One model (2 layers, 128 wide), the same rows and the same number of updates for all: the Trainer with its defaults
 (every row padded to 128, float32), the Trainer at its best (lengths grouped, padded to the longest of the batch,
 bfloat16 where the processor has it), and the loop of this project. Contenders take turns; the best of the rounds
-counts, so that another program's burst of work hits nobody in particular.
+counts, in seconds of this process's CPU time, so that another program's burst of work hits nobody in particular.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PADDED = 128
 
 @dataclass(slots=True)
 class Contender:
-    """Something timed: seconds of each round."""
+    """Something timed: CPU seconds of each round."""
 
     name: str
     work: Callable[[], float]
@@ -129,36 +129,36 @@ def _train_ours(rows: Any) -> float:
     from jobs.clue.settings import token_budget
 
     model = _model()
-    started = time.perf_counter()
+    started = time.process_time()
     settings = Settings(epochs=1, tokens_per_batch=token_budget(rows, BATCH), precision=_precision())  # type: ignore[arg-type]
     optimizer = adamw(parameter_groups(model, learning_rate=1e-3, weight_decay=0.01))
     Training(model, optimizer, rows, settings, n_labels=2).run(lambda _: None)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def _evaluate_ours(rows: Any) -> float:
     from engine.training import predict
 
     model = _model()
-    started = time.perf_counter()
+    started = time.process_time()
     predict(model, rows)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def _train_peer(rows: Any, *, best: bool) -> float:
     with tempfile.TemporaryDirectory() as folder, _silence():
         trainer = _trainer(rows, folder, best=best)
-        started = time.perf_counter()
+        started = time.process_time()
         trainer.train()
-        return time.perf_counter() - started
+        return time.process_time() - started
 
 
 def _evaluate_peer(rows: Any) -> float:
     with tempfile.TemporaryDirectory() as folder, _silence():
         trainer = _trainer(rows, folder, best=True)
-        started = time.perf_counter()
+        started = time.process_time()
         trainer.predict(trainer.train_dataset)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
 
 def _trainer(rows: Any, folder: str, *, best: bool) -> Any:

@@ -93,3 +93,20 @@ def test_depth_counts_from_the_embeddings():
     assert parameter_depth("encoder.words.weight", 12) == 0
     assert parameter_depth("encoder.layers.11.up.bias", 12) == 12
     assert parameter_depth("head.weight", 12) == 13
+
+
+@pytest.mark.parametrize("lengths", [[3, 9, 5], [6, 6], [1]])
+def test_the_first_tokens_alone_are_those_of_all_tokens_with_the_same_gradients(encoder, lengths):
+    ids, mask = padded(lengths)
+    packed = Packed.of(ids[mask.bool()].numpy(), np.array(lengths))
+    gradients = []
+    states = []
+    for first_only in (False, True):
+        encoder.zero_grad()
+        hidden = encoder(packed, first_only=first_only)
+        states.append(hidden if first_only else hidden.index_select(0, packed.starts))
+        states[-1].square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in encoder.parameters()])
+    torch.testing.assert_close(states[1], states[0], atol=1e-6, rtol=1e-5)
+    for alone, among_all in zip(*reversed(gradients), strict=True):
+        torch.testing.assert_close(alone, among_all, atol=1e-5, rtol=1e-4)
