@@ -12,7 +12,7 @@ Both systems answered the same examples, so every test here is paired. With `n01
 Comparisons over seeds are in `engine.seeds`, the size an experiment needs in `engine.power`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,7 +162,7 @@ def permutation_test_counts(
 ) -> PermutationResult:
     """Paired permutation test for a metric of summed counts, such as micro or macro F1 from tp, fp and fn.
 
-    Swaps act on sums only, so all resamples are one product of a random 0/1 matrix with the differences.
+    Swaps act on sums only, so all resamples are one product of a random matrix with the differences.
 
     Args:
         counts_a: (n, k) what each example adds to the k counts under A.
@@ -180,13 +180,60 @@ def permutation_test_counts(
     if len(change) == 0:
         return PermutationResult(0.0, 1.0, resamples)
     tolerance, hits = 1e-12 * max(1.0, abs(observed)), 0
-    rows = max(1, CHUNK_CELLS // len(change))
-    for start in range(0, resamples, rows):
-        shape = (min(rows, resamples - start), len(change))
-        moved = rng.integers(0, 2, shape, dtype=np.int8).astype(np.float64) @ change
+    for moved in _swapped_sums(change, rng=rng, resamples=resamples):
         gaps = metric(sum_b - moved) - metric(sum_a + moved)
         hits += int((np.abs(gaps) >= abs(observed) - tolerance).sum())
     return PermutationResult(observed, (1 + hits) / (1 + resamples), resamples)
+
+
+def _swapped_sums(change: np.ndarray, *, rng: np.random.Generator, resamples: int) -> Iterator[np.ndarray]:
+    """Sums of the rows that random swaps move, (m, k) -> blocks of (rows, k).
+
+    Of rows that change the sums in the same way only the number of swapped ones counts, which is binomial.
+    """
+    kinds, sizes, _ = _kinds(change)
+    few, narrow = 4 * len(kinds) < len(change), _narrow(change)
+    width = len(kinds) if few else len(change)
+    for rows in _blocks(resamples, width):
+        if few:
+            yield rng.binomial(sizes, 0.5, (rows, width)).astype(np.float64) @ kinds
+        else:
+            yield rng.integers(0, 2, (rows, width), dtype=np.int8).astype(narrow.dtype) @ narrow
+
+
+def _resampled_sums(counts: np.ndarray, *, rng: np.random.Generator, resamples: int) -> Iterator[np.ndarray]:
+    """Sums over bootstrap samples of the rows, (n, k) -> blocks of (rows, k).
+
+    Equal rows are one kind. How often each kind occurs is drawn at once where there are few, else row by row.
+    """
+    n = len(counts)
+    kinds, sizes, kind_of = _kinds(counts)
+    narrow, few = _narrow(kinds), 16 * len(kinds) < n
+    for rows in _blocks(resamples, len(kinds)):
+        if few:
+            times = rng.multinomial(n, sizes / n, size=rows).astype(narrow.dtype)
+        else:
+            drawn = (np.bincount(kind_of[rng.integers(0, n, n)], minlength=len(kinds)) for _ in range(rows))
+            times = np.fromiter(drawn, dtype=np.dtype((narrow.dtype, len(kinds))), count=rows)
+        yield times @ narrow
+
+
+def _narrow(rows: np.ndarray) -> np.ndarray:
+    """Counts as float32, whose sums are exact below 2^24 and twice as quick; other numbers as they are."""
+    return rows.astype(np.float32) if np.array_equal(rows, np.rint(rows)) else rows
+
+
+def _blocks(resamples: int, width: int) -> Iterator[int]:
+    """Rows of each block, so that a block of that width stays small."""
+    rows = max(1, CHUNK_CELLS // width)
+    yield from (min(rows, resamples - start) for start in range(0, resamples, rows))
+
+
+def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct rows (m, k), how often each occurs (m,), and the kind of each row (n,); told apart by a projection."""
+    mixed = rows @ np.random.default_rng(0).standard_normal(rows.shape[1])
+    _, first, kind_of, sizes = np.unique(mixed, return_index=True, return_inverse=True, return_counts=True)
+    return rows[first], sizes, kind_of
 
 
 def paired_bootstrap_counts(
@@ -207,13 +254,8 @@ def paired_bootstrap_counts(
     if a.ndim != 2:
         raise ValueError(f"counts must have shape (n, k), got {a.shape}")
     n, k = a.shape
-    # Examples with equal rows in both systems are one kind: draw how often each kind occurs.
-    kinds, sizes = np.unique(np.hstack([a, b]), axis=0, return_counts=True)
-    draws = []
-    rows = max(1, CHUNK_CELLS // len(kinds))
-    for start in range(0, resamples, rows):
-        sums = rng.multinomial(n, sizes / n, size=min(rows, resamples - start)).astype(np.float64) @ kinds
-        draws.append(metric(sums[:, k:]) - metric(sums[:, :k]))
+    blocks = _resampled_sums(np.hstack([a, b]), rng=rng, resamples=resamples)
+    draws = [metric(sums[:, k:]) - metric(sums[:, :k]) for sums in blocks]
     low, high = np.quantile(np.concatenate(draws), [(1 - confidence) / 2, (1 + confidence) / 2])
     observed = float(metric(b.sum(axis=0)[None])[0] - metric(a.sum(axis=0)[None])[0])
     return Interval(observed, float(low), float(high), n)

@@ -10,6 +10,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from engine.evidence import (
+    _resampled_sums,
+    _swapped_sums,
     class_counts,
     discordance,
     holm,
@@ -156,3 +158,18 @@ def test_holm_is_statsmodels_holm(p_values):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("distinct", [3, 400])
+def test_resampled_and_swapped_sums_have_the_moments_of_their_laws(distinct):
+    """Few kinds of rows are drawn by kind, many row by row; both have the mean and covariance that theory gives."""
+    rng = np.random.default_rng(3)
+    rows = rng.integers(0, 4, (distinct, 2))[rng.integers(0, distinct, 400)].astype(float)
+    rows[0, 0] += 0.0 if distinct == 3 else 0.25  # no integers: sums stay in float64
+    draws = np.concatenate(list(_resampled_sums(rows, rng=rng, resamples=20_000)))
+    assert draws.shape == (20_000, 2)
+    assert draws.mean(axis=0) == pytest.approx(rows.sum(axis=0), rel=0.005)
+    assert np.cov(draws.T) == pytest.approx(len(rows) * np.cov(rows.T, ddof=0), rel=0.06, abs=12)
+    moved = np.concatenate(list(_swapped_sums(rows, rng=rng, resamples=20_000)))
+    assert moved.mean(axis=0) == pytest.approx(rows.sum(axis=0) / 2, rel=0.005)
+    assert np.cov(moved.T) == pytest.approx(rows.T @ rows / 4, rel=0.06)
