@@ -41,11 +41,7 @@ def verdict(
         text = f"{name_b} and {name_a} score the same {metric} {on}"
     elif _decided(difference, p_value, level):
         better, worse = (name_b, name_a) if difference.value > 0 else (name_a, name_b)
-        shown = (
-            difference
-            if difference.value > 0
-            else Interval(-difference.value, -difference.high, -difference.low, difference.n)
-        )
+        shown = _of_winner(difference)
         bounds = f"{confidence:.0%} {_points(shown.low)} to {_points(shown.high)}, {format_p(p_value)}"
         text = f"{better} is better than {worse} by {_points(shown.value)} points of {metric} ({bounds}) {on}"
     else:
@@ -67,12 +63,21 @@ def _over_seeds(name_a: str, name_b: str, seeds: SeedComparison, level: float) -
     n = seeds.difference.n
     if n < 2 or math.isnan(seeds.p_value):
         return "one seed each says nothing about the spread between seeds"
-    low, high = _points(seeds.difference.low, sign=True), _points(seeds.difference.high, sign=True)
-    bounds = f"{_points(seeds.difference.value, sign=True)} points, {low} to {high}, {format_p(seeds.p_value)}"
-    if not _decided(seeds.difference, seeds.p_value, level):
+    decided = _decided(seeds.difference, seeds.p_value, level)
+    shown = _of_winner(seeds.difference) if decided else seeds.difference
+    low, high = _points(shown.low, sign=True), _points(shown.high, sign=True)
+    bounds = f"{_points(shown.value, sign=True)} points, {low} to {high}, {format_p(seeds.p_value)}"
+    if not decided:
         return f"over {n} seeds the difference is within noise ({bounds})"
     winner = name_b if seeds.difference.value > 0 else name_a
     return f"over {n} seeds {winner} stays ahead ({bounds})"
+
+
+def _of_winner(difference: Interval) -> Interval:
+    """The difference with the sign that makes the better one's lead positive."""
+    if difference.value > 0:
+        return difference
+    return Interval(-difference.value, -difference.high, -difference.low, difference.n)
 
 
 def _decided(difference: Interval, p_value: float, level: float) -> bool:
