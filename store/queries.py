@@ -24,6 +24,7 @@ from store.sql import one, quote
 __all__ = [
     *(
         "artifacts",
+        "columns",
         "curves",
         "damaged",
         "done",
@@ -224,6 +225,15 @@ def measurements(
 def tables(db: Path | None = None) -> list[str]:
     """Names of the tables of measurements that hold something."""
     return [row[0] for row in _con(db).execute("SELECT DISTINCT tbl FROM raw.cells ORDER BY tbl").fetchall()]
+
+
+def columns(db: Path | None = None) -> pl.DataFrame:
+    """Public tables and views: table_name, column_name, data_type."""
+    return _frame(
+        _con(db),
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'main' "
+        "ORDER BY table_name, ordinal_position",
+    )
 
 
 def predictions(run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
