@@ -4,22 +4,29 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dashboard import comparison
+from dashboard import paired_evidence
 
 SHOWS = ("all", "wrong", "right", "gained", "lost", "disagree")
 """What to show. Two runs: gained is wrong in the first and right in the second, lost the reverse."""
 
 
-def with_outcome(frame: pl.DataFrame, pairing: comparison.Pairing | None) -> pl.DataFrame:
+def suggest(runs: pl.DataFrame) -> list[str]:
+    """Id of the newest finished run of a task, real data first: what the page starts from.
+
+    Args:
+        runs: rows of `runs`, newest first.
+    """
+    usable = runs.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
+    return usable.sort(pl.col("data_source") == "sample", maintain_order=True)["run_id"].head(1).to_list()
+
+
+def with_outcome(frame: pl.DataFrame, pairing: paired_evidence.Pairing | None) -> pl.DataFrame:
     """One row an example: label, prediction, right, confidence, text, n_characters; `_b` columns for a second run."""
     if pairing is not None:
-        second = pairing.frame.select(
-            *comparison.KEY,
-            label_b=pl.col("labels_b").list.first(),
-            prediction_b="prediction_b",
-            confidence_b="confidence_b",
+        second = pairing.b[0].select(
+            *paired_evidence.KEY, label_b="label", prediction_b="prediction", confidence_b="confidence"
         )
-        frame = frame.join(second, on=comparison.KEY, maintain_order="left")
+        frame = frame.join(second, on=paired_evidence.KEY, maintain_order="left")
         frame = frame.with_columns(right_b=pl.col("label_b") == pl.col("prediction_b"))
     return frame.with_columns(
         right=pl.col("label") == pl.col("prediction"), n_characters=pl.col("text").str.len_chars().fill_null(0)

@@ -1,7 +1,7 @@
 """Small parts that every page is made of: heading, empty state, badges, downloads, links and the choice of a run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
+from dashboard.figures import words
+from dashboard.figures.words import percent as percent  # pages write it as `pieces.percent`
 
 STATUS = {
     "running": (":material/play_circle:", "blue"),
@@ -79,6 +81,20 @@ def to_csv(frame: pl.DataFrame) -> bytes:
     return flat.write_csv(include_bom=True).encode()
 
 
+def save_report(build: Callable[[], bytes], name: str) -> None:
+    """Button that saves what the page shows as one HTML file; it is built on the click."""
+    st.download_button(
+        "Save as report",
+        data=build,
+        file_name=f"{name}.html",
+        mime="text/html",
+        icon=":material/summarize:",
+        help="one HTML file that opens without a network",
+        on_click="ignore",
+        key=f"{name}_report",
+    )
+
+
 def page_link(page: str, label: str, *, icon: str | None = None, **query: str | Sequence[str]) -> None:
     """Link to another page with its selection; plain text where the page runs alone, without the navigation."""
     try:
@@ -136,12 +152,12 @@ def run_label(row: dict[str, object]) -> str:
 
     Only a final status is named: a label must not change while the page is open.
     """
-    parts = [row["run_id"], row.get("experiment"), row.get("task"), row.get("model"), row.get("recipe")]
+    parts = [row[name] for name in ("run_id", "experiment", "task", "model", "recipe")]
     if row.get("data_source") == "sample":
         parts.append("sample data")
     if row.get("status") not in (None, "finished", "running"):
         parts.append(row["status"])
-    return " · ".join(str(part) for part in parts if part)
+    return words.together(parts)
 
 
 def duration(seconds: float | None) -> str:
@@ -166,46 +182,42 @@ def ago(moment: datetime | None) -> str:
     return f"{duration(max(0.0, (datetime.now(UTC) - aware).total_seconds()))} ago"
 
 
-def percent(value: float | None, digits: int = 2) -> str:
-    """`73.61 %` of the fraction 0.7361, or an en dash."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}%}".replace("%", " %")
-
-
-def number(value: float | None) -> str:
-    """A number of any size in four significant digits, or an en dash."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.4g}"
-
-
-RUN_COLUMNS = {
-    "run_id": st.column_config.TextColumn("Run", width="medium", pinned=True),
-    "experiment": st.column_config.TextColumn("Experiment"),
-    "task": st.column_config.TextColumn("Task"),
-    "model": st.column_config.TextColumn("Model"),
-    "recipe": st.column_config.TextColumn("Recipe"),
-    "dataset": st.column_config.TextColumn("Data set"),
-    "data_source": st.column_config.TextColumn("Data", help="files, hub, or sample: generated sentences"),
-    "status": st.column_config.TextColumn("Status"),
-    "progress": st.column_config.ProgressColumn("Progress", min_value=0, max_value=1, format="percent"),
-    "score": st.column_config.NumberColumn("Score %", format="%.2f", help="the task's metric, best checkpoint"),
-    "sd": st.column_config.NumberColumn("± sd", format="%.2f", help="over seeds, in points"),
-    "seeds": st.column_config.NumberColumn("Seeds", format="%d"),
-    "metric": st.column_config.TextColumn("Metric"),
-    "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
-    "finished_at": st.column_config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
-    "heartbeat_at": st.column_config.DatetimeColumn("Last sign of life (UTC)", format="YYYY-MM-DD HH:mm:ss"),
-    "duration_s": st.column_config.NumberColumn("Seconds", format="%.1f"),
-    "seed": st.column_config.NumberColumn("Seed", format="%d"),
-    "tags": st.column_config.ListColumn("Tags"),
-    "note": st.column_config.TextColumn("Note"),
-    "archived": st.column_config.CheckboxColumn("Archived"),
+_LOOK = {
+    "run_id": (st.column_config.TextColumn, {"width": "medium", "pinned": True}),
+    "experiment": (st.column_config.TextColumn, {"width": 110}),
+    "task": (st.column_config.TextColumn, {}),
+    "model": (st.column_config.TextColumn, {}),
+    "recipe": (st.column_config.TextColumn, {}),
+    "dataset": (st.column_config.TextColumn, {}),
+    "data_source": (st.column_config.TextColumn, {"help": "files, hub, or sample: generated sentences"}),
+    "status": (st.column_config.TextColumn, {}),
+    "progress": (st.column_config.ProgressColumn, {"min_value": 0, "max_value": 1, "format": "percent"}),
+    "score": (st.column_config.NumberColumn, {"format": "%.2f", "help": "the task's metric, best checkpoint"}),
+    "majority": (st.column_config.NumberColumn, {"format": "%.2f", "help": "always answering the most frequent class"}),
+    "sd": (st.column_config.NumberColumn, {"format": "%.2f", "help": "over seeds, in points"}),
+    "seeds": (st.column_config.NumberColumn, {"format": "%d"}),
+    "metric": (st.column_config.TextColumn, {}),
+    "started_at": (st.column_config.DatetimeColumn, {"format": "YYYY-MM-DD HH:mm"}),
+    "finished_at": (st.column_config.DatetimeColumn, {"format": "YYYY-MM-DD HH:mm"}),
+    "heartbeat_at": (st.column_config.DatetimeColumn, {"format": "YYYY-MM-DD HH:mm:ss"}),
+    "duration_s": (st.column_config.NumberColumn, {"format": "%.1f"}),
+    "seed": (st.column_config.NumberColumn, {"format": "%d"}),
+    "tags": (st.column_config.ListColumn, {}),
+    "note": (st.column_config.TextColumn, {}),
+    "archived": (st.column_config.CheckboxColumn, {}),
 }
+RUN_COLUMNS = {name: column(words.COLUMNS[name], **look) for name, (column, look) in _LOOK.items()}
 """How columns of `runs` look in every table."""
 
 
 def run_columns(frame: pl.DataFrame) -> dict[str, object]:
     """Column settings of a table of runs: the known ones, and plain numbers for metrics."""
     known = {name: config for name, config in RUN_COLUMNS.items() if name in frame.columns}
-    metrics = {name: st.column_config.NumberColumn(name, format="%.4f") for name in frame.columns if "/" in name}
+    metrics = {
+        name: st.column_config.NumberColumn(words.name(name), format="percent" if words.is_fraction(name) else "%.4g")
+        for name in frame.columns
+        if "/" in name
+    }
     return known | metrics
 
 

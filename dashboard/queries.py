@@ -159,10 +159,15 @@ def live_metric_names(run_id: str) -> list[str]:
 
 
 def live_curves(
-    run_ids: tuple[str, ...], names: tuple[str, ...], *, x: str = "step", buckets: int = 1000
+    run_ids: tuple[str, ...],
+    names: tuple[str, ...],
+    *,
+    x: str = "step",
+    low: float | None = None,
+    high: float | None = None,
 ) -> pl.DataFrame:
     """Curves of running runs, with the points that were logged within the last second; never cached."""
-    return queries.curves(run_ids, names, x=x, buckets=buckets, live=True)
+    return queries.curves(run_ids, names, x=x, low=low, high=high, live=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)
@@ -171,6 +176,12 @@ def measurements(
 ) -> pl.DataFrame:
     """One measured table: its axes as columns, then metric, source, value, low, high, n, run_id."""
     return queries.measurements(tbl, run_ids=run_ids, experiment=experiment)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def measured_tables(version: str, run_id: str) -> list[str]:
+    """Names of the tables of measurements to which a run added."""
+    return sorted(queries.table_of_run("measurements", run_id)["tbl"].unique())
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -219,15 +230,10 @@ def examples(version: str, dataset: str, split: str) -> pl.DataFrame:
     return queries.examples(dataset, split)
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
 def schema(version: str) -> pl.DataFrame:
     """Public tables and views: table_name, column_name, data_type."""
-    return _schema(str(database()), tuple(queries.tables()))
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _schema(path: str, tables: tuple[str, ...]) -> pl.DataFrame:
-    statement = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'main'"
-    return queries.sql(f"{statement} ORDER BY table_name, ordinal_position")
+    return queries.columns()
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -1,6 +1,6 @@
 """Choice of several runs that lives in the URL as `?runs=<id>,<id>`: what Compare and Examples are opened with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import streamlit as st
@@ -11,24 +11,38 @@ OFFERED = 300
 """Newest runs in the list; older ones are reached by a link or from the Runs page."""
 
 
-def pick_runs(key: str, *, most: int, label: str = "Runs", experiment: str | None = None) -> list[dict[str, object]]:
+def pick_runs(
+    key: str,
+    *,
+    most: int,
+    label: str = "Runs",
+    experiment: str | None = None,
+    suggest: Callable[[pl.DataFrame], list[str]] | None = None,
+) -> list[dict[str, object]]:
     """Multiselect over the newest runs; ids in the URL that are gone or ambiguous are named in a warning.
+
+    A page that is opened without a choice starts from the suggestion.
 
     Args:
         key: prefix of the widget's key.
         most: largest number of runs.
         label: of the widget.
         experiment: only runs of this experiment.
+        suggest: the ids to start from, of the rows of `runs` that are not archived, newest first.
 
     Returns:
         Rows of `runs`, in the order chosen.
     """
     version = queries.store_version()
+    widget, seen = f"{key}_runs", f"{key}_runs_url"
     wanted = [part for part in st.query_params.get("runs", "").split(",") if part]
+    if not wanted and suggest and seen not in st.session_state:
+        wanted = suggest(queries.run_list(version, experiment=experiment))[:most]
+        if wanted:
+            st.query_params["runs"] = ",".join(wanted)
     rows = {row["run_id"]: row for row in _offered(version, experiment).iter_rows(named=True)}
     linked = _linked(version, wanted)
     rows = {row["run_id"]: row for row in linked} | rows
-    widget, seen = f"{key}_runs", f"{key}_runs_url"
     if st.session_state.get(seen) != wanted:
         st.session_state[widget] = [str(row["run_id"]) for row in linked][:most]
         st.session_state[seen] = wanted

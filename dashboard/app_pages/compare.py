@@ -3,21 +3,26 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, paper_tables, pieces, plots, queries, report, run_picker
+from dashboard import (
+    comparison,
+    curve_controls,
+    paired_evidence,
+    paper_tables,
+    pieces,
+    plots,
+    queries,
+    report,
+    run_picker,
+)
 from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
+from dashboard.figures import words
 
 MOST_RUNS = 20
-METRICS = {
-    "cluener": (comparison.compare_entity_f1,),
-    "cmrc2018": (comparison.compare_accuracy, comparison.compare_span_f1),
-    "c3": (comparison.compare_accuracy,),
-    "chid": (comparison.compare_accuracy,),
-}
-CLASS_METRICS = (comparison.compare_accuracy, comparison.compare_macro_f1)
 ENVIRONMENT = ("host", "device", "git_commit", "git_dirty", "data_source", "train_fingerprint", "dev_fingerprint")
 
 pieces.title(
@@ -36,7 +41,7 @@ version = queries.store_version()
 if queries.all_runs(version).is_empty():
     pieces.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
-chosen = run_picker.pick_runs("compare", most=MOST_RUNS)
+chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=comparison.suggest)
 if len(chosen) < 2:
     st.info("Choose two to twenty runs.", icon=":material/compare_arrows:")
     st.stop()
@@ -47,216 +52,225 @@ runs = pl.DataFrame(
 configs = comparison.configurations(runs)
 ids = tuple(runs["run_id"])
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
+task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[report.Section] = []
 
-if runs["data_source"].eq("sample").any():
-    pieces.sample_badge("sample")
-for config in configs:
-    seeds = ", ".join(map(str, config.seeds))
-    st.caption(f"**{config.name}**: {len(config.run_ids)} run(s), seed {seeds}")
+
+def legend() -> None:
+    """What each configuration is: task, runs, seeds."""
+    if runs["data_source"].eq("sample").any():
+        pieces.sample_badge("sample")
+    lines = [
+        f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
+        f"seed {', '.join(words.UNSET if seed is None else str(seed) for seed in config.seeds)}"
+        for config in configs
+    ]
+    st.caption("  \n".join(lines))
 
 
-@st.cache_data(show_spinner="Comparing …", max_entries=64)
-def evidence_for(
-    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration, task: str
-) -> tuple[list[comparison.Evidence], int, int]:
-    """Evidence of B against A on one split, and the rows that only one of them has."""
+@st.cache_resource(show_spinner=False, max_entries=64)
+def pairing_of(
+    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration
+) -> paired_evidence.Pairing:
+    """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
     sides = [[queries.predictions(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
-    pairing = comparison.pair(*sides)
-    rng = np.random.default_rng(0)
-    found = [compare(a, b, pairing, rng=rng) for compare in METRICS.get(task, CLASS_METRICS)]
-    return found, pairing.only_a, pairing.only_b
+    return paired_evidence.pair(*sides)
 
 
-def gather(baseline: comparison.Configuration, split: str) -> list[comparison.Evidence]:
+@st.cache_data(show_spinner="Comparing …", max_entries=256)
+def evidence_for(
+    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration, task: str, metric: str
+) -> tuple[paired_evidence.Evidence, int, int]:
+    """Evidence of B against A on one split, and the rows that only one of them has."""
+    pairing = pairing_of(version, split, a, b)
+    compare = paired_evidence.metrics_of(task)[metric]
+    return compare(a, b, pairing, rng=np.random.default_rng(0)), pairing.only_a, pairing.only_b
+
+
+def gather(baseline: comparison.Configuration, split: str, metric: str) -> list[paired_evidence.Evidence]:
     """Evidence of every other configuration against the baseline; says why where there is none."""
-    found: list[comparison.Evidence] = []
-    task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
-    for config in configs:
-        if config == baseline:
-            continue
-        tasks = {task_of[baseline.run_ids[0]], task_of[config.run_ids[0]]}
-        if len(tasks) > 1:
-            st.warning(f"{config.name} is not compared with {baseline.name}: {' and '.join(map(str, tasks))} are "
-                       "different tasks.", icon=":material/block:")  # fmt: skip
+    found: list[paired_evidence.Evidence] = []
+    task = str(task_of[baseline.run_ids[0]])
+    for config in (config for config in configs if config != baseline):
+        why = f"{config.name} is not compared with {baseline.name}"
+        if str(task_of[config.run_ids[0]]) != task:
+            st.warning(f"{why}: {task} and {task_of[config.run_ids[0]]} are different tasks.", icon=":material/block:")
             continue
         try:
-            results, only_a, only_b = evidence_for(version, split, baseline, config, str(tasks.pop()))
-        except comparison.NotComparable as error:
-            st.warning(f"{config.name} is not compared with {baseline.name}: {error}.", icon=":material/block:")
+            result, only_a, only_b = evidence_for(version, split, baseline, config, task, metric)
+        except paired_evidence.NotComparable as error:
+            st.warning(f"{why}: {error}.", icon=":material/block:")
             continue
-        found += results
+        found.append(result)
         if only_a or only_b:
             st.caption(f"Without a partner: {only_a:,} rows of {baseline.name}, {only_b:,} rows of {config.name}.")
-    by_metric = {item.metric for item in found}
-    return [e for metric in sorted(by_metric) for e in comparison.with_holm([f for f in found if f.metric == metric])]
+    return paired_evidence.with_holm(found)
 
 
-def shared_rows() -> None:
-    """Warn where a run was trained on rows that it is evaluated on."""
-    for config in configs:
-        shared = queries.shared_rows(version, config.run_ids[0])
-        if shared:
-            st.warning(
-                f"{config.name}: {shared:,} dev rows have the same content as a training row; they favour "
-                "whoever remembers them.",
-                icon=":material/content_copy:",
-            )
+def warn_of_shared_rows() -> None:
+    """Warn, once for each data set, where a run was trained on rows that it is evaluated on."""
+    shared = {config.name: queries.shared_rows(version, config.run_ids[0]) for config in configs}
+    for n in sorted({n for n in shared.values() if n}):
+        names = ", ".join(name for name, rows in shared.items() if rows == n)
+        st.warning(
+            f"{n:,} dev rows of {names} have the same content as a training row; they favour whoever remembers them.",
+            icon=":material/content_copy:",
+        )
 
 
 def show_evidence() -> set[tuple[str, str]]:
     """The sentence, the intervals and the numbers behind them; returns the significant cells of the metric table."""
     st.subheader("Evidence", anchor=False)
+    names = [config.name for config in configs]
     with st.container(horizontal=True):
-        names = [config.name for config in configs]
-        baseline = st.selectbox("Baseline", names, key="compare_baseline", bind="query-params")
-        split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=140)
-    found = gather(configs[names.index(baseline)], split)
-    shared_rows()
+        baseline = configs[names.index(st.selectbox("Baseline", names, key="compare_baseline", bind="query-params"))]
+        metrics = list(paired_evidence.metrics_of(str(task_of[baseline.run_ids[0]])))
+        metric = st.selectbox("Judged by", metrics, key="compare_judge", bind="query-params", width=160)
+        split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
+    found = gather(baseline, split, metric)
     if not found:
         st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
         return set()
+    warn_of_shared_rows()
     for item in found:
         st.markdown(f":material/balance: **{item.sentence}**")
-    rows = pl.DataFrame(
-        {
-            "name": [f"{item.b} ({item.metric})" for item in found],
-            "value": [item.difference.value for item in found],
-            "low": [item.difference.low for item in found],
-            "high": [item.difference.high for item in found],
-            "n": [item.difference.n for item in found],
-            "p": [item.p_value for item in found],
-            "p_holm": [item.p_adjusted for item in found],
-            "test": [item.test for item in found],
-            "improvement": [item.over_seeds.improvement.value if item.over_seeds else None for item in found],
-            "improvement_low": [item.over_seeds.improvement.low if item.over_seeds else None for item in found],
-            "improvement_high": [item.over_seeds.improvement.high if item.over_seeds else None for item in found],
-        }
-    )
+    rows = paired_evidence.table(found)
     figure = figures.differences(rows)
     plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
     with st.expander("Numbers and power", icon=":material/calculate:"):
-        st.dataframe(rows, hide_index=True, alt="Differences with intervals and p-values")
+        readable = paired_evidence.readable(rows)
+        st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals and p-values")
         for item in found:
             if item.needed:
-                st.caption(f"{item.b}, {item.metric}: {item.needed}")
+                st.caption(f"{item.b}: {item.needed}")
         pieces.download(rows, "differences")
-    sections.append(report.Section("Evidence", [*(item.sentence for item in found), figure, rows]))
-    if len(configs) == 2:
-        pieces.page_link("examples", "See the examples that differ", icon=":material/difference:",
-                         runs=f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}")  # fmt: skip
-    return {(f"{split}/{item.metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
+    sections.append(report.Section("Evidence", [*(item.sentence for item in found), figure, readable]))
+    return {(f"{split}/{metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
 
 
 def show_metrics(significant: set[tuple[str, str]]) -> None:
-    """Mean ± sd, n and interval of every summary metric, and the tables for a paper."""
+    """Mean ± sd, n and interval of the summary metrics, and the tables for a paper."""
     st.subheader("Metrics", anchor=False)
     table = comparison.metric_table(queries.summary(version, ids), configs)
     if table.is_empty():
         st.caption("None of these runs has a summary yet.")
         return
-    numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in ("mean", "sd", "low", "high")}
+    scores = table.filter(pl.col("metric").map_elements(comparison.is_score, return_dtype=pl.Boolean))
+    everything = st.toggle("Losses, rates and baselines too", key="compare_all", bind="query-params")
+    shown = table if everything or scores.is_empty() else scores
+    readable = comparison.readable(shown)
+    right = {name: st.column_config.TextColumn(alignment="right") for name in ("Mean", "± sd", "95 % interval")}
     st.dataframe(
-        table, hide_index=True, key="compare_metrics", alt="Metrics by configuration", column_config=numbers, height=420
+        readable,
+        hide_index=True,
+        key="compare_metrics",
+        alt="Metrics by configuration",
+        column_config=right,
+        height="content" if readable.height <= 14 else 520,
     )
-    markdown = paper_tables.markdown(table, significant=significant)
-    with st.expander("As Markdown and LaTeX", icon=":material/table:"):
-        st.code(markdown, language="markdown")
-        st.code(paper_tables.latex(table, significant=significant), language="latex")
-    pieces.download(table, "metrics")
-    sections.append(report.Section("Metrics", [table]))
+    with st.container(horizontal=True):
+        pieces.download(table, "metrics")
+        with st.popover("For a paper", icon=":material/table:"):
+            st.code(paper_tables.markdown(shown, significant=significant), language="markdown")
+            st.code(paper_tables.latex(shown, significant=significant), language="latex")
+    sections.append(report.Section("Metrics", [readable]))
+
+
+def curves_figure(metric: str, names: tuple[str, ...], view: curve_controls.View) -> go.Figure | None:
+    """Curves of the configurations, read from the store in the range of the view; None without a point."""
+    frame = queries.curves(version, ids, names, x=view.x, buckets=500, low=view.low, high=view.high)
+    if frame.is_empty():
+        return None
+    return figures.seed_curves(
+        frame,
+        owner,
+        metric=metric,
+        x=view.x,
+        log_x=view.log_x,
+        log_y=view.log_y,
+        smoothing=view.smoothing,
+        colors={config.name: config.color for config in configs},
+    )
 
 
 @st.fragment
 def show_curves() -> None:
-    """Curves of one metric, read again from the store for the chosen range of x."""
+    """Curves of one metric; a box drawn in the plot is read again from the store."""
     st.subheader("Curves", anchor=False)
+    st.session_state.pop("compare_figure", None)
     groups = run_figures.metric_groups(queries.metric_names(version, ids))
     if not groups:
         st.caption("None of these runs logged a curve.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.selectbox("Metric", list(groups), key="compare_metric", bind="query-params", width=200)
-        x = st.segmented_control("x", ["step", "epoch", "time"], default="step", key="compare_x", bind="query-params")
-        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, key="compare_smoothing", bind="query-params", width=180)
-        log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
-        log_y = st.toggle("log y", key="compare_log_y", bind="query-params")
-        low = st.number_input("x from", value=None, key="compare_low", bind="query-params", width=120)
-        high = st.number_input("x to", value=None, key="compare_high", bind="query-params", width=120)
-    frame = queries.curves(version, ids, tuple(groups[metric]), x=x or "step", buckets=500, low=low, high=high)
-    if frame.is_empty():
+    metric = st.selectbox(
+        "Metric", list(groups), format_func=words.name, key="compare_metric", bind="query-params", width=260
+    )
+    view = curve_controls.controls("compare")
+    figure = curves_figure(metric, tuple(groups[metric]), view)
+    if figure is None:
         st.caption("No point lies in this range.")
         return
-    figure = figures.seed_curves(
-        frame, owner, metric=metric, x=x or "step", log_x=log_x, log_y=log_y, smoothing=smoothing
-    )
-    event = plots.show(
-        figure.update_layout(dragmode="zoom", modebar={"remove": [], "add": ["select2d"]}),
+    plots.show(
+        figure,
         key="compare_curves",
-        on_select="rerun",
+        on_select=lambda: curve_controls.zoom("compare", "compare_curves"),
         selection_mode="box",
-        alt=f"{metric} of the configurations",
+        alt=f"{metric} of the configurations over {view.x}",
     )
-    boxes = event.selection.get("box", [])
-    if boxes:
-        low, high = sorted(boxes[0]["x"])
-        near = queries.curves(version, ids, tuple(groups[metric]), x=x or "step", buckets=1000, low=low, high=high)
-        st.caption(f"The selected range {low:,.4g} to {high:,.4g}, read again from the store:")
-        plots.show(
-            figures.seed_curves(near, owner, metric=metric, x=x or "step", log_y=log_y, smoothing=smoothing),
-            key="compare_zoom",
-            alt=f"{metric} in the selected range",
-        )
-    pieces.download(frame, "curves")
+    st.caption("Mean over seeds, with their range as a band. Draw a box to read a part again in full detail.")
     st.session_state["compare_figure"] = figure
+
+
+def differing_environment() -> pl.DataFrame:
+    """Environment fields that are not the same in all runs, one column a run."""
+    rows = [
+        {"Field": words.name(name), **{str(row["run_id"]): str(row.get(name)) for row in chosen}}
+        for name in ENVIRONMENT
+        if len({str(row.get(name)) for row in chosen}) > 1
+    ]
+    return pl.DataFrame(rows)
 
 
 def show_settings() -> None:
     """What differs in configuration and environment, and the commands side by side."""
-    st.subheader("Configuration", anchor=False)
-    difference = comparison.config_difference(queries.params(version, ids), configs)
+    st.subheader("What differs", anchor=False)
+    difference = comparison.config_difference(queries.params(version, ids), configs).rename({"parameter": "Parameter"})
     if difference.is_empty():
         st.caption("No parameter differs but seed, tags and note.")
     else:
         st.dataframe(difference, hide_index=True, key="compare_params", alt="Parameters that differ")
-    environment = [
-        {"field": name, **{str(row["run_id"]): str(row.get(name)) for row in chosen}}
-        for name in ENVIRONMENT
-        if len({str(row.get(name)) for row in chosen}) > 1
-    ]
-    with st.expander("Environment and git: what differs", icon=":material/dns:"):
-        if environment:
-            st.dataframe(pl.DataFrame(environment), hide_index=True, alt="Environment fields that differ")
-        else:
+    environment = differing_environment()
+    with st.expander("Environment and git", icon=":material/dns:"):
+        if environment.is_empty():
             st.caption("Host, device, git commit and data are the same.")
-    st.subheader("Commands", anchor=False)
-    for config in configs:
-        st.caption(config.name)
-        st.code(str(runs.filter(run_id=config.run_ids[0])["command"][0]), language="bash", wrap_lines=True)
+        else:
+            st.dataframe(environment, hide_index=True, key="compare_environment", alt="Environment that differs")
+    st.markdown("**Commands**")
+    for column, config in zip(st.columns(min(2, len(configs))) * len(configs), configs, strict=False):
+        with column:
+            st.caption(config.name)
+            st.code(str(runs.filter(run_id=config.run_ids[0])["command"][0]), language="bash", wrap_lines=True)
     commands = [("code", str(row["command"])) for row in chosen]
-    sections.append(report.Section("Configuration", [difference, *commands]))
+    sections.append(report.Section("What differs", [difference, environment, *commands]))
 
 
-def show_report() -> None:
-    """Everything above as one file."""
-    if "compare_figure" in st.session_state:
-        sections.append(report.Section("Curves", [st.session_state["compare_figure"]]))
+def save_report() -> bytes:
+    """Everything on the page as one file."""
+    figure = st.session_state.get("compare_figure")
+    parts = [*sections, report.Section("Curves", [figure])] if figure is not None else sections
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    st.download_button(
-        "Report (HTML)",
-        data=lambda: report.html_report(
-            "Comparison of " + ", ".join(config.name for config in configs), sections, footer=f"clueboard · {moment}"
-        ),
-        file_name="comparison.html",
-        mime="text/html",
-        icon=":material/summarize:",
-        on_click="ignore",
-        key="compare_report",
-    )
+    title = "Comparison of " + ", ".join(config.name for config in configs)
+    return report.html_report(title, parts, footer=f"clueboard · {moment} · runs {', '.join(ids)}").encode()
 
 
+legend()
+actions = st.container(horizontal=True, vertical_alignment="center")
 significant = show_evidence()
 show_metrics(significant)
 show_curves()
 show_settings()
-show_report()
+with actions:
+    pieces.save_report(save_report, "comparison")
+    if len(configs) == 2:
+        pair = f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}"
+        pieces.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, example_html, example_table, pieces, plots, queries, run_picker
+from dashboard import example_html, example_table, paired_evidence, pieces, plots, queries, run_picker
 from dashboard.figures import compare as figures
-from dashboard.figures import tables
+from dashboard.figures import style, tables, words
 from engine.class_report import class_report
 
 SIZE = 10
@@ -26,7 +26,9 @@ version = queries.store_version()
 if queries.all_runs(version).is_empty():
     pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
-chosen = run_picker.pick_runs("examples", most=2, label="One run, or two", experiment="clue")
+chosen = run_picker.pick_runs(
+    "examples", most=2, label="One run, or two", experiment="clue", suggest=example_table.suggest
+)
 if not chosen:
     st.info("Choose a run.", icon=":material/lists:")
     st.stop()
@@ -36,27 +38,41 @@ split = st.segmented_control(
 )
 split = split or "dev"
 names = [
-    f"{letter}: {' '.join(dict.fromkeys(filter(None, (row['model'], row['recipe']))))}"
+    f"{letter}: {words.together((row['model'], row['recipe']), by=' ')}"
     for letter, row in zip("AB", chosen, strict=False)
 ]
+ids = tuple(str(row["run_id"]) for row in chosen)
+colors = style.run_colors([str(row["config_hash"]) for row in chosen])
 
 
-def read() -> pl.DataFrame:
-    """Rows of the first run, with the second run's answers where there is one that can be paired."""
-    frames = [queries.predictions(version, str(row["run_id"]), split) for row in chosen]
-    if frames[0].is_empty():
+@st.cache_resource(show_spinner="Reading the predictions …", max_entries=16)
+def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tuple[pl.DataFrame, str]:
+    """Rows of the first run, with the second run's answers where there is one; and what kept it from being paired."""
+    frames = [tables.with_class_titles(queries.predictions(version, run_id, split), task) for run_id in ids]
+    pairing, problem = None, ""
+    if len(frames) == 2 and not frames[0].is_empty():
+        try:
+            pairing = paired_evidence.pair([frames[0]], [frames[1]])
+        except paired_evidence.NotComparable as error:
+            problem = str(error)
+    return example_table.with_outcome(frames[0], pairing), problem
+
+
+def rows_of_both() -> pl.DataFrame:
+    """The rows to show; says where there are none and what has no partner."""
+    frame, problem = read(version, ids, split, str(chosen[0]["task"]))
+    if frame.is_empty():
         st.info(f"{names[0]} stored no {split} predictions.", icon=":material/inbox:")
         st.stop()
-    pairing = None
-    if len(frames) == 2:
-        try:
-            pairing = comparison.pair([frames[0]], [frames[1]])
-        except comparison.NotComparable as error:
-            st.warning(f"Only {names[0]} is shown: {error}.", icon=":material/block:")
-        else:
-            if pairing.only_a or pairing.only_b:
-                st.caption(f"Without a partner: {pairing.only_a:,} rows of A, {pairing.only_b:,} rows of B.")
-    return example_table.with_outcome(frames[0], pairing)
+    if len(chosen) == 2 and chosen[0]["task"] != chosen[1]["task"]:
+        problem = f"{chosen[0]['task']} and {chosen[1]['task']} are different tasks"
+    if problem:
+        st.warning(f"Only {names[0]} is shown: {problem}.", icon=":material/block:")
+    elif len(chosen) == 2:
+        alone = frame["right_b"].null_count()
+        if alone:
+            st.caption(f"{alone:,} rows of {names[0]} have no partner.")
+    return frame
 
 
 def filters(frame: pl.DataFrame) -> pl.DataFrame:
@@ -136,7 +152,7 @@ def mark(row: dict[str, object], marks: dict[str, str]) -> None:
         kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{digest}")
         note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{digest}")
         if st.button("Save", key=f"examples_save_{digest}"):
-            queries.mark_example(digest, str(chosen[0]["run_id"]), kind, note)
+            queries.mark_example(digest, ids[0], kind, note)
             st.rerun()
 
 
@@ -158,9 +174,9 @@ def show_list(frame: pl.DataFrame) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def class_figure(version: str, run_id: str, split: str) -> object:
+def class_figure(version: str, run_id: str, split: str, task: str | None) -> object:
     """Per-class precision, recall and F1 of one run."""
-    frame = queries.predictions(version, run_id, split).drop_nulls("label")
+    frame = tables.with_class_titles(queries.predictions(version, run_id, split), task).drop_nulls("label")
     classes = sorted(set(frame["label"]) | set(frame["prediction"]))
     index = {name: number for number, name in enumerate(classes)}
     labels, preds = ([index[name] for name in frame[column]] for column in ("label", "prediction"))
@@ -178,7 +194,7 @@ def show_figures(frame: pl.DataFrame) -> None:
         if "right_b" in frame.columns:
             both = frame.drop_nulls("right_b")
             pairs.append((names[1], both["confidence_b"], both["right_b"]))
-        plots.show(figures.calibration(pairs), key="examples_calibration", alt="Calibration curve")
+        plots.show(figures.calibration(pairs, colors=colors), key="examples_calibration", alt="Calibration curve")
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
             st.markdown("**Where the two disagree**")
@@ -187,11 +203,11 @@ def show_figures(frame: pl.DataFrame) -> None:
             plots.show(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
     if 2 <= len(classes) <= MANY_CLASSES and not classes[0].startswith("{"):
         st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
-        figure = class_figure(version, str(chosen[0]["run_id"]), split)
+        figure = class_figure(version, ids[0], split, str(chosen[0]["task"]))
         plots.show(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
 
 
-everything = read()
+everything = rows_of_both()
 if "right_b" in everything.columns:
     counts = example_table.flips(everything)
     st.markdown(
@@ -199,7 +215,7 @@ if "right_b" in everything.columns:
         f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
     )
     pieces.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
-                     runs=",".join(str(row["run_id"]) for row in chosen))  # fmt: skip
+                     runs=",".join(ids))  # fmt: skip
 view = st.segmented_control(
     "View",
     ["Examples", "Figures"],

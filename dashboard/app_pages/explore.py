@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import comparison, pieces, plots, queries
 from dashboard.figures import compare as figures
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 
 MOST_RUNS = 2000
 COLORS = ("task", "model", "recipe", "status", "data_source")
@@ -23,9 +23,8 @@ if everything.is_empty():
     pieces.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    experiment = st.selectbox(
-        "Experiment", tables.values(everything, "experiment"), key="explore_experiment", bind="query-params"
-    )
+    experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
+    experiment = st.selectbox("Experiment", experiments, key="explore_experiment", bind="query-params")
     chosen = everything.filter(experiment=experiment)
     task = st.multiselect("Task", tables.values(chosen, "task"), key="explore_task", bind="query-params")
     source = st.multiselect("Data", tables.values(chosen, "data_source"), key="explore_data", bind="query-params")
@@ -54,7 +53,11 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     varying = [name for name in params.columns if name != "run_id" and params[name].drop_nulls().n_unique() > 1]
     kept = [name for name in varying if name not in runs.columns]
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
-    return joined, metrics, [*kept, "duration_s", "seed", "started_at"]
+    return (
+        joined,
+        sorted(metrics, key=lambda name: not comparison.is_score(name)),
+        [*kept, "duration_s", "seed", "started_at"],
+    )
 
 
 def show_selection(run_ids: list[str]) -> None:
@@ -68,7 +71,7 @@ def show_selection(run_ids: list[str]) -> None:
         if run_ids:
             pieces.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
     table = frame.filter(pl.col("run_id").is_in(run_ids)).select("run_id", x, y, color)
-    st.dataframe(table, hide_index=True, key="explore_selected", alt="Selected runs")
+    pieces.runs_table(table, key="explore_selected", alt="Selected runs")
 
 
 frame, metrics, parameters = wide(chosen)
@@ -76,29 +79,30 @@ if not metrics:
     st.info("None of these runs has a summary metric yet.", icon=":material/info:")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    x = st.selectbox("x", [*parameters, *metrics], key="explore_x", bind="query-params", width=240)
-    y = st.selectbox("y", [*metrics, *parameters], key="explore_y", bind="query-params", width=240)
-    color = st.selectbox("Colour", COLORS, key="explore_color", bind="query-params", width=160)
-    log_x = st.toggle("log x", key="explore_log_x", bind="query-params")
-drawn = figures.scatter(frame.with_columns(pl.col(color).fill_null("–")), x=x, y=y, color=color, log_x=log_x)
+    named = {"format_func": words.name, "bind": "query-params"}
+    x = st.selectbox("x", [*parameters, *metrics], key="explore_x", width=240, **named)
+    y = st.selectbox("y", [*metrics, *parameters], key="explore_y", width=240, **named)
+    color = st.selectbox("Colour", COLORS, key="explore_color", width=160, **named)
+    log_x = st.toggle("Log x", key="explore_log_x", bind="query-params")
+drawn = figures.scatter(frame.with_columns(pl.col(color).fill_null(words.UNSET)), x=x, y=y, color=color, log_x=log_x)
 event = plots.show(drawn, key="explore_scatter", on_select="rerun", alt=f"{y} against {x}, one point a run")
 selected = list(dict.fromkeys(str(point["customdata"]) for point in event.selection.get("points", [])))
 if selected:
     show_selection(selected)
 else:
-    st.caption(f"n = {frame.height:,} runs. Drag a box around points to select their runs.")
+    st.caption(f"{words.count(frame.height, 'run')}. Click a point, or drag a box or a lasso, to select runs.")
 
 st.subheader("Parallel coordinates", anchor=False)
 default = [*[name for name in parameters if name not in ("started_at",)][:4], metrics[0]]
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    columns = st.multiselect("Axes", [*parameters, *metrics], default=default, key="explore_axes", bind="query-params")
-    tint = st.selectbox("Colour by", metrics, key="explore_tint", bind="query-params", width=240)
+    columns = st.multiselect("Axes", [*parameters, *metrics], default=default, key="explore_axes", **named)
+    tint = st.selectbox("Colour by", metrics, key="explore_tint", width=240, **named)
     known = frame[tint].drop_nulls()
     low, high = float(known.min()), float(known.max())
     bounds = (low, high)
     if low < high:
-        bounds = st.slider(tint, low, high, (low, high), key=f"explore_range_{tint}")
+        bounds = st.slider(words.name(tint), low, high, (low, high), key=f"explore_range_{tint}", width=240)
 lines = frame.filter(pl.col(tint).is_between(*bounds))
 if columns and lines.height:
     plots.show(figures.parallel(lines, columns, color=tint), key="explore_parallel", alt="Runs as parallel lines")
-    st.caption(f"n = {lines.height:,} runs")
+    st.caption(f"{words.count(lines.height, 'run')}, coloured by {words.name(tint)}")

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import leaderboard as figures
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 from engine.tasks import TASKS
 
 NAMES = list(TASKS)
@@ -42,7 +42,8 @@ def main_metric(frame: pl.DataFrame) -> pl.DataFrame:
 def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
     """Long form of what was measured: the best configuration of every model and task."""
     frame = main_metric(board).filter((pl.col("split") == split) & ((pl.col("data_source") == "sample") == sample))
-    name = pl.concat_str([pl.col("model"), pl.col("recipe")], separator=" · ", ignore_nulls=True)
+    recipe = pl.when(pl.col("recipe") != pl.col("model")).then("recipe")
+    name = pl.concat_str([pl.col("model"), recipe], separator=" · ", ignore_nulls=True)
     best = (
         frame.with_columns(row=name)
         .sort("mean", descending=True)
@@ -79,7 +80,7 @@ def draw(frame: pl.DataFrame, key: str, alt: str, *, click: bool) -> tuple[str, 
         key=key,
         hide_index=True,
         height="content" if frame.height <= 14 else 520,
-        column_config=titles | {"row": st.column_config.TextColumn("model", pinned=True, width=240)},
+        column_config=titles | {"row": st.column_config.TextColumn("Model", pinned=True, width=240)},
         on_select="rerun" if click else "ignore",
         selection_mode="single-cell",
         alt=alt,
@@ -102,7 +103,7 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
     chosen = found.row(0, named=True)
     runs = tables.headline(queries.run_table(version), split)
     same = runs.filter((pl.col("task") == task) & (pl.col("model") == chosen["model"]) & ~pl.col("archived"))
-    st.subheader(f"{name} on {task}: {same.height} run(s)", anchor=False)
+    st.subheader(f"{name} on {task}: {words.count(same.height, 'run')}", anchor=False)
     shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
     columns = ["run_id", "model", "recipe", "seed", "status", "score", "metric", "data_source", "started_at"]
     pieces.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")

@@ -7,7 +7,7 @@ from dashboard import pieces, queries
 from dashboard.figures import tables
 from engine.tasks import TASKS
 
-COLUMNS = list(tables.RUN_COLUMNS)
+COLUMNS = [name for name in tables.RUN_COLUMNS if name != "metric"]
 
 pieces.title(
     "Overview",
@@ -46,6 +46,9 @@ def show_best(version: str) -> None:
     wanted = pl.DataFrame({"task": list(TASKS), "metric": [spec.metric for spec in TASKS.values()]})
     board = queries.leaderboard(version).filter(split="dev").join(wanted, on=["task", "metric"], how="semi")
     best = board.sort("mean", descending=True).unique(["task", "data_source"], keep="first", maintain_order=True)
+    majority = queries.leaderboard(version).filter(split="dev", metric="majority")
+    majority = majority.group_by("task", "data_source").agg(majority=100 * pl.col("mean").max())
+    best = best.join(majority, on=["task", "data_source"], how="left", nulls_equal=True)
     best = best.sort("task", "data_source").select(
         "task",
         "data_source",
@@ -53,6 +56,7 @@ def show_best(version: str) -> None:
         "recipe",
         score="mean",
         sd=100 * pl.col("sd"),
+        majority="majority",
         seeds="n",
         metric="metric",
         run_id="newest_run_id",

@@ -1,26 +1,31 @@
 """One run: what it is, how it went, where it errs, and how to repeat it."""
 
-import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import curve_controls, pieces, plots, queries, report, run_report
 from dashboard.figures import runs as figures
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 
 PLOTS = 6  # plots drawn at first
 WRONG = 200  # wrong examples listed
+SCORES = 8  # metrics shown above the tabs
+MEASURED = 5000  # rows of a measured table shown
+FEW_CLASSES, MANY_CLASSES = 40, 200  # a matrix up to here, a list of confusions up to there; more are no classes
 
 pieces.title(
     "Run",
     what="""Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
-running job's curves move by themselves), its confusion matrix and wrong predictions, its files, its
+running job's curves move by themselves), its confusion matrix and wrong predictions, what it measured, its files, its
 environment and related runs.""",
     formula=r"\text{smoothed}_t = \frac{\sum_{i\le t} w^{t-i} v_i}{\sum_{i\le t} w^{t-i}}",
-    source="the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `artifacts`",
+    source="the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
 )
 
 run_id = pieces.pick_run(None, "run")
@@ -31,7 +36,7 @@ VERSION = queries.store_version()
 RUN = queries.run(VERSION, run_id)
 
 
-def header(run: dict[str, Any]) -> None:
+def header(run: Mapping[str, Any]) -> None:
     """Status, mark of sample data, tags, note, and the error of a failed run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         pieces.status_badge(run["status"])
@@ -43,8 +48,10 @@ def header(run: dict[str, Any]) -> None:
             st.badge(tag, icon=":material/sell:", color="gray")
         if run["archived"]:
             st.badge("archived", icon=":material/archive:", color="gray")
-    seed = "" if run["seed"] is None else f" · seed {run['seed']}"
-    st.caption(f"started {run['started_at']:%Y-%m-%d %H:%M:%S} UTC · {pieces.duration(run['duration_s'])}{seed}")
+        seed = "" if run["seed"] is None else f" · seed {run['seed']}"
+        started = f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC"
+        st.caption(f"started {started} · {pieces.duration(run['duration_s'])}{seed}", width="stretch")
+        pieces.save_report(save_report, f"run-{run_id}")
     if run["note"]:
         st.markdown(f"> {run['note']}")
     if run["status"] == "failed":
@@ -54,62 +61,83 @@ def header(run: dict[str, Any]) -> None:
             st.code(run["error"] or "", language=None, wrap_lines=True)
     if run["status"] in ("lost", "interrupted"):
         st.warning(
-            f"The run is {run['status']}. `--resume {run_id}` continues it from its last checkpoint, if it has one."
+            f"The run is {run['status']}. `--resume {run_id}` continues it from its last checkpoint, if it has one.",
+            icon=":material/restart_alt:",
         )
 
 
-def scores(version: str) -> None:
+def save_report() -> bytes:
+    """The whole run as one file."""
+    names = queries.metric_names(VERSION, (run_id,))
+    frame = queries.curves(VERSION, (run_id,), tuple(names), x="step")
+    sections = run_report.sections(
+        RUN,
+        params=queries.params(VERSION, (run_id,)),
+        summary=queries.summary(VERSION, (run_id,)),
+        curves={metric: draw(frame, metric, members) for metric, members in figures.metric_groups(names).items()},
+        predictions=tables.with_class_titles(queries.predictions(VERSION, run_id, "dev"), RUN["task"]),
+        measured={name: measured(name) for name in queries.measured_tables(VERSION, run_id)},
+    )
+    moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return report.html_report(pieces.run_label(RUN), sections, footer=f"clueboard · {moment}").encode()
+
+
+def show_scores() -> None:
     """The metrics that the run reports of itself, dev ones first."""
-    summary = queries.summary(version, (run_id,)).sort(~pl.col("name").str.starts_with("dev/"), "name")
-    shown = summary.filter(pl.col("name").str.contains("/")).head(12)
-    if shown.is_empty():
+    summary = queries.summary(VERSION, (run_id,)).filter(pl.col("name").str.contains("/"))
+    ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
+    if ordered.is_empty():
         return
-    with st.container(horizontal=True):
-        for name, value in shown.select("name", "value").iter_rows():
-            fraction = name.rsplit("/", 1)[-1] in tables.FRACTIONS and value is not None
-            st.metric(name, pieces.percent(value) if fraction else pieces.number(value), width=150)
+    with st.container(horizontal=True, gap="large"):
+        for name, value in ordered.select("name", "value").iter_rows():
+            st.metric(words.name(name), words.value(name, value), width="content")
 
 
-def curve_controls(names: list[str]) -> tuple[list[str], str, bool, float]:
-    """Which curves, over what, on which axis, how smooth."""
-    groups = figures.metric_groups(names)
-    default = list(groups)[:PLOTS]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(
-            "Curves", list(groups), default=default, key="run_curves", bind="query-params", width=380
-        )
-        x = st.segmented_control(
-            "Over",
-            ["step", "epoch", "time"],
-            default="step",
-            key="run_x",
-            bind="query-params",
-            required=True,
-            width=190,
-        )
-        weight = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smoothing", bind="query-params", width=170)
-        log = st.toggle("Log scale", key="run_log", bind="query-params")
-    return [name for group in chosen for name in groups[group]], x or "step", log, weight
+def draw(frame: pl.DataFrame, metric: str, members: list[str], view: curve_controls.View | None = None) -> go.Figure:
+    """One plot: the curves of a metric on all splits."""
+    look = {} if view is None else {"x": view.x, "log_x": view.log_x, "log_y": view.log_y, "smoothing": view.smoothing}
+    return figures.curves(frame.filter(pl.col("name").is_in(members)), metric=metric, **look)
 
 
-def draw_curves(running: bool) -> None:
-    """Curves of the run, one plot a metric, train and dev together."""
+def show_curves(running: bool) -> None:
+    """Curves of the run, one plot a metric, train and dev together; a box drawn in one zooms all."""
     version = queries.store_version()
-    names = queries.metric_names(version, (run_id,)) if not running else queries.live_metric_names(run_id)
+    names = queries.live_metric_names(run_id) if running else queries.metric_names(version, (run_id,))
     if not names:
         st.info("This run has logged no curves" + (" yet." if running else "."), icon=":material/show_chart:")
         return
-    chosen, x, log, weight = curve_controls(names)
+    groups = figures.metric_groups(names)
+    chosen = st.multiselect(
+        "Curves",
+        list(groups),
+        default=list(groups)[:PLOTS],
+        format_func=words.name,
+        key="run_curves",
+        bind="query-params",
+    )
+    view = curve_controls.controls("run")
     if not chosen:
         return
-    read = queries.live_curves if running else (lambda *args, **kw: queries.curves(version, *args, **kw))
-    frame = read((run_id,), tuple(chosen), x=x)
-    columns = st.columns(min(2, len(figures.metric_groups(chosen))))
-    for index, (metric, members) in enumerate(figures.metric_groups(chosen).items()):
-        part = frame.filter(pl.col("name").is_in(members))
-        figure = figures.curves(part, metric=metric, x=x, log=log, smoothing=weight)
+    wanted = tuple(name for group in chosen for name in groups[group])
+    bounds = {"x": view.x, "low": view.low, "high": view.high}
+    if running:
+        frame = queries.live_curves((run_id,), wanted, **bounds)
+    else:
+        frame = queries.curves(version, (run_id,), wanted, **bounds)
+    if frame.is_empty():
+        st.caption("No point lies in this range.")
+        return
+    columns = st.columns(min(2, len(chosen)))
+    for index, metric in enumerate(chosen):
+        key = f"run_curve_{metric}"
         with columns[index % len(columns)]:
-            plots.show(figure, key=f"run_curve_{metric}", alt=f"{metric} of run {run_id} over {x}")
+            plots.show(
+                draw(frame, metric, groups[metric], view),
+                key=key,
+                alt=f"{words.name(metric)} of run {run_id} over {view.x}",
+                on_select=lambda key=key: curve_controls.zoom("run", key),
+                selection_mode="box",
+            )
     pieces.download(frame, f"curves_{run_id}", label="Curves as CSV")
 
 
@@ -123,9 +151,9 @@ def live_progress() -> None:
     st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {pieces.ago(now['heartbeat_at'])}")
 
 
-def show_predictions(run: dict[str, Any]) -> None:
+def show_predictions() -> None:
     """Confusion matrix, confidence, and the wrong predictions with their text."""
-    frame = queries.predictions(VERSION, run_id, "dev")
+    frame = tables.with_class_titles(queries.predictions(VERSION, run_id, "dev"), RUN["task"])
     if frame.is_empty():
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
@@ -138,25 +166,19 @@ def show_predictions(run: dict[str, Any]) -> None:
     counts = figures.confusion_counts(frame)
     classes = tables.class_order(counts)
     left, right = st.columns([3, 2])
-    if 2 <= len(classes) <= 40:
-        plots.show(
-            figures.confusion(counts, classes),
-            key="run_confusion",
-            alt=f"Confusion matrix of {len(classes)} classes",
-            place=left,
-        )
-    elif counts["label"].n_unique() <= 200:
+    if 2 <= len(classes) <= FEW_CLASSES:
+        matrix = figures.confusion(counts, classes)
+        plots.show(matrix, key="run_confusion", alt=f"Confusion matrix of {len(classes)} classes", place=left)
+    elif counts["label"].n_unique() <= MANY_CLASSES:
         with left:
             st.markdown("**Most frequent confusions**")
             wrong = counts.filter(pl.col("label") != pl.col("prediction")).head(100)
-            st.dataframe(wrong, key="run_confusions", hide_index=True, alt="Most frequent confusions")
+            shown = wrong.select(Label="label", Prediction="prediction", Rows="count", Share="share")
+            share = {"Share": st.column_config.NumberColumn("% of the label's rows", format="percent")}
+            st.dataframe(shown, key="run_confusions", hide_index=True, column_config=share, alt="Frequent confusions")
     if frame["confidence"].is_not_null().any():
-        plots.show(
-            figures.confidence(frame),
-            key="run_confidence",
-            alt="Confidence of right and wrong predictions",
-            place=right,
-        )
+        drawn = figures.confidence(frame)
+        plots.show(drawn, key="run_confidence", alt="Confidence of right and wrong predictions", place=right)
     show_wrong(frame, classes)
     pieces.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run_id)
 
@@ -165,13 +187,11 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
     """Wrong predictions, the most confident first."""
     wrong = frame.filter(pl.col("label").is_not_null() & (pl.col("label") != pl.col("prediction")))
     st.subheader(f"Wrong predictions ({wrong.height:,} of {frame.height:,})", anchor=False)
-    left, right = st.columns(2)
-    label = (
-        left.selectbox("Label", classes, index=None, key="run_label", bind="query-params")
-        if len(classes) <= 200
-        else None
-    )
-    word = right.text_input("Text contains", key="run_word", bind="query-params")
+    with st.container(horizontal=True):
+        label = None
+        if len(classes) <= MANY_CLASSES:
+            label = st.selectbox("Label", classes, index=None, key="run_label", bind="query-params", width=260)
+        word = st.text_input("Text contains", key="run_word", bind="query-params", width=260)
     if label:
         wrong = wrong.filter(label=label)
     if word:
@@ -183,11 +203,11 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         hide_index=True,
         row_height=52,
         column_config={
-            "confidence": st.column_config.NumberColumn("Confidence", format="%.3f", width="small"),
+            "confidence": st.column_config.NumberColumn("Confidence", format="percent", width="small"),
             "label": st.column_config.TextColumn("Label", width="small"),
             "prediction": st.column_config.TextColumn("Prediction", width="small"),
             "text": st.column_config.TextColumn("Text", width="large"),
-            "example_id": st.column_config.TextColumn("Id", width="small"),
+            "example_id": st.column_config.TextColumn("Example", width="small"),
         },
         alt="Wrong predictions by confidence",
     )
@@ -195,19 +215,39 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         st.caption(f"The {WRONG} most confident of {wrong.height:,} are shown.")
 
 
-def show_config(run: dict[str, Any]) -> None:
+def measured(name: str) -> pl.DataFrame:
+    """Rows of one measured table of the run, without columns that say nothing."""
+    rows = queries.measurements(VERSION, name, run_ids=(run_id,)).drop("run_id")
+    return rows.select(column for column in rows if column.is_not_null().any())
+
+
+def show_measurements() -> None:
+    """What the run measured: one table at a time."""
+    names = queries.measured_tables(VERSION, run_id)
+    if not names:
+        st.info("This run measured no table.", icon=":material/inbox:")
+        return
+    name = st.selectbox("Table", names, format_func=words.name, key="run_table", bind="query-params", width=260)
+    rows = measured(name)
+    titles = {column: st.column_config.Column(words.heading(column)) for column in rows.columns}
+    st.dataframe(
+        rows.head(MEASURED), key=f"run_measured_{name}", hide_index=True, column_config=titles, alt=f"Measured: {name}"
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            words.count(rows.height, "row") + (f", the first {MEASURED:,} shown" if rows.height > MEASURED else "")
+        )
+        pieces.download(rows, f"{name}_{run_id}")
+
+
+def show_config() -> None:
     """The command to copy and every parameter."""
     st.markdown("**This command repeats the run**")
-    st.code(run["command"], language="bash", wrap_lines=True)
-    st.dataframe(
-        queries.params(VERSION, (run_id,)).select("name", "value").sort("name"),
-        key="run_params",
-        hide_index=True,
-        height="content",
-        column_config={"name": "Parameter", "value": st.column_config.TextColumn("Value", width="large")},
-        alt="Parameters of the run",
-    )
-    st.caption(f"config hash `{run['config_hash']}`: runs with the same hash differ in nothing but the seed")
+    st.code(RUN["command"], language="bash", wrap_lines=True)
+    unset = st.toggle("Settings left unset too", key="run_unset", bind="query-params")
+    frame = run_report.parameters(queries.params(VERSION, (run_id,)), unset=unset)
+    st.dataframe(frame, key="run_params", hide_index=True, height="content", alt="Parameters of the run")
+    st.caption(f"Config hash `{RUN['config_hash'][:12]}…`: runs with the same hash differ in nothing but the seed.")
 
 
 def show_files() -> None:
@@ -225,6 +265,7 @@ def show_files() -> None:
                     "Save",
                     data=path.read_bytes,
                     file_name=row["name"],
+                    icon=":material/download:",
                     key=f"run_file_{row['name']}",
                     on_click="ignore",
                 )
@@ -232,25 +273,20 @@ def show_files() -> None:
                 st.caption("the file is gone")
 
 
-def show_environment(run: dict[str, Any]) -> None:
+def show_environment() -> None:
     """Where the run ran and with which versions."""
-    keys = ["host", "pid", "device", "git_commit", "git_dirty", "dataset", "data_source"]
-    rows = [(key, run[key]) for key in [*keys, "train_fingerprint", "dev_fingerprint"]]
-    rows += sorted(json.loads(run["versions"] or "{}").items())
-    frame = pl.DataFrame(
-        [(key, "" if value is None else str(value)) for key, value in rows], schema=["what", "value"], orient="row"
-    )
+    frame = run_report.environment(RUN)
     st.dataframe(frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run")
 
 
-def show_kin(run: dict[str, Any]) -> None:
+def show_kin() -> None:
     """Parent, children, and runs of the same configuration with other seeds."""
     everything = queries.run_table(VERSION)
-    if run["parent_run_id"]:
+    if RUN["parent_run_id"]:
         st.markdown("**Parent**")
-        pieces.run_link(run["parent_run_id"])
+        pieces.run_link(RUN["parent_run_id"])
     children = everything.filter(parent_run_id=run_id)
-    seeds = everything.filter((pl.col("config_hash") == run["config_hash"]) & (pl.col("run_id") != run_id))
+    seeds = everything.filter((pl.col("config_hash") == RUN["config_hash"]) & (pl.col("run_id") != run_id))
     for name, key, frame in (
         ("Children", "run_children", children),
         ("Same configuration, other runs", "run_seeds", seeds),
@@ -259,33 +295,26 @@ def show_kin(run: dict[str, Any]) -> None:
         if not frame.is_empty():
             columns = ["run_id", "experiment", "task", "model", "seed", "status", "score", "metric", "started_at"]
             pieces.runs_table(tables.headline(frame).head(200).select(columns), key=key, alt=name)
+    if not seeds.is_empty():
+        ids = ",".join([run_id, *seeds["run_id"].head(19)])
+        pieces.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
 header(RUN)
 running = RUN["status"] == "running"
 if running:
     st.fragment(run_every=1)(live_progress)()
-scores(VERSION)
-curve_tab, predictions_tab, config_tab, files_tab, environment_tab, kin_tab = st.tabs(
-    ["Curves", "Predictions", "Configuration", "Files", "Environment", "Related runs"],
-    key="run_tab",
-    bind="query-params",
-)
-if curve_tab.open:
-    with curve_tab:
-        st.fragment(run_every=1 if running else None)(draw_curves)(running)
-if predictions_tab.open:
-    with predictions_tab:
-        show_predictions(RUN)
-if config_tab.open:
-    with config_tab:
-        show_config(RUN)
-if files_tab.open:
-    with files_tab:
-        show_files()
-if environment_tab.open:
-    with environment_tab:
-        show_environment(RUN)
-if kin_tab.open:
-    with kin_tab:
-        show_kin(RUN)
+show_scores()
+TABS = {
+    "Curves": lambda: st.fragment(run_every=1 if running else None)(show_curves)(running),
+    "Predictions": show_predictions,
+    "Measurements": show_measurements,
+    "Configuration": show_config,
+    "Files": show_files,
+    "Environment": show_environment,
+    "Related runs": show_kin,
+}
+for tab, show in zip(st.tabs(list(TABS), key="run_tab", bind="query-params"), TABS.values(), strict=True):
+    if tab.open:
+        with tab:
+            show()

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import pieces, queries
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 
 SIZE = 50
 DEFAULT = [*tables.RUN_COLUMNS[1:], "seed", "tags"]
@@ -33,7 +33,7 @@ def filters() -> pl.DataFrame:
         )
         equal = {
             column: st.multiselect(
-                column.capitalize(),
+                words.name(column),
                 tables.values(everything, column),
                 key=f"runs_{column}",
                 bind="query-params",
@@ -51,12 +51,24 @@ def order_and_columns(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     sortable = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         column = st.selectbox(
-            "Sort by", sortable, index=sortable.index("started_at"), key="runs_sort", bind="query-params", width=220
+            "Sort by",
+            sortable,
+            index=sortable.index("started_at"),
+            format_func=words.name,
+            key="runs_sort",
+            bind="query-params",
+            width=220,
         )
         ascending = st.toggle("Ascending", key="runs_ascending", bind="query-params")
         choices = [name for name in frame.columns if name != "run_id"]
         columns = st.multiselect(
-            "Columns", choices, default=DEFAULT, key="runs_columns", bind="query-params", width="stretch"
+            "Columns",
+            choices,
+            default=DEFAULT,
+            format_func=words.name,
+            key="runs_columns",
+            bind="query-params",
+            width="stretch",
         )
     return tables.ordered(frame, column, descending=not ascending), ["run_id", *columns]
 
@@ -118,7 +130,7 @@ def act(selected: list[str]) -> None:
 def change(selected: list[str], **edit: str | bool) -> None:
     """Write one edit for every selected run and show the list anew."""
     queries.edit_runs(selected, **edit)
-    st.toast(f"Changed {len(selected)} run(s).", icon=":material/check:")
+    st.toast(f"Changed {words.count(len(selected), 'run')}.", icon=":material/check:")
     st.rerun()
 
 

@@ -4,6 +4,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import pieces, plots, queries
+from dashboard.figures import tables, words
 from dashboard.figures import tasks as figures
 from engine.tasks import TASKS, TaskSpec
 
@@ -93,14 +94,16 @@ def show_examples(spec: TaskSpec, rows: pl.DataFrame) -> None:
     first = st.number_input(
         "From dev example", 1, max(1, rows.height), 1, key="tasks_first", bind="query-params", width=180
     )
-    chosen = rows.slice(int(first) - 1, SHOWN)
+    chosen = tables.with_class_titles(rows.slice(int(first) - 1, SHOWN), spec.name)
     found = figures.as_examples(spec, chosen)
     labels = dict(chosen.select("example_id", "label").iter_rows())
     for example, spelled in zip(found, figures.token_rows(spec, found) if found else [], strict=True):
         label = labels.get(example.example_id)
         with st.container(border=True):
             longest = max((len(row) for row in spelled), default=0)
-            st.caption(f"example {example.example_id} · label {label} · {len(spelled)} row(s), {longest} tokens")
+            st.caption(
+                f"example {example.example_id} · label {label} · {words.count(len(spelled), 'row')}, {longest} tokens"
+            )
             for row in spelled[:ROWS]:
                 st.markdown(figures.marked(row))
             if len(spelled) > ROWS:

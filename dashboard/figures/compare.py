@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import runs as run_figures
-from dashboard.figures import style
+from dashboard.figures import style, words
 from engine.class_report import ClassReport
 from engine.intervals import proportion_bounds
 
@@ -21,6 +21,7 @@ def seed_curves(
     log_x: bool = False,
     log_y: bool = False,
     smoothing: float = 0.0,
+    colors: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Curves of configurations: the mean over seeds, and the range of the seeds as a band.
 
@@ -32,17 +33,19 @@ def seed_curves(
         log_x: logarithmic x axis.
         log_y: logarithmic y axis.
         smoothing: weight of the moving average, applied to each run.
+        colors: colour of each configuration.
     """
     figure = go.Figure()
     names = list(dict.fromkeys(owner.values()))
+    colors = colors or dict(zip(names, style.run_colors(names), strict=True))
     named = run_figures.smooth(frame.sort("run_id", "name", "x"), smoothing).with_columns(
         configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String)
     )
     several = named["name"].n_unique() > 1
     for (name, series), part in named.group_by("configuration", "name", maintain_order=True):
         line = _on_common_grid(part.filter(pl.col("value").is_finite()))
-        color = configuration_color(names.index(str(name)))
-        label = f"{name} {series}" if several else str(name)
+        color = colors[str(name)]
+        label = f"{name}, {words.name(str(series))}" if several else str(name)
         if part["run_id"].n_unique() > 1:
             style.band(figure, line["x"], line["low"], line["high"], label, color=color)
         figure.add_trace(
@@ -51,14 +54,15 @@ def seed_curves(
                 y=line["value"],
                 name=label,
                 mode="lines+markers" if line.height < 30 else "lines",
-                line={"color": color, "width": 2, "dash": "dot" if str(series).startswith("train/") else "solid"},
+                line={
+                    "color": color,
+                    "width": 2,
+                    "dash": "dot" if several and str(series).startswith("train/") else "solid",
+                },
                 marker={"size": 5},
             )
         )
-    style.finish(figure, x=run_figures.X_TITLES.get(x, x), y=metric, height=340, legend=True)
-    figure.update_layout(uirevision=f"{metric}-{x}")
-    figure.update_xaxes(type="log" if log_x else "linear")
-    return figure.update_yaxes(type="log" if log_y else "linear")
+    return run_figures.finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
 
 
 def _on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
@@ -85,16 +89,11 @@ def _on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def configuration_color(number: int) -> str:
-    """Colour of the configuration at a place of a comparison."""
-    return style.SEQUENCE[number % len(style.SEQUENCE)]
-
-
 def differences(rows: pl.DataFrame) -> go.Figure:
     """Differences from the baseline with their 95 % intervals, in percentage points.
 
     Args:
-        rows: name, value, low, high (fractions).
+        rows: name, metric, value, low, high (fractions).
     """
     figure = go.Figure(
         go.Scatter(
@@ -113,7 +112,8 @@ def differences(rows: pl.DataFrame) -> go.Figure:
         )
     )
     style.reference_line(figure, 0, "no difference", axis="x")
-    style.finish(figure, x="difference from the baseline (percentage points, 95 %)", y="", height=130 + 44 * len(rows))
+    title = f"{rows['metric'][0]}: difference from the baseline (percentage points, 95 %)"
+    style.finish(figure, x=title, y="", height=130 + 40 * len(rows))
     return figure.update_yaxes(autorange="reversed", type="category")
 
 
@@ -128,20 +128,23 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         log_x: logarithmic x axis.
     """
     figure = go.Figure()
-    for number, (value, part) in enumerate(frame.group_by(color, maintain_order=True)):
+    for (value,), part in frame.group_by(color, maintain_order=True):
         figure.add_trace(
             go.Scatter(
                 x=part[x],
                 y=part[y],
                 mode="markers",
-                name=str(value[0]),
+                name=str(value),
                 customdata=part["run_id"],
-                marker={"size": 9, "color": configuration_color(number)},
-                hovertemplate="%{customdata}<br>" + f"{x} %{{x}}<br>{y} %{{y}}<extra></extra>",
+                marker={"size": 9, "color": style.method_color(str(value))},
+                hovertemplate="%{customdata}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>",
             )
         )
-    style.finish(figure, x=x, y=y, height=420, legend=True)
-    figure.update_layout(modebar={"remove": ["autoScale2d"]}, dragmode="select")
+    style.finish(figure, x=words.name(x), y=words.name(y), height=420, legend=True)
+    figure.update_layout(modebar={"remove": ["autoScale2d"]}, dragmode="select", clickmode="event+select")
+    for axis, name in (("x", x), ("y", y)):
+        if words.is_fraction(name):
+            style.percent_axis(figure, axis=axis)
     return figure.update_xaxes(type="log") if log_x else figure
 
 
@@ -157,13 +160,20 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     for name in columns:
         values = frame[name]
         if values.dtype.is_numeric():
-            dimensions.append({"label": name, "values": values})
+            dimensions.append({"label": words.name(name), "values": values})
             continue
-        words = values.cast(pl.String).fill_null("–")
-        levels = words.unique().sort().to_list()
-        codes = words.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
-        dimensions.append({"label": name, "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels})
-    line = {"color": frame[color], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": {"text": color}}}
+        texts = values.cast(pl.String).fill_null(words.UNSET)
+        levels = texts.unique().sort().to_list()
+        codes = texts.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
+        dimensions.append(
+            {"label": words.name(name), "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels}
+        )
+    line = {
+        "color": frame[color],
+        "colorscale": "Viridis",
+        "showscale": True,
+        "colorbar": {"title": {"text": words.name(color)}},
+    }
     figure = style.finish(go.Figure(go.Parcoords(dimensions=dimensions, line=line)), x="", y="", height=380)
     return figure.update_layout(margin={"l": 70, "r": 40, "t": 50, "b": 20})
 
@@ -185,16 +195,19 @@ def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -
     return figure.update_layout(xaxis={"title": {"text": f"prediction of {b}"}}, yaxis={"title": {"text": f"of {a}"}})
 
 
-def calibration(runs: Sequence[tuple[str, pl.Series, pl.Series]], *, bins: int = 10) -> go.Figure:
+def calibration(
+    runs: Sequence[tuple[str, pl.Series, pl.Series]], *, colors: Sequence[str] = style.SEQUENCE, bins: int = 10
+) -> go.Figure:
     """Share of right answers against confidence, with Wilson's 95 % interval and n; ECE in the legend.
 
     Args:
         runs: (name, confidence, right) of one or two runs.
+        colors: of the runs.
         bins: equal bins of confidence.
     """
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", name="calibrated",
                                   line={"dash": "dot", "color": style.NEUTRAL}))  # fmt: skip
-    for number, (name, confidence, right) in enumerate(runs):
+    for (name, confidence, right), color in zip(runs, colors, strict=False):
         frame = pl.DataFrame({"confidence": confidence, "right": right.cast(pl.Float64)}).drop_nulls()
         frame = frame.with_columns(bin=(pl.col("confidence") * bins).floor().clip(0, bins - 1))
         table = frame.group_by("bin").agg(pl.col("confidence", "right").mean(), pl.len().alias("n")).sort("bin")
@@ -207,7 +220,7 @@ def calibration(runs: Sequence[tuple[str, pl.Series, pl.Series]], *, bins: int =
                 customdata=table["n"],
                 mode="lines+markers",
                 name=f"{name} (ECE {gap:.1%}, n = {frame.height:,})",
-                line={"color": configuration_color(number)},
+                line={"color": color},
                 error_y={
                     "type": "data",
                     "symmetric": False,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import style
+from dashboard.figures import style, words
 
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
 _TEXT_CLASSES = 12
@@ -40,48 +40,58 @@ def metric_groups(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def curves(
-    frame: pl.DataFrame, *, metric: str, x: str = "step", log: bool = False, smoothing: float = 0.0, height: int = 320
+    frame: pl.DataFrame,
+    *,
+    metric: str,
+    x: str = "step",
+    log_x: bool = False,
+    log_y: bool = False,
+    smoothing: float = 0.0,
 ) -> go.Figure:
-    """Curves of one metric: a colour a run (a colour a split where there is one run), min and max as a band.
+    """Curves of one metric of a run, a colour a split, with min and max of each bucket as a band.
 
     Args:
-        frame: run_id, name, x, value, min, max: one row a bucket.
+        frame: name, x, value, min, max: one row a bucket.
         metric: the name of the y axis.
         x: step, epoch or time.
-        log: logarithmic y axis.
+        log_x: logarithmic x axis.
+        log_y: logarithmic y axis.
         smoothing: weight of `smooth`; the values as logged stay visible behind the smoothed curve.
-        height: in pixels.
     """
     figure = go.Figure()
-    single = frame["run_id"].n_unique() <= 1
-    smoothed = smooth(frame, smoothing)
-    for (run_id, name), part in smoothed.group_by("run_id", "name", maintain_order=True):
-        color = _split_color(str(name)) if single else style.run_color(str(run_id))
-        raw = frame.filter(run_id=run_id, name=name)
-        label = str(name) if single else f"{run_id} {name}"
+    for (name,), part in smooth(frame, smoothing).group_by("name", maintain_order=True):
+        color, raw = _split_color(str(name)), frame.filter(name=name)
         if (raw["max"] > raw["min"]).any():
-            style.band(figure, raw["x"], raw["min"], raw["max"], label, color=color)
+            style.band(figure, raw["x"], raw["min"], raw["max"], words.name(str(name)), color=color)
         elif smoothing:
-            figure.add_trace(_line(raw, label, color, opacity=0.3))
-        figure.add_trace(_line(part, label, color, dash=_dash(str(run_id), str(name), single)))
-    style.finish(figure, x=X_TITLES.get(x, x), y=metric, height=height, legend=True)
-    figure.update_layout(uirevision=f"{metric}-{x}", hovermode="x unified" if single else "closest")
-    if log:
-        figure.update_yaxes(type="log")
-    return figure
+            figure.add_trace(_line(raw, str(name), color, opacity=0.3))
+        figure.add_trace(_line(part, str(name), color))
+    figure.update_layout(hovermode="x unified")
+    return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y)
 
 
-def _line(frame: pl.DataFrame, name: str, color: str, *, dash: str = "solid", opacity: float = 1.0) -> go.Scatter:
+def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y: bool, height: int = 320) -> go.Figure:
+    """Axes of curves: fractions in percent, logarithms where asked; a view survives new points."""
+    style.finish(figure, x=X_TITLES.get(x, x), y=words.name(metric), height=height, legend=True)
+    figure.update_layout(uirevision=f"{metric}-{x}-{log_x}-{log_y}")
+    figure.update_xaxes(type="log" if log_x else "linear")
+    figure.update_yaxes(type="log" if log_y else "linear")
+    if words.is_fraction(metric) and not log_y:
+        style.percent_axis(figure)
+    return style.zoomable(figure)
+
+
+def _line(frame: pl.DataFrame, name: str, color: str, *, opacity: float = 1.0) -> go.Scatter:
     return go.Scatter(
         x=frame["x"],
         y=frame["value"],
-        name=name,
+        name=words.name(name),
         legendgroup=name,
         showlegend=opacity == 1.0,
         hoverinfo=None if opacity == 1.0 else "skip",
         opacity=opacity,
         mode="lines+markers" if frame.height < 30 else "lines",
-        line={"color": color, "dash": dash, "width": 2},
+        line={"color": color, "width": 2},
         marker={"size": 5},
     )
 
@@ -89,10 +99,6 @@ def _line(frame: pl.DataFrame, name: str, color: str, *, dash: str = "solid", op
 def _split_color(name: str) -> str:
     splits = {"train": style.SEQUENCE[0], "dev": style.SEQUENCE[1], "test": style.SEQUENCE[2]}
     return splits.get(name.split("/", 1)[0], style.SEQUENCE[3])
-
-
-def _dash(run_id: str, name: str, single: bool) -> str:
-    return "solid" if single else ("dot" if name.startswith("train/") else style.run_dash(run_id))
 
 
 def confusion_counts(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -31,8 +31,9 @@ PUBLISHED = "#b58a12"
 BOUND = "#d64550"
 """Fixed colours of roles: reference lines, gains, losses, own numbers, numbers of papers, theoretical bounds."""
 
+_FREE = tuple(color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL))
+
 FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
-DASHES = ("solid", "dash", "dot", "dashdot")
 SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))
 """Heat map scale from nothing (the page shows through) to full blue: readable in light and dark."""
 DIVERGING = ((0.0, "rgba(214,69,80,1)"), (0.5, "rgba(125,133,144,0.12)"), (1.0, "rgba(31,157,107,1)"))
@@ -66,21 +67,22 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def run_color(run_id: str) -> str:
-    """Colour of a run, the same on every page: a hue and one of two lightnesses from a hash of its id."""
-    number = _number(run_id)
-    return f"hsl({number % 360}, 62%, {(46, 58)[number // 360 % 2]}%)"
+def run_colors(keys: Sequence[str]) -> list[str]:
+    """Colours of configurations shown together: each has its own by its hash, and takes the next free one if need be.
 
-
-def run_dash(run_id: str) -> str:
-    """Line style of a run: tells two runs apart whose colours fall close together."""
-    return DASHES[_number(run_id) // 720 % len(DASHES)]
+    A configuration keeps its colour from page to page unless it stands beside one that came first with the same.
+    """
+    free, taken = _FREE, dict[str, str]()
+    for key in dict.fromkeys(keys):
+        start = _number(key) % len(free)
+        turned = (*free[start:], *free[:start])
+        taken[key] = next((color for color in turned if color not in taken.values()), turned[0])
+    return [taken[key] for key in keys]
 
 
 def method_color(name: str) -> str:
     """Colour of a method (`can`, `tiny`, ...), the same on every page; others take a colour by their hash."""
-    free = [color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL)]
-    return METHOD_COLORS.get(name) or free[_number(name) % len(free)]
+    return METHOD_COLORS.get(name) or _FREE[_number(name) % len(_FREE)]
 
 
 def fade(color: str, opacity: float) -> str:
@@ -119,6 +121,12 @@ def finish(figure: go.Figure, *, x: str, y: str, height: int = 360, legend: bool
         figure.layout.xaxis.title.text = x
         figure.layout.yaxis.title.text = y
     return figure
+
+
+def zoomable(figure: go.Figure) -> go.Figure:
+    """Dragging draws a box over a range of x, which the page reads again; the plot's own zoom stays in its buttons."""
+    modebar = {"remove": ["lasso2d", "autoScale2d"]}
+    return figure.update_layout(dragmode="select", selectdirection="h", modebar=modebar)
 
 
 def band(

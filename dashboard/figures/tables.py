@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from engine.tasks import TASKS
+
 RUN_COLUMNS = (
     "run_id",
     "experiment",
@@ -21,8 +23,6 @@ RUN_COLUMNS = (
 """What a list of runs shows of each, in this order."""
 HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
 """Metrics that speak for a run in a table with one score column, the first that it has."""
-FRACTIONS = {"accuracy", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1", "majority", "chance"}
-"""Metrics that are fractions and shown in percent."""
 
 
 def headline(frame: pl.DataFrame, split: str = "dev") -> pl.DataFrame:
@@ -94,6 +94,15 @@ def class_order(counts: pl.DataFrame) -> list[str]:
     """Classes that occur as label or prediction, numbers in numerical order."""
     names = set(counts["label"].drop_nulls()) | set(counts["prediction"].drop_nulls())
     return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+
+
+def with_class_titles(frame: pl.DataFrame, task: str | None) -> pl.DataFrame:
+    """Labels and predictions with what the class means (`103 sports`) where the task has titles for its classes."""
+    spec = TASKS.get(task or "")
+    if spec is None or not spec.label_titles:
+        return frame
+    titles = {label: f"{label} {title}" for label, title in zip(spec.labels, spec.label_titles, strict=True)}
+    return frame.with_columns(pl.col("label", "prediction").replace(titles))
 
 
 def readable(frame: pl.DataFrame) -> pl.DataFrame:

@@ -85,7 +85,7 @@ def test_figures_of_one_run_show_calibration_and_classes(filled_store, open_page
 
 def test_explore_draws_every_run_of_the_experiment(filled_store, open_page):
     app = open_page("explore", filled_store, explore_experiment="clue")
-    assert f"n = {queries.runs(experiment='clue', db=filled_store).height} runs" in texts(app)
+    assert f"{queries.runs(experiment='clue', db=filled_store).height} runs. Click a point" in texts(app)
 
 
 def test_seed_curves_show_the_mean_and_the_range():

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from dashboard import comparison, example_html, paper_tables
+from dashboard import comparison, example_html, paired_evidence, paper_tables
 
 CLASSES = ("entailment", "neutral", "contradiction")
 
@@ -34,9 +34,9 @@ def config(name, n):
 
 
 def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
-    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
-    found = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
-    right = {side: (pairing.frame["label"] == pairing.frame[f"prediction_{side}"]).to_numpy() for side in "ab"}
+    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
+    found = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    right = {side: pairing.rights(side)[:, 0].astype(bool) for side in "ab"}
     only_a, only_b = (right["a"] & ~right["b"]).sum(), (right["b"] & ~right["a"]).sum()
     assert found.p_value == pytest.approx(stats.binomtest(int(only_a), int(only_a + only_b)).pvalue)
     assert found.difference.value == pytest.approx(right["b"].mean() - right["a"].mean())
@@ -47,8 +47,8 @@ def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
 def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
     seeds_a = [predictions(0.6, seed) for seed in (1, 2, 3)]
     seeds_b = [predictions(0.62, seed) for seed in (4, 5, 6)]
-    pairing = comparison.pair(seeds_a, seeds_b)
-    found = comparison.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
+    pairing = paired_evidence.pair(seeds_a, seeds_b)
+    found = paired_evidence.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
     by_seed = [[(f["label"] == f["prediction"]).mean() for f in side] for side in (seeds_a, seeds_b)]
     assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(by_seed[1], by_seed[0]).pvalue)
     assert found.difference.value == pytest.approx(np.mean(by_seed[1]) - np.mean(by_seed[0]))
@@ -57,8 +57,8 @@ def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
 
 def test_equal_predictions_show_no_difference():
     same = predictions(0.6, 1)
-    pairing = comparison.pair([same], [same])
-    found = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    pairing = paired_evidence.pair([same], [same])
+    found = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
     assert found.p_value == 1.0
     assert "score the same" in found.sentence
 
@@ -67,8 +67,8 @@ def test_macro_f1_is_that_of_scikit_learn():
     from sklearn.metrics import f1_score
 
     a, b = predictions(0.5, 1), predictions(0.8, 2)
-    found = comparison.compare_macro_f1(
-        config("A", 1), config("B", 1), comparison.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
+    found = paired_evidence.compare_macro_f1(
+        config("A", 1), config("B", 1), paired_evidence.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
     )
     expected = [f1_score(f["label"], f["prediction"], average="macro") for f in (a, b)]
     assert found.difference.value == pytest.approx(expected[1] - expected[0])
@@ -79,26 +79,30 @@ def test_entities_are_counted_by_type_and_place():
     gold = json.dumps({"name": {"王小明": [[0, 2]]}}, ensure_ascii=False)
     frame = predictions(0.5, 1, n=40).with_columns(label=pl.lit(gold), prediction=pl.lit(gold))
     wrong = frame.with_columns(prediction=pl.lit(json.dumps({"book": {"王小明": [[0, 2]]}})))
-    found = comparison.compare_entity_f1(
-        config("A", 1), config("B", 1), comparison.pair([wrong], [frame]), rng=np.random.default_rng(0), resamples=200
+    found = paired_evidence.compare_entity_f1(
+        config("A", 1),
+        config("B", 1),
+        paired_evidence.pair([wrong], [frame]),
+        rng=np.random.default_rng(0),
+        resamples=200,
     )
     assert found.difference.value == pytest.approx(1.0)
 
 
 def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
-    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(1990)])
+    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(1990)])
     assert (pairing.n, pairing.only_a, pairing.only_b) == (1990, 10, 0)
-    with pytest.raises(comparison.NotComparable, match="needs 95%"):
-        comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
-    with pytest.raises(comparison.NotComparable, match="without stored, labelled predictions"):
-        comparison.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
+    with pytest.raises(paired_evidence.NotComparable, match="needs 95%"):
+        paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
+    with pytest.raises(paired_evidence.NotComparable, match="without stored, labelled predictions"):
+        paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
 
 
 def test_holm_corrects_and_the_sentence_uses_it():
-    pairing = comparison.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
-    one = comparison.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
+    one = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
     one = replace(one, p_value=0.04)
-    corrected = comparison.with_holm([one, replace(one, p_value=0.5)])
+    corrected = paired_evidence.with_holm([one, replace(one, p_value=0.5)])
     assert corrected[0].p_adjusted == pytest.approx(0.08)
     assert "No difference is shown" in corrected[0].sentence
 

@@ -53,15 +53,17 @@ def test_metrics_of_one_kind_share_a_plot_and_loss_comes_first():
     assert groups["loss"] == ["dev/loss", "train/loss"]
 
 
-def test_curves_of_one_run_are_coloured_by_split_and_of_several_by_run():
+def test_curves_of_a_run_are_coloured_by_split():
     one = pl.concat([curve("a", "train/loss", [1, 2]), curve("a", "dev/loss", [1, 2])])
     colors = {trace.name: trace.line.color for trace in runs.curves(one, metric="loss").data}
-    assert colors["train/loss"] != colors["dev/loss"]
-    two = pl.concat([curve("a", "dev/loss", [1, 2]), curve("b", "dev/loss", [1, 2])])
-    assert [trace.line.color for trace in runs.curves(two, metric="loss").data] == [
-        style.run_color("a"),
-        style.run_color("b"),
-    ]
+    assert colors["train loss"] != colors["dev loss"]
+
+
+def test_fractions_are_drawn_in_percent_and_a_drag_draws_a_box():
+    figure = runs.curves(curve("a", "dev/accuracy", [0.5, 0.6]), metric="accuracy")
+    assert figure.layout.yaxis.tickformat == ".1%"
+    assert figure.layout.dragmode == "select"
+    assert runs.curves(curve("a", "dev/loss", [1, 2]), metric="loss").layout.yaxis.tickformat is None
 
 
 def test_curves_draw_the_range_of_a_bucket_as_a_band():
@@ -72,7 +74,7 @@ def test_curves_draw_the_range_of_a_bucket_as_a_band():
 
 
 def test_curves_have_titles_and_a_log_axis_on_demand():
-    figure = runs.curves(curve("a", "train/loss", [1, 2]), metric="loss", x="time", log=True)
+    figure = runs.curves(curve("a", "train/loss", [1, 2]), metric="loss", x="time", log_y=True)
     assert figure.layout.xaxis.title.text == "seconds since the start"
     assert figure.layout.yaxis.title.text == "loss"
     assert figure.layout.yaxis.type == "log"
@@ -94,11 +96,12 @@ def test_confidence_counts_right_and_wrong():
     assert (list(wrong.x), list(wrong.y)) == ([0.625], [1])
 
 
-@given(st.text(min_size=1), st.text(min_size=1))
-def test_a_run_has_one_colour(first, second):
-    assert style.run_color(first) == style.run_color(str(first))
-    assert style.run_color(first).startswith("hsl(")
-    assert style.run_dash(second) in style.DASHES
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=8, unique=True))
+def test_configurations_shown_together_have_colours_of_their_own(keys):
+    colors = style.run_colors(keys)
+    assert len(set(colors)) == len(keys)
+    assert colors[0] == style.run_colors(keys[:1])[0]  # the first keeps the colour that it has alone
+    assert style.run_colors([*keys, *keys]) == [*colors, *colors]
 
 
 def test_colours_of_the_theme_are_the_colours_of_the_figures():

@@ -124,9 +124,9 @@ def test_run_page_draws_train_and_dev_together(filled_store, open_page):
     app = open_page("run", filled_store, run=run_id)
     loss = next(spec for spec in specs(app) if spec["layout"]["yaxis"]["title"]["text"] == "loss")
     names = {trace["name"] for trace in loss["data"]}
-    assert {"train/loss", "dev/loss"} <= names
+    assert {"train loss", "dev loss"} <= names
     assert loss["layout"]["xaxis"]["title"]["text"] == "optimizer step"
-    app.toggle(key="run_log").set_value(True).run()
+    app.toggle(key="run_log_y").set_value(True).run()
     assert any(spec["layout"]["yaxis"].get("type") == "log" for spec in specs(app))
     app.slider(key="run_smoothing").set_value(0.9).run()
     assert not app.exception
@@ -148,7 +148,9 @@ def test_run_page_shows_the_command_and_the_parameters(filled_store, open_page):
     run = runs_of(filled_store, model="ngram").row(0, named=True)
     app = open_page("run", filled_store, run=run["run_id"], run_tab="Configuration")
     assert app.code[0].value == run["command"]
-    assert "learning_rate" in app.dataframe[0].value["name"].to_list()
+    shown = dict(app.dataframe[0].value[["Parameter", "Value"]].itertuples(index=False))
+    assert shown["learning_rate"] == "0.001"
+    assert shown["model"] == "ngram"  # without the quotes of the stored JSON
 
 
 def test_run_page_names_the_error_of_a_failed_run(filled_store, open_page):

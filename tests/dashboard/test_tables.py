@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashboard import pieces, saved
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 
 RUNS = pl.DataFrame(
     {
@@ -107,9 +107,9 @@ def test_times_ago_are_counted_in_utc():
 
 
 def test_percent_and_numbers():
-    assert pieces.percent(0.7361) == "73.61 %"
-    assert pieces.percent(float("nan")) == "–"
-    assert pieces.number(1234567.0) == "1.235e+06"
+    assert words.percent(0.7361) == "73.61 %"
+    assert words.percent(float("nan")) == "–"
+    assert words.number(1234567.0) == "1.235e+06"
 
 
 def test_csv_opens_with_chinese_and_lists():
@@ -132,3 +132,34 @@ def test_saved_queries_survive_and_can_be_forgotten(tmp_path):
 def test_a_damaged_file_of_saved_queries_counts_as_none(tmp_path, content):
     (tmp_path / "saved_queries.json").write_text(content)
     assert saved.load(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ("dev/macro_f1", "dev macro F1"),
+        ("started_at", "Started (UTC)"),
+        ("train/tokens_per_second", "train tokens per second"),
+        ("em", "exact match"),
+    ],
+)
+def test_stored_names_are_written_as_words(stored, read):
+    assert words.name(stored) == read
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [('"tiny"', "tiny"), ("null", "–"), ('""', "–"), ("[]", "–"), ('["tnews", "afqmc"]', "tnews, afqmc"), ("true", "yes"),
+     ("0.001", "0.001"), ('{"a": 1}', '{"a": 1}'), (None, "–"), ("no json", "no json")],
+)  # fmt: skip
+def test_stored_parameters_are_written_without_json(stored, read):
+    assert words.setting(stored) == read
+
+
+def test_values_are_percent_only_where_the_metric_is_a_fraction():
+    assert words.value("dev/accuracy", 0.50435) == "50.44 %"
+    assert words.value("train/loss", 0.50435) == "0.5044"
+    assert words.between("dev/accuracy", 0.4981, 0.5085) == "49.81 to 50.85"
+    assert words.between("dev/accuracy", None, None) == "–"
+    assert words.count(1, "run") == "1 run"
+    assert words.together(("ngram", "ngram", None)) == "ngram"

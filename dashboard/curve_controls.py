@@ -1,0 +1,55 @@
+"""Controls of every page with curves: over what, how smooth, on which scales, and which range is read from the store.
+
+A box drawn in a plot becomes the range: the curves are then read again, so that a part shows in full detail.
+"""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are drawn."""
+
+    x: str
+    smoothing: float
+    log_x: bool
+    log_y: bool
+    low: float | None
+    high: float | None
+
+
+def controls(page: str) -> View:
+    """The widgets; every choice is part of the URL as `<page>_<name>`."""
+    keys = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        x = st.segmented_control(
+            "Over", ["step", "epoch", "time"], default="step", key=f"{page}_x", required=True, width=190, **keys
+        )
+        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"{page}_smoothing", width=160, **keys)
+        low = st.number_input("From", value=None, key=f"{page}_low", width=110, placeholder="start", **keys)
+        high = st.number_input("To", value=None, key=f"{page}_high", width=110, placeholder="end", **keys)
+        log_x = st.toggle("Log x", key=f"{page}_log_x", **keys)
+        log_y = st.toggle("Log y", key=f"{page}_log_y", **keys)
+        if low is not None or high is not None:
+            st.button("Whole range", icon=":material/zoom_out_map:", key=f"{page}_whole", on_click=_whole, args=(page,))
+    return View(x or "step", smoothing, log_x, log_y, low, high)
+
+
+def zoom(page: str, chart: str) -> None:
+    """Callback of a chart's selection: the box that was drawn becomes the range."""
+    boxes = st.session_state[chart].selection.get("box", [])
+    if boxes:
+        low, high = sorted(float(end) for end in boxes[0]["x"])
+        st.session_state[f"{page}_low"], st.session_state[f"{page}_high"] = _rounded(low, high)
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Ends with three digits more than their distance needs."""
+    digits = max(0, 3 - len(str(int(high - low))))
+    return round(low, digits), round(high, digits)
+
+
+def _whole(page: str) -> None:
+    st.session_state[f"{page}_low"] = st.session_state[f"{page}_high"] = None

@@ -1,0 +1,115 @@
+"""One vocabulary: how names and values of the store are written on every page.
+
+Stored names stay as they are in links, files and SQL; people read `dev macro F1` and `48.19 %`.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+
+COLUMNS = {
+    "run_id": "Run",
+    "experiment": "Experiment",
+    "task": "Task",
+    "model": "Model",
+    "recipe": "Recipe",
+    "dataset": "Data set",
+    "data_source": "Data",
+    "status": "Status",
+    "progress": "Progress",
+    "score": "Score %",
+    "sd": "± sd",
+    "seeds": "Seeds",
+    "metric": "Metric",
+    "majority": "Majority %",
+    "started_at": "Started (UTC)",
+    "finished_at": "Finished (UTC)",
+    "heartbeat_at": "Last sign of life (UTC)",
+    "duration_s": "Seconds",
+    "seed": "Seed",
+    "tags": "Tags",
+    "note": "Note",
+    "archived": "Archived",
+    "config_hash": "Config hash",
+    "parent_run_id": "Parent",
+    "train_fingerprint": "Training data fingerprint",
+    "dev_fingerprint": "Dev data fingerprint",
+    "git_commit": "Git commit",
+    "git_dirty": "Uncommitted changes",
+    "pid": "Process id",
+    "eta_s": "Seconds left",
+}
+"""Columns of `runs` as headings."""
+FRACTIONS = {"accuracy", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1", "majority", "chance",
+             "precision", "recall"}  # fmt: skip
+"""Metrics that are fractions and shown in percent."""
+_SPELLED = {"f1": "F1", "em": "exact match", "ece": "ECE", "mrr": "MRR", "ndcg": "nDCG", "kl": "KL", "pip": "PIP"}
+UNSET = "–"
+
+
+def name(stored: str) -> str:
+    """`dev/macro_f1` -> "dev macro F1", `started_at` -> "Started (UTC)", `learning_rate` -> "learning rate"."""
+    if stored in COLUMNS:
+        return COLUMNS[stored]
+    words = stored.replace("/", " ").replace("_", " ").split(" ")
+    return " ".join(_SPELLED.get(word, word) for word in words)
+
+
+def heading(stored: str) -> str:
+    """A name as the head of a column: "Max length"."""
+    text = name(stored)
+    return text[:1].upper() + text[1:]
+
+
+def is_fraction(metric: str) -> bool:
+    """Whether a metric (`dev/accuracy`) is a fraction that is shown in percent."""
+    return metric.rsplit("/", 1)[-1] in FRACTIONS
+
+
+def number(value: float | None) -> str:
+    """A number of any size in four significant digits, or an en dash."""
+    return UNSET if value is None or not math.isfinite(value) else f"{value:,.4g}"
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """`73.61 %` of the fraction 0.7361, or an en dash."""
+    return UNSET if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
+
+
+def value(metric: str, amount: float | None) -> str:
+    """A metric's value: `73.61 %` of a fraction, four digits of any other."""
+    return percent(amount) if is_fraction(metric) else number(amount)
+
+
+def between(metric: str, low: float | None, high: float | None) -> str:
+    """`49.81 to 50.85` (percent of a fraction), or an en dash where the interval is unknown."""
+    if low is None or high is None:
+        return UNSET
+    return f"{value(metric, low)} to {value(metric, high)}".replace(" %", "")
+
+
+def setting(text: str | None) -> str:
+    """A stored parameter (JSON text) as people write it: `tiny`, `0.001`, `tnews, afqmc`; an en dash where unset."""
+    if text is None:
+        return UNSET
+    try:
+        plain = json.loads(text)
+    except ValueError:
+        return text
+    if plain is None or plain == "" or plain == []:
+        return UNSET
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
+    if isinstance(plain, list) and not any(isinstance(item, list | dict) for item in plain):
+        return ", ".join(map(str, plain))
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def together(parts: Iterable[str | None], *, by: str = " · ") -> str:
+    """Words that are there, each once: model and recipe of a run are one word where they are the same."""
+    return by.join(dict.fromkeys(part for part in parts if part))
+
+
+def count(n: int, what: str) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
