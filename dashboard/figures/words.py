@@ -73,7 +73,7 @@ def number(value: float | None) -> str:
 
 def percent(value: float | None, digits: int = 2) -> str:
     """`73.61 %` of the fraction 0.7361, or an en dash."""
-    return UNSET if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
+    return UNSET if value is None or not math.isfinite(value) else f"{value:.{digits}%}".replace("%", " %")
 
 
 def value(metric: str, amount: float | None) -> str:

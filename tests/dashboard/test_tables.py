@@ -149,15 +149,18 @@ def test_stored_names_are_written_as_words(stored, read):
 
 @pytest.mark.parametrize(
     ("stored", "read"),
-    [('"tiny"', "tiny"), ("null", "–"), ('""', "–"), ("[]", "–"), ('["tnews", "afqmc"]', "tnews, afqmc"), ("true", "yes"),
-     ("0.001", "0.001"), ('{"a": 1}', '{"a": 1}'), (None, "–"), ("no json", "no json")],
-)  # fmt: skip
+    [
+        *[(stored, "–") for stored in (None, "null", '""', "[]")],
+        *[('"tiny"', "tiny"), ('["tnews", "afqmc"]', "tnews, afqmc"), ("true", "yes"), ("0.001", "0.001")],
+        *[('{"a": 1}', '{"a": 1}'), ("no json", "no json")],
+    ],
+)
 def test_stored_parameters_are_written_without_json(stored, read):
     assert words.setting(stored) == read
 
 
 def test_values_are_percent_only_where_the_metric_is_a_fraction():
-    assert words.value("dev/accuracy", 0.50435) == "50.44 %"
+    assert words.value("dev/accuracy", 0.504355) == "50.44 %"
     assert words.value("train/loss", 0.50435) == "0.5044"
     assert words.between("dev/accuracy", 0.4981, 0.5085) == "49.81 to 50.85"
     assert words.between("dev/accuracy", None, None) == "–"
