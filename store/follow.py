@@ -43,6 +43,7 @@ def child(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
 def without_pandas() -> None:
     """Keep DuckDB from importing pandas to look at a parameter: half a second and 60 MB that nothing here needs."""
     sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("pyarrow.dataset", None)  # type: ignore[arg-type]  # cannot do without it, and takes a while
 
 
 def verify(layout: Layout) -> None:

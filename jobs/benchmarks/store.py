@@ -4,7 +4,6 @@ python -m jobs.benchmark --suite store            # about a minute
 python -m jobs.benchmark --suite store --full     # 1 M points against the peers, 10 M points in one store
 """
 
-import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from jobs.benchmarks import store_load, store_peers
 
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,52 +35,6 @@ for step in range(int(sys.argv[3])):
 run.finish()
 """
 
-_PEERS = {
-    "trackio": """
-import os, sys, time
-os.environ["TRACKIO_DIR"] = sys.argv[1]
-import trackio
-runs, points = int(sys.argv[2]), int(sys.argv[3])
-began = time.perf_counter()
-for number in range(runs):
-    run = trackio.init(project="bench", name=f"run-{number}", embed=False)
-    for step in range(points):
-        trackio.log({"train/loss": 1 / (step + 1)}, step=step)
-    trackio.finish()
-seconds = time.perf_counter() - began
-""",
-    "mlflow": """
-import sys, time
-from mlflow import MlflowClient
-from mlflow.entities import Metric
-client = MlflowClient(f"sqlite:///{sys.argv[1]}/mlflow.db")
-runs, points = int(sys.argv[2]), int(sys.argv[3])
-experiment = client.create_experiment("bench")
-began = time.perf_counter()
-for number in range(runs):
-    run = client.create_run(experiment).info.run_id
-    for first in range(0, points, 1000):
-        steps = range(first, min(first + 1000, points))
-        client.log_batch(run, metrics=[Metric("train/loss", 1 / (step + 1), 0, step) for step in steps])
-seconds = time.perf_counter() - began
-""",
-    "tensorboard": """
-import sys, time
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
-runs, points = int(sys.argv[2]), int(sys.argv[3])
-began = time.perf_counter()
-for number in range(runs):
-    writer = EventFileWriter(f"{sys.argv[1]}/run-{number}")
-    for step in range(points):
-        value = Summary.Value(tag="train/loss", simple_value=1 / (step + 1))
-        writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
-    writer.close()
-seconds = time.perf_counter() - began
-""",
-}
-
 
 def suite(*, full: bool) -> Iterator[Row]:
     """Rows: name, value, unit, bar, peer (its name and value) and ratio (ours over the peer's, or over the bar)."""
@@ -87,9 +42,13 @@ def suite(*, full: bool) -> Iterator[Row]:
     try:
         yield from _logging(folder, full=full)
         yield from _visible(folder)
-        yield from _readers(folder, seconds=10.0 if full else 4.0)
+        yield from _readers(folder, writers=4, reads=1000 if full else 300)
         yield from _peers(folder, runs=100 if full else 10, points=10_000)
-        yield from _reading(folder, points=10_000_000 if full else 1_000_000)
+        yield from _reading(folder, names=8, points=100_000)
+        if full:
+            yield from _readers(folder, writers=16, reads=300)
+            yield from _reading(folder, names=100, points=900_000)
+            yield from store_load.suite(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -163,20 +122,22 @@ def _visible(folder: Path) -> Iterator[Row]:
     yield _row("a logged point is in the published database", max(published), "s", bar=2.0, ratio=max(published) / 2.0)
 
 
-def _readers(folder: Path, *, seconds: float) -> Iterator[Row]:
+def _readers(folder: Path, *, writers: int, reads: int) -> Iterator[Row]:
+    """Run list and all curves read in a loop, while rounds of writers log at full speed and another process ingests."""
     from store import queries
 
-    db = folder / "readers.duckdb"
-    writers = _writers(db, 4, 10_000_000, pause=0.05)  # up to 10,000 points/s each
-    ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db), str(seconds + 60.0)]
-    ingester = subprocess.Popen(ingesting, text=True)
-    _go(writers)
-    times, errors = [], 0
-    while queries.version(db) == "none" and ingester.poll() is None:
-        time.sleep(0.05)
-    end = time.perf_counter() + seconds
-    try:
-        while time.perf_counter() < end:
+    times: list[float] = []
+    errors = rounds = 0
+    while len(times) < reads:
+        rounds += 1
+        db = folder / f"readers{writers}-{rounds}.duckdb"
+        ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db)]
+        busy = _writers(db, writers, 400_000 // writers)
+        ingester = subprocess.Popen(ingesting)
+        _go(busy)
+        while queries.version(db) == "none" and ingester.poll() is None:
+            time.sleep(0.01)
+        while any(writer.poll() is None for writer in busy) or not times:
             began = time.perf_counter()
             try:
                 queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)
@@ -184,63 +145,41 @@ def _readers(folder: Path, *, seconds: float) -> Iterator[Row]:
                 errors += 1
             times.append(time.perf_counter() - began)
             time.sleep(0.02)
-    finally:
-        for process in (*writers, ingester):
-            process.kill()
-            process.wait()
+        ingester.kill()
+        ingester.wait()
     ordered = sorted(times)
     p99 = ordered[int(len(ordered) * 0.99)] * 1000
-    yield _row("reading at 4 writers, p50", statistics.median(ordered) * 1000, "ms")
-    yield _row("reading at 4 writers, p99", p99, "ms", bar=250, ratio=p99 / 250)
-    yield _row("reader errors", errors, "of " + str(len(times)), bar=0)
+    who = f"reading at {writers} writers"
+    yield _row(f"{who}, p50", statistics.median(ordered) * 1000, "ms")
+    yield _row(f"{who}, p99 of {len(times)}", p99, "ms", bar=250 if writers == 4 else None, ratio=p99 / 250)
+    yield _row(f"{who}, errors", errors, "errors", bar=0)
 
 
 _INGEST = """
 import sys, time; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from store.ingest import ingest
-until = time.monotonic() + float(sys.argv[3])
-while time.monotonic() < until:
+while True:
     ingest(Path(sys.argv[2]), wait=1.0)
     time.sleep(1.0)
 """
 
 
 def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:
-    ours = _ours(folder / "bulk.duckdb", runs, points)
-    yield _row(f"{runs} runs of {points} points, logged, ingested and published", runs * points / ours, "points/s")
-    for name, script in _PEERS.items():
-        if importlib.util.find_spec(name) is None:
-            continue
-        where = folder / name
-        where.mkdir()
-        command = [sys.executable, "-c", script + "\nprint(seconds)", str(where), str(runs), str(points)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            continue
-        theirs = runs * points / float(done.stdout.split()[-1])
-        bar = 2.5 if name == "trackio" else None
-        yield _row(
-            f"the same against {name}",
-            runs * points / ours,
-            "points/s",
-            bar=bar,
-            peer=theirs,
-            ratio=runs * points / ours / theirs,
-        )
-
-
-def _ours(db: Path, count: int, points: int) -> float:
-    from store import runs
-    from store.ingest import ingest
-
-    began = time.perf_counter()
-    for _ in range(count):
-        with runs.start("benchmark", config={}, command="", config_hash="", db=db, follow=False) as run:
-            for step in range(points):
-                run.log({"train/loss": 1 / (step + 1)}, step=step)
-    ingest(db, force=True)
-    return time.perf_counter() - began
+    ours = 0.0
+    for name, rate in store_peers.bulk(folder, runs=runs, points=points):
+        if name == "clueboard":
+            ours = rate
+            yield _row(f"{runs} runs of {points} points, logged in bulk until published", rate, "points/s")
+        else:
+            bar = 2.5 if name == "trackio" else None
+            yield _row(f"the same in {name}", rate, "points/s", bar=bar, peer=rate, ratio=ours / rate)
+    for name, seconds in store_peers.calls(folder, points=points):
+        if name == "clueboard":
+            ours = seconds
+            yield _row("a call of log in the training loop", seconds * 1e6, "us")
+        else:
+            yield _row(f"the same in {name}", seconds * 1e6, "us", peer=seconds * 1e6, ratio=seconds / ours)
 
 
 def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) -> None:
@@ -275,37 +214,41 @@ def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) 
     ingest(db, force=True)
 
 
-def _reading(folder: Path, *, points: int) -> Iterator[Row]:
-    from store import publish, queries
+def _reading(folder: Path, *, names: int, points: int) -> Iterator[Row]:
+    """A store of 10,000 runs with some last values, and ten runs of many points."""
+    from store import queries
     from store.paths import locate
+    from store.publish import publish
 
-    db = folder / "big.duckdb"
-    long_points = max(100_000, (points - 80_000) // 10)
+    db = folder / f"big{names}.duckdb"
+    total = 10_000 * names + 10 * points
     began = time.perf_counter()
-    make_store(db, runs=10_000, names=8, long_runs=10, points=long_points)
-    total = 80_000 + 10 * long_points
-    seconds = time.perf_counter() - began
-    yield _row(f"{total} points in 10,010 runs, made and ingested", total / seconds, "points/s")
-    size = db.stat().st_size
+    make_store(db, runs=10_000, names=names, long_runs=10, points=points)
+    seconds, size = time.perf_counter() - began, db.stat().st_size
+    yield _row(f"{total:,} points in 10,010 runs, made and ingested", total / seconds, "points/s")
     yield _row("bytes a point", size / total, "bytes")
-    listing = _best(lambda: queries.runs(with_summary=[f"dev/metric{name}" for name in range(8)], db=db)) * 1000
-    yield _row("10,000 runs with 8 values into polars", listing, "ms", bar=60, ratio=listing / 60)
+    values = [f"dev/metric{name}" for name in range(8)]
+    seconds = median_seconds(lambda: queries.runs(with_summary=values, db=db))
+    yield _row("10,000 runs with 8 last values into polars", seconds * 1000, "ms", bar=60, ratio=seconds / 0.06)
+    if names > 8:
+        seconds = median_seconds(lambda: queries.runs(db=db))
+        yield _row(f"10,000 runs with all {names} last values", seconds * 1000, "ms")
     ids = queries.runs(db=db, with_summary=False)["run_id"].head(10).to_list()
-    curves = _best(lambda: queries.curves(ids, "train/loss", db=db)) * 1000
-    yield _row(
-        f"ten curves of {long_points} points in 1,000 buckets",
-        curves,
-        "ms",
-        bar=100 * long_points / 100_000,
-        ratio=curves / 100,
-    )
-    layout = locate(db)
-    once = _best(lambda: publish.publish(layout, 1))
+    publish(locate(db), 1)
+    began = time.perf_counter()
+    queries.curves(ids, "train/loss", db=db)
+    first = time.perf_counter() - began
+    seconds = median_seconds(lambda: queries.curves(ids, "train/loss", db=db))
+    bar = 100 if points == 100_000 else None
+    yield _row(f"ten curves of {points:,} points in 1,000 buckets", seconds * 1000, "ms", bar=bar, ratio=seconds / 0.1)
+    yield _row("the first of them from a new version", first * 1000, "ms")
+    once = median_seconds(lambda: publish(locate(db), 1))
     scaled = once * 100e6 / size
     yield _row(f"publish of 100 MB (from {size / 1e6:.0f} MB)", scaled, "s", bar=0.5, ratio=scaled / 0.5)
 
 
-def _best(function: Any, repeats: int = 7) -> float:
+def median_seconds(function: Any, repeats: int = 7) -> float:
+    """Median of the seconds a call takes."""
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
