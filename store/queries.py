@@ -236,16 +236,28 @@ def columns(db: Path | None = None) -> pl.DataFrame:
     )
 
 
-def predictions(run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
-    """example_id, hash, label, prediction, confidence and text (null where the example was not stored)."""
-    return _frame(
-        _con(db),
-        "WITH texts AS (SELECT DISTINCT ON (example_id, hash) example_id, hash, text FROM raw.examples "
-        "WHERE hash IN (SELECT hash FROM predictions WHERE run_id = $1 AND split = $2)) "
-        "SELECT p.example_id, p.hash, p.label, p.prediction, p.confidence, t.text FROM predictions p "
-        "LEFT JOIN texts t USING (example_id, hash) WHERE p.run_id = $1 AND p.split = $2",
-        [run_id, split],
+def predictions(run_id: str, split: str = "dev", db: Path | None = None, *, texts: bool = True) -> pl.DataFrame:
+    """example_id, hash, label, prediction, confidence and, unless left out, text (null where it was not stored)."""
+    con = _con(db)
+    found = con.execute("SELECT run_no, dataset FROM raw.runs WHERE run_id = ?", [run_id]).fetchone()
+    number, dataset = found or (-1, None)
+    own = _frame(
+        con,
+        "SELECT example_id, hash, label, prediction, confidence FROM raw.predictions WHERE run_no = ? AND split = ?",
+        [number, split],
     )
+    return _with_texts(con, own, dataset, split) if texts else own
+
+
+def _with_texts(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, dataset: str | None, split: str) -> pl.DataFrame:
+    """Add the stored text of examples: those of the run's own data set, else of any that holds the same example."""
+    keys, statement = ["example_id", "hash"], "SELECT example_id, hash, text FROM raw.examples"
+    known = _frame(con, f"{statement} WHERE dataset = ? AND split = ?", [dataset, split])
+    joined = rows.join(known, on=keys, how="left", maintain_order="left")
+    if joined.height == rows.height and not joined["text"].null_count():
+        return joined
+    known = _frame(con, statement).join(rows, on=keys, how="semi").unique(keys, keep="first")
+    return rows.join(known, on=keys, how="left", maintain_order="left")
 
 
 def probabilities(run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:

@@ -14,8 +14,8 @@ def one(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = 
 
 
 def frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> pl.DataFrame:
-    """Result of a query as a polars frame."""
-    return con.sql(statement, params=values if isinstance(values, dict) else list(values)).pl()
+    """Result of a query as a polars frame; `con.sql` with parameters would keep a copy and take five times as long."""
+    return con.execute(statement, values if isinstance(values, dict) else list(values)).pl()
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
