@@ -1,8 +1,9 @@
 """Server time of every page on a large store: 10,000 runs, 10 million points, 50 runs x 50,000 predictions.
 
 The pages are asked through the server's own interface for programs (`/_stcore/agent/interact`), so a time is what a
-browser waits for: from the request until the script has finished. "first" is a page with cold caches after the store
-has changed, "again" is the answer to a widget of the same page.
+browser waits for: from the request until the script has finished (the interface itself waits 60 ms to see whether more
+follows). "first" is a page whose reads are not cached, "widget" the answer to a new value of a widget of that page,
+"again" a rerun of the same page. Where Chromium is found, it opens the pages too: first paint and bytes received.
 """
 
 from __future__ import annotations
@@ -22,23 +23,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.benchmarks import browser, large_store
+
 ROOT = Path(__file__).parents[2]
-METRICS = (
-    "train/loss",
-    "dev/loss",
-    "dev/accuracy",
-    "dev/macro_f1",
-    "train/lr",
-    "train/grad_norm",
-    "time/step",
-    "train/tokens",
-)
 SECONDS = 60
-PAGES = (
-    *("overview", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql", "can", "whitening"),
-    *("initialization", "smoothing", "johnson_lindenstrauss", "dimension"),
-)
 BAR_S = 0.3
+PAYLOAD_KB = 500
+LABS = (
+    *("can", "can_steps", "can_simulation", "whitening", "whitening_sentences", "initialization"),
+    *("initialization_shapes", "initialization_depth", "smoothing", "smoothing_errors", "smoothing_floor"),
+    *("johnson_lindenstrauss", "johnson_lindenstrauss_distances", "johnson_lindenstrauss_angles"),
+    *("johnson_lindenstrauss_hashing", "johnson_lindenstrauss_svd", "johnson_lindenstrauss_proof", "dimension"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A page as it is opened, and a change of one of its widgets (None: the first slider that it has)."""
+
+    name: str
+    page: str
+    query: dict[str, str]
+    change: dict[str, Any] | None = None
+
+
+def cases(db: Path) -> list[Case]:
+    """Every page, those that read predictions with two and with twenty runs."""
+    from store import queries
+
+    newest = queries.runs(with_summary=False, limit=300, db=db)
+    tnews = newest.filter(task="tnews").unique("run_id", maintain_order=True)
+    one = tnews["run_id"][0]
+    two = ",".join(tnews.unique("config_hash", maintain_order=True)["run_id"].head(2))
+    twenty = ",".join(tnews["run_id"].head(20))
+    return [
+        Case("overview", "", {}, {}),
+        Case("runs, filtered", "runs", {}, {"runs_text": "tnews"}),
+        Case("run, 8 curves", "run", {"run": one}, {"run_smoothing": 0.5}),
+        Case("run, 50,000 predictions", "run", {"run": one, "run_tab": "Predictions"}, {"run_word": "22"}),
+        Case("leaderboard", "leaderboard", {}, {"leaderboard_split": "test"}),
+        Case("tasks", "tasks", {"tasks_task": "tnews"}, {"tasks_first": 11}),
+        Case("compare, 2 runs x 50,000", "compare", {"runs": two}, {"compare_smoothing": 0.5}),
+        Case("compare, 20 runs", "compare", {"runs": twenty}, {"compare_smoothing": 0.5}),
+        Case("examples, 1 run x 50,000", "examples", {"runs": one}, {"examples_show": "wrong"}),
+        Case("examples, 2 runs x 50,000", "examples", {"runs": two}, {"examples_show": "gained"}),
+        Case("explore, 2,000 runs", "explore", {}, {"explore_log_x": True}),
+        Case("sql", "sql", {}, {"sql": "SELECT task, count(*) AS n FROM runs GROUP BY task"}),
+        *(Case(name, name, {}) for name in LABS),
+    ]
 
 
 def suite(*, full: bool) -> Iterator[dict[str, Any]]:
@@ -49,38 +81,69 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
     Args:
         full: 10,000 runs and 10 M points instead of 500 runs and 100,000 points.
     """
+    yield bootstrap()
     with tempfile.TemporaryDirectory() as folder:
         db = Path(os.environ.get("CLUEBOARD_BENCHMARK_DB") or Path(folder) / "large.duckdb")
         if not db.exists():
-            large_store(db, n_runs=10_000 if full else 500, steps=125 if full else 25, predicted=50 if full else 3)
+            large_store.fill(
+                db, n_runs=10_000 if full else 500, steps=125 if full else 25, predicted=50 if full else 15
+            )
         with server(db) as (base, pid):
-            yield from measure(base, pid)
+            wanted = cases(db)
+            for case in wanted:
+                yield from measure(base, pid, case)
+            yield from browser.paint(base, [case for case in wanted if case.page not in LABS])
 
 
-def measure(base: str, pid: int) -> Iterator[dict[str, Any]]:
-    """First and repeated answer of every page that the server has, with the processor time the server took.
+def bootstrap() -> dict[str, Any]:
+    """Seconds of a paired bootstrap with 10,000 resamples of 50,000 examples."""
+    import numpy as np
+
+    from engine.evidence import paired_bootstrap
+
+    rng = np.random.default_rng(0)
+    a, b = (rng.random(50_000) < share for share in (0.70, 0.71))
+    began = time.perf_counter()
+    paired_bootstrap(a, b, rng=rng, resamples=10_000)
+    return _row("paired bootstrap, 10,000 x 50,000", time.perf_counter() - began, "s", "< 0.2", "")
+
+
+def _row(name: str, value: float, unit: str, bar: str, peer: str) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": peer, "ratio": None}
+
+
+def measure(base: str, pid: int, case: Case) -> Iterator[dict[str, Any]]:
+    """First answer of a page, the answer to a new value of a widget, and to five reruns after it (the median).
 
     Args:
         base: address of the server.
         pid: its process.
+        case: what is asked.
     """
-    start = ask(base, {})
-    known = {page["url_path"] or "overview": page["url_path"] for page in start["pages"]}
-    for name in (name for name in PAGES if name in known):
-        first = _timed(base, pid, {"page": known[name]})
-        session = {"session_id": first.answer["session_id"]}
-        again = sorted((_timed(base, pid, session) for _ in range(5)), key=lambda item: item.wall_s)[2]
-        size = len(json.dumps(first.answer["tree"])) / 1000
-        for label, timed, bar in (("first", first, "< 1"), ("again", again, f"< {BAR_S}")):
-            cost = f"{timed.cpu_s:.2f} s of processor, {size:.0f} kB described"
-            yield {
-                "name": f"{name}: {label}",
-                "value": timed.wall_s,
-                "unit": "s",
-                "bar": bar,
-                "peer": cost,
-                "ratio": None,
-            }
+    first = _timed(
+        base, pid, {"page": case.page, "query_params": {name: [value] for name, value in case.query.items()}}
+    )
+    change = _slide(first.answer["tree"]) if case.change is None else case.change
+    session = {"session_id": first.answer["session_id"]}
+    changed = _timed(base, pid, session | {"widget_state": change})
+    again = sorted((_timed(base, pid, session) for _ in range(5)), key=lambda item: item.wall_s)[2]
+    for label, timed, bar in (("first", first, ""), ("widget", changed, f"< {BAR_S}"), ("again", again, f"< {BAR_S}")):
+        cost = f"{timed.cpu_s:.2f} s of processor"
+        yield _row(f"{case.name}: {label}", timed.wall_s, "s", bar, cost)
+
+
+def _slide(tree: Any) -> dict[str, Any]:
+    """The first slider with one handle, moved by one step; nothing where a page has none."""
+    if isinstance(tree, list):
+        return next((found for found in map(_slide, tree) if found), {})
+    if not isinstance(tree, dict):
+        return {}
+    properties = tree.get("props", {})
+    if tree.get("type") == "slider" and tree.get("key") and isinstance(tree.get("value"), int | float):
+        step, value = properties.get("step") or 1, tree["value"]
+        up = value + step <= properties.get("max_value", value)
+        return {tree["key"]: value + step if up else value - step}
+    return _slide(list(tree.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,74 +219,3 @@ def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError("the dashboard's server did not start")
-
-
-def large_store(db: Path, *, n_runs: int, steps: int, predicted: int) -> None:
-    """Fill a store with `n_runs` x `steps` x 8 points and `predicted` runs of 50,000 predictions."""
-    import numpy as np
-
-    from store import queries
-
-    rng = np.random.default_rng(0)
-    for index in range(n_runs):
-        _run(db, index, steps, rng, predictions=index >= n_runs - predicted)
-    queries.refresh(db)
-
-
-def _run(db: Path, index: int, steps: int, rng: Any, *, predictions: bool) -> None:
-    from store import runs
-
-    task = ("afqmc", "tnews", "iflytek", "csl", "ocnli")[index % 5]
-    config = {
-        "task": task,
-        "learning_rate": 10.0 ** -(2 + index % 4),
-        "epochs": 3,
-        "batch_size": 32,
-        "seed": index % 10,
-    }
-    run = runs.start(
-        "clue",
-        config=config,
-        command=f"python -m jobs.clue --task {task}",
-        config_hash=f"hash-{index // 10}",
-        db=db,
-        task=task,
-        model=("tiny", "mini-zh", "ngram")[index // 5 % 3],
-        recipe=("modern", "blog")[index // 15 % 2],
-        dataset=task,
-        data_source=("files", "sample")[index % 2],
-        seed=index % 10,
-        tags=(f"batch-{index // 1000}",),
-        follow=False,
-    )
-    values = 0.5 + 0.1 * rng.standard_normal((steps, len(METRICS))).cumsum(axis=0) / steps
-    with run:
-        for step, row in enumerate(values.tolist()):
-            run.log(dict(zip(METRICS, row, strict=True)), step=step, epoch=step / 50)
-        run.summary({"dev/accuracy": 0.6 + 0.2 * float(rng.random()), "dev/macro_f1": 0.5 + 0.2 * float(rng.random())})
-        if predictions:
-            _predictions(run, task, rng)
-
-
-def _predictions(run: Any, task: str, rng: Any, rows: int = 50_000) -> None:
-    import polars as pl
-
-    ids = pl.Series([str(i) for i in range(rows)])
-    hashes = pl.Series([f"{i:016x}" for i in range(rows)])
-    texts = pl.Series(
-        [
-            json.dumps({"sentence1": f"花呗怎么还款{i}", "sentence2": "借呗的利息是多少"}, ensure_ascii=False)
-            for i in range(rows)
-        ]
-    )
-    run.examples(task, "dev", pl.DataFrame({"example_id": ids, "hash": hashes, "text": texts}))
-    labels, guesses = rng.integers(0, 15, rows), rng.integers(0, 15, rows)
-    guesses[rng.random(rows) < 0.6] = 0
-    frame = {
-        "example_id": ids,
-        "hash": hashes,
-        "label": labels.astype(str),
-        "prediction": guesses.astype(str),
-        "confidence": rng.random(rows),
-    }
-    run.predictions("dev", pl.DataFrame(frame))
