@@ -73,7 +73,7 @@ def pairing_of(
     version: str, split: str, a: comparison.Configuration, b: comparison.Configuration
 ) -> paired_evidence.Pairing:
     """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
-    sides = [[queries.predictions(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
+    sides = [[queries.answers(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
     return paired_evidence.pair(*sides)
 
 

@@ -176,7 +176,7 @@ def show_list(frame: pl.DataFrame) -> None:
 @st.cache_data(show_spinner=False, max_entries=32)
 def class_figure(version: str, run_id: str, split: str, task: str | None) -> object:
     """Per-class precision, recall and F1 of one run."""
-    frame = tables.with_class_titles(queries.predictions(version, run_id, split), task).drop_nulls("label")
+    frame = tables.with_class_titles(queries.answers(version, run_id, split), task).drop_nulls("label")
     classes = sorted(set(frame["label"]) | set(frame["prediction"]))
     index = {name: number for number, name in enumerate(classes)}
     labels, preds = ([index[name] for name in frame[column]] for column in ("label", "prediction"))

@@ -7,6 +7,7 @@ middle tones that keep a contrast of at least 3:1 on both.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 SEQUENCE = (
@@ -139,10 +140,10 @@ def band(
     color: str = MEASURED,
 ) -> go.Figure:
     """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket)."""
-    x, low, high = list(x), list(low), list(high)
+    x, low, high = (np.asarray(values if hasattr(values, "__len__") else list(values)) for values in (x, low, high))
     outline = go.Scatter(
-        x=x + x[::-1],
-        y=high + low[::-1],
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
         fill="toself",
         fillcolor=fade(color, 0.18),
         line={"width": 0, "color": color},

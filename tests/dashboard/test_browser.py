@@ -107,6 +107,81 @@ def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, windo
         run.finish()
 
 
+def compare_link(db):
+    frame = queries.runs(experiment="clue", task="afqmc", status="finished", db=db).filter(data_source="files")
+    return "/compare?runs=" + ",".join(frame["run_id"])
+
+
+def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, window):
+    first = window()
+    first.open(served + compare_link(filled_store))
+    first.page.get_by_label("Judged by").click()
+    first.page.get_by_role("option", name="macro F1").click()
+    first.settle()
+    plot = first.page.locator(".js-plotly-plot").nth(1)
+    plot.scroll_into_view_if_needed()
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    first.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    first.page.mouse.down()
+    first.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
+    first.page.mouse.up()
+    first.page.get_by_text("Whole range").wait_for(timeout=20_000)
+    first.settle()
+    second = window()
+    second.open(first.page.url)
+    assert second.page.get_by_text("points of macro F1").first.is_visible()
+    low, high = (float(second.page.get_by_label(end, exact=True).input_value()) for end in ("From", "To"))
+    assert 10 < low < 25 < 35 < high < 50
+    assert second.problems == []
+
+
+def test_points_of_the_scatter_select_their_runs(served, filled_store, window):
+    shown = window()
+    shown.open(f"{served}/explore?explore_experiment=clue")
+    box = shown.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    shown.page.mouse.move(box["x"] + 2, box["y"] + 2)
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=5)
+    shown.page.mouse.up()
+    shown.page.get_by_text("5 selected").wait_for(timeout=20_000)
+    shown.page.get_by_role("link", name="List").click()
+    shown.settle()
+    assert shown.page.get_by_text("5 selected").is_visible()
+    assert "selected=" in shown.page.url
+    assert shown.problems == []
+
+
+@pytest.mark.parametrize("page", ["run", "compare"])
+def test_a_saved_report_opens_without_a_network(page, served, filled_store, window, tmp_path):
+    shown = window()
+    run_id = queries.runs(task="afqmc", status="finished", db=filled_store)["run_id"][-1]
+    shown.open(served + (compare_link(filled_store) if page == "compare" else f"/run?run={run_id}"))
+    with shown.page.expect_download() as saved:
+        shown.page.get_by_role("button", name="Save as report").click()
+    report = tmp_path / "report.html"
+    saved.value.save_as(report)
+    reader = window()
+    reader.page.context.set_offline(True)
+    reader.page.goto(report.as_uri())
+    reader.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
+    text = reader.page.inner_text("body")
+    assert ("Evidence" if page == "compare" else "花呗") in text
+    assert "python -m jobs.clue" in text
+    assert shown.problems == reader.problems == []
+
+
+def test_a_figure_is_saved_as_html_and_csv(served, filled_store, window, tmp_path):
+    shown = window()
+    shown.open(served + compare_link(filled_store))
+    shown.page.get_by_role("button", name="Save", exact=True).first.click()
+    for name, part in (("Data as CSV", "difference,"), ("HTML with SVG button", "Plotly.newPlot")):
+        with shown.page.expect_download() as saved:
+            shown.page.get_by_role("button", name=name).click()
+        file = tmp_path / name
+        saved.value.save_as(file)
+        assert part in file.read_text(encoding="utf-8-sig")
+
+
 def test_the_sql_page_answers_and_plots(served, window):
     shown = window()
     shown.open(f"{served}/sql?sql=SELECT+step,+value+FROM+metrics+WHERE+name+=+'train/loss'&sql_tab=Plot")

@@ -161,7 +161,7 @@ def test_stored_parameters_are_written_without_json(stored, read):
 
 def test_values_are_percent_only_where_the_metric_is_a_fraction():
     assert words.value("dev/accuracy", 0.504355) == "50.44 %"
-    assert words.value("train/loss", 0.50435) == "0.5044"
+    assert words.value("train/loss", 0.50438) == "0.5044"
     assert words.between("dev/accuracy", 0.4981, 0.5085) == "49.81 to 50.85"
     assert words.between("dev/accuracy", None, None) == "–"
     assert words.count(1, "run") == "1 run"
