@@ -139,10 +139,10 @@ def import_(options: argparse.Namespace) -> int:
 
 
 def gc(options: argparse.Namespace) -> int:
-    """List checkpoints of finished runs, archived runs and orphan files; --delete removes them."""
+    """List what finished runs kept only to be resumed, archived runs and orphan files; --delete removes them."""
     from store.upkeep import gc as run
 
-    found = run(options.db, dry_run=not options.delete)
+    found = run(options.db, dry_run=not options.delete, models=options.models)
     for what, size in found:
         print(f"{size / MEGABYTE:9.2f} MB  {what}")
     done = "removed" if options.delete else "would be removed; --delete removes them"
@@ -190,6 +190,13 @@ def _import_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--experiment", default=None, help="experiment the runs are stored under")
 
 
+def _gc_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--delete", action="store_true", help="remove what is listed")
+    command.add_argument(
+        "--models", action="store_true", help="also the models that finished runs keep for predictions"
+    )
+
+
 def _nothing(_: argparse.ArgumentParser) -> None:
     pass
 
@@ -209,7 +216,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argpar
     "export": (export, _export_options),
     "merge": (merge, lambda command: command.add_argument("other", type=Path, help="the other store's database")),
     "import": (import_, _import_options),
-    "gc": (gc, lambda command: command.add_argument("--delete", action="store_true", help="remove what is listed")),
+    "gc": (gc, _gc_options),
     "compact": (compact, _nothing),
     "backup": (backup, lambda command: command.add_argument("target", type=Path, help="database path of the copy")),
 }

@@ -110,12 +110,13 @@ def compact(db: Path | None = None) -> tuple[int, int]:
     return packed, won
 
 
-def gc(db: Path | None = None, *, dry_run: bool = True) -> list[tuple[str, int]]:
-    """Remove checkpoints of runs that are over, everything of archived runs, and files no line names.
+def gc(db: Path | None = None, *, dry_run: bool = True, models: bool = False) -> list[tuple[str, int]]:
+    """Remove what finished runs kept only to be resumed, everything of archived runs, and files no line names.
 
     Args:
         db: the store's database.
         dry_run: only say what would go.
+        models: also the checkpoints that finished runs registered; nothing can be predicted with those runs then.
 
     Returns:
         (what, bytes) of each thing.
@@ -127,19 +128,20 @@ def gc(db: Path | None = None, *, dry_run: bool = True) -> list[tuple[str, int]]
         try:
             old = con.execute(
                 "SELECT run_id, name, path, bytes FROM artifacts JOIN runs USING (run_id) "
-                "WHERE kind = 'checkpoint' AND status = 'finished' AND NOT archived"
+                "WHERE kind = 'checkpoint' AND status = 'finished' AND NOT archived ORDER BY ALL"
             ).fetchall()
             archived = [
                 row[0]
                 for row in con.execute("SELECT run_id FROM runs WHERE archived AND status <> 'running'").fetchall()
             ]
-            orphans = _orphans(con, layout)
+            files = _resume_files(con, layout) + _orphans(con, layout)
             gone = [row[0] for row in con.execute("SELECT run_id FROM raw.edits WHERE deleted").fetchall()]
         finally:
             con.close()
-    found = [(f"checkpoint {run_id}/{name}", size) for run_id, name, _, size in old]
+    old = old if models else []
+    found = [(f"model {run_id}/{name}", size) for run_id, name, _, size in old]
     found += [(f"archived run {run_id}", _run_bytes(layout, run_id)) for run_id in archived]
-    found += [(f"file without a line {path.relative_to(layout.folder)}", path.stat().st_size) for path in orphans]
+    found += [(f"file without a line {path.relative_to(layout.folder)}", path.stat().st_size) for path in files]
     if not dry_run:
         for run_id, name, _, _ in old:
             write_edit(layout, "forget", run_id=run_id, name=name)
@@ -150,7 +152,7 @@ def gc(db: Path | None = None, *, dry_run: bool = True) -> list[tuple[str, int]]
             (layout.folder / path).unlink(missing_ok=True)
         for run_id in {*archived, *gone}:
             _remove_run(layout, run_id)
-        for path in orphans:
+        for path in files:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return found
 
@@ -263,6 +265,14 @@ def _orphans(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Path]:
         if path.name not in named and not mine and not (alive_runs and path.name.lstrip(".").startswith("examples")):
             found.append(path)
     return found + [path for path in sorted(layout.folder.glob(".reader-*")) if not _process_lives(path)]
+
+
+def _resume_files(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Path]:
+    """Checkpoints that finished runs never registered: with those they could be resumed, and they are over."""
+    rows = con.execute("SELECT run_id FROM runs WHERE status = 'finished' AND NOT archived ORDER BY run_id").fetchall()
+    named = {layout.folder / row[0] for row in con.execute("SELECT path FROM artifacts").fetchall()}
+    found = [path for (run_id,) in rows for path in sorted((layout.artifacts / run_id).rglob("*.safetensors"))]
+    return [path for path in found if path not in named]
 
 
 def _process_lives(path: Path) -> bool:

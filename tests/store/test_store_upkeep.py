@@ -116,17 +116,23 @@ def test_gc_lists_first_and_removes_on_request(tmp_path):
     runs.edit(db, "archive", run_id=archived, archived=True)
     orphan = locate(db).predictions / "20200101-000000-aaaa-dev-123456789abc.parquet"
     orphan.write_bytes(b"x")
-    listed = upkeep.gc(db)
-    assert [what.split()[0] for what, _ in listed] == ["checkpoint", "archived", "file"]
+    model, last = (locate(db).artifacts / kept / name for name in ("model.safetensors", "last.safetensors"))
+    last.write_bytes(b"to resume")
+    assert [what.split()[0] for what, _ in upkeep.gc(db)] == ["archived", "file", "file"]
     assert orphan.exists()
+    assert last.exists()
     assert len(queries.runs(archived=True, db=db)) == 2
     upkeep.gc(db, dry_run=False)
     assert queries.runs(archived=True, db=db)["run_id"].to_list() == [kept]
     assert not orphan.exists()
     assert not (locate(db).artifacts / archived).exists()
-    assert not (locate(db).artifacts / kept / "model.safetensors").exists()
+    assert not last.exists()
+    assert model.exists()  # predictions need it
     assert queries.probabilities(kept, db=db).height == 1
     assert upkeep.gc(db) == []
+    assert [what for what, _ in upkeep.gc(db, dry_run=False, models=True)] == [f"model {kept}/model.safetensors"]
+    assert not model.exists()
+    assert upkeep.gc(db, models=True) == []
     assert upkeep.check(db, deep=True).clean
     upkeep.rebuild(db)
     assert queries.runs(archived=True, db=db)["run_id"].to_list() == [kept]
