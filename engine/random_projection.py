@@ -70,7 +70,8 @@ def choose_kind(n_samples: int, n_features: int, n_components: int) -> Literal["
 
     Both costs are counted in multiplications of a matrix product. Drawing one Gaussian number costs about as much as
     400 of them; a coordinate of the padded transform costs its Hadamard factors and about 400 for moving it through
-    memory. A tie of up to a factor 2 goes to the Gaussian map, whose law is known exactly.
+    memory, and its calls as much as 20 million. A tie of up to a factor 2 goes to the Gaussian map, whose law is known
+    exactly.
     """
     padded = padded_length(n_features)
     if n_components > padded:
@@ -78,7 +79,7 @@ def choose_kind(n_samples: int, n_features: int, n_components: int) -> Literal["
     dense = n_features * n_components * (n_samples + 400)
     exponent = padded.bit_length() - 1
     count = max(1, -(-exponent // 7))
-    transform = n_samples * padded * (count * 2 ** (exponent / count) + 400)
+    transform = 20_000_000 + n_samples * padded * (count * 2 ** (exponent / count) + 400)
     return "srht" if 2 * transform < dense else "gaussian"
 
 

@@ -91,7 +91,7 @@ def _run(
     for layer in range(len(matrices) - 1, -1, -1):
         per_example = _row_mean_square(reads[layer]) * _row_mean_square(delta)
         gradients.append(float(per_example.mean()) / stds[layer] ** 2)
-        delta = (delta @ matrices[layer].T) * np.float32(stds[layer])
+        delta = (matrices[layer] @ delta.T).T * np.float32(stds[layer])  # the order BLAS likes
         if layer:
             delta = delta * phi.derivative(outputs[layer]).astype(np.float32)
         backward.append(_mean_square(delta))
