@@ -69,7 +69,7 @@ def suggest(runs: pl.DataFrame) -> list[str]:
         return []
     chosen = groups.join(best.head(1).select("task", "data_source"), on=["task", "data_source"], how="semi")
     two = chosen.sort(pl.col("n") < 2, "newest", descending=[False, True]).head(2)
-    return [run_id for ids in two["run_id"] for run_id in sorted(ids)[:SUGGESTED_SEEDS]]
+    return [run_id for ids in reversed(two["run_id"]) for run_id in sorted(ids)[:SUGGESTED_SEEDS]]
 
 
 def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
@@ -139,15 +139,15 @@ def _number(value: float) -> float | None:
 
 
 def parameter_values(params: pl.DataFrame) -> pl.DataFrame:
-    """Parameters as one typed column each: run_id, then numbers where every value is a number, else text."""
+    """Parameters as one column each, unset ones null: run_id, then numbers where every value is one, else text."""
     wide = params.pivot("name", index="run_id", values="value")
     return wide.with_columns(_typed(wide[name]) for name in wide.columns if name != "run_id")
 
 
 def _typed(values: pl.Series) -> pl.Series:
-    plain = [None if value is None else json.loads(value) for value in values]
+    plain = [None if words.setting(value) == words.UNSET else json.loads(value) for value in values]
     present = [value for value in plain if value is not None]
     if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
         return pl.Series(values.name, plain, dtype=pl.Float64, strict=False)
-    texts = [None if value is None else json.dumps(value, ensure_ascii=False).strip('"') for value in plain]
+    texts = [None if value is None else words.setting(text) for value, text in zip(plain, values, strict=True)]
     return pl.Series(values.name, texts, dtype=pl.String)

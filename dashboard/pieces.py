@@ -183,8 +183,8 @@ def ago(moment: datetime | None) -> str:
 
 
 _LOOK = {
-    "run_id": (st.column_config.TextColumn, {"width": "medium", "pinned": True}),
-    "experiment": (st.column_config.TextColumn, {"width": 110}),
+    "run_id": (st.column_config.TextColumn, {"width": 170, "pinned": True}),
+    "experiment": (st.column_config.TextColumn, {"width": 155}),
     "task": (st.column_config.TextColumn, {}),
     "model": (st.column_config.TextColumn, {}),
     "recipe": (st.column_config.TextColumn, {}),

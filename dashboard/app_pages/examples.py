@@ -10,6 +10,12 @@ from dashboard.figures import style, tables, words
 from engine.class_report import class_report
 
 SIZE = 10
+ORDERS = {
+    "most confident first": ("confidence", True),
+    "least confident first": ("confidence", False),
+    "longest first": ("n_characters", True),
+    "file order": (None, False),
+}
 MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
 
 pieces.title(
@@ -76,7 +82,7 @@ def rows_of_both() -> pl.DataFrame:
 
 
 def filters(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows that match the widgets; every filter is part of the URL."""
+    """The rows that match the widgets, in the order chosen; every filter is part of the URL."""
     answers = frame["label"].drop_nulls().n_unique()
     shows = list(example_table.SHOWS) if "right_b" in frame.columns else list(example_table.SHOWS)[:3]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -104,22 +110,13 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
             length = st.slider(
                 "Length", shortest, longest, (shortest, longest), key="examples_length", bind="query-params", width=190
             )
-    return example_table.matching(
+        column, descending = ORDERS[
+            st.selectbox("Order", list(ORDERS), key="examples_order", bind="query-params", width=190)
+        ]
+    found = example_table.matching(
         frame, show=show, labels=labels, predictions=predictions, confidence=confidence, length=length, word=word
     )
-
-
-def order(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sorted as the reader wants it."""
-    orders = {
-        "most confident first": ("confidence", True),
-        "least confident first": ("confidence", False),
-        "longest first": ("n_characters", True),
-        "file order": (None, False),
-    }
-    chosen = st.selectbox("Order", list(orders), key="examples_order", bind="query-params", width=220)
-    column, descending = orders[chosen]
-    return frame if column is None else frame.sort(column, descending=descending, nulls_last=True, maintain_order=True)
+    return found if column is None else found.sort(column, descending=descending, nulls_last=True, maintain_order=True)
 
 
 def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
@@ -148,7 +145,7 @@ def short(answer: object) -> str:
 def mark(row: dict[str, object], marks: dict[str, str]) -> None:
     """Popover that stores a note or "label is wrong" for an example."""
     digest = str(row["hash"])
-    with st.popover("marked" if digest in marks else "mark", icon=":material/flag:"):
+    with st.popover("Marked" if digest in marks else "Mark", icon=":material/flag:"):
         kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{digest}")
         note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{digest}")
         if st.button("Save", key=f"examples_save_{digest}"):
@@ -158,7 +155,7 @@ def mark(row: dict[str, object], marks: dict[str, str]) -> None:
 
 def show_list(frame: pl.DataFrame) -> None:
     """Ten examples a page."""
-    found = order(filters(frame))
+    found = filters(frame)
     marked = queries.marks(queries.store_version())
     marks = dict(zip(marked["hash"], marked["note"].fill_null(""), strict=True))
     with st.container(horizontal=True, vertical_alignment="center"):

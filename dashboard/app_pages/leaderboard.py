@@ -173,4 +173,5 @@ plots.show(
 pieces.download(
     pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
     "leaderboard",
+    label="Scores as CSV",
 )

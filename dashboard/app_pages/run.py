@@ -16,6 +16,7 @@ from dashboard.figures import tables, words
 PLOTS = 6  # plots drawn at first
 WRONG = 200  # wrong examples listed
 SCORES = 8  # metrics shown above the tabs
+RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
 MEASURED = 5000  # rows of a measured table shown
 FEW_CLASSES, MANY_CLASSES = 40, 200  # a matrix up to here, a list of confusions up to there; more are no classes
 
@@ -84,11 +85,12 @@ def save_report() -> bytes:
 
 def show_scores() -> None:
     """The metrics that the run reports of itself, dev ones first."""
-    summary = queries.summary(VERSION, (run_id,)).filter(pl.col("name").str.contains("/"))
+    summary = queries.summary(VERSION, (run_id,))
+    summary = summary.filter(pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES))
     ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
     if ordered.is_empty():
         return
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for name, value in ordered.select("name", "value").iter_rows():
             st.metric(words.name(name), words.value(name, value), width="content")
 

@@ -9,7 +9,7 @@ from dashboard import pieces, queries
 from dashboard.figures import tables, words
 
 SIZE = 50
-DEFAULT = [*tables.RUN_COLUMNS[1:], "seed", "tags"]
+DEFAULT = [*(name for name in tables.RUN_COLUMNS[1:] if name != "metric"), "seed", "tags"]
 EQUAL = ("experiment", "task", "status", "model")
 
 pieces.title(
@@ -37,11 +37,11 @@ def filters() -> pl.DataFrame:
                 tables.values(everything, column),
                 key=f"runs_{column}",
                 bind="query-params",
-                width=190,
+                width=165,
             )
             for column in EQUAL
         }
-        tags = st.multiselect("Tags", tables.all_tags(everything), key="runs_tags", bind="query-params", width=190)
+        tags = st.multiselect("Tags", tables.all_tags(everything), key="runs_tags", bind="query-params", width=165)
         archived = st.toggle("Archived too", key="runs_archived", bind="query-params")
     return tables.matching(everything, text=text, equal=equal, tags=tags, archived=archived)
 

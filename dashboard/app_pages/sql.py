@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries, saved
 from dashboard.figures import sql as figures
+from dashboard.figures import words
 from store.errors import StoreError
 
 LIMIT = 100_000
@@ -26,9 +27,8 @@ if queries.all_runs(version).is_empty() and queries.published(version).is_empty(
 
 
 def put(statement: str) -> None:
-    """Put a statement into the editor and run it."""
+    """Put a statement into the editor, which runs it."""
     st.session_state["sql"] = statement
-    st.session_state["sql_ran"] = statement
 
 
 def schema_browser() -> None:
@@ -41,7 +41,7 @@ def schema_browser() -> None:
         key="sql_schema",
         hide_index=True,
         height=330,
-        column_config={"column_name": "column", "data_type": "type"},
+        column_config={"column_name": "Column", "data_type": "Type"},
         alt=f"Columns of {table}",
     )
     st.button(
@@ -83,23 +83,21 @@ def library() -> None:
             st.caption("Nothing was run in this session yet.")
 
 
-def editor() -> str | None:
-    """The statement that was run last."""
+def editor() -> str:
+    """The statement in the editor."""
     default = next(iter(saved.EXAMPLES.values()))
     statement = st.text_area(
         "Statement", default, key="sql", bind="query-params", height=190, help="Ctrl+Enter runs it"
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if st.button("Run", type="primary", icon=":material/play_arrow:", key="sql_run"):
-            st.session_state["sql_ran"] = statement
+        st.button("Run", type="primary", icon=":material/play_arrow:", key="sql_run")
         name = st.text_input(
-            "Save as", key="sql_name", placeholder="name of this query", label_visibility="collapsed", width=260
+            "Save as", key="sql_name", placeholder="name of this query", label_visibility="collapsed", width=200
         )
         if st.button("Save", icon=":material/bookmark_add:", key="sql_save", disabled=not name.strip()):
             saved.save(queries.folder(), name.strip(), statement)
             st.toast("Saved.", icon=":material/check:")
-    st.session_state["sql_ran"] = statement if statement != default else st.session_state.get("sql_ran")
-    return st.session_state["sql_ran"]
+    return statement
 
 
 def run(statement: str) -> pl.DataFrame | None:
@@ -141,11 +139,11 @@ with side:
     library()
 with main:
     statement = editor()
-    result = run(statement) if statement else None
+    result = run(statement) if statement.strip() else None
     if result is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f"{result.height:,} rows × {result.width} columns"
+                f"{words.count(result.height, 'row')} × {words.count(result.width, 'column')}"
                 + (" (cut at the limit)" if result.height >= LIMIT else "")
             )
             pieces.download(result, "query")

@@ -11,6 +11,9 @@ from dashboard.figures import style, words
 from engine.class_report import ClassReport
 from engine.intervals import proportion_bounds
 
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+"""Shapes of points, for more values than there are colours."""
+
 
 def seed_curves(
     frame: pl.DataFrame,
@@ -112,7 +115,7 @@ def differences(rows: pl.DataFrame) -> go.Figure:
         )
     )
     style.reference_line(figure, 0, "no difference", axis="x")
-    title = f"{rows['metric'][0]}: difference from the baseline (percentage points, 95 %)"
+    title = f"points of {rows['metric'][0]} over the baseline, 95 %"
     style.finish(figure, x=title, y="", height=130 + 40 * len(rows))
     return figure.update_yaxes(autorange="reversed", type="category")
 
@@ -128,15 +131,17 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         log_x: logarithmic x axis.
     """
     figure = go.Figure()
-    for (value,), part in frame.group_by(color, maintain_order=True):
+    values = [str(value) for value in frame[color].unique(maintain_order=True)]
+    for number, (value, paint) in enumerate(zip(values, style.run_colors(values), strict=True)):
+        part = frame.filter(pl.col(color).cast(pl.String) == value)
         figure.add_trace(
             go.Scatter(
                 x=part[x],
                 y=part[y],
                 mode="markers",
-                name=str(value),
+                name=value,
                 customdata=part["run_id"],
-                marker={"size": 9, "color": style.method_color(str(value))},
+                marker={"size": 9, "color": paint, "symbol": SYMBOLS[number // 7 % len(SYMBOLS)]},
                 hovertemplate="%{customdata}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>",
             )
         )

@@ -32,7 +32,7 @@ PUBLISHED = "#b58a12"
 BOUND = "#d64550"
 """Fixed colours of roles: reference lines, gains, losses, own numbers, numbers of papers, theoretical bounds."""
 
-_FREE = tuple(color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL))
+_FREE = tuple(color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL, SEQUENCE[8]))
 
 FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))
@@ -69,15 +69,17 @@ def _number(text: str) -> int:
 
 
 def run_colors(keys: Sequence[str]) -> list[str]:
-    """Colours of configurations shown together: each has its own by its hash, and takes the next free one if need be.
+    """Colours of what is shown together: a method's own, else one by its hash, or the next that is free.
 
     A configuration keeps its colour from page to page unless it stands beside one that came first with the same.
     """
     free, taken = _FREE, dict[str, str]()
     for key in dict.fromkeys(keys):
         start = _number(key) % len(free)
-        turned = (*free[start:], *free[:start])
-        taken[key] = next((color for color in turned if color not in taken.values()), turned[0])
+        wishes = (*free[start:], *free[:start])
+        if key in METHOD_COLORS:
+            wishes = (METHOD_COLORS[key], *wishes)
+        taken[key] = next((color for color in wishes if color not in taken.values()), wishes[0])
     return [taken[key] for key in keys]
 
 

@@ -40,7 +40,7 @@ def test_two_recipes_are_compared_in_one_sentence(filled_store, open_page):
     assert "accuracy" in said
     assert "on 80 examples" in said
     charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    assert any("difference from the baseline" in json.dumps(chart) for chart in charts)
+    assert any("over the baseline" in json.dumps(chart) for chart in charts)
     assert any(code.value.startswith("| metric |") for code in app.code)
 
 

@@ -96,7 +96,7 @@ def test_confidence_counts_right_and_wrong():
     assert (list(wrong.x), list(wrong.y)) == ([0.625], [1])
 
 
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=8, unique=True))
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=7, unique=True))
 def test_configurations_shown_together_have_colours_of_their_own(keys):
     colors = style.run_colors(keys)
     assert len(set(colors)) == len(keys)
