@@ -55,12 +55,13 @@ def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) ->
         StoreError: if the store cannot be written or is not one.
     """
     layout = locate(db)
+    publish.verify_target(layout)
     layout.create()
     with lock(layout, wait=wait) as mine:
         if not mine:
             return None
         try:
-            lines, lost, counter = _ingest(layout)
+            lines, lost, counter = fill(layout, layout.work)
             published, due_in = publish.if_due(layout, counter, force=force)
         except duckdb.Error as error:
             raise StoreError(f"cannot ingest into {layout.work}: {str(error).splitlines()[0][:300]}") from error
@@ -91,11 +92,6 @@ def lock(layout: Layout, *, wait: float) -> Iterator[bool]:
         yield True
     finally:
         os.close(fd)
-
-
-def _ingest(layout: Layout) -> tuple[int, int, int]:
-    publish.verify_target(layout)
-    return fill(layout, layout.work)
 
 
 def fill(layout: Layout, path: Path) -> tuple[int, int, int]:

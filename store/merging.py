@@ -19,6 +19,7 @@ from store.ingest import ingest, spools
 from store.lines import decode
 from store.packing import unpack
 from store.paths import Layout, locate
+from store.publish import verify_target
 from store.spool import Spool
 
 
@@ -44,6 +45,8 @@ def merge(other: Path, db: Path | None = None) -> Merged:
         raise StoreError(f"cannot merge {here.db} with itself")
     if not there.spool.is_dir():
         raise StoreError(f"no store at {there.db}: {there.spool} is not there")
+    verify_target(there)
+    verify_target(here)
     here.create()
     done = Merged()
     deleted = _deleted(here)

@@ -93,7 +93,7 @@ def runs(
     offset: int = 0,
     db: Path | None = None,
 ) -> pl.DataFrame:
-    """One row per run, newest first.
+    """One row per run, newest first; progress and time left of running jobs are those of this moment.
 
     Args:
         experiment: only this experiment.
@@ -115,10 +115,20 @@ def runs(
     frame = _frame(
         con, f"SELECT {chosen} FROM runs WHERE {conditions} ORDER BY started_at DESC, run_id DESC {page}", values
     )
+    if {"status", "progress", "eta_s", "heartbeat_at"} <= set(frame.columns):
+        frame = with_progress(frame, db)
     if with_summary is False or frame.is_empty():
         return frame
     wide = _wide_summary(con, frame["run_id"], None if with_summary is True else list(with_summary))
     return frame.join(wide, on="run_id", how="left", maintain_order="left")
+
+
+def with_progress(frame: pl.DataFrame, db: Path | None = None) -> pl.DataFrame:
+    """A list of runs with the progress, time left and last sign of life that running jobs wrote since the publish."""
+    running = frame.filter(pl.col("status") == "running")["run_id"]
+    if running.is_empty():
+        return frame
+    return frame.update(tails.progress(locate(db), running), on="run_id", how="left", maintain_order="left")
 
 
 def run(part: str, db: Path | None = None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The tails of the spools: what running jobs logged since the last publish."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -12,13 +12,22 @@ import polars as pl
 
 from store.columns import TYPES, Row, stretches
 from store.ingest import whole_lines
+from store.lines import decode
+from store.parsing import moment
 from store.paths import Layout
 
 TAIL = 1 << 20  # bytes of one spool that a reader parses at most
+BEATS = 1 << 16  # bytes at the end of a spool in which the last word about progress is looked for
 KEPT = 64  # spools whose parsed tails are kept
 _guard = threading.Lock()
 _tails: "dict[Path, Tail]" = {}
 POINTS = {"step": pl.Int64, "epoch": pl.Float64, "logged": pl.Float64, "value": pl.Float64}
+_PROGRESS: dict[str, Any] = {
+    "run_id": pl.String,
+    "progress": pl.Float64,
+    "eta_s": pl.Float64,
+    "heartbeat_at": pl.Datetime("us"),
+}
 _POINTS = {"offset": pl.Int64, "name": pl.String, **TYPES, "value": pl.Float64}
 
 
@@ -91,6 +100,26 @@ def unpublished(
             frame = found.points.drop("offset").rename({"at": "logged"})
             cut = min((step for _, step in found.cuts), default=None)
         yield run_id, frame, cut
+
+
+def progress(layout: Layout, run_ids: Iterable[str]) -> pl.DataFrame:
+    """run_id, progress, eta_s and heartbeat_at as the ends of the spools of running jobs say, where they do."""
+    found = ((run_id, _last_beat(layout.spool_file(run_id))) for run_id in run_ids)
+    rows = [(run_id, beat["beat"], beat["eta_s"], moment(beat["at"])) for run_id, beat in found if beat]
+    return pl.DataFrame(rows, schema=_PROGRESS, orient="row")
+
+
+def _last_beat(path: Path) -> Row | None:
+    """The last whole line that tells a run's progress, with the time of the last line of all; None if none is near."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - BEATS))
+            lines = file.read().split(b"\n")[1:-1]
+    except OSError:
+        return None
+    beats = (decode(line) for line in reversed(lines) if line.startswith(b'{"beat":') and b'"eta_s":' in line)
+    beat, last = next((beat for beat in beats if beat), None), decode(lines[-1]) if lines else None
+    return None if beat is None else beat | {"at": (last or beat).get("at", beat["at"])}
 
 
 def _parsed(path: Path, read: int) -> Tail | None:

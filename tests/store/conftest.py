@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from store import runs, upkeep
+from store.database import reader
 from store.ingest import ingest
 from store.paths import locate
 
@@ -129,9 +130,7 @@ def assert_whole(db, acks):
 
     def look(*, deep=True):
         ingest(db, wait=10.0, force=True)
-        from store import queries
-
-        stored = queries.sql("SELECT run_id, step, value FROM metrics", limit=50_000_000, timeout=60, db=db)
+        stored = reader(locate(db)).sql("SELECT run_id, step, value FROM metrics").pl()
         for path in acks.paths:
             run_id, steps = acks.read(path)
             if not run_id:

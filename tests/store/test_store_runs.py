@@ -35,27 +35,40 @@ def same(a, b):
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
-@many
-@given(
-    values=st.dictionaries(NAMES, FLOATS, min_size=1, max_size=5),
-    step=st.integers(0, 2**62),
-    note=TEXT,
-    config=st.dictionaries(NAMES, JSON),
+ANYTHING = st.fixed_dictionaries(
+    {
+        "values": st.dictionaries(NAMES, FLOATS, min_size=1, max_size=5),
+        "step": st.integers(0, 2**62),
+        "note": TEXT,
+        "config": st.dictionaries(NAMES, JSON),
+    }
 )
-def test_round_trip_of_anything(start, db, values, step, note, config):
-    with start(note=note, config=config) as run:
-        run.log(values, step=step, epoch=0.5)
-        run.summary(dict.fromkeys(values, 0.25))
+
+
+@settings(many, max_examples=6)
+@given(cases=st.lists(ANYTHING, min_size=5, max_size=5))
+def test_round_trip_of_anything(start, db, cases):
+    ids = []
+    for case in cases:
+        with start(note=case["note"], config=case["config"]) as run:
+            run.log(case["values"], step=case["step"], epoch=0.5)
+            run.summary(dict.fromkeys(case["values"], 0.25))
+        ids.append(run.run_id)
     ingest(db, force=True)
-    assert queries.run(run.run_id, db)["note"] == note
-    stored = queries.sql(f"SELECT name, value, step, epoch FROM metrics WHERE run_id = '{run.run_id}'", db=db)
+    for run_id, case in zip(ids, cases, strict=True):
+        check_round_trip(db, run_id, **case)
+
+
+def check_round_trip(db, run_id, *, values, step, note, config):
+    assert queries.run(run_id, db)["note"] == note
+    stored = queries.table_of_run("metrics", run_id, db)
     back = {row["name"]: row["value"] for row in stored.to_dicts()}
     assert back.keys() == values.keys()
     assert all(same(back[name], value) for name, value in values.items())
     assert stored["step"].unique().to_list() == [step]
-    params = dict(queries.params(run.run_id, db).select("name", "value").iter_rows())
+    params = dict(queries.params(run_id, db).select("name", "value").iter_rows())
     assert params == {name: canonical(value) for name, value in config.items()}
-    assert queries.summary(run.run_id, db)["value"].unique().to_list() == [0.25]
+    assert queries.summary(run_id, db)["value"].unique().to_list() == [0.25]
 
 
 @given(record=st.dictionaries(NAMES, JSON, min_size=1, max_size=4), at=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -112,6 +125,39 @@ def test_last_value_stands_where_the_run_says_nothing(start, db):
     ingest(db, force=True)
     summary = dict(queries.summary(run.run_id, db).select("name", "value").iter_rows())
     assert summary == {"dev/accuracy": 0.9, "train/loss": pytest.approx(0.2)}
+
+
+def test_many_points_at_once_are_stored_like_single_ones(start, db):
+    with start() as run:
+        run.log({"train/loss": 9.0}, step=4)
+        run.log_many({"train/loss": 1 / (number + 1), "train/rate": math.inf} for number in range(2500))
+        run.log_many([{"dev/accuracy": 0.5}, {"dev/accuracy": math.nan}], steps=np.array([10, 20]))
+        run.log({"dev/accuracy": 0.75})
+        with pytest.raises(ValueError, match="longer"):
+            run.log_many([{"dev/f1": 0.5}, {"dev/f1": 0.5}], steps=[1])
+    ingest(db, force=True)
+    stored = queries.table_of_run("metrics", run.run_id, db).sort("step")
+    loss, rate, accuracy = (stored.filter(pl.col("name") == f"{name}") for name in (
+        "train/loss", "train/rate", "dev/accuracy"))  # fmt: skip
+    assert loss["step"].to_list() == list(range(4, 2505))
+    assert loss["value"].to_list() == [9.0, *(1 / (number + 1) for number in range(2500))]
+    assert rate["value"].unique().to_list() == [math.inf]
+    assert accuracy["step"].to_list() == [10, 20, 21]
+    assert queries.summary(run.run_id, db).filter(pl.col("name") == "dev/accuracy")["value"].to_list() == [0.75]
+
+
+def test_running_jobs_show_their_progress_before_it_is_published(start, db):
+    with start() as run, start() as other:
+        ingest(db, force=True)
+        assert queries.runs(db=db)["progress"].to_list() == [0.0, 0.0]
+        run.progress(0.25, eta_s=30.0)
+        run.progress(1.0, eta_s=0.0)
+        run.log({"train/loss": 0.5}, step=1)
+        with locate(db).spool_file(run.run_id).open("ab") as file:
+            file.write(b'{"beat":0.5,"eta_s":99.0,"ela')  # torn: not heard
+        rows = {row["run_id"]: row for row in queries.runs(db=db).to_dicts()}
+        assert (rows[run.run_id]["progress"], rows[run.run_id]["eta_s"]) == (1.0, 0.0)
+        assert (rows[other.run_id]["progress"], rows[other.run_id]["eta_s"]) == (0.0, None)
 
 
 def test_resume_drops_what_came_after_its_step(start, db):
