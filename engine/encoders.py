@@ -217,7 +217,9 @@ class EncoderLayer(nn.Module):
 
     def _attend_first(self, first: Tensor, x: Tensor, packed: Packed) -> Tensor:
         rows, width = first.shape
-        (q, kv), (q_bias, kv_bias) = (part.split([width, 2 * width]) for part in (self.qkv.weight, self.qkv.bias))
+        (q, kv), (q_bias, kv_bias) = (
+            torch.split(part, [width, 2 * width]) for part in (self.qkv.weight, self.qkv.bias)
+        )
         query = functional.linear(first, q, q_bias).view(rows, self.heads, 1, -1)
         key, value = (
             packed.pad(functional.linear(x, kv, kv_bias))

@@ -248,3 +248,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise cli.InputError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def title(model: str) -> str:
+    """What the model is called in the store: a folder's own name, else the name that was given."""
+    return Path(model).resolve().name if Path(model).is_dir() else model

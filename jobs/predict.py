@@ -78,11 +78,11 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     Raises:
         InputError: if no run or several match, or the run has no model.
     """
-    from jobs.clue import resume
+    from jobs.clue import saved
     from store import paths
 
     if part != "latest":
-        folder = resume.find(part, db, flag="--run")
+        folder = saved.find(part, db, flag="--run")
         if not (folder / BEST).is_file():
             raise cli.InputError(f"run {folder.name} has no model (no {BEST}); only neural runs keep one")
         return folder / BEST

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs import cli
 from store import runs
 
 PACKAGES = ("clueboard", "torch", "transformers", "numpy", "scipy", "scikit-learn", "polars", "duckdb", "datasets")
+
+Flags = TypeVar("Flags", bound=cli.Options)
 
 
 class AlreadyDone(SystemExit):
@@ -58,7 +60,7 @@ def start(
     return runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
-        command=cli.command(_with_data_dir(config)),
+        command=cli.command(with_data_dir(config)),
         config_hash=config_hash,
         db=config.db,
         seed=config.seed,
@@ -74,7 +76,7 @@ def start(
     )
 
 
-def _with_data_dir(config: cli.Options) -> cli.Options:
+def with_data_dir(config: Flags) -> Flags:
     """The config with the data folder that the environment names: the command alone says which data were read."""
     named = os.environ.get("CLUE_DATA_DIR")
     if not named or getattr(config, "data_dir", "none such") is not None:

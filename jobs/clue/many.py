@@ -17,9 +17,10 @@ import numpy as np
 from engine.tasks import TaskSpec, get_task
 from jobs import cli, models, tracking
 from jobs.clue import data as clue_data
-from jobs.clue import ngram, train
-from jobs.clue import resume as clue_resume
+from jobs.clue import ngram, saved, train
 from jobs.clue.config import task_names
+from jobs.clue.prepare import Fold, read
+from jobs.clue.resume import go_on
 from store import paths, runs
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Child:
     """One training of the parent."""
 
     config: Config
-    fold: train.Fold | None = None
+    fold: Fold | None = None
 
     @property
     def title(self) -> str:
@@ -55,17 +56,17 @@ def start(config: Config) -> None:
         config,
         experiment="clue",
         task=names[0] if len(names) == 1 else "all",
-        model=train.model_title(config.model),
+        model=models.title(config.model),
         recipe=config.recipe,
         dataset=names[0] if len(names) == 1 else None,
     ) as run:
-        clue_resume.remember(run.folder, config, children=True)
+        saved.remember(run.folder, config, children=True)
         work(config, names, run)
 
 
 def resume(config: Config, run_id: str) -> None:
     """Go on with a parent."""
-    clue_resume.refuse_finished(run_id, config.db)
+    saved.refuse_finished(run_id, config.db)
     names = task_names(config.task)
     with runs.resume(run_id, 0, config.db) as run:
         work(config, names, run)
@@ -102,7 +103,7 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
             single = dataclasses.replace(single, output=config.output / name)
         children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]
         if config.folds:
-            children = [Child(single, train.Fold(number, config.folds)) for number in range(config.folds)]
+            children = [Child(single, Fold(number, config.folds)) for number in range(config.folds)]
     return children
 
 
@@ -138,10 +139,10 @@ def _train_or_find(child: Child, parent: str) -> str:
             return done.run_id
         assert outcome is not None
         return outcome.run_id
-    if clue_resume.status(folder.name, child.config.db) == "finished":
+    if saved.status(folder.name, child.config.db) == "finished":
         print(f"finished before: {folder.name}")
     else:
-        clue_resume.go_on(child.config, folder)
+        go_on(child.config, folder)
     return folder.name
 
 
@@ -149,7 +150,7 @@ def _existing(child: Child, parent: str) -> Path | None:
     """Folder of the run that this parent has started for the child, the newest if there are several."""
     fold = [child.fold.number, child.fold.count] if child.fold else None
     for path in sorted(paths.locate(child.config.db).artifacts.glob("*/config.json"), reverse=True):
-        document = clue_resume.read(path.parent)
+        document = saved.read(path.parent)
         config = document["config"]
         same = (tuple(config["task"]), config["seed"], document.get("fold")) == (
             child.config.task,
@@ -166,7 +167,7 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
     from engine.inputs.decode import decode
     from jobs.clue import results as clue_results
 
-    data = train.read(config, spec)
+    data = read(config, spec)
     splits = clue_results.splits(data)
     folder = paths.locate(config.db).artifacts
     sums: dict[str, np.ndarray] = {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.inputs.decode import Decoded
     from engine.inputs.rows import Rows
     from engine.training import Step
-    from jobs.clue.train import Prepared
+    from jobs.clue.prepare import Prepared
     from store.runs import Run
 
 SAVE_EVERY_S = 30.0

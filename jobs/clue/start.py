@@ -13,9 +13,13 @@ def run(config: Config) -> None:
 
         listing.show(config)
     elif config.resume:
-        from jobs.clue import resume as clue_resume
+        from jobs.clue import many, resume, saved
 
-        clue_resume.resume(config)
+        stored, folder = resume.stored(config)
+        if saved.read(folder).get("children"):
+            many.resume(stored, folder.name)
+        else:
+            resume.go_on(stored, folder)
     elif len(task_names(config.task)) > 1 or config.seeds or config.folds:
         from jobs.clue import many
 

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from engine.inputs.decode import decode
-    from jobs.clue import ngram, resume, train
+    from jobs.clue import ngram, saved
     from jobs.clue import results as clue_results
+    from jobs.clue.prepare import read
 
     if not ngram.supports(spec):
         raise cli.InputError(f"--model ngram is for classification and pair tasks; {spec.name} is a {spec.kind} task")
-    data = train.read(config, spec)
+    data = read(config, spec)
     if config.dry_run:
         print("seconds; nothing was trained or stored")
         return None
@@ -37,7 +38,7 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
         dev_fingerprint=data.fingerprints["dev"],
         device="cpu",
     ) as run:
-        resume.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
+        saved.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
         splits = clue_results.splits(data)
         predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)
         decoded = {

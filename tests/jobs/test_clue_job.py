@@ -14,7 +14,7 @@ from engine.tasks import get_task
 from jobs import checkpoints, cli, predict
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import data as clue_data
-from jobs.clue import resume, session, start, submission
+from jobs.clue import saved, session, start, submission
 from jobs.clue.config import Config
 from store import paths, queries
 
@@ -270,5 +270,5 @@ def test_dry_run_and_list_store_nothing(tmp_path, capsys):
 
 def test_the_flags_survive_the_resume_file(tmp_path):
     config = small(tmp_path, task=("afqmc", "csl"), seeds=(1, 2), data_dir=tmp_path, note="备注")
-    resume.remember(tmp_path, config, children=True)
-    assert resume.stored_config(resume.read(tmp_path)) == config
+    saved.remember(tmp_path, config, children=True)
+    assert saved.stored_config(saved.read(tmp_path)) == config

@@ -1,0 +1,177 @@
+"""What a training needs before a run exists: data, rows, model and optimizer, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.tasks import Example, TaskSpec
+from jobs import cli, models
+from jobs.clue import data as clue_data
+from jobs.clue import worlds
+
+if TYPE_CHECKING:
+    from engine.inputs.rows import Rows
+    from engine.training import Training, World
+    from jobs.clue.config import Config
+    from jobs.clue.settings import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Part `number` of `count` of the training data is held out to choose the checkpoint."""
+
+    number: int
+    count: int
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Everything a training needs, before a run exists."""
+
+    config: Config
+    spec: TaskSpec
+    data: clue_data.Data
+    loaded: models.Loaded
+    plan: Plan
+    train_rows: Rows
+    select_rows: Rows
+    select: Sequence[Example]
+    """the examples that choose the checkpoint: dev, or the part held out of train"""
+    training: Training
+    split: str
+    """dev, or fold"""
+    fold: Fold | None = None
+
+
+def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None = None) -> Prepared:
+    """Read and check all input, and build the model."""
+    from engine.training import Training
+    from jobs.clue import rows as clue_rows
+    from jobs.clue import settings as clue_settings
+
+    data = read(config, spec)
+    train, select, split = held_out(data, fold)
+    activation = config.activation or "gelu"
+    loaded = models.load(config.model, texts=lambda: texts(train), seed=config.seed, activation=activation)
+    if config.init:
+        apply_rule(loaded, config)
+    limit = config.max_length or spec.max_length
+    if limit > loaded.encoder.config.max_positions:
+        raise cli.InputError(f"--max-length {limit}: {loaded.name} has {loaded.encoder.config.max_positions} positions")
+    with cli.input_errors("--max-length"):
+        train_rows = clue_rows.encode(spec, train, loaded.tokenizer, max_length=limit, training=True)
+        select_rows = clue_rows.encode(spec, select, loaded.tokenizer, max_length=limit)
+    plan = clue_settings.resolve(config, spec, loaded, train_rows)
+    model = build_model(config, spec, loaded).to(plan.device)
+    with cli.input_errors(spec.name):
+        training = Training(
+            model,
+            build_optimizer(config, plan, model),
+            train_rows,
+            plan.settings(config),
+            n_labels=len(spec.labels),
+            world=world,
+        )
+    return Prepared(config, spec, data, loaded, plan, train_rows, select_rows, select, training, split, fold)
+
+
+def read(config: Config, spec: TaskSpec) -> clue_data.Data:
+    """Read the task's data and say where they come from."""
+    data = clue_data.load(
+        spec,
+        data_dir=config.data_dir,
+        limit=config.limit,
+        train_file=config.train_file,
+        dev_file=config.dev_file,
+        test_file=config.test_file,
+    )
+    if worlds.is_first():
+        sizes = [f"train {len(data.train):,}", f"dev {len(data.dev):,}"]
+        sizes += [f"test {version} {len(examples):,}" for version, examples in data.tests.items()]
+        where = {"files": data.files["train"], "hub": "hub clue/clue", "sample": "built-in sample, not CLUE data"}
+        print(f"{spec.name}: {where[data.source]} ({', '.join(sizes)})")
+        for note in data.notes:
+            print(f"  note: {note}")
+    return data
+
+
+def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], list[Example], str]:
+    """Training examples, the examples that choose the checkpoint, and the name of their split.
+
+    Examples of one group stay on one side.
+    """
+    if fold is None:
+        return data.train, data.dev, "dev"
+    groups = list(dict.fromkeys(example.group or example.example_id for example in data.train))
+    if len(groups) < fold.count:
+        raise cli.InputError(f"--folds {fold.count}: the training data have only {len(groups)} examples")
+    import numpy as np
+
+    order = np.random.default_rng(0).permutation(len(groups))
+    out = {groups[index] for index in order[fold.number :: fold.count]}
+    inside = [example for example in data.train if (example.group or example.example_id) not in out]
+    outside = [example for example in data.train if (example.group or example.example_id) in out]
+    return inside, outside, "fold"
+
+
+def texts(examples: Iterable[Example]) -> Iterable[str]:
+    """Every text in the fields of the examples."""
+
+    def walk(value: Any) -> Iterable[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for item in value.values():
+                yield from walk(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                yield from walk(item)
+
+    for example in examples:
+        yield from walk(example.fields)
+
+
+def apply_rule(loaded: models.Loaded, config: Config) -> None:
+    """Draw the matrices of a fresh encoder anew by an initialization rule."""
+    import torch
+
+    from jobs.clue.init import redraw
+
+    with cli.input_errors("--init"):
+        redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
+
+
+def build_model(config: Config, spec: TaskSpec, loaded: models.Loaded) -> Any:
+    """The encoder with the task's head."""
+    import torch
+
+    from engine.heads import TaskModel
+
+    model = TaskModel(
+        loaded.encoder,
+        kind=spec.kind,
+        n_labels=len(spec.labels),
+        pooling=config.pooling,
+        smoothing=config.label_smoothing,
+    )
+    model.initialize_head(torch.Generator().manual_seed(config.seed + 1))
+    return model
+
+
+def build_optimizer(config: Config, plan: Plan, model: Any) -> Any:
+    """The recipe's optimizer over the model's parameter groups."""
+    from engine.encoders import parameter_depth
+    from engine.optimizers import adafactor, adamw, parameter_groups
+
+    layers = model.encoder.config.layers
+    groups = parameter_groups(
+        model,
+        learning_rate=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        layer_decay=config.llrd,
+        depth_of=lambda name: parameter_depth(name, layers),
+        layers=layers,
+    )
+    return adamw(groups) if plan.optimizer == "adamw" else adafactor(groups)
