@@ -43,9 +43,9 @@ def merge(other: Path, db: Path | None = None) -> Merged:
     here, there = locate(db), locate(other)
     if here.db == there.db:
         raise StoreError(f"cannot merge {here.db} with itself")
+    verify_target(there)
     if not there.spool.is_dir():
         raise StoreError(f"no store at {there.db}: {there.spool} is not there")
-    verify_target(there)
     verify_target(here)
     here.create()
     done = Merged()

@@ -17,6 +17,7 @@ from store import queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
 from store.lines import canonical, decode, encode, example_hash
+from store.merging import merge
 from store.paths import locate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -363,7 +364,10 @@ def test_bad_store_paths(tmp_path):
     for act in (begin, lambda db: ingest(db, force=True), lambda db: queries.runs(db=db)):
         with pytest.raises(StoreError, match="not a store of clueboard"):
             act(foreign)
+    with pytest.raises(StoreError, match="not a store of clueboard"):
+        merge(foreign, tmp_path / "mine.duckdb")
     assert foreign.read_bytes() == before
+    assert not foreign.with_suffix("").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
