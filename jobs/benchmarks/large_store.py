@@ -18,19 +18,19 @@ METRICS = (
 )
 
 
-def fill(db: Path, *, n_runs: int, steps: int, predicted: int) -> None:
-    """Fill a store with `n_runs` x `steps` x 8 points and `predicted` runs of 50,000 predictions."""
+def fill(db: Path, *, n_runs: int, steps: int, predicted: int, rows: int = 50_000) -> None:
+    """Fill a store with `n_runs` x `steps` x 8 points; the newest `predicted` runs have `rows` predictions each."""
     import numpy as np
 
     from store import queries
 
     rng = np.random.default_rng(0)
     for index in range(n_runs):
-        _run(db, index, steps, rng, predictions=index >= n_runs - predicted)
+        _run(db, index, steps, rng, rows=rows if index >= n_runs - predicted else 0)
     queries.refresh(db)
 
 
-def _run(db: Path, index: int, steps: int, rng: Any, *, predictions: bool) -> None:
+def _run(db: Path, index: int, steps: int, rng: Any, *, rows: int) -> None:
     from store import runs
 
     task = ("afqmc", "tnews", "iflytek", "csl", "ocnli")[index % 5]
@@ -61,11 +61,11 @@ def _run(db: Path, index: int, steps: int, rng: Any, *, predictions: bool) -> No
         for step, row in enumerate(values.tolist()):
             run.log(dict(zip(METRICS, row, strict=True)), step=step, epoch=step / 50)
         run.summary({"dev/accuracy": 0.6 + 0.2 * float(rng.random()), "dev/macro_f1": 0.5 + 0.2 * float(rng.random())})
-        if predictions:
-            _predictions(run, task, rng)
+        if rows:
+            _predictions(run, task, rng, rows)
 
 
-def _predictions(run: Any, task: str, rng: Any, rows: int = 50_000) -> None:
+def _predictions(run: Any, task: str, rng: Any, rows: int) -> None:
     import polars as pl
 
     ids = pl.Series([str(i) for i in range(rows)])

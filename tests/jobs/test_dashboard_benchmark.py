@@ -1,0 +1,28 @@
+"""The benchmark of the dashboard: the store that it fills, the pages that it asks for, the slider that it moves."""
+
+from pathlib import Path
+
+from jobs.benchmarks import dashboard, large_store
+from store import queries
+
+PAGES = Path(dashboard.__file__).parents[2] / "dashboard" / "app_pages"
+
+
+def test_the_large_store_holds_what_the_cases_ask_for(tmp_path):
+    db = tmp_path / "large.duckdb"
+    large_store.fill(db, n_runs=30, steps=2, predicted=15, rows=20)
+    assert queries.sql("SELECT count(*) AS n FROM metrics", db=db)["n"].to_list() == [30 * 2 * len(large_store.METRICS)]
+    cases = dashboard.cases(db)
+    assert {case.page for case in cases if case.page} <= {path.stem for path in PAGES.glob("*.py")}
+    two = next(case for case in cases if case.name.startswith("compare, 2 runs")).query["runs"].split(",")
+    assert len(two) == 2
+    assert all(queries.predictions(run_id, db=db).height == 20 for run_id in two)
+
+
+def test_the_first_slider_with_one_handle_is_moved_by_a_step():
+    plain = {"type": "slider", "key": "width", "value": 4, "props": {"step": 2, "max_value": 10}}
+    full = {"type": "slider", "key": "reach", "value": 1.0, "props": {"step": 0.1, "max_value": 1.0}}
+    ranged = {"type": "slider", "key": "range", "value": [0, 1], "props": {"step": 1, "max_value": 5}}
+    assert dashboard._slide({"children": [ranged, {"children": [plain, full]}]}) == {"width": 6}
+    assert dashboard._slide([full]) == {"reach": 0.9}
+    assert dashboard._slide({"children": [ranged]}) == {}
