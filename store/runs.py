@@ -267,8 +267,8 @@ def start(
     if unknown:
         raise StoreError(f"a run has no field {', '.join(unknown)}; its fields are {', '.join(FIELDS)}")
     layout = locate(db)
-    layout.create()
     _refuse_foreign(layout)
+    layout.create()
     spool = _new_spool(layout)
     own = {"experiment": experiment, "command": command, "config_hash": config_hash, "tags": list(tags)}
     about = {**own, **fields, "host": socket.gethostname(), "pid": os.getpid()}

@@ -42,11 +42,11 @@ def suite(*, full: bool) -> Iterator[Row]:
     try:
         yield from _logging(folder, full=full)
         yield from _visible(folder)
-        yield from _readers(folder, writers=4, reads=1000 if full else 300)
+        yield from _readers(folder, writers=4, seconds=120.0 if full else 30.0)
         yield from _peers(folder, runs=100 if full else 10, points=10_000)
         yield from _reading(folder, names=8, points=100_000)
         if full:
-            yield from _readers(folder, writers=16, reads=300)
+            yield from _readers(folder, writers=16, seconds=60.0)
             yield from _reading(folder, names=100, points=900_000)
             yield from store_load.suite(folder)
     finally:
@@ -122,13 +122,14 @@ def _visible(folder: Path) -> Iterator[Row]:
     yield _row("a logged point is in the published database", max(published), "s", bar=2.0, ratio=max(published) / 2.0)
 
 
-def _readers(folder: Path, *, writers: int, reads: int) -> Iterator[Row]:
+def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
     """Run list and all curves read in a loop, while rounds of writers log at full speed and another process ingests."""
     from store import queries
 
     times: list[float] = []
     errors = rounds = 0
-    while len(times) < reads:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         rounds += 1
         db = folder / f"readers{writers}-{rounds}.duckdb"
         ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db)]
