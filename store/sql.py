@@ -1,7 +1,7 @@
 """Small helpers around DuckDB that hold for its versions 1.5 and 2.0 alike."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import polars as pl
@@ -15,7 +15,8 @@ def one(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = 
 
 def frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> pl.DataFrame:
     """Result of a query as a polars frame; `con.sql` with parameters would keep a copy and take five times as long."""
-    return con.execute(statement, values if isinstance(values, dict) else list(values)).pl()
+    table = con.execute(statement, values if isinstance(values, dict) else list(values)).to_arrow_table()
+    return cast(pl.DataFrame, pl.from_arrow(table))
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
