@@ -4,40 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import can_lab, pieces, plots, queries
+from dashboard import can_lab, can_parts, pieces, plots, queries
 from dashboard.figures import can as figures
 from engine import can
-from engine.can_evaluation import Gain, accuracy_by_uncertainty, evaluate
-from engine.can_methods import METHODS, can_probs, neighbour_probs, score_methods
+from engine.can_evaluation import accuracy_by_uncertainty, evaluate
+from engine.can_methods import can_probs, neighbour_probs, score_methods
 from engine.tasks import TASKS
-from engine.verdict import format_p, verdict
 
 PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (peeking)"}
 COMMAND = "python -m jobs.clue --task tnews --model ngram"
-FLIP_COLUMNS = {
-    "outcome": st.column_config.TextColumn("Outcome", width=115),
-    "text": st.column_config.TextColumn("Text", width=250),
-    "label": st.column_config.TextColumn("Label", width=85),
-    "before": st.column_config.TextColumn("Before", width=85),
-    "p_before": st.column_config.ProgressColumn("p before", min_value=0, max_value=1, format="%.2f", width=90),
-    "after": st.column_config.TextColumn("After", width=85),
-    "p_after": st.column_config.ProgressColumn("p after", min_value=0, max_value=1, format="%.2f", width=90),
-    "uncertainty": st.column_config.NumberColumn("Entropy", format="%.3f", width=70),
-}
-METHOD_COLUMNS = {
-    "method": st.column_config.TextColumn("Method", width=270),
-    "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
-    "gain": st.column_config.NumberColumn("Gain (points)", format="%+.2f"),
-    "low": st.column_config.NumberColumn("95 % from", format="%+.2f"),
-    "high": st.column_config.NumberColumn("to", format="%+.2f"),
-    "p": st.column_config.NumberColumn("McNemar p", format="%.3g"),
-    "macro_f1": st.column_config.NumberColumn("Macro F1", format="percent"),
-    "ece": st.column_config.NumberColumn("ECE", format="%.4f", help="expected calibration error, 15 bins"),
-    "log_loss": st.column_config.NumberColumn("Log loss", format="%.4f"),
-    "to_right": st.column_config.NumberColumn("→ right"),
-    "to_wrong": st.column_config.NumberColumn("→ wrong"),
-}
-
 pieces.title(
     "CAN",
     "用先验分布修正不确定的预测",
@@ -107,81 +82,6 @@ def settings(lab: can_lab.Lab) -> dict[str, object]:
     return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations, "prior": prior}
 
 
-def show_gain(gain: Gain) -> None:
-    """Accuracy before and after, how many rows moved, and the sentence."""
-    points = 100 * gain.gain.value
-    with st.container(horizontal=True):
-        st.metric(
-            "Accuracy before",
-            pieces.percent(gain.accuracy_before.value),
-            delta=f"{gain.accuracy_before.low:.1%} to {gain.accuracy_before.high:.1%}",
-            delta_color="off",
-            delta_arrow="off",
-            help="below: 95 % interval",
-            width=150,
-        )
-        st.metric(
-            "Accuracy after",
-            pieces.percent(gain.accuracy.value),
-            delta=f"{points:+.2f} points" if gain.flips else "no change",
-            delta_color="normal" if points else "off",
-            delta_arrow="auto" if points else "off",
-            help=f"95 %: {gain.accuracy.low:.1%} to {gain.accuracy.high:.1%}",
-            width=135,
-        )
-        st.metric("Rows corrected", f"{gain.corrected:,}", width=120)
-        st.metric("Wrong → right", f"{gain.flips_to_right:,}", width=120)
-        st.metric("Right → wrong", f"{gain.flips_to_wrong:,}", width=120)
-        st.metric("McNemar", format_p(gain.p_value), width=120)
-    st.markdown(verdict("no correction", "CAN", gain.gain, p_value=gain.p_value, unit="rows"))
-
-
-def show_assumption(gain: Gain) -> None:
-    """Say whether confident rows are the better ones."""
-    confident, uncertain = gain.accuracy_confident, gain.accuracy_uncertain
-    if not confident or not uncertain:
-        st.info(
-            "Every row is on one side of the threshold: there is nothing to correct, or nothing to correct against."
-        )
-    elif uncertain.high >= confident.low:
-        st.warning(
-            f"The assumption behind CAN is not met: {confident.value:.1%} of {confident.n:,} confident rows are right "
-            f"and {uncertain.value:.1%} of {uncertain.n:,} uncertain ones, with overlapping intervals.",
-            icon=":material/warning:",
-        )
-    else:
-        st.caption(
-            f"The assumption holds: {confident.value:.1%} of {confident.n:,} confident rows are right, "
-            f"{uncertain.value:.1%} of {uncertain.n:,} uncertain ones."
-        )
-
-
-def show_flips(lab: can_lab.Lab, after: np.ndarray, uncertainty: np.ndarray, run_id: str) -> None:
-    """The rows whose decision changed."""
-    st.subheader("Changed decisions", anchor=False)
-    frame = can_lab.flips(lab, after, uncertainty)
-    if frame.is_empty():
-        st.caption("No decision changed.")
-        return
-    wanted = st.segmented_control(
-        "Outcome",
-        sorted(frame["outcome"].unique()),
-        key="can_outcome",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    shown = frame.filter(outcome=wanted) if wanted else frame
-    st.dataframe(
-        shown,
-        key="can_flips",
-        column_config=FLIP_COLUMNS,
-        hide_index=True,
-        height=min(420, 40 + 36 * shown.height),
-        alt="Rows whose predicted class changed",
-    )
-    pieces.download(frame, f"can_flips_{run_id}")
-
-
 @st.cache_resource(show_spinner="Computing the other methods …", max_entries=16)
 def neighbours(version: str, run_id: str, prior: str) -> dict[str, np.ndarray]:
     """Temperature, EM, Sinkhorn and logit adjustment: independent of the sliders."""
@@ -200,35 +100,7 @@ def show_methods(lab: can_lab.Lab, chosen: dict[str, object], unsure: np.ndarray
     corrected = can_probs(lab.probs, lab.priors[chosen["prior"]], **own)
     corrected |= neighbours(version, run_id, str(chosen["prior"]))
     scores = score_methods(lab.probs, lab.labels, corrected, rng=np.random.default_rng(0), touched=unsure)
-    rows = [
-        {
-            "method": METHODS[score.method],
-            "accuracy": score.gain.accuracy.value,
-            "gain": 100 * score.gain.gain.value,
-            "low": 100 * score.gain.gain.low,
-            "high": 100 * score.gain.gain.high,
-            "p": score.gain.p_value,
-            "macro_f1": score.gain.macro_f1,
-            "ece": score.calibration_error,
-            "log_loss": score.log_loss,
-            "to_right": score.gain.flips_to_right,
-            "to_wrong": score.gain.flips_to_wrong,
-        }
-        for score in scores
-    ]
-    frame = pl.DataFrame(rows)
-    st.dataframe(
-        frame,
-        key="can_methods_table",
-        column_config=METHOD_COLUMNS,
-        hide_index=True,
-        height="content",
-        alt="Methods that correct predictions, on the same rows",
-    )
-    st.caption(
-        "CAN makes decisions, not probabilities: corrected rows are pushed to the prior, and their confidence means "
-        "something else than that of the rows left alone. EM and Sinkhorn change every row."
-    )
+    frame = can_parts.show_methods(scores)
     pieces.download(frame, f"can_methods_{run_id}")
 
 
@@ -273,7 +145,7 @@ gain = evaluate(
     rng=np.random.default_rng(0),
     touched=unsure,
 )
-show_gain(gain)
+can_parts.show_gain(gain)
 
 left, right = st.columns(2)
 bins = accuracy_by_uncertainty(uncertainty, before == lab.labels)
@@ -291,7 +163,7 @@ with right:
         key="can_assumption",
         alt="Accuracy by uncertainty with intervals",
     )
-show_assumption(gain)
+can_parts.show_assumption(gain)
 
 mix = can_lab.class_mix(lab, prior, after)
 st.subheader("Class mix", anchor=False)
@@ -299,7 +171,7 @@ if mix.height < len(lab.names):
     st.caption(f"The {mix.height} of {len(lab.names)} classes whose share moves most.")
 plots.show(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
 
-show_flips(lab, after, uncertainty, run_id)
+can_parts.show_flips(lab, after, uncertainty, run_id)
 show_methods(lab, chosen, unsure, version, run_id)
 st.divider()
 with st.container(horizontal=True):

@@ -92,7 +92,7 @@ def editor() -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button("Run", type="primary", icon=":material/play_arrow:", key="sql_run")
         name = st.text_input(
-            "Save as", key="sql_name", placeholder="name of this query", label_visibility="collapsed", width=200
+            "Save as", key="sql_name", placeholder="name of this query", label_visibility="collapsed", width=170
         )
         if st.button("Save", icon=":material/bookmark_add:", key="sql_save", disabled=not name.strip()):
             saved.save(queries.folder(), name.strip(), statement)

@@ -1,6 +1,9 @@
 """What only a browser shows: a curve that moves, links that restore a page, the console, narrow and dark windows."""
 
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -105,6 +108,42 @@ def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, windo
         stop.set()
         worker.join()
         run.finish()
+
+
+@pytest.mark.slow
+def test_a_real_job_is_seen_from_its_start_to_its_end(tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    options = [
+        "--task",
+        "afqmc",
+        "--limit",
+        "1500",
+        "--epochs",
+        "4",
+        "--db",
+        str(db),
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    environment = {**os.environ, "CLUE_DATA_DIR": "", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    with serve(db) as base:
+        shown = window()
+        shown.open(base)
+        assert shown.page.get_by_text("No run is stored yet").is_visible()
+        job = subprocess.Popen([sys.executable, "-m", "jobs.clue", *options], cwd=HOME.parents[1], env=environment)
+        try:
+            shown.page.get_by_text("Running now (1)").wait_for(timeout=60_000)  # without a click
+            run_id = queries.runs(db=db)["run_id"][0]
+            shown.page.goto(f"{base}/run?run={run_id}")
+            shown.page.wait_for_selector(".js-plotly-plot", timeout=60_000)
+            before = shown.page.evaluate(POINTS)[0]
+            shown.page.wait_for_function(f"({POINTS})()[0] > {before}", timeout=60_000)
+            assert job.wait(180) == 0
+            shown.page.get_by_text("finished", exact=True).first.wait_for(timeout=20_000)
+            assert shown.problems == []
+        finally:
+            job.kill()
+            job.wait()
 
 
 def compare_link(db):
