@@ -249,7 +249,7 @@ def columns(db: Path | None = None) -> pl.DataFrame:
 def predictions(run_id: str, split: str = "dev", db: Path | None = None, *, texts: bool = True) -> pl.DataFrame:
     """example_id, hash, label, prediction, confidence and, unless left out, text (null where it was not stored)."""
     con = _con(db)
-    found = con.execute("SELECT run_no, dataset FROM raw.runs WHERE run_id = ?", [run_id]).fetchone()
+    found = one(con, "SELECT run_no, dataset FROM raw.runs WHERE run_id = ?", [run_id])
     number, dataset = found or (-1, None)
     own = _frame(
         con,
