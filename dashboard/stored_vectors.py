@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,15 @@ def by_subset(pairs: pl.DataFrame, values: np.ndarray) -> dict[str, np.ndarray]:
 
 def counts(pairs: pl.DataFrame) -> dict[str, np.ndarray]:
     """Bootstrap resamples of the pairs, the same ones every time."""
-    rng = np.random.default_rng(0)
     sizes = {name: len(values) for name, values in by_subset(pairs, np.zeros(pairs.height)).items()}
-    return {name: resample_counts(size, resamples=RESAMPLES, rng=rng) for name, size in sizes.items()}
+    return dict(zip(sizes, _draws(tuple(sizes.values())), strict=True))
+
+
+@lru_cache(maxsize=8)
+def _draws(sizes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Resamples of subsets of these sizes: drawing them takes as long as scoring them."""
+    rng = np.random.default_rng(0)
+    return tuple(resample_counts(size, resamples=RESAMPLES, rng=rng) for size in sizes)
 
 
 def score(pairs: pl.DataFrame, cosines: np.ndarray) -> tuple[float, float, float]:
@@ -105,9 +112,8 @@ def score(pairs: pl.DataFrame, cosines: np.ndarray) -> tuple[float, float, float
 
 
 def component_grid(rank: int) -> list[int]:
-    """Numbers of components for a curve: powers of two and their halves, up to the rank."""
-    grid = {k for power in range(1, 12) for k in (2**power, 3 * 2 ** (power - 1)) if k < rank}
-    return sorted(grid | {1, rank})
+    """Numbers of components for a curve: powers of two, up to the rank."""
+    return sorted({2**power for power in range(12) if 2**power < rank} | {rank})
 
 
 def curve(stored: StoredVectors, whitening: Whitening) -> pl.DataFrame:
