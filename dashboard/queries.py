@@ -98,8 +98,8 @@ def run_list(
 
 
 def running(version: str) -> pl.DataFrame:
-    """Runs that are being written now."""
-    return run_list(version).filter(pl.col("status") == "running")
+    """Runs that are being written now, with their progress of this moment."""
+    return queries.with_progress(run_list(version).filter(pl.col("status") == "running"))
 
 
 def find_run(version: str, part: str) -> dict[str, Any] | None:

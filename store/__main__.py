@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from store.child import without_pandas
 from store.errors import StoreError
-from store.follow import without_pandas
 
 MEGABYTE = 1 << 20
 

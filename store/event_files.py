@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
-from store.importing import Foreign, Imported
+from store.foreign import Foreign, Imported
 
 Field = tuple[int, int, Any]  # number, wire type, value
 _SCALARS = {1: (5, "f"), 2: (6, "d"), 3: (7, "i"), 9: (10, "q")}  # DataType -> (field of the values, struct letter)

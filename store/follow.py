@@ -19,8 +19,9 @@ import time
 import weakref
 from pathlib import Path
 
+from store.child import child
 from store.errors import StoreError
-from store.paths import ROOT, Layout, locate
+from store.paths import Layout
 
 PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
 FIRST = 0.3  # seconds until the first look, so that a new run is seen soon
@@ -33,33 +34,6 @@ FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ing
 log = logging.getLogger("store")
 
 
-def child(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
-    """Start a Python that finds this package wherever it lies, in a session of its own (Ctrl-C is for the job)."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from store.follow import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, start_new_session=True, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def without_pandas() -> None:
-    """Keep DuckDB from importing pandas to look at a parameter: half a second and 60 MB that nothing here needs."""
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
-    sys.modules.setdefault("pyarrow.dataset", None)  # type: ignore[arg-type]  # cannot do without it, and takes a while
-
-
-def verify(layout: Layout) -> None:
-    """Ask a child process whether the published database is one of ours, for callers that must not import DuckDB.
-
-    Raises:
-        StoreError: if it is not.
-    """
-    process = child(
-        "verify", str(layout.db), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    _, complaint = process.communicate()
-    if process.returncode:
-        raise StoreError(complaint.decode().strip() or f"{layout.db} cannot be used as a store")
-
-
 class Follower:
     """The job's side: starts the child and, at the end, waits for it."""
 
@@ -67,7 +41,7 @@ class Follower:
         self._layout = layout
         self._run_id = run_id
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = child("follow", str(layout.db), run_id, stdin=subprocess.PIPE, **quiet)
+        self._process = child("store.follow:follow", layout, run_id, stdin=subprocess.PIPE, **quiet)
         _FOLLOWERS.add(self)
 
     def finish(self) -> bool:
@@ -99,27 +73,9 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def main(arguments: list[str]) -> None:
-    """Entry of the child: `follow DB RUN`, `verify DB` or `sandbox DB`."""
-    without_pandas()
-    mode, db, *rest = arguments
-    layout = locate(db)
-    try:
-        if mode == "verify":
-            from store.database import verify_published
-
-            verify_published(layout)
-        elif mode == "sandbox":
-            from store.sandbox import answer
-
-            answer(layout)
-        else:
-            _follow(layout, layout.spool_file(rest[0]))
-    except StoreError as error:
-        sys.exit(str(error))
-
-
-def _follow(layout: Layout, spool: Path) -> None:
+def follow(layout: Layout, run_id: str) -> None:
+    """The child's side: ingest and publish until the pipe closes."""
+    spool = layout.spool_file(run_id)
     with contextlib.suppress(OSError):
         os.nice(5)
     lock = os.open(layout.folder / "follower", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

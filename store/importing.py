@@ -6,14 +6,13 @@ lines. What was not understood is listed.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from store.errors import StoreError
+from store.foreign import Foreign, Imported
 from store.ingest import ingest
 from store.lines import encode, plain
 from store.packing import unpack
@@ -21,31 +20,6 @@ from store.paths import Layout, locate
 from store.spool import Spool
 
 _END = b'{"end":'
-
-
-@dataclass(slots=True)
-class Foreign:
-    """One run of another tracker."""
-
-    origin: str  # what names it, whatever folder its files lie in
-    name: str
-    config: Mapping[str, Any]
-    events: list[tuple[float, int, dict[str, float]]] = field(default_factory=list)  # Unix time, step, values
-    note: str = ""
-
-
-@dataclass(slots=True)
-class Imported:
-    """What an import did."""
-
-    new: list[str] = field(default_factory=list)  # run ids
-    grown: list[str] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
-    not_understood: dict[str, int] = field(default_factory=dict)  # what -> how often
-
-    def skip(self, what: str) -> None:
-        """Count something that has no place here."""
-        self.not_understood[what] = self.not_understood.get(what, 0) + 1
 
 
 def import_from(

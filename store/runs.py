@@ -321,7 +321,7 @@ def _refuse_foreign(layout: Layout) -> None:
     """A database that came without its folder may be somebody else's: look before anything is written over it."""
     check_target(layout.db)
     if layout.db.exists() and not layout.work.exists():
-        from store.follow import verify
+        from store.child import verify
 
         verify(layout)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import polars as pl
 
+from store.child import child
 from store.errors import StoreError
-from store.follow import child
 from store.paths import Layout, locate
 from store.sql import quote
 
@@ -63,7 +63,9 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
     if not layout.db.exists():
         raise StoreError(f"nothing is published in {layout.db} yet")
     order = json.dumps({"statement": statement, "limit": int(limit), "timeout": timeout}).encode()
-    process = child("sandbox", str(layout.db), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = child(
+        "store.sandbox:answer", layout, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
         answer, _ = process.communicate(order, timeout=timeout + STARTING)
     except subprocess.TimeoutExpired:

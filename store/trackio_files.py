@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
-from store.importing import Foreign, Imported
+from store.foreign import Foreign, Imported
 
 _KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence"}
 

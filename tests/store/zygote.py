@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
-from store import database, follow, ingest, migrations, publish, runs
+from store import child, database, ingest, migrations, paths, publish, runs
 from store.errors import StoreError
 
 
@@ -127,7 +127,7 @@ def migrate(db: str, delay: float) -> None:
     second = migrations.Migration(2, statements)
     migrations.MIGRATIONS = (*migrations.MIGRATIONS, second)
     database.MIGRATIONS = migrations.MIGRATIONS
-    work = follow.locate(db).work
+    work = paths.locate(db).work
     if delay >= 0:
         timer = threading.Timer(delay, die)
         timer.daemon = True
@@ -147,7 +147,7 @@ ORDERS = {
 
 def serve() -> None:
     """Serve orders; a thread-free loop that answers `pid` at once and reaps on request."""
-    follow.without_pandas()
+    child.without_pandas()
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "reap":
