@@ -82,8 +82,10 @@ def load(artifacts: pl.DataFrame, dataset: str, pooling: str) -> StoredVectors:
 
 def by_subset(pairs: pl.DataFrame, values: np.ndarray) -> dict[str, np.ndarray]:
     """Values of the pairs, subset by subset."""
-    subsets = pairs["subset"].to_numpy()
-    return {name: values[subsets == name] for name in pairs["subset"].unique(maintain_order=True)}
+    names = pairs["subset"].unique(maintain_order=True).to_list()
+    if len(names) == 1:
+        return {names[0]: values}
+    return {name: values[(pairs["subset"] == name).to_numpy()] for name in names}
 
 
 def counts(pairs: pl.DataFrame) -> dict[str, np.ndarray]:

@@ -55,12 +55,14 @@ def pick_whitening(stored: StoredVectors, page: str) -> tuple[Whitening, Whiteni
         beta = st.slider("beta: share of the mean", 0.0, 1.0, 1.0, 0.05, key=f"{page}_beta", bind="query-params")
         gamma = st.slider("gamma: power of the spectrum", 0.0, 1.0, 1.0, 0.05, key=f"{page}_gamma", bind="query-params")
         accumulator = stored.statistics[statistics]
-        rank = accumulator.finish(n_components=1, beta=beta).rank
+        rotation = accumulator.finish(beta=beta, gamma=0.0)
+        rank = rotation.rank
         k = st.slider(
             "Components", 1, rank, min(rank, stored.width // 2), key=f"{page}_components", bind="query-params"
         )
-    full = accumulator.finish(n_components=rank, beta=beta, gamma=gamma)
-    chosen = Whitening(full.mean, full.kernel[:, :k], full.eigenvalues, full.rank, beta)
+    scale = rotation.eigenvalues[:rank] ** (-gamma / 2)
+    full = Whitening(rotation.mean, rotation.kernel[:, :rank] * scale, rotation.eigenvalues, rank, beta)
+    chosen = Whitening(full.mean, full.kernel[:, :k], full.eigenvalues, rank, beta)
     return chosen, full, str(statistics)
 
 

@@ -75,7 +75,7 @@ def place(variant: str) -> tuple[str, str]:
     english = _ENGLISH_VARIANT.fullmatch(variant)
     if english:
         k, statistics, again = english.groups()
-        row = f"whitened, {statistics} statistics, {again}" if again else f"first-last-avg, {statistics} statistics"
+        row = f"whitened, {statistics}, {again}" if again else f"first-last-avg, {statistics} statistics"
         return row, "reduced" if k else "whitened"
     return variant.removesuffix(" (theirs)"), "none"
 

@@ -48,7 +48,9 @@ if stored.is_empty():
 
 def draw(frame: pl.DataFrame, key: str, alt: str) -> None:
     """One table of scores."""
-    columns = {"row": st.column_config.TextColumn("pooling", pinned=True, width=270)}
+    longest = {name: max(map(len, (name, *frame[name]))) for name in frame.columns[1:]}
+    columns = {name: st.column_config.TextColumn(width=20 + 6 * length) for name, length in longest.items()}
+    columns["row"] = st.column_config.TextColumn("pooling", pinned=True, width=195 if len(longest) < 6 else 240)
     st.dataframe(frame, key=key, hide_index=True, height="content", column_config=columns, alt=alt, placeholder="")
 
 
@@ -111,7 +113,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 against = whitening_tables.published(papers, model=model) if model else pl.DataFrame(schema=whitening_tables.SCHEMA)
 if run_id is not None:
     st.subheader(":blue[:material/labs:] Measured here", anchor=False)
-    names = [name for name in figures.SETTINGS if name in measured["setting"]]
+    names = figures.joined_settings(measured)
     note = " Transductive: the statistics come from these sentences." if statistics in ("target", "test") else ""
     st.caption(f"Spearman × 100: {' / '.join(names)}.{note}")
     draw(
@@ -135,8 +137,8 @@ st.subheader(f":orange[:material/menu_book:] Published: {model}", anchor=False)
 for language, names in (("Chinese", whitening_tables.CHINESE), ("English", whitening_tables.ENGLISH)):
     part = against.filter(pl.col("dataset").is_in(names))
     if part.height:
-        settings = [name for name in figures.SETTINGS if name in part["setting"]]
-        st.caption(f"{language} sets, Spearman × 100: {' / '.join(settings)}")
+        settings = " / ".join(figures.joined_settings(part))
+        st.caption(f"{language} sets, Spearman × 100: {settings}; rows of one number are what they are named.")
         draw(
             figures.table(part.select("row", "dataset", "setting", "value"), names),
             f"whitening_{language}",

@@ -20,11 +20,25 @@ beta = gamma = 0 only rotates (so that cutting components is all that changes an
     source="[post 9079](https://kexue.fm/archives/9079) for beta and gamma",
 )
 
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def raw_score(*kept: str) -> tuple[float, float, float]:
+    """Of the vectors as they are; kept names the run, the set and the pooling."""
+    return stored_vectors.score(stored.pairs, before)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def components_curve(*setting: str | float) -> pl.DataFrame:
+    """Scores by components; setting names the run, the set, the pooling, the statistics, beta and gamma."""
+    return stored_vectors.curve(stored, full)
+
+
 version = queries.store_version()
 run_id, dataset, stored = whitening_parts.pick_vectors(version, "whitening_vectors")
 chosen, full, statistics = whitening_parts.pick_whitening(stored, "whitening_vectors")
 before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
-raw, now = stored_vectors.score(stored.pairs, before), stored_vectors.score(stored.pairs, after)
+kept = (run_id, dataset, st.session_state.whitening_vectors_pooling)
+raw, now = raw_score(*kept), stored_vectors.score(stored.pairs, after)
 gold = stored.gold
 similar = gold >= (gold.min() + gold.max()) / 2
 k = chosen.kernel.shape[1]
@@ -43,13 +57,15 @@ with st.container(horizontal=True):
 count = stored.statistics[statistics].count
 st.caption(
     f"{stored.pairs.height:,} kept test pairs of {dataset}; mean and covariance of {count:,} sentences ({statistics}"
-    f"{', transductive' if statistics in ('target', 'test') else ''}). Scores of the whole set: page Whitening."
+    f"{', transductive' if statistics in ('target', 'test') else ''}). 95 % intervals of "
+    f"Spearman: raw {100 * raw[1]:.1f} to {100 * raw[2]:.1f}, whitened {100 * now[1]:.1f} to {100 * now[2]:.1f}. "
+    "Scores of the whole set: page Scores."
 )
 
 left, right = st.columns(2)
 with left:
     st.subheader("Spearman against the number of components", anchor=False)
-    curve = stored_vectors.curve(stored, full)
+    curve = components_curve(*kept, statistics, full.beta, st.session_state.whitening_vectors_gamma)
     plots.show(
         figures.components(curve, raw=raw[0], chosen=k),
         key="whitening_vectors_curve",
