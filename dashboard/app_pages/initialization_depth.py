@@ -51,9 +51,9 @@ mean, variance = stack_drift([width] * (depth + 1), activation=activation)
 one_mean, one_variance = log_drift(width, activation=activation)
 st.markdown(
     f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
-    f"differ by a factor of e^±{np.sqrt(variance):.2f}. Measured over {len(logs)} stacks: mean "
-    f"logarithm {logs[:, -1].mean():.3f} "
-    f"(exact {mean:.3f}), variance {logs[:, -1].var():.3f} (exact {variance:.3f})."
+    f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). Measured over "
+    f"{len(logs)} stacks: mean logarithm {logs[:, -1].mean():.3f} ± {1.96 * logs[:, -1].std() / len(logs) ** 0.5:.3f} "
+    f"(95 %; exact {mean:.3f}), variance {logs[:, -1].var():.3f} (exact {variance:.3f})."
 )
 layers = np.arange(depth + 1)
 left, right = st.columns(2)

@@ -8,6 +8,8 @@ from dashboard.figures import johnson_lindenstrauss as figures
 from engine import lemma_proof, tails
 from engine.johnson_lindenstrauss import jl_dim
 
+LN10 = np.log(10)
+
 pieces.title(
     "The proof, inequality by inequality",
     "逐步证明",
@@ -28,16 +30,15 @@ st.latex(
 )
 best = lemma_proof.best_lambda(n=n, eps=eps)
 lam = np.linspace(0, min(2.5 * best, 0.49 * n), 200)
-both = tails.norm_tail(n, eps=eps)
+both = tails.norm_tail(n, eps=eps, log=True)
 plots.show(
     figures.lines(
         lam,
-        {"bound for each λ": np.exp(lemma_proof.chernoff_exponent(lam, n=n, eps=eps))},
+        {"bound for each λ": lemma_proof.chernoff_exponent(lam, n=n, eps=eps) / LN10},
         x_title="λ",
-        y_title="probability",
-        logarithmic=True,
+        y_title="log₁₀ probability",
         mark=(best, f"best λ = nε/(2(1+ε)) = {best:.2f}"),
-        level=(float(both), "exact, both tails"),
+        level=(float(both) / LN10, "exact, both tails"),
     ),
     key="jl_proof_markov",
     alt="Chernoff bound against lambda",
@@ -68,10 +69,6 @@ st.caption(
 dims = np.unique(np.geomspace(4, 3 * jl_dim(n_samples, eps=eps), 120).astype(int))
 st.header("3. The length of one vector", anchor=False)
 st.latex(r"P\big(\,|\|u\|^2-1| \ge \varepsilon\big) \le 2e^{-\varepsilon^2 n/8}")
-
-
-LN10 = np.log(10)
-
 plots.show(
     figures.lines(
         dims,
