@@ -93,6 +93,7 @@ st.dataframe(
     hide_index=True,
     column_config={"8.33 ln N": number, "pairs, exact": number, "rows": number},
     alt="The post's examples",
+    placeholder="",
 )
 
 st.header("hₙ: exact, asymptotic, rounded", anchor=False)

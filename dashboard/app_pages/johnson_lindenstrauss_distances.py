@@ -97,12 +97,16 @@ else:
         frame = queries.measurements(version, "jl_distortion", run_ids=(run_id,))
         chosen = st.selectbox("Data set", sorted(frame["data"].unique()), key="jl_distances_stored", width=220)
         metric = st.segmented_control("Show", ["largest", "sd", "rms"], default="largest", key="jl_distances_metric")
-    part = frame.filter(pl.col("data") == chosen, pl.col("source") == "measured")
+    of_set = frame.filter(pl.col("data") == chosen)
+    part, exact = (of_set.filter(source=source) for source in ("measured", "exact"))
+    metric = metric or "largest"
     plots.show(
-        figures.largest_by_dimension(part, series="kind", colors=figures.KIND_COLORS, metric=metric or "largest"),
+        figures.largest_by_dimension(part, series="kind", colors=figures.KIND_COLORS, metric=metric, exact=exact),
         key="jl_distances_sweep",
         alt="Distortion against the number of dimensions",
     )
+    repeats = part.filter(pl.col("metric") == metric)["n"].max()
+    st.caption(f"Bands: 95 % intervals over {repeats} draws of each projection; few draws make them wide.")
     with st.expander("Worst pairs and all numbers"):
         worst = queries.measurements(version, "jl_worst", run_ids=(run_id,)).filter(pl.col("data") == chosen)
         st.dataframe(worst, key="jl_distances_worst", hide_index=True, alt="Worst pairs")

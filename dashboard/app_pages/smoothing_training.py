@@ -39,11 +39,12 @@ def show_regression() -> None:
     better = pairs.filter(pl.col("high") < 0).sort("value")["activation"].to_list()
     worse = pairs.filter(pl.col("low") > 0).sort("value")["activation"].to_list()
     st.markdown(
-        f"Best: **{errors['activation'][0]}** with {errors['value'][0]:.4f}. In pairs of seeds, clearly better than "
+        f"Best: **{errors['activation'][0]}** with {errors['value'][0]:.4f} "
+        f"(95 % intervals over {errors['n'].min()} seeds). In pairs of seeds, clearly better than "
         f"ReLU: {', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}."
     )
     plots.show(
-        figures.intervals(errors, label="activation", x="Held-out mean squared error / variance"),
+        figures.intervals(errors, label="activation", x="Held-out error / variance"),
         key="smoothing_training_errors",
         alt="Held-out errors by activation with intervals",
     )
@@ -81,6 +82,7 @@ def show_encoders() -> None:
     )
     pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
+    st.caption(f"95 % intervals over at least {table['seeds'].min()} seeds each.")
     plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
 
 

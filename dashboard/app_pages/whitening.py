@@ -49,7 +49,7 @@ if stored.is_empty():
 def draw(frame: pl.DataFrame, key: str, alt: str) -> None:
     """One table of scores."""
     longest = {name: max(map(len, (name, *frame[name]))) for name in frame.columns[1:]}
-    columns = {name: st.column_config.TextColumn(width=20 + 6 * length) for name, length in longest.items()}
+    columns = {name: st.column_config.TextColumn(width=14 + 6 * length) for name, length in longest.items()}
     columns["row"] = st.column_config.TextColumn("pooling", pinned=True, width=195 if len(longest) < 6 else 240)
     st.dataframe(frame, key=key, hide_index=True, height="content", column_config=columns, alt=alt, placeholder="")
 

@@ -29,7 +29,7 @@ def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.n
         line={"color": style.SEQUENCE[2], "dash": "dot", "width": 2.5},
     )
     style.finish(figure, x="dimensions n", y="hₙ / n, nats per dimension")
-    return figure.update_xaxes(type="log")
+    return figure.update_xaxes(type="log", dtick=1)
 
 
 def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: float) -> go.Figure:
@@ -44,7 +44,7 @@ def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: f
         )
     marks.vertical(figure, chosen, f"N = {chosen:,.0f}")
     style.finish(figure, x="words (or keys) N", y="dimensions n", height=400)
-    return figure.update_xaxes(type="log")
+    return figure.update_xaxes(type="log", dtick=1)
 
 
 def entropy(

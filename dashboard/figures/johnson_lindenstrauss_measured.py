@@ -48,7 +48,9 @@ def ratios(
     return figure.update_xaxes(range=[max(0, float(grid[0])), float(grid[-1])])
 
 
-def largest_by_dimension(frame: pl.DataFrame, *, series: str, colors: Mapping[str, str], metric: str) -> go.Figure:
+def largest_by_dimension(
+    frame: pl.DataFrame, *, series: str, colors: Mapping[str, str], metric: str, exact: pl.DataFrame | None = None
+) -> go.Figure:
     """A metric of the distortion against n, one line a projection or method, with intervals over repeats.
 
     Args:
@@ -56,9 +58,19 @@ def largest_by_dimension(frame: pl.DataFrame, *, series: str, colors: Mapping[st
         series: column whose values are the lines.
         colors: value -> colour.
         metric: which metric is drawn.
+        exact: rows like those of the frame with the exact values, drawn dotted where the metric has any.
     """
     figure = go.Figure()
     for name in colors:
+        theory = (
+            exact.filter((pl.col(series) == name) & (pl.col("metric") == metric)) if exact is not None else frame[:0]
+        )
+        if not theory.is_empty():
+            theory = theory.sort("n_components")
+            line = {"color": colors[name], "dash": "dot", "width": 3}
+            figure.add_scatter(
+                x=theory["n_components"], y=theory["value"], name=f"{name}, exact", mode="lines", line=line
+            )
         part = frame.filter((pl.col(series) == name) & (pl.col("metric") == metric)).sort("n_components")
         if part.is_empty():
             continue
@@ -73,7 +85,8 @@ def largest_by_dimension(frame: pl.DataFrame, *, series: str, colors: Mapping[st
         "sd": "sd of the ratio",
     }
     style.finish(figure, x="target dimensions n", y=titles[metric], legend=True)
-    return figure.update_xaxes(type="log", dtick="D2").update_yaxes(type="log", dtick="D2")
+    dims = frame.filter(pl.col("metric") == metric)["n_components"].unique().sort().to_list()
+    return figure.update_xaxes(type="log", tickvals=dims).update_yaxes(type="log", dtick="D2")
 
 
 def readings(cosines: np.ndarray, raw: np.ndarray, error: np.ndarray, measured: pl.DataFrame | None) -> go.Figure:
