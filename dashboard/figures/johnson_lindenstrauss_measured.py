@@ -162,7 +162,7 @@ def recall(frame: pl.DataFrame) -> go.Figure:
             x=part["candidates"], y=part["value"], name=f"{n_bits} bits", mode="lines+markers", line={"color": color}
         )
     style.finish(figure, x="candidates examined", y="recall of the 10 nearest", legend=True)
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick=1)
     return style.percent_axis(figure)
 
 
