@@ -195,16 +195,20 @@ class TaskModel(nn.Module):
         return self.kind in ("classification", "pair", "choice")
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits: (rows, classes), (examples, choices) or (rows, heads, longest, longest)."""
+        """Logits: (rows, classes), (rows,) scores of choices, or (rows, heads, longest, longest)."""
         if isinstance(self.head, GlobalPointer):
             return self.head(self.encoder(batch.packed), batch.packed, batch.head_mask)  # type: ignore[no-any-return]
-        logits = self.head(self._vectors(batch.packed)).float()
-        return logits.view(batch.n_examples, -1) if self.kind == "choice" else logits  # type: ignore[no-any-return]
+        logits: Tensor = self.head(self._vectors(batch.packed)).float()
+        return logits[:, 0] if self.kind == "choice" else logits
 
     def _vectors(self, packed: Packed) -> Tensor:
         if self.pooling == "first":
             return self.encoder(packed, first_only=True)  # type: ignore[no-any-return]
         return pool(self.encoder(packed), packed, pooling=self.pooling)
+
+    def by_example(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The logits as (examples, classes or choices); the examples of a training batch have equally many choices."""
+        return logits.view(batch.n_examples, -1) if self.kind == "choice" else logits
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Loss per example, or per row for spans and entities."""
@@ -214,15 +218,13 @@ class TaskModel(nn.Module):
             return span_loss(logits[:, 0], batch.targets)
         if self.kind == "entities":
             return multilabel_loss(logits, batch.targets).mean(1)
-        return class_loss(logits, batch.targets, smoothing=self.smoothing)
+        return class_loss(self.by_example(logits, batch), batch.targets, smoothing=self.smoothing)
 
     def answers(self, logits: Tensor) -> list[np.ndarray]:
         """What decoding needs of each row, float32; see `engine.training.predict`."""
         logits = logits.detach()
         if self.kind == "span":
             return list(best_cells(logits[:, 0]).cpu().numpy())
-        if self.kind == "choice":
-            return list(logits.reshape(-1, 1).cpu().numpy()[:, 0])
         if self.kind != "entities":
             return list(logits.cpu().numpy())
         row, kind, start, end = (logits > 0).nonzero(as_tuple=True)

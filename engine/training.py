@@ -244,7 +244,8 @@ class Training:
             loss = self.model.loss(logits, batch)
             if self.settings.rdrop:
                 again = self.model(batch)
-                loss = (loss + self.model.loss(again, batch) + self.settings.rdrop * r_drop(logits, again)) / 2
+                apart = r_drop(self.model.by_example(logits, batch), self.model.by_example(again, batch))
+                loss = (loss + self.model.loss(again, batch) + self.settings.rdrop * apart) / 2
         return loss.sum()
 
     def _reduce(self, loss: Tensor) -> Tensor:

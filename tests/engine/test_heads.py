@@ -109,11 +109,12 @@ def model_and_batch(kind, **options):
 def test_choices_of_a_question_share_one_softmax():
     model, packed = model_and_batch("choice")
     batch = Batch(packed, 2, torch.tensor([1, 0]))
-    logits = model(batch)
-    assert logits.shape == (2, 2)
+    scores = model(batch)
+    assert scores.shape == (4,)
+    logits = model.by_example(scores, batch)
     expected = [-logits[0].log_softmax(0)[1], -logits[1].log_softmax(0)[0]]
-    torch.testing.assert_close(model.loss(logits, batch), torch.stack(expected))
-    assert np.stack(model.answers(logits)).tolist() == logits.flatten().tolist()
+    torch.testing.assert_close(model.loss(scores, batch), torch.stack(expected))
+    assert np.stack(model.answers(scores)).tolist() == logits.flatten().tolist()
 
 
 def test_entity_cells_above_zero_are_given_per_row():

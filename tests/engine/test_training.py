@@ -208,3 +208,21 @@ def test_the_weight_average_follows_its_formula():
     assert layer.weight.item() == 1024.0
     with pytest.raises(ValueError, match=r"decay must be in \(0, 1\), got 1"):
         WeightAverage(layer, decay=1.0)
+
+
+def test_questions_with_different_numbers_of_choices_are_answered_together():
+    counts = [2, 3, 4, 2]
+    lengths = np.random.default_rng(1).integers(4, 12, sum(counts))
+    offsets = np.r_[0, np.cumsum(lengths)]
+    rows = Rows(
+        tokens=np.random.default_rng(2).integers(5, 30, offsets[-1]).astype(np.int32),
+        offsets=offsets,
+        example=np.repeat(np.arange(4), counts),
+        n_examples=4,
+        grouped=True,
+        targets=None,
+    )
+    model = make("choice").model
+    together, one_by_one = (np.stack(predict(model, rows, tokens_per_batch=size)) for size in (8192, 1))
+    assert together.shape == (11,)
+    np.testing.assert_allclose(together, one_by_one, atol=1e-6)
