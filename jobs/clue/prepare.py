@@ -57,9 +57,12 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     loaded = models.load(config.model, texts=lambda: texts(train), seed=config.seed, activation=activation)
     if config.init:
         apply_rule(loaded, config)
+    shape = loaded.encoder.config
+    if config.rdrop and not (shape.dropout or shape.attention_dropout):
+        raise cli.InputError(f"--rdrop compares two passes with different dropout, and {loaded.name} has none")
     limit = config.max_length or spec.max_length
-    if limit > loaded.encoder.config.max_positions:
-        raise cli.InputError(f"--max-length {limit}: {loaded.name} has {loaded.encoder.config.max_positions} positions")
+    if limit > shape.max_positions:
+        raise cli.InputError(f"--max-length {limit}: {loaded.name} has {shape.max_positions} positions")
     with cli.input_errors("--max-length"):
         train_rows = clue_rows.encode(spec, train, loaded.tokenizer, max_length=limit, training=True)
         select_rows = clue_rows.encode(spec, select, loaded.tokenizer, max_length=limit)

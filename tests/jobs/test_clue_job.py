@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from engine.tasks import get_task
-from jobs import checkpoints, cli, predict
+from jobs import checkpoints, cli, models, predict
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import data as clue_data
 from jobs.clue import saved, session, start, submission
@@ -235,6 +235,18 @@ def test_bad_flags_are_refused_in_one_sentence(tmp_path, flags, message):
     with pytest.raises(cli.InputError, match=message) as caught:
         start.run(small(tmp_path, **flags))
     assert "\n" not in str(caught.value)
+
+
+def test_rdrop_without_dropout_is_refused(tmp_path):
+    from engine.encoders import BertEncoder, EncoderConfig
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"花呗怎么还款"]
+    shape = EncoderConfig(vocab_size=len(vocabulary), hidden_size=8, layers=1, dropout=0.0, attention_dropout=0.0)
+    models.save_folder(tmp_path / "still", BertEncoder(shape), vocabulary, lower=True)
+    with pytest.raises(
+        cli.InputError, match=r"--rdrop compares two passes with different dropout, and .*still has none"
+    ):
+        start.run(small(tmp_path, model=str(tmp_path / "still"), rdrop=1.0))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_failed(tmp_path, monkeypatch):
