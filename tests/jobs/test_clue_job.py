@@ -243,9 +243,7 @@ def test_rdrop_without_dropout_is_refused(tmp_path):
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"花呗怎么还款"]
     shape = EncoderConfig(vocab_size=len(vocabulary), hidden_size=8, layers=1, dropout=0.0, attention_dropout=0.0)
     models.save_folder(tmp_path / "still", BertEncoder(shape), vocabulary, lower=True)
-    with pytest.raises(
-        cli.InputError, match=r"--rdrop compares two passes with different dropout, and .*still has none"
-    ):
+    with pytest.raises(cli.InputError, match=r"--rdrop compares two passes .*still has none"):
         start.run(small(tmp_path, model=str(tmp_path / "still"), rdrop=1.0))
 
 
