@@ -104,6 +104,10 @@ def scores(
     if not published.is_empty():
         points = style.published_marker(published["task"], published["value"], published["row"])
         figure.add_trace(points.update(marker={"size": 8, "line": {"width": 1}}, opacity=0.7))
+    models = sorted(
+        {name.partition(" · ")[0] for name in measured["row"]}, key=lambda m: (m not in style.METHOD_COLORS, m)
+    )
+    colors = dict(zip(models, style.run_colors(models), strict=True))
     for (name,), part in measured.group_by("row", maintain_order=True):
         model, _, recipe = str(name).partition(" · ")
         figure.add_trace(
@@ -113,7 +117,7 @@ def scores(
                 error_y={"type": "data", "array": part["sd"].fill_null(0.0), "thickness": 1.5},
                 name=str(name),
                 mode="markers",
-                marker={"size": 10, "color": style.method_color(model), "symbol": _symbol(recipe)},
+                marker={"size": 10, "color": colors[model], "symbol": _symbol(recipe)},
                 hovertemplate="%{y:.2%}<extra>" + str(name) + "</extra>",
             )
         )
