@@ -7,7 +7,7 @@ files (Xu et al., 2020, arXiv 2004.05986, and https://github.com/CLUEbenchmark/C
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -330,3 +330,15 @@ def get_task(name: str) -> TaskSpec:
     near = difflib.get_close_matches(name.lower(), TASKS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown task {name!r}, expected one of {', '.join(TASKS)}{hint}")
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in the fields of an example, however deep it lies in mappings and sequences."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)

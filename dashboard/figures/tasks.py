@@ -5,7 +5,7 @@ nothing is unknown: a pretrained model's own vocabulary may keep English words a
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import polars as pl
 from dashboard.figures import style
 from engine.inputs.encode import encode
 from engine.inputs.tokenizer import SPECIALS, WordPiece, build_vocabulary
-from engine.tasks import Example, TaskSpec
+from engine.tasks import Example, TaskSpec, texts_in
 
 UNCUT = 100_000
 """A window that cuts nothing."""
@@ -39,20 +39,9 @@ def _fields(text: str | None) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)
-
-
 def tokenizer_for(examples: Sequence[Example]) -> WordPiece:
     """A tokenizer that knows every character of these examples, and those that the input formats add."""
-    texts = [text for example in examples for text in _strings(example.fields)]
+    texts = [text for example in examples for text in texts_in(example.fields)]
     return WordPiece(build_vocabulary([*texts, "；||_[]，无效答案"], min_count=1, max_size=60_000))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import Example, TaskSpec
+from engine.tasks import Example, TaskSpec, texts_in
 from jobs import cli, models
 from jobs.clue import data as clue_data
 from jobs.clue import worlds
@@ -54,7 +54,12 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     data = read(config, spec)
     train, select, split = held_out(data, fold)
     activation = config.activation or "gelu"
-    loaded = models.load(config.model, texts=lambda: texts(train), seed=config.seed, activation=activation)
+    loaded = models.load(
+        config.model,
+        texts=lambda: (text for example in train for text in texts_in(example.fields)),
+        seed=config.seed,
+        activation=activation,
+    )
     if config.init:
         apply_rule(loaded, config)
     shape = loaded.encoder.config
@@ -117,23 +122,6 @@ def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], li
     inside = [example for example in data.train if (example.group or example.example_id) not in out]
     outside = [example for example in data.train if (example.group or example.example_id) in out]
     return inside, outside, "fold"
-
-
-def texts(examples: Iterable[Example]) -> Iterable[str]:
-    """Every text in the fields of the examples."""
-
-    def walk(value: Any) -> Iterable[str]:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            for item in value.values():
-                yield from walk(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                yield from walk(item)
-
-    for example in examples:
-        yield from walk(example.fields)
 
 
 def apply_rule(loaded: models.Loaded, config: Config) -> None:
