@@ -16,9 +16,14 @@ that a large common component would cost.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
+from threading import Lock
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 BLOCK_ROWS = 8192
 """Rows multiplied at a time: large enough for BLAS; the error of float32 products grows slowly beyond."""
@@ -28,6 +33,9 @@ STRIP_ROWS = 128
 
 SINGLE_FROM = 512
 """Width from which float32 vectors are multiplied in float32 (half the time, a relative error near 1e-8)."""
+
+Sums = tuple[np.ndarray, np.ndarray, bool]
+_ONE_CALLER = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +247,28 @@ def _shift(vectors: np.ndarray) -> np.ndarray:
     return mean.astype(vectors.dtype).astype(np.float64)
 
 
-def _sums(vectors: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in."""
+def _sums(vectors: np.ndarray, shift: np.ndarray) -> Sums:
+    """Sum (d,) and scatter (d, d) of vectors - shift in float64, and whether float32 products went in.
+
+    Each thread that BLAS has takes a share of the rows: products of their own win more than one split over threads.
+    """
+    blas = _blas()
+    threads = max((library.num_threads for library in blas.lib_controllers), default=1)
+    rows = -(-len(vectors) // (threads * BLOCK_ROWS)) * BLOCK_ROWS
+    shares = [vectors[start : start + rows] for start in range(0, len(vectors), rows)]
+    if len(shares) == 1:
+        return _share_sums(vectors, shift)
+    with _ONE_CALLER, blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+        totals, scatters, singles = zip(*pool.map(_share_sums, shares, repeat(shift)), strict=True)
+    return sum(totals[1:], totals[0]), sum(scatters[1:], scatters[0]), any(singles)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _share_sums(vectors: np.ndarray, shift: np.ndarray) -> Sums:
     width = vectors.shape[1]
     single = vectors.dtype == np.float32 and width >= SINGLE_FROM and _is_single(shift)
     kind = np.float32 if single else np.float64
@@ -270,12 +298,12 @@ def _is_single(shift: np.ndarray) -> bool:
         return bool((shift.astype(np.float32) == shift).all())
 
 
-def _unusual(vectors: np.ndarray, shift: np.ndarray, *, single: bool) -> tuple[np.ndarray, np.ndarray, bool]:
+def _unusual(vectors: np.ndarray, shift: np.ndarray, *, single: bool) -> Sums:
     """The sums where float32 overflowed; the error where the vectors are not finite."""
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise ValueError(f"embeddings must be finite, row {bad[0]} is not ({len(bad)} such rows of {len(vectors)})")
     if not single:
         raise ValueError(f"embeddings are too large to square (largest {np.abs(vectors).max():.3g})")
-    total, scatter, _ = _sums(vectors.astype(np.float64), shift.astype(np.float64))
+    total, scatter, _ = _share_sums(vectors.astype(np.float64), shift.astype(np.float64))
     return total, scatter, False

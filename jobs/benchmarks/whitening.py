@@ -1,6 +1,6 @@
 """The streaming fit beside numpy and scikit-learn, its precision and memory; encoding beside one sentence at a time.
 
-Peers and our own code take turns and the best of five passes counts, so that the ratios hold on a busy machine.
+Peers and our own code take turns and the median of nine passes counts, so that the ratios hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.whitening import Whitening, WhiteningAccumulator
 
 ROWS, WIDTH, CHUNK = 200_000, 768, 16_384
 MILLION = 1_000_000
-PASSES = 5
+PASSES = 9
 SENTENCES = 384
 
 
@@ -150,11 +151,11 @@ def _encoding_row() -> dict[str, Any]:
 
 
 def _take_turns(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Seconds of the fastest of five passes of each, in turns."""
-    seconds = {name: float("inf") for name in functions}
+    """Median seconds of the passes of each, in turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(PASSES):
         for name, function in functions.items():
             begin = time.perf_counter()
             function()
-            seconds[name] = min(seconds[name], time.perf_counter() - begin)
-    return seconds
+            seconds[name].append(time.perf_counter() - begin)
+    return {name: median(each) for name, each in seconds.items()}
