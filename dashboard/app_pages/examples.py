@@ -145,10 +145,11 @@ def short(answer: object) -> str:
 def mark(row: dict[str, object], marks: dict[str, str]) -> None:
     """Popover that stores a note or "label is wrong" for an example."""
     digest = str(row["hash"])
+    place = f"{digest}_{row['example_id']}"  # several examples of a data set may have the same content
     with st.popover("Marked" if digest in marks else "Mark", icon=":material/flag:"):
-        kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{digest}")
-        note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{digest}")
-        if st.button("Save", key=f"examples_save_{digest}"):
+        kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{place}")
+        note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{place}")
+        if st.button("Save", key=f"examples_save_{place}"):
             queries.mark_example(digest, ids[0], kind, note)
             st.rerun()
 

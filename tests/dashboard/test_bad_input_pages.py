@@ -132,3 +132,12 @@ def test_a_store_of_a_newer_schema_is_one_sentence(page, db, open_page):
     app = open_page(page, db)
     assert "newer" in app.error[0].value
     assert "cannot be read" in app.error[0].value
+
+
+def test_examples_of_the_same_content_stand_beside_each_other(db, open_page):
+    twice = answers(rows=4).with_columns(hash=pl.Series(["same", "same", "c", "d"]))
+    run_id = add_run(db, "a", predictions=twice)
+    queries.refresh(db)
+    app = open_page("examples", db, runs=run_id)
+    assert len(app.radio) == 4
+    assert "4 of 4 examples" in said(app)
