@@ -14,16 +14,17 @@ BASELINES = ("majority", "chance")
 pieces.title(
     "Leaderboard",
     "CLUE 中文语言理解测评基准",
-    what="""Rows are models, columns are the eleven tasks, cells are the task's metric in percent. **Measured here**
-are means over seeds (± standard deviation, number of seeds) of finished runs on whole data sets; **published** are
-figures of papers and posts with their source. Dev and test are never mixed, and runs on the generated sample have a
-table of their own: their scores say nothing about the task.""",
+    what="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
+of seeds) of finished runs on whole data sets, of each model and recipe the configuration that is best on this split; a
+seed that ran twice counts once. **Published** are figures of papers and posts, nearly all single runs, each with its
+source. Dev and test are never mixed, and runs on the generated sample have a table of their own: their scores say
+nothing about the task.""",
     formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
     source="view `leaderboard` (measured), table `published` (each row names its source)",
 )
 
 version = queries.store_version()
-board = queries.leaderboard(version, "clue")
+board = pieces.leaderboard(version)
 published = queries.published(version, "clue").with_columns(
     row=pl.col("model")
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))
@@ -58,7 +59,9 @@ def published_rows(split: str) -> pl.DataFrame:
     """Long form of what was published, with its source."""
     frame = main_metric(published).filter(pl.col("split") == split)
     return frame.select(
-        "row", "task", "value", pl.lit(None, pl.Float64).alias("sd"), pl.lit(1, pl.Int64).alias("n"), "source", "note"
+        *("row", "task", "value", "model", "variant", "source", "note"),
+        sd=pl.lit(None, pl.Float64),
+        n=pl.lit(1, pl.Int64),
     )
 
 
@@ -69,28 +72,60 @@ def baselines(split: str, *, sample: bool) -> dict[str, dict[str, float]]:
     return {name: values for name, values in found.items() if values}
 
 
-def draw(frame: pl.DataFrame, key: str, alt: str, *, click: bool) -> tuple[str, str] | None:
-    """Draw one table; returns (row, task) of the clicked cell."""
+def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
+    """A row a task, a column a model; returns (model, task) of the clicked cell."""
+    rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
+    below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
+    best = dict(papers.group_by("task").agg(pl.col("value").max()).iter_rows()) if not sample else None
+    table = figures.by_task(measured, below, NAMES, published=best, reference=reference)
+    event = st.dataframe(
+        table,
+        key="leaderboard_measured",
+        hide_index=True,
+        height="content",
+        column_config={"task": st.column_config.TextColumn("Task", pinned=True)},
+        on_select="rerun",
+        selection_mode="single-cell",
+        alt=f"Measured {split} scores",
+        placeholder="",
+    )
+    note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
+    st.caption(f"{note} A click on a cell lists its runs.")
+    if not event.selection.cells:
+        return None
+    row, model = event.selection.cells[0]
+    return (model, NAMES[row]) if model in measured["row"] else None
+
+
+def show_published(papers: pl.DataFrame) -> None:
+    """A row a model, a column a task; a number in brackets names the setting, which the sources below spell out."""
+    marks = figures.marks(papers["variant"].fill_null("").to_list())
+    numbered = papers.with_columns(mark=pl.col("variant").fill_null("").replace_strict(marks, default=""))
+    short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()
     titles = {
         name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
         for name, spec in TASKS.items()
     }
-    event = st.dataframe(
-        frame,
-        key=key,
+    table = figures.grid(numbered.with_columns(row=short), NAMES, reference=reference)
+    st.dataframe(
+        table,
+        key="leaderboard_published",
         hide_index=True,
-        height="content" if frame.height <= 14 else 520,
-        column_config=titles | {"row": st.column_config.TextColumn("Model", pinned=True, width=240)},
-        on_select="rerun" if click else "ignore",
-        selection_mode="single-cell",
-        alt=alt,
+        height="content" if table.height <= 14 else 520,
+        column_config=titles | {"row": st.column_config.TextColumn("Model", pinned=True, width=235)},
+        alt=f"Published {split} scores",
         placeholder="",
     )
-    cells = event.selection.cells if click else []
-    if not cells:
-        return None
-    row, column = cells[0]
-    return (frame["row"][row], column) if column in NAMES else None
+    with st.expander("Sources", icon=":material/menu_book:"):
+        listed = numbered.group_by("mark", "variant", "source", maintain_order=True).agg(
+            pl.col("model").n_unique().alias("Models"), pl.col("task").n_unique().alias("Tasks")
+        )
+        st.dataframe(
+            listed.rename({"mark": "Mark", "variant": "Setting", "source": "Source"}),
+            key="leaderboard_sources",
+            hide_index=True,
+            alt="Sources of the published figures",
+        )
 
 
 def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
@@ -142,15 +177,8 @@ if measured.is_empty():
     pieces.empty(
         f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
     )
-cell = None
 levels = baselines(split, sample=sample)
-if not measured.is_empty():
-    rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
-    below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
-    table = pl.concat([figures.grid(part, NAMES, reference=reference) for part in (measured, below)])
-    cell = draw(table, "leaderboard_measured", f"Measured {split} scores", click=True)
-    note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
-    st.caption(f"{note} A click on a cell lists its runs.")
+cell = None if measured.is_empty() else show_measured(measured, papers)
 if cell:
     show_runs(cell, measured, split)
 
@@ -158,11 +186,7 @@ st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():
     pieces.empty("python -m store published", f"No published {split} figure is loaded.")
 else:
-    table = figures.grid(papers, NAMES, reference=reference)
-    draw(table, "leaderboard_published", f"Published {split} scores", click=False)
-    with st.expander("Sources"):
-        sources = papers.group_by("row", "source", maintain_order=True).agg(pl.col("task").n_unique().alias("tasks"))
-        st.dataframe(sources, key="leaderboard_sources", hide_index=True, alt="Sources of the published figures")
+    show_published(papers)
 
 shown = papers if not sample else papers.clear()
 plots.show(

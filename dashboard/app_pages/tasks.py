@@ -11,6 +11,7 @@ from engine.tasks import TASKS, TaskSpec
 MEASURED = 1000  # examples whose length is measured
 SHOWN = 10
 ROWS = 4  # rows of one example that are shown
+TRIED = 20  # newest runs among which one with examples is looked for
 
 pieces.title(
     "Tasks",
@@ -64,10 +65,12 @@ def facts(spec: TaskSpec) -> None:
 
 
 def newest(version: str, task: str) -> dict[str, object] | None:
-    """The newest finished run of a task that stored its predictions, real data before the sample."""
-    found = queries.run_list(version, experiment="clue", task=task).filter(pl.col("status") == "finished")
+    """The newest finished run of a task that stored its dev predictions, real data before the sample."""
+    found = queries.run_list(version, experiment="clue", task=task)
+    found = found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
     found = found.sort(pl.col("data_source") == "sample", "started_at", descending=[False, True])
-    return found.row(0, named=True) if found.height else None
+    rows = found.head(TRIED).iter_rows(named=True)
+    return next((row for row in rows if not queries.predictions(version, row["run_id"]).is_empty()), None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

@@ -17,6 +17,7 @@ LONG_SCHEMA = {
     "sd": pl.Float64,
     "n": pl.Int64,
 }
+BEST_PUBLISHED = "best published"
 
 
 def score_text(value: float | None, sd: float | None = None, n: int | None = None) -> str:
@@ -55,6 +56,68 @@ def grid(long: pl.DataFrame, tasks: Sequence[str], *, reference: Mapping[str, fl
     rows.sort(key=lambda item: (2 * item[0] < most, -item[1], item[2]["row"]))
     schema = {"row": pl.String, **dict.fromkeys(tasks, pl.String)}
     return pl.DataFrame([row for _, _, row in rows], schema=schema)
+
+
+def by_task(
+    measured: pl.DataFrame,
+    levels: pl.DataFrame,
+    tasks: Sequence[str],
+    *,
+    published: Mapping[str, float] | None = None,
+    reference: Mapping[str, float] | None = None,
+) -> pl.DataFrame:
+    """One row a task and one column a model, best first; then the baselines and the best published score.
+
+    Args:
+        measured: see the module.
+        levels: the baselines in the same form.
+        tasks: rows, in order.
+        published: task -> the best published value.
+        reference: as in `grid`.
+    """
+    columns = {"task": list(tasks)}
+    for part in (measured, levels):
+        columns |= {
+            row["row"]: [row[task] for task in tasks] for row in grid(part, tasks, reference=reference).to_dicts()
+        }
+    if published:
+        found = [None if task not in published else {"value": published[task], "sd": None, "n": 1} for task in tasks]
+        columns[BEST_PUBLISHED] = [_cell(cell, reference, task) for cell, task in zip(found, tasks, strict=True)]
+    return pl.DataFrame(columns)
+
+
+def once_per_seed(board: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """The leaderboard with one run a seed, the newest: a seed run twice is no second seed.
+
+    Args:
+        board: rows of the store's leaderboard; mean, sd and n are replaced where a configuration repeats a seed.
+        runs: rows of `runs` with their summary metrics as columns.
+    """
+    names = [name for name in runs.columns if "/" in name]
+    finished = runs.filter(pl.col("status") == "finished", ~pl.col("archived"), pl.col("seed").is_not_null())
+    repeated = finished.filter(finished.select("config_hash", "seed").is_duplicated())["config_hash"].unique()
+    scores = (
+        finished.filter(pl.col("config_hash").is_in(repeated.to_list()))
+        .sort("started_at", descending=True)
+        .unpivot(names, index=["config_hash", "seed"], variable_name="name")
+        .drop_nulls("value")
+        .unique(["config_hash", "seed", "name"], keep="first")
+        .with_columns(split=pl.col("name").str.extract(r"^([^/]*)/"), metric=pl.col("name").str.extract(r"/(.*)$"))
+    )
+    own = scores.group_by("config_hash", "split", "metric").agg(
+        own_mean=pl.col("value").mean(), own_sd=pl.col("value").std(), own_n=pl.len().cast(pl.Int64)
+    )
+    joined = board.join(own, on=["config_hash", "split", "metric"], how="left", maintain_order="left")
+    known = pl.col("own_n").is_not_null()
+    return joined.with_columns(
+        pl.when(known).then(f"own_{name}").otherwise(name).alias(name) for name in ("mean", "sd", "n")
+    ).drop("own_mean", "own_sd", "own_n")
+
+
+def marks(variants: Sequence[str]) -> dict[str, str]:
+    """Variant -> `[1]`, `[2]`, ... in the order in which they come; nothing for an empty one."""
+    named = [variant for variant in dict.fromkeys(variants) if variant]
+    return {variant: f"[{number}]" for number, variant in enumerate(named, 1)}
 
 
 def _cell(cell: Mapping[str, object] | None, reference: Mapping[str, float] | None, task: str) -> str:

@@ -168,20 +168,22 @@ def test_run_page_has_files_and_kin(tab, text, filled_store, open_page):
 
 def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page):
     app = open_page("leaderboard", filled_store)
-    table = app.dataframe[0].value.set_index("row")
-    assert "(2)" in table.loc["tiny · modern", "afqmc"]  # two seeds; the run on the sample is not among them
-    assert table.loc["majority", "afqmc"] == "55.00"
+    table = app.dataframe[0].value.set_index("task")
+    assert "(2)" in table.loc["afqmc", "tiny · modern"]  # two seeds; the run on the sample is not among them
+    assert table.loc["afqmc", "majority"] == "55.00"
+    assert float(table.loc["afqmc", "best published"]) > 70
     sample = open_page("leaderboard", filled_store, leaderboard_data="sample data")
     assert "nothing about the task" in sample.warning[0].value
-    assert "(2)" not in sample.dataframe[0].value.set_index("row").loc["tiny · modern", "afqmc"]
+    assert "(2)" not in sample.dataframe[0].value.set_index("task").loc["afqmc", "tiny · modern"]
     test = open_page("leaderboard", filled_store, leaderboard_split="test")
     assert any("has a test score yet" in info.value for info in test.info)
 
 
 def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page):
     app = open_page("leaderboard", filled_store)
-    row = app.dataframe[0].value["row"].to_list().index("tiny · modern")
-    app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [(row, "afqmc")]}}
+    row = app.dataframe[0].value["task"].to_list().index("afqmc")
+    cell = (row, "tiny · modern")
+    app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [cell]}}
     app.run()
     assert not app.exception
     listed = next(table.value for table in app.dataframe if "seed" in table.value.columns)
@@ -194,8 +196,10 @@ def test_leaderboard_shows_the_gap_to_a_published_row(filled_store, open_page):
     name = app.selectbox(key="leaderboard_against").options[0]
     app.selectbox(key="leaderboard_against").set_value(name).run()
     assert not app.exception
-    own = next(table.value for table in app.dataframe if name in table.value["row"].to_list()).set_index("row")
-    assert {text for text in own.loc[name] if text} == {"+0.00"}
+    model = name.partition(" · ")[0]
+    rows = next(table.value for table in app.dataframe if "row" in table.value.columns).set_index("row")
+    own = rows[rows.index.str.startswith(f"{model} [")]
+    assert any({text for text in row if text} == {"+0.00"} for row in own.to_numpy())
 
 
 def test_tasks_page_shows_tokens_with_special_ones_marked(filled_store, open_page):
