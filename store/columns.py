@@ -88,12 +88,37 @@ def _columns(lines: list[bytes]) -> pl.DataFrame | None:
         return None
     if frame["step"].null_count() or frame["at"].null_count():
         return None
+    return _long(frame.select(pl.int_range(pl.len()).alias("line"), *TYPES), values)
+
+
+def unpack(record: Row) -> pl.DataFrame:
+    """Points of one record `{"many": {name: [value or null, ...]}, "steps": [step, ...], "at": time}`, all of line 0.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it lacks something or holds a value of another type.
+    """
+    try:
+        steps = pl.Series("step", record["steps"], pl.Int64, strict=True)
+        values = [_floats(str(name), column) for name, column in record["many"].items()]
+        fixed = {"line": pl.lit(0, pl.Int64), "epoch": pl.lit(None, pl.Float64), "at": pl.lit(record["at"] + 0.0)}
+        return _long(steps.to_frame().with_columns(**fixed).select("line", *TYPES), pl.DataFrame(values))
+    except (pl.exceptions.PolarsError, OverflowError) as error:
+        raise ValueError(f"not many values and as many steps: {error}") from error
+
+
+def _floats(name: str, values: list[Any]) -> pl.Series:
+    try:
+        return pl.Series(name, values, pl.Float64, strict=True)
+    except (pl.exceptions.PolarsError, TypeError):  # NaN and infinities are text
+        return pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64)
+
+
+def _long(fixed: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """One row a value: `fixed` (n rows: line, step, epoch, at) beside values (n rows, a column a metric)."""
     # a metric may have the name of a column, so its own gets a prefix until it is a value
-    wide = frame.select(pl.int_range(pl.len()).alias("line"), *TYPES).hstack(values.rename(lambda name: f"log/{name}"))
+    wide = fixed.hstack(values.rename(lambda name: f"log/{name}"))
     long = wide.unpivot(index=["line", *TYPES], variable_name="name", value_name="value")
-    if found < len(long):
-        long = long.drop_nulls("value")
-    return long.select("line", pl.col("name").str.slice(4), *TYPES, "value")
+    return long.drop_nulls("value").select("line", pl.col("name").str.slice(4), *TYPES, "value")
 
 
 def _together(lines: list[bytes]) -> list[Row | None]:

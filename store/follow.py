@@ -26,7 +26,8 @@ from store.paths import Layout
 PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
 FIRST = 0.3  # seconds until the first look, so that a new run is seen soon
 INTERVAL = 1.0  # seconds between two looks at the spools
-LONGEST = 10.0  # seconds
+LONGEST = 60.0  # seconds
+AFTER_ERROR = 10.0  # seconds until another attempt
 DUTY = 20.0  # seconds of rest per second of work that is not about new lines
 PER_LINE = 4e-6  # seconds a new line may cost without prolonging the rest
 FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ingest to end
@@ -94,14 +95,14 @@ def _work(layout: Layout, size: int) -> tuple[int, float]:
     """Ingest if the spools grew; returns the size they are known to have and the seconds to rest."""
     from store.ingest import ingest
 
-    started = time.process_time()
+    started = time.process_time()  # after the import, which happens once
     now = _bytes(layout)
     if now == size:
         return size, max(INTERVAL, DUTY * (time.process_time() - started))
     try:
         done = ingest(layout.db)
     except StoreError:  # a full disk, say; the spools keep everything until there is room again
-        return size, LONGEST
+        return size, AFTER_ERROR
     spent = time.process_time() - started
     if done is None:
         return size, INTERVAL

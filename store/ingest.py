@@ -27,6 +27,7 @@ from store.spool import alive
 from store.writing import State, create_views, mark_lost, running, write_batch
 
 CHUNK = 32 << 20  # bytes of spool per transaction
+PACKED = 1 << 62  # stands for the size of a packed spool, which only unpacking tells
 ELSEWHERE = 600.0  # seconds without a new byte after which a run of another host is lost
 
 
@@ -133,7 +134,7 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
     room = CHUNK
     for path, file, size in there:
         read = state.read(file)
-        if path.suffix == ".gz" and file in state.spools:
+        if size == read or (size == PACKED and file in state.spools):
             continue
         if size < read and path.stat().st_size < read:
             batch.damaged.append((file, size, "", f"cut: {read - size} bytes that were read before are gone"))
@@ -154,16 +155,15 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
 
 
 def spools(layout: Layout) -> list[tuple[Path, str, int]]:
-    """Path, plain name and size (unpacked) of every spool; of a packed and a plain one the plain one counts."""
-    found: dict[str, tuple[Path, str, int]] = {}
-    with os.scandir(layout.spool) as entries:
+    """Path, plain name and size (of a packed one, PACKED) of every spool; of a packed and a plain one the plain one."""
+    folder, found = layout.spool, dict[str, int]()
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".jsonl"):
-                found[entry.name] = Path(entry.path), entry.name, entry.stat().st_size
+                found[entry.name] = entry.stat().st_size
             elif entry.name.endswith(".jsonl.gz"):
-                name = entry.name[:-3]
-                found.setdefault(name, (Path(entry.path), name, 1 << 62))
-    return [found[name] for name in sorted(found)]
+                found.setdefault(entry.name.removesuffix(".gz"), PACKED)
+    return [(folder / (file if size != PACKED else f"{file}.gz"), file, size) for file, size in sorted(found.items())]
 
 
 def whole_lines(path: Path, start: int, limit: int) -> bytes:

@@ -1,8 +1,9 @@
 """Spool lines: strict JSON objects that carry their own checksum.
 
-A line is `{"log":{"train/loss":0.31},"step":10,"epoch":0.5,"at":1795357200.123,"crc":2774581206}`: the last field is
-the CRC-32 of everything before `,"crc":`, so that a flipped bit or a torn write is found, named and set aside instead
-of becoming a wrong number. JSON has no NaN and no infinities: they are spelled as the strings "NaN", "Infinity" and
+A line is `{"log":{"train/loss":0.31},"step":10,"epoch":0.5,"at":1795357200.123,"crc":2774581206}`; many steps at once
+are `{"many":{"train/loss":[0.31,null,0.3]},"steps":[10,11,12],"at":1795357200.123,"crc":...}`. The last field is the
+CRC-32 of everything before `,"crc":`, so that a flipped bit or a torn write is found, named and set aside instead of
+becoming a wrong number. JSON has no NaN and no infinities: they are spelled as the strings "NaN", "Infinity" and
 "-Infinity", which `float()` reads back.
 """
 

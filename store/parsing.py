@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from store.columns import Row, Stretch, stretches
+from store.columns import Row, Stretch, stretches, unpack
 from store.lines import canonical
 
 EPOCH = datetime(1970, 1, 1)
@@ -148,7 +148,7 @@ class Batch:
         self.latest = at
 
     def _log_many(self, run_no: int, points: pl.DataFrame) -> None:
-        """Take the points of many lines; see `store.columns.Stretch`."""
+        """Take points of many steps, as `store.columns.Stretch` has them."""
         numbers = {name: self.name_no(name) for name in points["name"].unique(maintain_order=True)}
         name_no = points["name"].replace_strict(numbers, return_dtype=pl.Int32).alias("name_no")
         points = points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no"), name_no).select(*POINTS)
@@ -156,6 +156,11 @@ class Batch:
         for no, value, step in points.group_by("name_no").agg(pl.col("value", "step").last()).rows():
             self.last[run_no, no] = value, step
         self.latest = points["at"][-1]
+
+    def _many(self, run_no: int, _: Row, record: Row) -> None:
+        points = unpack(record)
+        if not points.is_empty():
+            self._log_many(run_no, points)
 
     def _run(self, run_no: int, run: Row, record: Row) -> None:
         self._describe(run_no, run, {"describe": record["run"]})
@@ -218,6 +223,7 @@ class Batch:
 
 
 _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
+    "many": Batch._many,
     "run": Batch._run,
     "beat": Batch._beat,
     "end": Batch._end,

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from store.columns import TYPES, Row, stretches
+from store.columns import TYPES, Row, stretches, unpack
 from store.ingest import whole_lines
 from store.lines import decode
 from store.parsing import moment
@@ -61,10 +61,13 @@ class Tail:
             offsets = list(accumulate((len(line) + 1 for line in stretch.lines), initial=self.end))
             self.end = offsets.pop()
             if stretch.points is not None:
-                places = pl.Series("offset", offsets, pl.Int64)[stretch.points["line"]]
-                self.points.vstack(stretch.points.insert_column(0, places).select(*_POINTS), in_place=True)
+                self._add_points(stretch.points, offsets)
             else:
                 self._add_records(stretch.records, offsets)
+
+    def _add_points(self, points: pl.DataFrame, offsets: list[int]) -> None:
+        places = pl.Series("offset", offsets, pl.Int64)[points["line"]]
+        self.points.vstack(points.insert_column(0, places).select(*_POINTS), in_place=True)
 
     def _add_records(self, records: list[Row | None], offsets: list[int]) -> None:
         rows: list[tuple[Any, ...]] = []
@@ -72,6 +75,8 @@ class Tail:
             if record is not None and "log" in record:
                 fixed = record["step"], record["epoch"], record["at"]
                 rows += [(at, name, *fixed, float(value)) for name, value in record["log"].items()]
+            elif record is not None and "many" in record:
+                self._add_points(unpack(record), [at])
             elif record is not None and "resumed_at_step" in record:
                 step = record["resumed_at_step"]
                 self.cuts.append((at, step))

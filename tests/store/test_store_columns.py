@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store import columns
-from store.columns import stretches
+from store.columns import stretches, unpack
 from store.lines import decode, encode
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(
@@ -66,11 +66,14 @@ def test_columns_and_records_agree(records):
 
 
 def repr_of(record):
-    """Names in any order; a line without values holds no points, so its step is nothing anybody sees."""
-    if record.get("log") == {}:
+    """Names in any order, 3 as 3.0; a line without values holds no points, so its step is nothing anybody sees."""
+    values = record.get("log")
+    if values == {}:
         return "nothing"
-    return repr({name: sorted(item.items()) if name == "log" and isinstance(item, dict) else item
-                 for name, item in sorted(record.items())})  # fmt: skip
+    if isinstance(values, dict):
+        numbers = ((name, float(value) if type(value) is int else value) for name, value in values.items())
+        record = record | {"log": sorted(numbers)}
+    return repr(sorted(record.items()))
 
 
 def test_floats_are_exact_to_the_last_bit():
@@ -92,3 +95,22 @@ def test_a_name_that_comes_late_is_found_and_a_flipped_bit_is_noticed():
     first, bad, rest = stretches(lines)
     assert (len(first.lines), bad.records, len(rest.lines)) == (200, [None], 299)
     assert first.points["step"].to_list() == list(range(200))
+
+
+def test_many_steps_of_one_line_become_points():
+    record = {"many": {"loss": [0.5, None, "NaN"], "at": [1, 2.5, None]}, "steps": [3, 4, 7], "at": 1.5}
+    points = unpack(record)
+    assert points.select("name", "step").rows() == [("loss", 3), ("loss", 7), ("at", 3), ("at", 4)]
+    assert points["value"].to_list() == pytest.approx([0.5, math.nan, 1.0, 2.5], nan_ok=True)
+    assert set(points["at"]) == {1.5}
+    assert points["epoch"].null_count() == len(points)
+    assert dict(points.schema) == columns.POINTS
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": [1, 2]}, {"steps": [1, 2, 2**63]}, {"steps": [1, 2, 3.5]}, {"steps": "abc"},
+               {"many": {"a": 7}}, {"many": {"a": ["x", 1, 2]}}, {"many": 7}, {"at": "now"}, {"at": None}],
+)  # fmt: skip
+def test_many_steps_that_make_no_sense_are_refused(change):
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        unpack({"many": {"a": [0.5, 1.0, 2.0]}, "steps": [1, 2, 3], "at": 1.5} | change)

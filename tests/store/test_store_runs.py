@@ -147,6 +147,25 @@ def test_many_points_at_once_are_stored_like_single_ones(start, db):
     assert queries.summary(run.run_id, db).filter(pl.col("name") == "dev/accuracy")["value"].to_list() == [0.75]
 
 
+def test_many_points_at_once_show_before_they_are_published_and_go_with_a_resume(start, db):
+    run = start()
+    run.log_many([{"train/loss": 0.5, "dev/accuracy": 0.25}, {"train/loss": 0.25}])
+    ingest(db, force=True)
+    run.log_many(({"train/loss": 0.125}, {"train/loss": 0.0625}))
+    run.log({"train/loss": 2.0})
+
+    def curve(name="train/loss"):
+        return queries.curves(run.run_id, name, db=db).select("x", "value").rows()
+
+    assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125), (4, 0.0625), (5, 2.0)]
+    assert curve("dev/accuracy") == [(1, 0.25)]
+    run.finish("interrupted")
+    with runs.resume(run.run_id, 3, db, follow=False) as run:
+        assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125)]
+    ingest(db, force=True)
+    assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125)]
+
+
 def test_running_jobs_show_their_progress_before_it_is_published(start, db):
     with start() as run, start() as other:
         ingest(db, force=True)
