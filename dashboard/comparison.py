@@ -45,6 +45,16 @@ def configurations(runs: pl.DataFrame) -> list[Configuration]:
     return found
 
 
+def repeated_seeds(runs: pl.DataFrame) -> list[str]:
+    """Ids of runs whose configuration and seed a newer one of these runs has too: the same experiment done again.
+
+    Args:
+        runs: rows of `runs`; run_id, config_hash, seed and started_at are used.
+    """
+    known = runs.filter(pl.col("seed").is_not_null()).sort("started_at", "run_id", descending=True)
+    return known.filter(~pl.struct("config_hash", "seed").is_first_distinct())["run_id"].to_list()
+
+
 def _letter(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else f"A{number - 25}"
 
@@ -126,7 +136,7 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
             "Configuration": row["configuration"],
             "Mean": words.value(row["metric"], row["mean"]),
             "± sd": words.value(row["metric"], row["sd"]).replace(" %", ""),
-            "95 % interval": words.between(row["metric"], row["low"], row["high"]),
+            "95 % over seeds": words.between(row["metric"], row["low"], row["high"]),
             "Runs": row["n"],
         }
         for row in table.iter_rows(named=True)

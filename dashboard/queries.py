@@ -226,6 +226,13 @@ def shared_rows(version: str, run_id: str) -> int:
     return dev.join(example_hashes(version, dataset, "train"), on="hash", how="semi").height
 
 
+@st.cache_resource(show_spinner=False, max_entries=64)
+def unseen_answers(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
+    """Predictions of a run on the rows that are not stored as training rows of its data set too."""
+    seen = example_hashes(version, run(version, run_id)["dataset"], "train")
+    return answers(version, run_id, split).join(seen, on="hash", how="anti", maintain_order="left")
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
 def example_hashes(version: str, dataset: str, split: str) -> pl.DataFrame:
     """Hashes of the stored examples of a split."""

@@ -49,6 +49,15 @@ runs = pl.DataFrame(
     [{name: row.get(name) for name in queries.all_runs(version).columns} for row in chosen],
     schema=queries.all_runs(version).schema,
 )
+repeats = comparison.repeated_seeds(runs)
+if repeats:
+    st.warning(
+        f"Left out, because a newer run has the same configuration and seed: {', '.join(repeats)}. The same seed again "
+        "is no further evidence.",
+        icon=":material/content_copy:",
+    )
+    chosen = [row for row in chosen if row["run_id"] not in repeats]
+    runs = runs.filter(~pl.col("run_id").is_in(repeats))
 configs = comparison.configurations(runs)
 ids = tuple(runs["run_id"])
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
@@ -70,24 +79,31 @@ def legend() -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def pairing_of(
-    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration
+    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration, unseen: bool
 ) -> paired_evidence.Pairing:
     """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
-    sides = [[queries.answers(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
+    read = queries.unseen_answers if unseen else queries.answers
+    sides = [[read(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
     return paired_evidence.pair(*sides)
 
 
 @st.cache_data(show_spinner="Comparing …", max_entries=256)
 def evidence_for(
-    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration, task: str, metric: str
+    version: str,
+    split: str,
+    a: comparison.Configuration,
+    b: comparison.Configuration,
+    task: str,
+    metric: str,
+    unseen: bool,
 ) -> tuple[paired_evidence.Evidence, int, int]:
     """Evidence of B against A on one split, and the rows that only one of them has."""
-    pairing = pairing_of(version, split, a, b)
+    pairing = pairing_of(version, split, a, b, unseen)
     compare = paired_evidence.metrics_of(task)[metric]
     return compare(a, b, pairing, rng=np.random.default_rng(0)), pairing.only_a, pairing.only_b
 
 
-def gather(baseline: comparison.Configuration, split: str, metric: str) -> list[paired_evidence.Evidence]:
+def gather(baseline: comparison.Configuration, split: str, metric: str, unseen: bool) -> list[paired_evidence.Evidence]:
     """Evidence of every other configuration against the baseline; says why where there is none."""
     found: list[paired_evidence.Evidence] = []
     task = str(task_of[baseline.run_ids[0]])
@@ -97,7 +113,7 @@ def gather(baseline: comparison.Configuration, split: str, metric: str) -> list[
             st.warning(f"{why}: {task} and {task_of[config.run_ids[0]]} are different tasks.", icon=":material/block:")
             continue
         try:
-            result, only_a, only_b = evidence_for(version, split, baseline, config, task, metric)
+            result, only_a, only_b = evidence_for(version, split, baseline, config, task, metric, unseen)
         except paired_evidence.NotComparable as error:
             st.warning(f"{why}: {error}.", icon=":material/block:")
             continue
@@ -107,8 +123,8 @@ def gather(baseline: comparison.Configuration, split: str, metric: str) -> list[
     return paired_evidence.with_holm(found)
 
 
-def warn_of_shared_rows() -> None:
-    """Warn, once for each data set, where a run was trained on rows that it is evaluated on."""
+def without_shared_rows() -> bool:
+    """Warn, once for each data set, of runs trained on rows that they are evaluated on; whether to leave these out."""
     shared = {config.name: queries.shared_rows(version, config.run_ids[0]) for config in configs}
     for n in sorted({n for n in shared.values() if n}):
         names = ", ".join(name for name, rows in shared.items() if rows == n)
@@ -116,6 +132,9 @@ def warn_of_shared_rows() -> None:
             f"{n:,} dev rows of {names} have the same content as a training row; they favour whoever remembers them.",
             icon=":material/content_copy:",
         )
+    return any(shared.values()) and st.toggle(
+        "Only rows whose content is not in the training data", key="compare_unseen", bind="query-params"
+    )
 
 
 def show_evidence() -> set[tuple[str, str]]:
@@ -127,11 +146,10 @@ def show_evidence() -> set[tuple[str, str]]:
         metrics = list(paired_evidence.metrics_of(str(task_of[baseline.run_ids[0]])))
         metric = st.selectbox("Judged by", metrics, key="compare_judge", bind="query-params", width=160)
         split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
-    found = gather(baseline, split, metric)
+    found = gather(baseline, split, metric, without_shared_rows())
     if not found:
         st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
         return set()
-    warn_of_shared_rows()
     for item in found:
         st.markdown(f":material/balance: **{item.sentence}**")
     rows = paired_evidence.table(found)
@@ -159,7 +177,7 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
     everything = st.toggle("Losses, rates and baselines too", key="compare_all", bind="query-params")
     shown = table if everything or scores.is_empty() else scores
     readable = comparison.readable(shown)
-    right = {name: st.column_config.TextColumn(alignment="right") for name in ("Mean", "± sd", "95 % interval")}
+    right = {name: st.column_config.TextColumn(alignment="right") for name in ("Mean", "± sd", "95 % over seeds")}
     st.dataframe(
         readable,
         hide_index=True,
@@ -210,6 +228,8 @@ def show_curves() -> None:
     if figure is None:
         st.caption("No point lies in this range.")
         return
+    drawn = {str(trace.name).partition(", ")[0] for trace in figure.data}
+    silent = [config.name for config in configs if config.name not in drawn]
     plots.show(
         figure,
         key="compare_curves",
@@ -217,7 +237,9 @@ def show_curves() -> None:
         selection_mode="box",
         alt=f"{metric} of the configurations over {view.x}",
     )
-    st.caption("Mean over seeds, with their range as a band. Draw a box to read a part again in full detail.")
+    seeds = "Mean over seeds, with their range as a band. " if len(ids) > len(configs) else ""
+    none = f"{', '.join(silent)} logged no {words.name(metric)} here. " if silent else ""
+    st.caption(f"{seeds}{none}Draw a box to read a part again in full detail.")
     st.session_state["compare_figure"] = figure
 
 
@@ -239,6 +261,8 @@ def show_settings() -> None:
         st.caption("No parameter differs but seed, tags and note.")
     else:
         st.dataframe(difference, hide_index=True, key="compare_params", alt="Parameters that differ")
+        if (difference == words.UNSET).select(pl.any_horizontal(pl.all().any())).item():
+            st.caption(f"{words.UNSET}: not set by that run, or not stored by the version that ran it.")
     environment = differing_environment()
     with st.expander("Environment and git", icon=":material/dns:"):
         if environment.is_empty():

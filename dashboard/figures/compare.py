@@ -115,8 +115,8 @@ def differences(rows: pl.DataFrame) -> go.Figure:
         )
     )
     style.reference_line(figure, 0, "no difference", axis="x")
-    title = f"points of {rows['metric'][0]} over the baseline, 95 %"
-    style.finish(figure, x=title, y="", height=130 + 40 * len(rows))
+    title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
+    style.finish(figure, x=title, y="", height=150 + 40 * len(rows))
     return figure.update_yaxes(autorange="reversed", type="category")
 
 
@@ -173,14 +173,12 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
         dimensions.append(
             {"label": words.name(name), "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels}
         )
-    line = {
-        "color": frame[color],
-        "colorscale": "Viridis",
-        "showscale": True,
-        "colorbar": {"title": {"text": words.name(color)}},
-    }
-    figure = style.finish(go.Figure(go.Parcoords(dimensions=dimensions, line=line)), x="", y="", height=380)
-    return figure.update_layout(margin={"l": 70, "r": 40, "t": 50, "b": 20})
+    line = {"color": frame[color], "colorscale": "Viridis", "showscale": color not in columns}
+    line["colorbar"] = {"title": {"text": words.name(color)}, "thickness": 12}
+    lines = go.Parcoords(dimensions=dimensions, line=line, labelangle=-20)  # level labels run into each other
+    figure = style.finish(go.Figure(lines), x="", y="", height=400)
+    # plotly draws a halo in the paper's colour around the labels; without one of its own it is white in the dark too
+    return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20}, paper_bgcolor="rgba(0,0,0,0)")
 
 
 def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:

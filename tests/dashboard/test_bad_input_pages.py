@@ -89,6 +89,8 @@ def test_rows_that_train_and_dev_share_are_warned_of(db, open_page):
     )
     queries.refresh(db)
     assert "30 dev rows of A: a, B: b have the same content" in said(open_page("compare", db, runs=",".join(ids)))
+    clean = said(open_page("compare", db, runs=",".join(ids), compare_unseen="true"))
+    assert "on 170 examples" in clean
     assert "30 of 200 dev rows" in said(open_page("run", db, run=ids[0], run_tab="Predictions"))
 
 
@@ -132,6 +134,14 @@ def test_a_store_of_a_newer_schema_is_one_sentence(page, db, open_page):
     app = open_page(page, db)
     assert "newer" in app.error[0].value
     assert "cannot be read" in app.error[0].value
+
+
+def test_a_seed_that_ran_twice_is_no_further_evidence(db, open_page):
+    ids = [add_run(db, name, predictions=answers(wrong=n)) for name, n in (("a", 3), ("a", 3), ("b", 5))]
+    queries.refresh(db)
+    app = open_page("compare", db, runs=",".join(ids))
+    assert f"the same configuration and seed: {min(ids[:2])}." in said(app)
+    assert "**A: a** · afqmc · 1 run, seed 1" in said(app)
 
 
 def test_examples_of_the_same_content_stand_beside_each_other(db, open_page):
