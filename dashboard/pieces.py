@@ -191,7 +191,7 @@ def ago(moment: datetime | None) -> str:
 
 _LOOK = {
     "run_id": (st.column_config.TextColumn, {"width": 170, "pinned": True}),
-    "experiment": (st.column_config.TextColumn, {"width": 155}),
+    "experiment": (st.column_config.TextColumn, {}),
     "task": (st.column_config.TextColumn, {}),
     "model": (st.column_config.TextColumn, {}),
     "recipe": (st.column_config.TextColumn, {}),
@@ -241,8 +241,8 @@ def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
         st.switch_page("app_pages/run.py", query_params={"run": frame["run_id"][row]})
 
 
-def runs_table(frame: pl.DataFrame, *, key: str, alt: str) -> None:
-    """Table of runs in which a click on a row opens the run."""
+def runs_table(frame: pl.DataFrame, *, key: str, alt: str, height: str | int = "auto") -> None:
+    """Table of runs in which a click on a row opens the run; a height of "content" shows every row."""
     event = st.dataframe(
         in_percent(frame),
         key=key,
@@ -250,6 +250,7 @@ def runs_table(frame: pl.DataFrame, *, key: str, alt: str) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-cell",
+        height=height,
         alt=alt,
         placeholder="",
     )

@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import runs as figures
-from dashboard.figures import tables
+from dashboard.figures import tables, words
+from engine.intervals import proportion_interval
 
 WRONG = 200  # wrong examples listed
 FEW_CLASSES, MANY_CLASSES = 40, 200  # a matrix up to here, a list of confusions up to there; more are no classes
@@ -26,6 +27,14 @@ def show(version: str, run: Mapping[str, Any]) -> None:
         st.warning(message, icon=":material/content_copy:")
     else:
         st.caption(message)
+    labelled = frame.drop_nulls("label")
+    if not labelled.is_empty():
+        exact = proportion_interval((labelled["label"] == labelled["prediction"]).sum(), labelled.height)
+        st.caption(
+            f"Right: **{pieces.percent(exact.value)}** of {exact.n:,} examples, 95 % interval "
+            f"{words.between('accuracy', exact.low, exact.high)} (Wilson), which is what other examples of the same "
+            "kind would do; what another seed would do is not in it."
+        )
     counts = figures.confusion_counts(frame)
     classes = tables.class_order(counts)
     left, right = st.columns([3, 2])

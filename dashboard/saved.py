@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 EXAMPLES = {
-    "Best dev accuracy per task and model": """SELECT task, model, recipe, max(value) AS accuracy, count(*) AS runs
+    "Best dev accuracy per task and model": """SELECT task, data_source, model, recipe, count(*) AS runs,
+    max(value) AS accuracy
 FROM runs JOIN summary USING (run_id)
 WHERE name = 'dev/accuracy' AND status = 'finished' AND NOT archived
-GROUP BY ALL ORDER BY task, accuracy DESC""",
-    "Mean and sd over seeds": """SELECT task, model, dataset, n, mean, sd, best
-FROM leaderboard WHERE split = 'dev' AND n > 1 ORDER BY task, mean DESC""",
+GROUP BY ALL ORDER BY task, data_source, accuracy DESC""",
+    "Mean and sd over seeds": """SELECT task, data_source, metric, model, recipe, n, mean, sd, best
+FROM leaderboard WHERE split = 'dev' AND n > 1 ORDER BY task, data_source, metric, mean DESC""",
     "Loss of the newest run": """SELECT step, name, value
 FROM metrics
 WHERE run_id = (SELECT max(run_id) FROM runs) AND name LIKE '%/loss' ORDER BY step""",
@@ -24,11 +25,12 @@ FROM runs GROUP BY ALL ORDER BY day""",
     "Parameters that a task's runs differ in": """SELECT p.name, count(DISTINCT p.value) AS different
 FROM params p JOIN runs r USING (run_id)
 WHERE r.task = 'afqmc' GROUP BY p.name HAVING different > 1 ORDER BY different DESC""",
-    "Published dev figures beside measured ones": """SELECT task, model, 'published' AS kind, value
+    "Published dev figures beside measured ones": """SELECT task, metric, model, 'published' AS kind, value
 FROM published WHERE split = 'dev'
 UNION ALL
-SELECT task, model, 'measured', mean FROM leaderboard WHERE split = 'dev'
-ORDER BY task, value DESC""",
+SELECT task, metric, model, 'measured on ' || data_source, mean FROM leaderboard
+WHERE split = 'dev' AND metric IN (SELECT metric FROM published)
+ORDER BY task, metric, value DESC""",
 }
 """Queries that everybody finds on the page."""
 

@@ -52,7 +52,9 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     params = with_params(version, tuple(runs["run_id"]))
     varying = [name for name in params.columns if name != "run_id" and params[name].drop_nulls().n_unique() > 1]
     kept = [name for name in varying if name not in runs.columns]
-    kept.sort(key=lambda name: (not params[name].dtype.is_numeric(), params[name].null_count()))  # what most set first
+    kept.sort(
+        key=lambda name: (not params[name].dtype.is_numeric(), -params[name].n_unique(), params[name].null_count())
+    )
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
     return (
         joined,

@@ -37,7 +37,7 @@ def show_newest(table: pl.DataFrame) -> None:
     st.subheader("Newest runs", anchor=False)
     newest = tables.headline(table.head(15)).select(COLUMNS)
     pieces.runs_table(newest, key="overview_newest", alt="Newest runs")
-    st.caption("A click on a row opens the run.")
+    st.caption("A click on a row opens the run. A run without data and score holds several seeds or tasks together.")
 
 
 def show_best(version: str) -> None:
@@ -64,7 +64,11 @@ def show_best(version: str) -> None:
     if best.is_empty():
         st.caption("No run on a whole data set has finished yet.")
         return
-    pieces.runs_table(best, key="overview_best", alt="Best configuration of every task")
+    pieces.runs_table(best, key="overview_best", alt="Best configuration of every task", height="content")
+    st.caption(
+        "The best of all configurations tried, chosen on dev itself. Whether a lead over the majority class is more "
+        "than noise is answered on the Compare page."
+    )
 
 
 @st.fragment(run_every=2)

@@ -134,7 +134,7 @@ def show_plot(frame: pl.DataFrame) -> None:
     )
 
 
-main, side = st.columns([3, 1], gap="medium")
+main, side = st.columns([5, 2], gap="medium")
 with side:
     library()
 with main:
