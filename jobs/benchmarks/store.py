@@ -22,16 +22,14 @@ Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 
 _WRITER = """
-import sys, time; sys.path.insert(0, sys.argv[1])
+import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from store import runs
-pause = float(sys.argv[4])
-run = runs.start("benchmark", config={}, command="", config_hash="", db=Path(sys.argv[2]), follow=False)
+db, follow = Path(sys.argv[2]), sys.argv[4] == "True"
+run = runs.start("benchmark", config={}, command="", config_hash="", db=db, follow=follow)
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 for step in range(int(sys.argv[3])):
     run.log({"train/loss": 1 / (step + 1)}, step=step)
-    if pause and step % 500 == 499:
-        time.sleep(pause)
 run.finish()
 """
 
@@ -65,8 +63,8 @@ def _row(
     return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": peer, "ratio": ratio}
 
 
-def _writers(db: Path, count: int, points: int, *, pause: float = 0.0) -> list["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", _WRITER, str(ROOT), str(db), str(points), str(pause)]
+def _writers(db: Path, count: int, points: int, *, follow: bool = False) -> list["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", _WRITER, str(ROOT), str(db), str(points), str(follow)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     writers = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]  # type: ignore[call-overload]
     for writer in writers:
@@ -123,7 +121,7 @@ def _visible(folder: Path) -> Iterator[Row]:
 
 
 def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
-    """Run list and all curves read in a loop, while rounds of writers log at full speed and another process ingests."""
+    """Run list and all curves read in a loop, while rounds of jobs log at full speed and their follower ingests."""
     from store import queries
 
     times: list[float] = []
@@ -133,9 +131,7 @@ def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
         rounds += 1
         db = folder / f"readers{writers}-{rounds}.duckdb"
         make_store(db, runs=10, names=1, long_runs=0, points=0)
-        ingesting = [sys.executable, "-c", _INGEST, str(ROOT), str(db)]
-        busy = _writers(db, writers, 400_000 // writers)
-        ingester = subprocess.Popen(ingesting)
+        busy = _writers(db, writers, 400_000 // writers, follow=True)
         _go(busy)
         while any(writer.poll() is None for writer in busy):
             began = time.perf_counter()
@@ -145,24 +141,12 @@ def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
                 errors += 1
             times.append(time.perf_counter() - began)
             time.sleep(0.02)
-        ingester.kill()
-        ingester.wait()
     ordered = sorted(times)
     p99 = ordered[int(len(ordered) * 0.99)] * 1000
     who = f"reading at {writers} writers"
     yield _row(f"{who}, p50", statistics.median(ordered) * 1000, "ms")
     yield _row(f"{who}, p99 of {len(times)}", p99, "ms", bar=250 if writers == 4 else None, ratio=p99 / 250)
     yield _row(f"{who}, errors", errors, "errors", bar=0)
-
-
-_INGEST = """
-import sys, time; sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from store.ingest import ingest
-while True:
-    ingest(Path(sys.argv[2]), wait=1.0)
-    time.sleep(1.0)
-"""
 
 
 def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:
