@@ -16,6 +16,7 @@ ORDERS = {
     "longest first": ("n_characters", True),
     "file order": (None, False),
 }
+SIGNS = {True: ":green[:material/check:]", False: ":red[:material/close:]"}
 MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
 
 pieces.title(
@@ -124,9 +125,9 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
     answers = [str(row["prediction"])] + ([str(row["prediction_b"])] if row.get("prediction_b") is not None else [])
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            sign = ":green[:material/check:]" if row["right"] else ":red[:material/close:]"
-            parts = [f"{sign} **{row['example_id']}** · label `{short(row['label'])}`"]
+            parts = [f"**{row['example_id']}** · label `{short(row['label'])}`"]
             parts += [
+                f"{SIGNS[bool(row['right' if letter == 'A' else 'right_b'])]} "
                 f"{letter if len(answers) > 1 else 'predicted'} `{short(answer)}` "
                 f"{pieces.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
                 for letter, answer in zip("AB", answers, strict=False)

@@ -93,7 +93,9 @@ selected = list(dict.fromkeys(str(point["customdata"]) for point in event.select
 if selected:
     show_selection(selected)
 else:
-    st.caption(f"{words.count(frame.height, 'run')}. Click a point, or drag a box or a lasso, to select runs.")
+    mixed = frame["data_source"].eq("sample").any() and frame["data_source"].eq("sample").not_().any()
+    note = " Scores on generated sample data are among them: choose the data above." if mixed else ""
+    st.caption(f"{words.count(frame.height, 'run')}. Click a point, or drag a box or a lasso, to select runs.{note}")
 
 st.subheader("Parallel coordinates", anchor=False)
 default = [*[name for name in parameters if name not in ("started_at",)][:4], metrics[0]]

@@ -99,7 +99,10 @@ def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, st
 
 def show_published(papers: pl.DataFrame) -> None:
     """A row a model, a column a task; a number in brackets names the setting, which the sources below spell out."""
-    marks = figures.marks(papers["variant"].fill_null("").to_list())
+    common = (
+        papers.group_by(pl.col("variant").fill_null("")).agg(n=pl.col("model").n_unique()).sort(-pl.col("n"), "variant")
+    )
+    marks = figures.marks(common["variant"].to_list())
     numbered = papers.with_columns(mark=pl.col("variant").fill_null("").replace_strict(marks, default=""))
     short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()
     titles = {
@@ -117,8 +120,10 @@ def show_published(papers: pl.DataFrame) -> None:
         placeholder="",
     )
     with st.expander("Sources", icon=":material/menu_book:"):
-        listed = numbered.group_by("mark", "variant", "source", maintain_order=True).agg(
-            pl.col("model").n_unique().alias("Models"), pl.col("task").n_unique().alias("Tasks")
+        listed = (
+            numbered.group_by("mark", "variant", "source")
+            .agg(pl.col("model").n_unique().alias("Models"), pl.col("task").n_unique().alias("Tasks"))
+            .sort(pl.col("mark").replace_strict({mark: n for n, mark in enumerate(marks.values())}, default=-1))
         )
         st.dataframe(
             listed.rename({"mark": "Mark", "variant": "Setting", "source": "Source"}),

@@ -175,10 +175,14 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
         )
     line = {"color": frame[color], "colorscale": "Viridis", "showscale": color not in columns}
     line["colorbar"] = {"title": {"text": words.name(color)}, "thickness": 12}
-    lines = go.Parcoords(dimensions=dimensions, line=line, labelangle=-20)  # level labels run into each other
+    lines = go.Parcoords(
+        dimensions=dimensions,
+        line=line,
+        labelangle=-20,  # level labels run into each other
+        tickfont={"shadow": "none"},  # instead of a grey halo
+    )
     figure = style.finish(go.Figure(lines), x="", y="", height=400)
-    # plotly draws a halo in the paper's colour around the labels; without one of its own it is white in the dark too
-    return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20}, paper_bgcolor="rgba(0,0,0,0)")
+    return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20})
 
 
 def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:

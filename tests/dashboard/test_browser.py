@@ -139,7 +139,7 @@ def test_a_real_job_is_seen_from_its_start_to_its_end(tmp_path, serve, window):
             before = shown.page.evaluate(POINTS)[0]
             shown.page.wait_for_function(f"({POINTS})()[0] > {before}", timeout=60_000)
             assert job.wait(180) == 0
-            shown.page.get_by_text("finished", exact=True).first.wait_for(timeout=20_000)
+            shown.page.locator(".stMarkdownBadge", has_text="finished").wait_for(timeout=20_000)  # its icon is text too
             assert shown.problems == []
         finally:
             job.kill()
