@@ -259,7 +259,8 @@ def _sums(vectors: np.ndarray, shift: np.ndarray) -> Sums:
     if len(shares) == 1:
         return _share_sums(vectors, shift)
     with _ONE_CALLER, blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
-        totals, scatters, singles = zip(*pool.map(_share_sums, shares, repeat(shift)), strict=True)
+        firsts = range(0, len(vectors), rows)
+        totals, scatters, singles = zip(*pool.map(_share_sums, shares, repeat(shift), firsts), strict=True)
     return sum(totals[1:], totals[0]), sum(scatters[1:], scatters[0]), any(singles)
 
 
@@ -268,7 +269,8 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _share_sums(vectors: np.ndarray, shift: np.ndarray) -> Sums:
+def _share_sums(vectors: np.ndarray, shift: np.ndarray, first: int = 0) -> Sums:
+    """`_sums` of a share whose first row has the number `first`."""
     width = vectors.shape[1]
     single = vectors.dtype == np.float32 and width >= SINGLE_FROM and _is_single(shift)
     kind = np.float32 if single else np.float64
@@ -287,7 +289,7 @@ def _share_sums(vectors: np.ndarray, shift: np.ndarray) -> Sums:
                 total += ones[: len(block) - strip] @ rows[part]
             np.matmul(rows.T, rows, out=product)
         if not np.isfinite(product.diagonal()).all():
-            return _unusual(vectors, shift, single=single)
+            return _unusual(vectors, shift, first, single=single)
         scatter += product
     return total, scatter, single
 
@@ -298,12 +300,12 @@ def _is_single(shift: np.ndarray) -> bool:
         return bool((shift.astype(np.float32) == shift).all())
 
 
-def _unusual(vectors: np.ndarray, shift: np.ndarray, *, single: bool) -> Sums:
+def _unusual(vectors: np.ndarray, shift: np.ndarray, first: int, *, single: bool) -> Sums:
     """The sums where float32 overflowed; the error where the vectors are not finite."""
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
-        raise ValueError(f"embeddings must be finite, row {bad[0]} is not ({len(bad)} such rows of {len(vectors)})")
+        raise ValueError(f"embeddings must be finite, row {first + bad[0]} is not")
     if not single:
         raise ValueError(f"embeddings are too large to square (largest {np.abs(vectors).max():.3g})")
-    total, scatter, _ = _share_sums(vectors.astype(np.float64), shift.astype(np.float64))
+    total, scatter, _ = _share_sums(vectors.astype(np.float64), shift.astype(np.float64), first)
     return total, scatter, False

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from engine.similarity import cosine_pairs
-from engine.whitening import SINGLE_FROM, WhiteningAccumulator, effective_rank, fit_whitening
+from engine.whitening import BLOCK_ROWS, SINGLE_FROM, WhiteningAccumulator, effective_rank, fit_whitening
 
 ORACLE = json.loads((Path(__file__).parent.parent / "oracles" / "whitening_small.json").read_text())
 SMALL = np.array(ORACLE["X"])
@@ -220,6 +221,18 @@ def test_a_row_that_is_not_finite_is_named_and_nothing_is_added(width):
         accumulator.update(bad)
     assert accumulator.count == 40
     np.testing.assert_array_equal(accumulator.second_moment(), before)
+
+
+def test_threads_share_the_rows_without_changing_sums_or_row_numbers():
+    vectors = np.random.default_rng(0).standard_normal((3 * BLOCK_ROWS, 3)) + 1.0
+    with threadpool_limits(2, user_api="blas"):
+        fitted = fit_whitening(vectors)
+    with threadpool_limits(1, user_api="blas"):
+        np.testing.assert_allclose(fitted.eigenvalues, fit_whitening(vectors).eigenvalues, rtol=1e-13)
+    np.testing.assert_allclose(np.cov(fitted.transform(vectors), rowvar=False), np.eye(3), atol=1e-12)
+    vectors[[2 * BLOCK_ROWS + 5, 2 * BLOCK_ROWS + 9], 1] = np.inf
+    with threadpool_limits(2, user_api="blas"), pytest.raises(ValueError, match=f"row {2 * BLOCK_ROWS + 5} is not"):
+        fit_whitening(vectors)
 
 
 def test_values_whose_squares_overflow_float32_are_summed_in_float64():
