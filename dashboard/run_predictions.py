@@ -76,8 +76,8 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         row_height=52,
         column_config={
             "confidence": st.column_config.NumberColumn("Confidence", format="percent", width="small"),
-            "label": st.column_config.TextColumn("Label", width="small"),
-            "prediction": st.column_config.TextColumn("Prediction", width="small"),
+            "label": st.column_config.TextColumn("Label", width=140),
+            "prediction": st.column_config.TextColumn("Prediction", width=140),
             "text": st.column_config.TextColumn("Text", width="large"),
             "example_id": st.column_config.TextColumn("Example", width="small"),
         },

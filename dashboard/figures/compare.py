@@ -186,7 +186,7 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
 
 
 def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:
-    """How often B answers what where A answers something else.
+    """How often B answers what where A answers something else; rows on which both agree are left out of the picture.
 
     Args:
         counts: prediction_a, prediction_b, count.
@@ -196,10 +196,13 @@ def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -
     """
     renamed = counts.rename({"prediction_a": "label", "prediction_b": "prediction"})
     share = renamed.with_columns(share=pl.col("count") / pl.col("count").sum().over("label"))
-    figure = run_figures.confusion(share, classes)
+    differing = share.filter(pl.col("label") != pl.col("prediction"))
+    figure = run_figures.confusion(differing, classes)
     hover = "A %{y}<br>B %{x}<br>%{customdata} rows, %{z:.1%} of A's<extra></extra>"
-    figure.update_traces(hovertemplate=hover, selector={"type": "heatmap"})
-    return figure.update_layout(xaxis={"title": {"text": f"prediction of {b}"}}, yaxis={"title": {"text": f"of {a}"}})
+    most = max(differing["share"].max() or 0.0, 0.01)
+    figure.update_traces(hovertemplate=hover, zmax=most, selector={"type": "heatmap"})
+    titles = {"xaxis": {"title": {"text": f"prediction of {b}"}}, "yaxis": {"title": {"text": f"prediction of {a}"}}}
+    return figure.update_layout(titles)
 
 
 def calibration(

@@ -10,6 +10,8 @@ from dashboard.figures import style, words
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
 _TEXT_CLASSES = 12
 """Confusion matrices up to this many classes carry their counts as text."""
+_NAMED_CLASSES = 40
+"""Up to this many, every class is named on the axes."""
 
 
 def smooth(frame: pl.DataFrame, weight: float) -> pl.DataFrame:
@@ -128,7 +130,7 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
         zmin=0,
         zmax=1,
         colorscale=style.SEQUENTIAL,
-        colorbar={"title": {"text": "share of row"}, "tickformat": ".0%", "thickness": 12},
+        colorbar={"title": {"text": "share of row", "side": "right"}, "tickformat": ".0%", "thickness": 12},
         hovertemplate="label %{y}<br>prediction %{x}<br>%{customdata} rows, %{z:.1%}<extra></extra>",
     )
     figure = go.Figure(heatmap)
@@ -136,8 +138,10 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
         figure.add_trace(_cell_texts(classes, texts))
     side = height or min(760, 190 + 34 * len(classes))
     style.finish(figure, x="prediction", y="label", height=side)
-    figure.update_yaxes(autorange="reversed", type="category")
-    return figure.update_xaxes(type="category")
+    figure.update_yaxes(autorange="reversed")
+    every = {"dtick": 1} if len(classes) <= _NAMED_CLASSES else {}
+    figure.update_xaxes(type="category", showgrid=False, **every)
+    return figure.update_yaxes(type="category", showgrid=False, **every)
 
 
 def _cell_texts(classes: Sequence[str], texts: Sequence[Sequence[int]]) -> go.Scatter:
