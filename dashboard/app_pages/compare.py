@@ -194,7 +194,14 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
     sections.append(report.Section("Metrics", [readable]))
 
 
-def curves_figure(metric: str, names: tuple[str, ...], view: curve_controls.View) -> go.Figure | None:
+@st.cache_resource(show_spinner=False, max_entries=64)
+def curves_figure(
+    version: str,
+    configs: tuple[comparison.Configuration, ...],
+    metric: str,
+    names: tuple[str, ...],
+    view: curve_controls.View,
+) -> go.Figure | None:
     """Curves of the configurations, read from the store in the range of the view; None without a point."""
     frame = queries.curves(version, ids, names, x=view.x, buckets=500, low=view.low, high=view.high)
     if frame.is_empty():
@@ -224,7 +231,7 @@ def show_curves() -> None:
         "Metric", list(groups), format_func=words.name, key="compare_metric", bind="query-params", width=260
     )
     view = curve_controls.controls("compare")
-    figure = curves_figure(metric, tuple(groups[metric]), view)
+    figure = curves_figure(version, tuple(configs), metric, tuple(groups[metric]), view)
     if figure is None:
         st.caption("No point lies in this range.")
         return

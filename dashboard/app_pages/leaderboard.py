@@ -99,9 +99,8 @@ def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, st
 
 def show_published(papers: pl.DataFrame) -> None:
     """A row a model, a column a task; a number in brackets names the setting, which the sources below spell out."""
-    common = (
-        papers.group_by(pl.col("variant").fill_null("")).agg(n=pl.col("model").n_unique()).sort(-pl.col("n"), "variant")
-    )
+    by_size = papers.group_by(pl.col("variant").fill_null("")).agg(models=pl.col("model").n_unique())
+    common = by_size.sort("models", "variant", descending=[True, False])
     marks = figures.marks(common["variant"].to_list())
     numbered = papers.with_columns(mark=pl.col("variant").fill_null("").replace_strict(marks, default=""))
     short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()

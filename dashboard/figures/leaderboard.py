@@ -111,7 +111,7 @@ def once_per_seed(board: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     known = pl.col("own_n").is_not_null()
     return joined.with_columns(
         pl.when(known).then(f"own_{name}").otherwise(name).alias(name) for name in ("mean", "sd", "n")
-    ).drop("own_mean", "own_sd", "own_n")
+    ).drop("own_mean", "own_sd", "own_n", "low", "high", strict=False)
 
 
 def marks(variants: Sequence[str]) -> dict[str, str]:
