@@ -95,10 +95,8 @@ def sql(options: argparse.Namespace) -> int:
         tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=60, tbl_hide_dataframe_shape=True, tbl_width_chars=options.width
     ):
         print(result.frame)
-    print(
-        f"first {len(result.frame)} rows; there are more" if result.cut else f"{len(result.frame)} rows",
-        file=sys.stderr,
-    )
+    rows = f"{len(result.frame):,} row{'s' * (len(result.frame) != 1)}"
+    print(f"first {rows}; there are more" if result.cut else rows, file=sys.stderr)
     return 0
 
 
