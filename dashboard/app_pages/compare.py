@@ -96,9 +96,12 @@ def evidence_for(
     task: str,
     metric: str,
     unseen: bool,
-) -> tuple[paired_evidence.Evidence, int, int]:
-    """Evidence of B against A on one split, and the rows that only one of them has."""
-    pairing = pairing_of(version, split, a, b, unseen)
+) -> tuple[paired_evidence.Evidence, int, int] | str:
+    """Evidence of B against A on one split, and the rows that only one of them has; or why there is none."""
+    try:
+        pairing = pairing_of(version, split, a, b, unseen)
+    except paired_evidence.NotComparable as error:
+        return str(error)
     compare = paired_evidence.metrics_of(task)[metric]
     return compare(a, b, pairing, rng=np.random.default_rng(0)), pairing.only_a, pairing.only_b
 
@@ -112,11 +115,11 @@ def gather(baseline: comparison.Configuration, split: str, metric: str, unseen: 
         if str(task_of[config.run_ids[0]]) != task:
             st.warning(f"{why}: {task} and {task_of[config.run_ids[0]]} are different tasks.", icon=":material/block:")
             continue
-        try:
-            result, only_a, only_b = evidence_for(version, split, baseline, config, task, metric, unseen)
-        except paired_evidence.NotComparable as error:
-            st.warning(f"{why}: {error}.", icon=":material/block:")
+        answer = evidence_for(version, split, baseline, config, task, metric, unseen)
+        if isinstance(answer, str):
+            st.warning(f"{why}: {answer}.", icon=":material/block:")
             continue
+        result, only_a, only_b = answer
         found.append(result)
         if only_a or only_b:
             st.caption(f"Without a partner: {only_a:,} rows of {baseline.name}, {only_b:,} rows of {config.name}.")
