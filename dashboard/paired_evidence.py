@@ -5,6 +5,7 @@ over their seeds.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -137,15 +138,14 @@ def compare_span_f1(
 def compare_macro_f1(
     a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
 ) -> Evidence:
-    """Macro F1 of B minus A, the counts of several seeds summed: bootstrap and permutation test, both paired."""
+    """Macro F1 of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
     frames = [*pairing.a, *pairing.b]
     names = pl.concat([frame[column] for frame in frames for column in ("label", "prediction")]).unique()
     classes = pl.Enum(names.drop_nulls().sort())
 
-    def counts(side: Sequence[pl.DataFrame]) -> np.ndarray:
+    def counts(side: Sequence[pl.DataFrame]) -> list[np.ndarray]:
         codes = [[frame[column].cast(classes).to_physical() for column in ("label", "prediction")] for frame in side]
-        per_seed = [evidence.class_counts(*pair, n_classes=len(classes.categories)) for pair in codes]
-        return np.sum(per_seed, axis=0, dtype=np.int16)
+        return [evidence.class_counts(*pair, n_classes=len(classes.categories)) for pair in codes]
 
     return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "macro F1", rng, resamples)
 
@@ -153,13 +153,12 @@ def compare_macro_f1(
 def compare_entity_f1(
     a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
 ) -> Evidence:
-    """Micro F1 over entities of B minus A, the counts of several seeds summed."""
+    """Micro F1 over entities of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
     gold = [entity_cells(label) for label in pairing.a[0]["label"]]
 
-    def counts(side: Sequence[pl.DataFrame]) -> np.ndarray:
+    def counts(side: Sequence[pl.DataFrame]) -> list[np.ndarray]:
         found = [[entity_cells(text) for text in frame["prediction"]] for frame in side]
-        per_seed = [[(len(g & f), len(f - g), len(g - f)) for g, f in zip(gold, fs, strict=True)] for fs in found]
-        return np.sum(per_seed, axis=0)
+        return [np.array([(len(g & f), len(f - g), len(g - f)) for g, f in zip(gold, fs, strict=True)]) for fs in found]
 
     return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "micro F1", rng, resamples)
 
@@ -262,30 +261,46 @@ def _compare_means(
             mean_a[:, None], mean_b[:, None], lambda sums: sums[:, 0] / n, rng=rng, resamples=resamples
         )
         p_value, test = result.p_value, _swaps(resamples)
-    order = _matched(a, b)
-    seeds_a, seeds_b = scores_a.mean(axis=0), scores_b.mean(axis=0)[order or slice(None)]
-    over_seeds = None
-    if min(len(seeds_a), len(seeds_b)) > 1:
-        rng = np.random.default_rng(0)
-        over_seeds = seeds.compare_seeds(seeds_a, seeds_b, paired=order is not None, rng=rng)
+    seeds_a, seeds_b, over_seeds = _over_seeds(a, b, scores_a.mean(axis=0), scores_b.mean(axis=0))
     needed = _needed(difference, float(np.abs(mean_b - mean_a).mean()), seeds_a, seeds_b)
     return Evidence(a.name, b.name, metric, difference, p_value, test, over_seeds, needed)
+
+
+def _over_seeds(
+    a: Configuration, b: Configuration, scores_a: np.ndarray, scores_b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, seeds.SeedComparison | None]:
+    """Score of each seed, B's in the order of A's seeds where both ran with the same, and their comparison."""
+    order = _matched(a, b)
+    scores_b = scores_b[order or slice(None)]
+    if min(len(scores_a), len(scores_b)) < 2:
+        return scores_a, scores_b, None
+    rng = np.random.default_rng(0)
+    return scores_a, scores_b, seeds.compare_seeds(scores_a, scores_b, paired=order is not None, rng=rng)
 
 
 def _compare_counts(
     a: Configuration,
     b: Configuration,
-    counts_a: np.ndarray,
-    counts_b: np.ndarray,
+    by_seed_a: Sequence[np.ndarray],
+    by_seed_b: Sequence[np.ndarray],
     metric: str,
     rng: np.random.Generator,
     resamples: int,
 ) -> Evidence:
-    """An F1 of summed (tp, fp, fn) counts, (n, 3 classes) a side; one class gives the micro F1."""
+    """An F1 of summed (tp, fp, fn) counts, (n, 3 classes) a seed; one class gives the micro F1."""
     of_sums = evidence.macro_f1_of_counts
+    scale = math.lcm(len(by_seed_a), len(by_seed_b))  # a swap exchanges equal weights, whatever the number of seeds
+    counts_a, counts_b = (
+        np.sum(by_seed, axis=0, dtype=np.int32) * (scale // len(by_seed)) for by_seed in (by_seed_a, by_seed_b)
+    )
+    f1_a, f1_b = (
+        of_sums(np.array([counts.sum(axis=0, dtype=np.int64) for counts in by_seed]))
+        for by_seed in (by_seed_a, by_seed_b)
+    )
+    over_seeds = _over_seeds(a, b, f1_a, f1_b)[2]
     difference = evidence.paired_bootstrap_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
     result = evidence.permutation_test_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
-    return Evidence(a.name, b.name, metric, difference, result.p_value, _swaps(resamples), None, "")
+    return Evidence(a.name, b.name, metric, difference, result.p_value, _swaps(resamples), over_seeds, "")
 
 
 def _swaps(resamples: int) -> str:

@@ -75,6 +75,26 @@ def test_macro_f1_is_that_of_scikit_learn():
     assert found.p_value < 0.05
 
 
+def test_macro_f1_of_several_seeds_is_compared_over_them_too():
+    from sklearn.metrics import f1_score
+
+    sides = [[predictions(0.5, seed) for seed in (1, 2, 3)], [predictions(0.6, seed) for seed in (4, 5, 6)]]
+    found = paired_evidence.compare_macro_f1(
+        config("A", 3), config("B", 3), paired_evidence.pair(*sides), rng=np.random.default_rng(0), resamples=200
+    )
+    f1 = [[f1_score(frame["label"], frame["prediction"], average="macro") for frame in side] for side in sides]
+    assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(f1[1], f1[0]).pvalue)
+    assert "over 3 seeds" in found.sentence
+
+
+def test_three_equal_seeds_against_one_of_them_differ_by_nothing():
+    same = predictions(0.5, 1)
+    found = paired_evidence.compare_macro_f1(
+        config("A", 3), config("B", 1), paired_evidence.pair([same] * 3, [same]), rng=np.random.default_rng(0)
+    )
+    assert (found.difference.value, found.p_value) == (0.0, 1.0)
+
+
 def test_entities_are_counted_by_type_and_place():
     gold = json.dumps({"name": {"王小明": [[0, 2]]}}, ensure_ascii=False)
     frame = predictions(0.5, 1, n=40).with_columns(label=pl.lit(gold), prediction=pl.lit(gold))
