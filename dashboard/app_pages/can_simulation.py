@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import can_simulation as figures
+from dashboard.figures import words
 
 COMMAND = "python -m jobs.can simulate"
 
@@ -85,6 +86,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 frame = stored(version, run_id)
 st.markdown(advice(frame))
+problems = words.over(frame.filter(metric="can")["n"].min(), "problem")
+st.caption(f"Points: means{problems}; bands: 95 % intervals. The true test prior makes a difference under shift only.")
 axes = [axis for axis in figures.TITLES if not frame.filter(axis=axis).is_empty()]
 columns = st.columns(2)
 for index, axis in enumerate(axes):

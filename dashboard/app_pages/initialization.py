@@ -1,5 +1,7 @@
 """Signals and gradients in a stack of non-square matrices, rule by rule: exact lines, measured points."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -11,6 +13,7 @@ from engine.signal_propagation import Moments, propagate_vectors, rescale
 
 DRAWS = 800_000  # random numbers per redraw: keeps a control below a tenth of a second
 DEFAULT = "768 3072 768 3072 768 3072 768 3072 768"
+GAINS = ("forward", "backward", "product", "gradient spread")
 COMMAND = "python -m jobs.initialization measure --widths 768 3072 768 3072 768 --seeds 100"
 
 pieces.title(
@@ -50,6 +53,12 @@ def measured(
     return {rule: rescale(base, exact(widths, rule, activation, gain).variances / reference) for rule in rules}
 
 
+def least(names: Sequence[str], values: Sequence[float]) -> tuple[str, bool]:
+    """Names whose value is the smallest to rounding, in bold, and whether they are several: rules often tie."""
+    found = [f"**{name}**" for name, value in zip(names, values, strict=True) if value - min(values) < 1e-9]
+    return " and ".join(part for part in (", ".join(found[:-1]), found[-1]) if part), len(found) > 1
+
+
 left, middle, right = st.columns([3, 1, 1])
 text = left.text_input(
     "Widths", DEFAULT, key="initialization_widths", bind="query-params", help="inputs first, separated by spaces"
@@ -83,16 +92,22 @@ if not rules or sum(widths) > 200_000:
 lines = [exact(widths, rule, activation, gain) for rule in rules]
 points = measured(widths, tuple(rules), activation, gain, 0)
 
-best = min(lines, key=lambda gains: abs(np.log(gains.total_forward)) + abs(np.log(gains.total_backward)))
-worst = max(lines, key=lambda gains: abs(np.log(gains.total_forward)) + abs(np.log(gains.total_backward)))
-balance = min(lines, key=lambda gains: gains.gradient_spread)
+changes = [abs(np.log(gains.total_forward)) + abs(np.log(gains.total_backward)) for gains in lines]
+spreads = [float(gains.gradient_spread) for gains in lines]
+best, worst = lines[int(np.argmin(changes))], lines[int(np.argmax(changes))]
+(names, several), (even, _) = least(rules, changes), least(rules, np.log(spreads))
+verdict = f"Over {len(widths) - 1} layers {names} keep{'' if several else 's'} the sizes "
+if max(changes) - min(changes) > 1e-9:
+    verdict += (
+        f"best (forward × {best.total_forward:.4g}, backward × {best.total_backward:.4g}), **{worst.rule}** worst "
+        f"(× {worst.total_forward:.4g}, × {worst.total_backward:.4g})"
+    )
+else:
+    verdict += f"alike (forward × {best.total_forward:.4g}, backward × {best.total_backward:.4g})"
 st.markdown(
-    f"Over {len(widths) - 1} layers **{best.rule}** keeps the sizes best (forward × {best.total_forward:.4g}, backward "
-    f"× {best.total_backward:.4g}), **{worst.rule}** worst (× {worst.total_forward:.4g}, "
-    f"× {worst.total_backward:.4g}); "
-    f"gradients per variance are most even under **{balance.rule}** (largest over smallest "
-    f"{balance.gradient_spread:.4g}). "
-    f"Points: {len(next(iter(points.values())).forward)} random stacks."
+    f"{verdict}; gradients per variance are most even under {even} (largest "
+    f"over smallest {min(spreads):.4g}). Points: means of {len(next(iter(points.values())).forward)} random stacks "
+    "with 95 % intervals."
 )
 for row in (("forward", "backward"), ("product", "gradient")):
     for column, quantity in zip(st.columns(2), row, strict=True):
@@ -112,9 +127,10 @@ with st.expander("Numbers", icon=":material/table:"):
             "forward": [gains.total_forward for gains in lines],
             "backward": [gains.total_backward for gains in lines],
             "product": [gains.total_product for gains in lines],
-            "gradient spread": [gains.gradient_spread for gains in lines],
+            "gradient spread": spreads,
         },
         key="initialization_table",
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in GAINS},
         alt="Gains of the whole stack by rule",
     )
     st.caption(

@@ -8,7 +8,7 @@ from engine.can_evaluation import UncertaintyBins
 from engine.intervals import proportion_bounds
 
 METRICS = {
-    "gain": "gain in accuracy",
+    "gain": "gain in accuracy, points",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "corrected": "rows corrected",
@@ -109,31 +109,24 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
     xs, ys = (sorted(frame[name].unique().to_list()) for name in (x, y))
     cells = {(a, b): value for a, b, value in frame.select(x, y, "value").iter_rows()}
     table = [[cells.get((a, b)) for a in xs] for b in ys]
-    fraction = metric in FRACTIONS
-    shown = _written(metric, fraction=fraction)
+    shown, scale = _written(metric)
     largest = max((abs(value) for value in cells.values() if value is not None), default=0) or 1
     figure = go.Figure(
         go.Heatmap(
             x=[f"{value:g}" if isinstance(value, float) else str(value) for value in xs],
             y=[f"{value:g}" if isinstance(value, float) else str(value) for value in ys],
             z=table,
-            colorscale=style.DIVERGING if metric == "gain" else style.SEQUENTIAL,
+            text=[["" if value is None else shown.format(scale * value) for value in line] for line in table],
+            texttemplate="%{text}",
+            textfont={"size": 13},
+            colorscale=style.DIVERGING if metric == "gain" else style.HEAT,
             zmin=-largest if metric == "gain" else None,
             zmax=largest if metric == "gain" else None,
-            hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{z}}<extra></extra>",
-            colorbar={"title": {"text": METRICS[metric], "side": "right"}, "tickformat": ".1%" if fraction else None},
+            hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{text}}<extra></extra>",
+            showscale=False,
             xgap=2,
             ygap=2,
         )
-    )
-    heat = figure.data[0]
-    figure.add_scatter(  # a trace of its own takes the page's text colour, readable in light and dark
-        x=[column for _ in ys for column in heat.x],
-        y=[row for row in heat.y for _ in xs],
-        text=["" if value is None else shown.format(value) for line in table for value in line],
-        mode="text",
-        hoverinfo="skip",
-        showlegend=False,
     )
     style.finish(figure, x=x.replace("_", " "), y=y.replace("_", " "), height=150 + 46 * len(ys), legend=False)
     figure.update_xaxes(type="category", showgrid=False)
@@ -141,10 +134,10 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
     return figure
 
 
-def _written(metric: str, *, fraction: bool) -> str:
-    """Format of a cell's number."""
-    special = {"gain": "{:+.2%}", "p_value": "{:.3f}"}
-    return special.get(metric, "{:.2%}" if fraction else "{:.0f}")
+def _written(metric: str) -> tuple[str, float]:
+    """Format of a cell's number and what it is multiplied by: gains are differences of shares, hence points."""
+    special = {"gain": ("{:+.2f}", 100.0), "p_value": ("{:.3f}", 1.0)}
+    return special.get(metric, ("{:.2%}" if metric in FRACTIONS else "{:.0f}", 1.0))
 
 
 def _threshold(figure: go.Figure, threshold: float) -> None:

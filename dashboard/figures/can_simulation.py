@@ -24,7 +24,7 @@ LOGARITHMIC = ("n_classes", "n_confident")
 
 
 def gain(frame: pl.DataFrame, *, axis: str, methods: list[str]) -> go.Figure:
-    """Mean gain with its interval over repeats.
+    """Mean gain in points of accuracy with its interval over repeats.
 
     Args:
         frame: at, metric, value, low, high of one axis.
@@ -38,19 +38,19 @@ def gain(frame: pl.DataFrame, *, axis: str, methods: list[str]) -> go.Figure:
             continue
         name, color, dash = METHODS[method]
         color = style.method_color(color)
-        style.band(figure, part["at"], part["low"], part["high"], name, color=color)
+        style.band(figure, part["at"], 100 * part["low"], 100 * part["high"], name, color=color)
         figure.add_scatter(
             x=part["at"],
-            y=part["value"],
+            y=100 * part["value"],
             name=name,
             mode="lines+markers",
             line={"color": color, "dash": dash},
             hovertemplate="%{x:g}: %{y}<extra>" + name + "</extra>",
         )
     style.reference_line(figure, 0, "")
-    style.finish(figure, x=TITLES[axis], y="gain in accuracy", height=320, legend=True)
+    style.finish(figure, x=TITLES[axis], y="gain in accuracy, points", height=320, legend=True)
     if axis in LOGARITHMIC:
         at = sorted(frame["at"].unique())
         figure.update_xaxes(type="log", tickmode="array", tickvals=at, ticktext=[f"{value:g}" for value in at])
-    figure.update_yaxes(tickformat="+.1%", hoverformat="+.2%")
+    figure.update_yaxes(tickformat="+.1f", hoverformat="+.2f")
     return figure

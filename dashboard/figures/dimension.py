@@ -28,8 +28,7 @@ def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.n
         name="−(ln φ)/2 − 0.0739/n",
         line={"color": style.SEQUENCE[2], "dash": "dot", "width": 2.5},
     )
-    style.finish(figure, x="dimensions n", y="hₙ / n, nats per dimension")
-    return figure.update_xaxes(type="log", dtick=1)
+    return style.finish(figure, x="dimensions n", y="hₙ / n, nats per dimension", x_axis=style.log_axis(n))
 
 
 def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: float) -> go.Figure:
@@ -43,8 +42,8 @@ def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: f
             line={"color": style.SEQUENCE[index], "dash": style.DASHES[index % 4], "width": 3 if index == 0 else 2},
         )
     marks.vertical(figure, chosen, f"N = {chosen:,.0f}")
-    style.finish(figure, x="words (or keys) N", y="dimensions n", height=400)
-    return figure.update_xaxes(type="log", dtick=1)
+    x_axis = style.log_axis(sizes)
+    return style.finish(figure, x="words (or keys) N", y="dimensions n", height=400, x_axis=x_axis)
 
 
 def entropy(
@@ -110,10 +109,10 @@ def attention(frame: pl.DataFrame, *, metric: str, length: int) -> go.Figure:
         "norm": "mean |q||k| / d",
         "largest_logit": "largest |logit|",
     }
-    style.finish(figure, x="head size d", y=titles[metric], height=400, legend=True)
-    figure.update_xaxes(type="log", dtick="D2")
-    if metric in ("kl", "norm", "largest_logit"):
-        figure.update_yaxes(type="log", exponentformat="power")
+    values = frame.filter(pl.col("metric") == metric)["value"].clip(1e-5 if metric == "kl" else 0.0)
+    logarithmic = metric in ("kl", "norm", "largest_logit")
+    axes = {"x_axis": style.log_axis(frame["head_size"]), "y_axis": style.log_axis(values) if logarithmic else None}
+    style.finish(figure, x="head size d", y=titles[metric], height=400, legend=True, **axes)
     return style.percent_axis(figure) if metric in ("accuracy", "support_mass") else figure
 
 
@@ -145,8 +144,10 @@ def needed(frame: pl.DataFrame, laws: Mapping[str, np.ndarray], lengths: np.ndar
                 line={"color": color, "width": 2.5},
                 marker={"size": 9},
             )
-    style.finish(figure, x="sequence length L", y="head size that is enough", height=420, legend=True)
-    return figure.update_xaxes(type="log", dtick="D2").update_yaxes(type="log", dtick="D2")
+    x_axis = {"type": "log", "tickvals": sorted(frame["length"].unique())}
+    y_axis = style.log_axis(*laws.values(), frame["value"])
+    title = "head size that is enough"
+    return style.finish(figure, x="sequence length L", y=title, height=420, legend=True, x_axis=x_axis, y_axis=y_axis)
 
 
 def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) -> go.Figure:
@@ -174,8 +175,7 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
         "norm_product": "mean |u||v| / n (the rule assumes 1)",
         "seed_pip": "PIP distance between two splits",
     }
-    style.finish(figure, x="dimensions n", y=titles[metric], height=340)
-    figure.update_xaxes(type="log", dtick="D2")
+    style.finish(figure, x="dimensions n", y=titles[metric], height=340, x_axis=style.log_axis(part["n_components"]))
     return style.percent_axis(figure) if metric == "share" else figure
 
 
@@ -186,5 +186,5 @@ def pip(frame: pl.DataFrame, best: float) -> go.Figure:
         go.Scatter(x=part["n_components"], y=part["value"], name="PIP loss", line={"color": style.MEASURED})
     )
     marks.vertical(figure, best, f"least at {best:.0f}")
-    style.finish(figure, x="dimensions n", y="PIP loss / ‖E Eᵀ‖", height=340)
-    return figure.update_xaxes(type="log")
+    x_axis = style.log_axis(part["n_components"])
+    return style.finish(figure, x="dimensions n", y="PIP loss / ‖E Eᵀ‖", height=340, x_axis=x_axis)

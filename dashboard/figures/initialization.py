@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, reference_line
+from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line
 from engine.initialization import RULES, StackGains
 from engine.signal_propagation import Moments
 from engine.singular_values import singular_value_density
@@ -44,11 +44,14 @@ def exact_series(gains: StackGains, quantity: str) -> np.ndarray:
 
 
 def measured_series(moments: Moments, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and half-width of the 95 % interval over the stacks, (L,) each; the product has no interval."""
+    """Mean and half-width of the 95 % interval over the stacks, (L,) each; of the product by the delta method."""
     if quantity == "product":
         forward, backward = moments.forward.mean(axis=0), moments.backward.mean(axis=0)
         product = forward[1:] / forward[:-1] * backward[:-1] / backward[1:]
-        return product, np.zeros_like(product)
+        if len(moments.forward) < 2:
+            return product, np.zeros_like(product)
+        parts = np.diff(moments.forward / forward, axis=1) - np.diff(moments.backward / backward, axis=1)
+        return product, 1.96 * product * parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
     table = {
         "forward": moments.forward[:, 1:],
         "backward": moments.backward[:, :-1],
@@ -88,32 +91,24 @@ def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments],
                     "hovertemplate": f"layer %{{x}}<br>measured %{{y:.4g}}<extra>{gains.rule}</extra>",
                 }
             )
-    figure = go.Figure(traces)
-    figure.update_yaxes(type="log", exponentformat="power", dtick=_ticks([trace["y"] for trace in traces]))
-    return finish(figure, x="Layer", y=QUANTITIES[quantity], legend=True)
-
-
-def _ticks(series: Sequence[np.ndarray]) -> float | str:
-    """Distance of ticks on a log axis: 1, 2 and 5 of each decade over a short range, else whole decades."""
-    values = np.concatenate(series) if series else np.ones(1)
-    values = values[np.isfinite(values) & (values > 0)]
-    decades = np.log10(values.max() / values.min()) if len(values) else 0.0
-    return "D2" if decades < 1.5 else float(max(1.0, np.ceil(decades / 6)))
+    y_axis = log_axis(*(trace["y"] for trace in traces))
+    return finish(go.Figure(traces), x="Layer", y=QUANTITIES[quantity], legend=True, y_axis=y_axis)
 
 
 def gains_by_ratio(
     rules: Sequence[str], ratios: np.ndarray, gains: Mapping[str, np.ndarray], quantity: str
 ) -> go.Figure:
     """One layer's gain against r = fan_out / fan_in; gains[rule] is (ratios,)."""
-    figure = go.Figure()
-    for rule in rules:
-        figure.add_scatter(x=ratios, y=gains[rule], name=rule, mode="lines", line={"color": RULE_COLORS[rule]})
-    reference_line(figure, 1.0, "")
+    lines = [
+        {"x": ratios, "y": gains[rule], "name": rule, "mode": "lines", "line": {"color": RULE_COLORS[rule]}}
+        for rule in rules
+    ]
+    figure = reference_line(go.Figure(lines), 1.0, "")
     ticks = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16]
     labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=labels)
-    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
-    return finish(figure, x="r = fan_out / fan_in", y=f"{quantity} gain of one layer")
+    x_axis = {"type": "log", "tickvals": ticks, "ticktext": labels}
+    y_axis = log_axis(*(gains[rule] for rule in rules))
+    return finish(figure, x="r = fan_out / fan_in", y=f"{quantity} gain of one layer", x_axis=x_axis, y_axis=y_axis)
 
 
 def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: int) -> go.Figure:
@@ -206,10 +201,17 @@ def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
     """Share of the input and of each block in the last output, for Post-Norm and Pre-Norm."""
     figure = go.Figure()
     for index, (name, values) in enumerate(shares.items()):
-        figure.add_bar(x=np.arange(len(values)), y=values, name=name, marker={"color": SEQUENCE[index]})
-    figure.update_yaxes(type="log", tickformat=".1g", dtick=1)
-    figure.update_layout(barmode="group")
-    return finish(figure, x="Input (0) and blocks", y="Share in the last output")
+        figure.add_scatter(  # points: a bar has no foot on a logarithmic axis
+            x=np.arange(len(values)),
+            y=values,
+            name=name,
+            mode="lines+markers",
+            line={"color": SEQUENCE[index], "width": 1.5},
+            marker={"size": 8},
+            hovertemplate="block %{x}: %{y:.3g}<extra>" + name + "</extra>",
+        )
+    y_axis = log_axis(*shares.values())
+    return finish(figure, x="Block (0 is the input)", y="Share in the last output", y_axis=y_axis)
 
 
 def training_curves(frame: pl.DataFrame) -> go.Figure:
@@ -249,5 +251,5 @@ def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
             mode="lines+markers",
             line={"color": RULE_COLORS.get(rule, NEUTRAL)},
         )
-    figure.update_xaxes(type="log", dtick=1)
-    return finish(figure, x="Learning rate", y="Final held-out loss / variance", height=340)
+    x_axis = {"type": "log", "tickvals": sorted(frame["learning_rate"].unique())}
+    return finish(figure, x="Learning rate", y="Final held-out loss / variance", height=400, x_axis=x_axis)

@@ -60,19 +60,17 @@ def ladder(
     if top > n_features:
         figure.add_hrect(y0=n_features, y1=top, fillcolor=style.NEUTRAL, opacity=0.16, line_width=0)
         marks.horizontal(figure, n_features, f"n ≥ m = {n_features:,}: useless", logarithmic=True)
-    style.finish(
+    lowest = (
+        min(float(np.min(values)) for values in (*dims.values(), [point[1] for point in measured] or [np.inf])) * 0.8
+    )
+    return style.finish(
         figure,
         x="points N" if axis == "N" else "ε, allowed relative error of squared distances",
         y="dimensions n",
         height=440,
+        x_axis=style.log_axis(x) if axis == "N" else None,
+        y_axis=style.log_axis([lowest, top]) | {"range": [np.log10(lowest), np.log10(top)]},
     )
-    lowest = min(float(np.min(values)) for values in dims.values())
-    figure.update_yaxes(
-        type="log", dtick="D2" if top / lowest < 1e3 else 1, range=[np.log10(lowest * 0.8), np.log10(top)]
-    )
-    if axis == "N":
-        figure.update_xaxes(type="log")
-    return figure
 
 
 def angles(degrees: np.ndarray, grid: np.ndarray, exact: np.ndarray, normal: np.ndarray | None) -> go.Figure:
@@ -100,8 +98,9 @@ def spread_by_dimension(dims: np.ndarray, quantiles: Mapping[str, np.ndarray]) -
     for low, high, name in (("0.01", "0.99", "98 %"), ("0.05", "0.95", "90 %"), ("0.25", "0.75", "50 %")):
         style.band(figure, dims, quantiles[low], quantiles[high], f"{name} of pairs")
     figure.for_each_trace(lambda trace: trace.update(showlegend=True))
-    style.finish(figure, x="dimensions n", y="angle, degrees", legend=True)
-    return figure.update_xaxes(type="log").update_yaxes(range=[0, 180], dtick=30)
+    degrees = {"range": [0, 180], "dtick": 30}
+    x_axis = style.log_axis(dims)
+    return style.finish(figure, x="dimensions n", y="angle, degrees", legend=True, x_axis=x_axis, y_axis=degrees)
 
 
 def largest_cosine(samples: np.ndarray, curves: Mapping[int, np.ndarray], crude: np.ndarray, chosen: int) -> go.Figure:
@@ -117,8 +116,8 @@ def largest_cosine(samples: np.ndarray, curves: Mapping[int, np.ndarray], crude:
     figure.add_scatter(
         x=samples, y=crude, name=f"√(4 ln N / n), n = {chosen}", line={"color": style.NEUTRAL, "dash": "dot"}
     )
-    style.finish(figure, x="vectors N", y="largest |cos|, median")
-    return figure.update_xaxes(type="log").update_yaxes(range=[0, 1.05])
+    x_axis = style.log_axis(samples)
+    return style.finish(figure, x="vectors N", y="largest |cos|, median", x_axis=x_axis, y_axis={"range": [0, 1.05]})
 
 
 def lines(

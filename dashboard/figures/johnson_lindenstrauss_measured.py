@@ -1,6 +1,7 @@
 """Measured projections, hashes and low-rank approximations with their theory."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +20,7 @@ SVD_NAMES = {
     "post_orthonormal": "as printed, Q by QR: M Q Qᵀ",
     "post_raw": "as printed, Gaussian Q",
 }
+BOUND_NAME = "bound of the range finder's mean"
 SVD_COLORS = {
     "optimum": style.NEUTRAL,
     "range_finder": style.SEQUENCE[0],
@@ -43,7 +45,7 @@ def ratios(
     )
     figure.add_scatter(x=grid, y=law, name=law_name, line={"color": style.SEQUENCE[1], "width": 2.5})
     for value in (1 - eps, 1 + eps):
-        figure.add_vline(value, line={"dash": "dot", "color": style.NEUTRAL})
+        style.reference_line(figure, value, "", axis="x")
     style.finish(figure, x="squared distance after / before (dotted: 1 ± ε)", y="density", legend=True)
     return figure.update_xaxes(range=[max(0, float(grid[0])), float(grid[-1])])
 
@@ -84,9 +86,10 @@ def largest_by_dimension(
         "rms": "root mean square of ratio − 1",
         "sd": "sd of the ratio",
     }
-    style.finish(figure, x="target dimensions n", y=titles[metric], legend=True)
-    dims = frame.filter(pl.col("metric") == metric)["n_components"].unique().sort().to_list()
-    return figure.update_xaxes(type="log", tickvals=dims).update_yaxes(type="log", dtick="D2")
+    drawn = frame.filter(pl.col("metric") == metric)
+    dims = {"type": "log", "tickvals": drawn["n_components"].unique().sort().to_list()}
+    values = style.log_axis(drawn["value"], drawn["low"].drop_nulls(), drawn["high"].drop_nulls())
+    return style.finish(figure, x="target dimensions n", y=titles[metric], legend=True, x_axis=dims, y_axis=values)
 
 
 def readings(cosines: np.ndarray, raw: np.ndarray, error: np.ndarray, measured: pl.DataFrame | None) -> go.Figure:
@@ -181,9 +184,49 @@ def svd_errors(ranks: np.ndarray, curves: Mapping[str, np.ndarray], *, bound: np
             },
         )
     if bound is not None:
-        figure.add_scatter(
-            x=ranks, y=bound, name="bound of the expectation", line={"color": style.SEQUENCE[3], "dash": "dashdot"}
-        )
+        figure.add_scatter(x=ranks, y=bound, name=BOUND_NAME, line={"color": style.SEQUENCE[3], "dash": "dashdot"})
     marks.horizontal(figure, 1.0, "‖M‖: nothing approximated", logarithmic=True)
-    style.finish(figure, x="rank k", y="‖M − M̂‖ / ‖M‖ (Frobenius)", height=420)
-    return figure.update_yaxes(type="log", dtick="D2" if min(map(min, curves.values())) > 1e-3 else 1)
+    y_axis = style.log_axis(*curves.values())
+    return style.finish(figure, x="rank k", y="‖M − M̂‖ / ‖M‖ (Frobenius)", height=440, y_axis=y_axis)
+
+
+def svd_sweep(frame: pl.DataFrame, *, norm: str) -> go.Figure:
+    """Stored errors against the rank with their intervals, exact values and bounds as lines of the same colour.
+
+    Args:
+        frame: method, power_iterations, rank, source, value, low, high of one matrix, one norm and, for the range
+            finder and its optimum, one oversampling.
+        norm: "frobenius" or "spectral".
+    """
+    traces: list[dict[str, Any]] = []
+    series = frame.select("method", "power_iterations", "source").unique(maintain_order=True).sort("power_iterations")
+    order = {method: place for place, method in enumerate(SVD_NAMES)}
+    for method, power, source in sorted(series.rows(), key=lambda row: (order[row[0]], row[1], row[2])):
+        part = frame.filter(method=method, power_iterations=power, source=source).sort("rank")
+        name, color = _svd_series(method, power, source)
+        trace = {"type": "scatter", "x": part["rank"], "y": part["value"], "name": name, "line": {"color": color}}
+        if source == "measured":
+            spread = {
+                "array": part["high"] - part["value"],
+                "arrayminus": part["value"] - part["low"],
+                "thickness": 1.2,
+            }
+            trace |= {"mode": "lines+markers", "error_y": spread, "customdata": part["n"]}
+            trace["hovertemplate"] = f"rank %{{x}}: %{{y:.4g}}, %{{customdata}} draws<extra>{name}</extra>"
+        else:
+            trace |= {"mode": "lines", "line": {"color": color, "dash": "dashdot" if source == "bound" else "dot"}}
+        traces.append(trace)
+    figure = go.Figure(traces)
+    marks.horizontal(figure, 1.0, "‖M‖: nothing approximated", logarithmic=True)
+    axes = {"x_axis": {"tickvals": sorted(frame["rank"].unique())}, "y_axis": style.log_axis(frame["value"])}
+    return style.finish(figure, x="rank k", y=f"‖M − M̂‖ / ‖M‖ ({norm})", height=520, **axes)
+
+
+def _svd_series(method: str, power: int, source: str) -> tuple[str, str]:
+    """Name and colour of one line: the range finder has one colour for each number of power iterations."""
+    if method == "optimum":
+        return "optimum of rank k + p", SVD_COLORS[method]
+    if method != "range_finder":
+        return SVD_NAMES[method] + (", theory" if source == "exact" else ""), SVD_COLORS[method]
+    color = (style.SEQUENCE[0], style.SEQUENCE[5], style.SEQUENCE[8])[min(power, 2)]
+    return (f"{BOUND_NAME}, q = {power}" if source == "bound" else f"range finder, q = {power}"), color

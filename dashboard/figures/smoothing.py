@@ -6,11 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish, reference_line
+from dashboard.figures.style import NEUTRAL, SEQUENCE, draw, fade, finish, log_axis, reference_line
 from engine.smoothing_kernels import KERNELS
 
 KERNEL_COLORS = dict(zip(KERNELS, SEQUENCE, strict=False))
 """One colour for each kernel on every page."""
+ZERO = 1e-3  # where a loss of zero stands on a log axis, below one wrong integer of thirty
 FLOOR = 1e-17  # smallest difference shown on a log axis
 
 
@@ -48,8 +49,8 @@ def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int =
         figure.add_scatter(
             x=x, y=np.maximum(np.abs(values), FLOOR), name=name, mode="lines", line={"color": SEQUENCE[index]}
         )
-    figure.update_yaxes(type="log", exponentformat="power", range=[-17, None])
-    return finish(figure, x="x", y="Absolute difference", height=height)
+    y_axis = {"type": "log", "exponentformat": "power", "dtick": 3, "range": [-17, None]}
+    return finish(figure, x="x", y="Absolute difference", height=height, y_axis=y_axis)
 
 
 def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 330) -> go.Figure:
@@ -65,10 +66,13 @@ def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, heigh
 def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Figure:
     """Error against width on log axes: exact lines and stored measured points; frames have kernel, width, value."""
     figure = go.Figure()
+    seen: list[list[float]] = []  # kernels can have the same errors: the later line is dashed over the earlier
     for kernel in exact["kernel"].unique(maintain_order=True):
         part = exact.filter(pl.col("kernel") == kernel).sort("width")
         color = KERNEL_COLORS[kernel]
-        figure.add_scatter(x=part["width"], y=part["value"], name=kernel, mode="lines", line={"color": color})
+        line = {"color": color, "dash": "solid" if part["value"].to_list() not in seen else "dash"}
+        seen.append(part["value"].to_list())
+        figure.add_scatter(x=part["width"], y=part["value"], name=kernel, mode="lines", line=line)
         points = measured.filter(pl.col("kernel") == kernel).sort("width") if not measured.is_empty() else measured
         if not points.is_empty():
             figure.add_scatter(
@@ -79,9 +83,8 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
                 mode="markers",
                 marker={"color": color, "size": 7},
             )
-    figure.update_xaxes(type="log", exponentformat="power", dtick=1)
-    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
-    return finish(figure, x="Width", y=y, height=400)
+    axes = {"x_axis": log_axis(exact["width"]), "y_axis": log_axis(exact["value"])}
+    return finish(figure, x="Width w", y=y, height=400, **axes)
 
 
 def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high: int) -> go.Figure:
@@ -92,9 +95,10 @@ def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high
     figure.add_scatter(x=x, y=exact, name="smoothed floor", mode="lines", line={"color": SEQUENCE[0], "width": 2.5})
     line = {"color": SEQUENCE[1], "width": 2.5, "dash": "dot"}
     figure.add_scatter(x=x, y=window, name=f"sum over −{low} … {high}", mode="lines", line=line)
-    figure.add_vrect(x0=-low, x1=high, fillcolor=fade(SEQUENCE[2], 0.08), line_width=0)
-    reference_line(figure, -low - 1, f"−M−1 = {-low - 1}")
-    reference_line(figure, high, f"N = {high}")
+    inside = {"type": "rect", "x0": -low, "x1": high, "yref": "y domain", "y0": 0, "y1": 1}
+    draw(figure, inside | {"fillcolor": fade(SEQUENCE[2], 0.08), "line": {"width": 0}})
+    reference_line(figure, -low - 1, f"−M−1 = −{low + 1}")
+    reference_line(figure, high, f"N = {high}", side="left")
     return finish(figure, x="x", y="⌊x⌋", height=420)
 
 
@@ -122,10 +126,11 @@ def descents(paths: Mapping[str, np.ndarray], *, x: str = "Step", y: str = "Stai
     for index, (name, losses) in enumerate(paths.items()):
         color = SEQUENCE[index % len(SEQUENCE)]
         figure.add_scatter(
-            x=np.arange(len(losses)), y=np.maximum(losses, 1e-3), name=name, mode="lines", line={"color": color}
+            x=np.arange(len(losses)), y=np.maximum(losses, ZERO), name=name, mode="lines", line={"color": color}
         )
-    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
-    return finish(figure, x=x, y=y, height=380)
+    decades = range(1 - int(-np.log10(ZERO)), 3)
+    ticks = {"tickvals": [ZERO, *(10.0**k for k in decades)], "ticktext": ["0", *(f"{10.0**k:g}" for k in decades)]}
+    return finish(figure, x=x, y=y, height=380, y_axis={"type": "log"} | ticks)
 
 
 def intervals(frame: pl.DataFrame, *, label: str, x: str) -> go.Figure:

@@ -11,8 +11,8 @@ from dashboard.figures import style
 
 SETTINGS = ("none", "whitened", "reduced")
 COLORS = {"none": style.NEUTRAL, "whitened": style.MEASURED, "reduced": style.SEQUENCE[1]}
-PALE = ((0.0, "rgba(59,125,216,0.04)"), (1.0, "rgba(59,125,216,0.35)"))
-"""Heat map scale on which both dark and light text can be read."""
+POWERS = {"type": "log", "tickvals": [2**power for power in range(12)]}
+"""Logarithmic axis of dimensions with its ticks at powers of two."""
 MOST_LABELLED = 13
 SIMILAR, DISSIMILAR = style.GOOD, style.BAD
 
@@ -53,31 +53,34 @@ def scores(measured: pl.DataFrame, published: pl.DataFrame) -> go.Figure:
         measured: dataset, setting, value, low, high.
         published: dataset, setting, value, text (what it is and where it was published).
     """
+    names = measured["dataset"].unique(maintain_order=True).to_list()
+    place = {name: index for index, name in enumerate(names)}
+    present = [setting for setting in SETTINGS if setting in measured["setting"]]
+    shift = {setting: 0.25 * (index - (len(present) - 1) / 2) for index, setting in enumerate(present)}
+
+    def across(frame: pl.DataFrame) -> list[float]:
+        return [place[name] + shift.get(setting, 0) for name, setting in frame.select("dataset", "setting").iter_rows()]
+
     figure = go.Figure()
-    for setting in SETTINGS:
+    for setting in present:
         part = measured.filter(pl.col("setting") == setting)
-        if part.height:
-            figure.add_trace(
-                go.Scatter(
-                    x=[part["dataset"].to_list(), [setting] * part.height],
-                    y=part["value"],
-                    error_y={
-                        "array": part["high"] - part["value"],
-                        "arrayminus": part["value"] - part["low"],
-                        "thickness": 1.5,
-                    },
-                    mode="markers",
-                    marker={"size": 10, "color": COLORS[setting]},
-                    name=setting,
-                    hovertemplate="%{x}: %{y}<extra>" + setting + "</extra>",
-                )
-            )
+        spread = {"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"], "thickness": 1.5}
+        figure.add_scatter(
+            x=across(part),
+            y=part["value"],
+            error_y=spread,
+            mode="markers",
+            marker={"size": 10, "color": COLORS[setting]},
+            name=setting,
+            text=part["dataset"],
+            hovertemplate="%{text}: %{y}<extra>" + setting + "</extra>",
+        )
     if published.height:
-        x = [published["dataset"].to_list(), published["setting"].to_list()]
-        figure.add_trace(style.published_marker(x, published["value"], published["text"]))
-    order = [[d, s] for d in measured["dataset"].unique(maintain_order=True) for s in SETTINGS]
-    figure.update_xaxes(categoryorder="array", categoryarray=order)
-    return style.percent_axis(style.finish(figure, x="", y="Spearman", height=420))
+        figure.add_trace(style.published_marker(across(published), published["value"], published["text"]))
+    for border in range(1, len(names)):
+        style.reference_line(figure, border - 0.5, "", axis="x", color=style.fade(style.NEUTRAL, 0.4))
+    x_axis = {"tickvals": list(place.values()), "ticktext": names, "range": [-0.5, len(names) - 0.5], "showgrid": False}
+    return style.percent_axis(style.finish(figure, x="", y="Spearman", height=400, x_axis=x_axis))
 
 
 def components(curve: pl.DataFrame, *, raw: float, chosen: int) -> go.Figure:
@@ -89,10 +92,9 @@ def components(curve: pl.DataFrame, *, raw: float, chosen: int) -> go.Figure:
             x=curve["k"], y=curve["value"], mode="lines+markers", name="whitened", line={"color": style.MEASURED}
         )
     )
-    figure.add_vline(chosen, line={"dash": "dot", "color": style.NEUTRAL, "width": 1.5})
-    style.reference_line(figure, raw, "raw")
-    figure.update_xaxes(type="log", tickvals=[2**power for power in range(12)])
-    return style.percent_axis(style.finish(figure, x="components kept", y="Spearman", legend=False))
+    style.reference_line(figure, chosen, "", axis="x")
+    style.reference_line(figure, raw, "raw", side="left")
+    return style.percent_axis(style.finish(figure, x="components kept", y="Spearman", legend=False, x_axis=POWERS))
 
 
 def spectrum(eigenvalues: np.ndarray, *, rank: int, chosen: int) -> go.Figure:
@@ -108,8 +110,7 @@ def spectrum(eigenvalues: np.ndarray, *, rank: int, chosen: int) -> go.Figure:
                 x=number[part], y=eigenvalues[part], mode="markers", name=name, marker={"color": color, "size": 5}
             )
         )
-    figure.update_yaxes(type="log", exponentformat="power")
-    return style.finish(figure, x="component", y="variance")
+    return style.finish(figure, x="component", y="variance", y_axis=style.log_axis(eigenvalues[:rank]))
 
 
 def histograms(before: np.ndarray, after: np.ndarray, similar: np.ndarray) -> go.Figure:
@@ -178,32 +179,22 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
     for first, second, value in part.select("first", "second", "value").iter_rows():
         grid[first, second] = grid[second, first] = value
     names = [str(number) for number in range(size)]
+    best = np.nanmax(grid)
+    words = [[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in line] for line in grid]
+    heat = {"z": grid, "x": names, "y": names, "colorscale": style.HEAT, "showscale": size > MOST_LABELLED}
     figure = go.Figure(
         go.Heatmap(
-            z=grid,
-            x=names,
-            y=names,
-            colorscale=PALE,
-            colorbar={"tickformat": ".0%"},
+            **heat,
+            colorbar={"tickformat": ".0%", "outlinewidth": 0},
+            text=words if size <= MOST_LABELLED else None,
+            texttemplate="%{text}" if size <= MOST_LABELLED else None,
             hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
         )
     )
-    if size <= MOST_LABELLED:  # a trace of its own: its text takes the theme's colour
-        best = np.nanmax(grid)
-        figure.add_trace(
-            go.Scatter(
-                x=names * size,
-                y=[name for name in names for _ in names],
-                text=[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in grid.ravel()],
-                mode="text",
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        )
-    figure.update_yaxes(type="category", showgrid=False)
-    figure.update_xaxes(type="category", showgrid=False)
+    axis = {"type": "category", "showgrid": False}
     title = "hidden state (0: embeddings)"
-    return style.finish(figure, x=title, y=title, height=max(360, 140 + 36 * size))
+    height = max(360, 140 + 36 * size)
+    return style.finish(figure, x=title, y=title, height=height, x_axis=axis, y_axis=axis)
 
 
 def retrieval(frame: pl.DataFrame, *, metric: str, title: str) -> go.Figure:
@@ -216,11 +207,15 @@ def retrieval(frame: pl.DataFrame, *, metric: str, title: str) -> go.Figure:
             go.Scatter(
                 x=lines["n_components"],
                 y=lines["value"],
+                error_y={
+                    "array": (lines["high"] - lines["value"]).fill_null(0),
+                    "arrayminus": (lines["value"] - lines["low"]).fill_null(0),
+                    "thickness": 1.2,
+                },
                 mode="markers" if kind == "raw" else "lines+markers",
                 name=f"{kind}, {backend}",
                 marker={"size": 11 if kind == "raw" else 7, "symbol": "square" if kind == "raw" else "circle"},
                 line={"color": colors.get(str(kind)), "dash": "solid" if backend == "blocked" else "dot"},
             )
         )
-    figure.update_xaxes(type="log", tickvals=[2**power for power in range(12)])
-    return style.finish(figure, x="dimensions", y=title)
+    return style.finish(figure, x="dimensions", y=title, x_axis=POWERS)

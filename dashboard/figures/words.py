@@ -112,4 +112,9 @@ def together(parts: Iterable[str | None], *, by: str = " · ") -> str:
 
 def count(n: int, what: str) -> str:
     """`1 run`, `3 runs`."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('h') else 's'}"
+
+
+def over(n: float | None, what: str) -> str:
+    """` over 20 draws`, what an interval is of; nothing where the store does not say."""
+    return "" if n is None else f" over {count(int(n), what)}"

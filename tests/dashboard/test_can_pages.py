@@ -10,6 +10,7 @@ from dashboard import can_lab
 from dashboard.figures import can as figures
 from dashboard.figures import can_simulation as simulation_figures
 from dashboard.figures import can_steps as step_figures
+from dashboard.figures import style
 from engine.alternation import half_steps
 from engine.can import alternating_normalization
 from engine.can_evaluation import accuracy_by_uncertainty
@@ -208,7 +209,9 @@ def test_figures_have_named_axes_and_the_right_numbers():
     mix = pl.DataFrame({"name": ["a"], "prior": [1.0], "before": [0.4], "after": [0.6], "labels": [0.5]})
     assert [list(trace.x) for trace in figures.class_mix(mix).data[1:]] == [[1.0], [0.5], [0.4], [0.6]]
     steps = half_steps(np.array([[0.05, 0.95], [0.5, 0.5]]), np.array([0.5, 0.5]))
-    assert step_figures.half_step(steps[-1].matrix, ["A", "B"]).data[-1].y == pytest.approx([0.725, 0.275])
+    bars = step_figures.half_step(steps[-1].matrix, ["A", "B"]).data[0]
+    assert bars.y[-2:] == pytest.approx([0.725, 0.275])
+    assert set(bars.marker.color[-2:]) == {style.MEASURED}
     points = pl.DataFrame({"at": [2.0, 9.0], "metric": "can", "value": [0.0, 0.1], "low": 0.0, "high": 0.2})
     gain = simulation_figures.gain(points, axis="n_classes", methods=["can", "sinkhorn"])
     assert gain.layout.xaxis.title.text == "number of classes"

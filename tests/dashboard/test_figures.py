@@ -258,3 +258,35 @@ def test_class_balance_is_a_share_of_each_split():
 
 def test_special_tokens_are_marked_and_the_rest_is_escaped():
     assert tasks.marked(["[CLS]", "*", "好", "##1"]) == r":blue-badge[\[CLS\]] \* 好 \#\#1"
+
+
+def test_logarithmic_axes_write_whole_numbers_at_their_ticks():
+    short = style.log_axis([30, 600], [np.nan, 0, -1])
+    assert short == {"type": "log", "tickformat": ",~g", "dtick": "D2"}
+    assert style.log_axis([1, 1e5]) == {"type": "log", "tickformat": "~s", "dtick": 1.0}
+    assert style.log_axis([1e-15, 1])["exponentformat"] == "power"
+    assert style.log_axis([1e-15, 1])["dtick"] == 3.0
+    assert "dtick" not in style.log_axis([2, 3])
+    assert style.log_axis([])["type"] == "log"
+
+
+def test_finishing_keeps_what_the_axes_had():
+    figure = go.Figure(
+        go.Scatter(x=[1, 2], y=[1, 2], name="a"), {"xaxis": {"range": [0, 3]}, "yaxis2": {"side": "right"}}
+    )
+    style.finish(figure, x="n", y="loss", y_axis={"type": "log"})
+    assert list(figure.layout.xaxis.range) == [0, 3]
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("n", "loss")
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis2.side == "right"
+    assert figure.layout.yaxis2.automargin is True
+    assert figure.layout.yaxis2.title.text is None
+
+
+def test_reference_lines_cross_the_plot_and_keep_what_was_there():
+    figure = style.reference_line(go.Figure(), 0.5, "chance")
+    style.reference_line(figure, 3, "", axis="x")
+    across, along = figure.layout.shapes
+    assert (across.xref, across.x0, across.x1, across.y0, across.y1) == ("x domain", 0, 1, 0.5, 0.5)
+    assert (along.yref, along.y0, along.y1, along.x0, along.x1) == ("y domain", 0, 1, 3, 3)
+    assert [(note.text, note.y, note.xanchor) for note in figure.layout.annotations] == [("chance", 0.5, "right")]

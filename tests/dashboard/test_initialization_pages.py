@@ -134,3 +134,15 @@ def test_other_figures_have_axes_with_names():
     assert max(spectrum.data[1].x) == pytest.approx(3)  # the edge (4 + 8) / 4
     bars = figures.effective_dimensions({"fan_in": 16.0, "fan_out": 64.0}, 16, 64)
     assert list(bars.data[0].x) == [16, 64]
+
+
+def test_the_interval_of_the_product_covers_the_exact_product():
+    widths, covered = [64, 256, 64, 256], []
+    exact = figures.exact_series(stack_gains(widths, rule="fan_in", activation="relu", gain="forward"), "product")
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        options = {"rule": "fan_in", "activation": "relu", "gain": "forward", "stacks": 30}
+        mean, half = figures.measured_series(propagate_vectors(widths, rng=rng, **options), "product")
+        covered.append(np.abs(mean - exact) <= half)
+    assert 0.85 <= np.mean(covered) <= 1.0
+    assert np.mean(half / mean) < 0.5
