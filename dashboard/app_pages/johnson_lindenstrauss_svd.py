@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
+from dashboard.figures import words
 from engine import randomized_svd as rsvd
 
 COMMAND = "python -m jobs.johnson_lindenstrauss svd"
@@ -109,16 +110,30 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     norm = (
         st.segmented_control("Norm", ["frobenius", "spectral"], default="frobenius", key="jl_svd_norm") or "frobenius"
     )
+    extras = sorted(frame.filter(method="range_finder")["oversampling"].unique())
+    extra = st.segmented_control("Oversampling p", extras, default=extras[-1], key="jl_svd_extra", required=True)
 part = frame.filter(pl.col("matrix") == matrix, pl.col("metric") == norm)
+kept = pl.col("oversampling") == pl.when(pl.col("method").is_in(["range_finder", "optimum"])).then(extra).otherwise(0)
+plots.show(
+    figures.svd_sweep(part.filter(kept), norm=norm), key="jl_svd_sweep", alt="Stored errors against the rank, bounds"
+)
+draws = part["n"].max()
+st.caption(
+    f"Points: means{words.over(draws, 'draw')} with 95 % intervals. The optimum is that of rank k + p, which no basis "
+    "of k + p directions can beat; the recipes use k directions. Dash-dotted: bounds of the mean (Halko, Martinsson "
+    "and Tropp); dotted: exact."
+)
 wide = part.sort("method", "oversampling", "power_iterations", "rank", "source").select(
     "method", "oversampling", "power_iterations", "rank", "source", "value", "low", "high", "n"
 )
-st.dataframe(
-    wide,
-    key="jl_svd_table",
-    hide_index=True,
-    column_config={name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
-    alt="Relative errors of every method",
-)
-pieces.download(frame, "svd_error")
+with st.expander("All numbers"):
+    st.dataframe(
+        wide,
+        key="jl_svd_table",
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
+        placeholder="",
+        alt="Relative errors of every method",
+    )
+    pieces.download(frame, "svd_error")
 st.code(queries.run(version, frame["run_id"][0])["command"], language="bash", wrap_lines=True)

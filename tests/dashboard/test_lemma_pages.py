@@ -152,3 +152,25 @@ def test_attention_figure_floors_kl_for_its_logarithmic_axis():
     line = next(trace for trace in figure.data if trace.mode == "lines+markers")
     assert min(line.y) > 0
     assert [note.text for note in figure.layout.annotations] == ["8.33 ln L", "4.16 ln L", "1.61 ln L"]
+
+
+def test_the_stored_sweep_shows_points_with_intervals_beside_theory_and_bounds():
+    rows = [
+        ("optimum", 10, 0, 5, "exact", 0.2, None, None, None),
+        ("range_finder", 10, 0, 5, "bound", 0.7, None, None, None),
+        ("range_finder", 10, 0, 5, "measured", 0.4, 0.35, 0.5, 20),
+        ("range_finder", 10, 2, 5, "measured", 0.25, 0.2, 0.3, 20),
+        ("post_raw", 0, 0, 5, "exact", 7.0, None, None, None),
+        ("post_raw", 0, 0, 5, "measured", 7.1, 7.0, 7.3, 20),
+    ]
+    names = ("method", "oversampling", "power_iterations", "rank", "source", "value", "low", "high", "n")
+    figure = measured_figures.svd_sweep(pl.DataFrame(rows, schema=names, orient="row"), norm="frobenius")
+    traces = {trace.name: trace for trace in figure.data}
+    assert "optimum of rank k + p" in traces
+    points = traces["range finder, q = 0"]
+    assert list(points.error_y.array) == pytest.approx([0.1])
+    assert list(points.error_y.arrayminus) == pytest.approx([0.05])
+    assert list(points.customdata) == [20]
+    assert traces["bound of the range finder's mean, q = 0"].line.dash == "dashdot"
+    assert traces["as printed, Gaussian Q, theory"].line.dash == "dot"
+    assert figure.layout.yaxis.type == "log"
