@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import can as figures
+from dashboard.figures import words
 
 AXES = ("threshold", "k", "alpha", "iterations", "prior")
 USUAL = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": "train"}
@@ -79,6 +80,7 @@ def show_choice(version: str, run_id: str) -> None:
         }[row["choice"]]
         st.markdown(
             f"{what}: {100 * row['value']:+.2f} points, 95 % {100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
+            f"{words.over(row['n'], 'row')}"
         )
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
+from dashboard.figures import words
 from engine import dimension
 
 COMMAND = "python -m jobs.dimension entropy"
@@ -107,20 +108,22 @@ plots.show(
 st.header("Where the entropy freezes", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     form = st.segmented_control("Law", ["pairs", "rows"], default="pairs", key="dimension_form") or "pairs"
-    words = st.select_slider("Words N", [32, 64, 128, 256], 128, key="dimension_words", bind="query-params", width=260)
+    n_words = st.select_slider(
+        "Words N", [32, 64, 128, 256], 128, key="dimension_words", bind="query-params", width=260
+    )
 dims = np.linspace(2, 100, 120)
 terms = 2 if form == "pairs" else 1
 plots.show(
     figures.entropy(
         dims,
-        terms * np.log(words) + dimension.condensation_entropy(dims),
-        drawn(words, form),
-        threshold=float(dimension.dimension_for(words, form=form)),
+        terms * np.log(n_words) + dimension.condensation_entropy(dims),
+        drawn(n_words, form),
+        threshold=float(dimension.dimension_for(n_words, form=form)),
     ),
     key="dimension_entropy",
     alt="Measured entropy of random tables",
 )
-st.caption("Four tables a point, drawn now; the band is their range. Stored sweeps have larger tables:")
+st.caption("Four tables a point, drawn now; the band is their range. Stored sweeps have more and larger tables:")
 
 version = queries.store_version()
 stored = queries.measurements(version, "entropy", experiment="dimension")
@@ -149,6 +152,7 @@ plots.show(
     key="dimension_entropy_stored",
     alt="Stored entropies of random tables",
 )
+st.caption(f"Means{words.over(part['n'].max(), 'random table')}; the band is the 95 % interval.")
 retrieved = queries.measurements(version, "retrieval", run_ids=(stored["run_id"][0],)).filter(keys=vocabulary)
 if not retrieved.is_empty():
     st.subheader(f"Finding one of {vocabulary:,} keys", anchor=False)
@@ -160,4 +164,5 @@ if not retrieved.is_empty():
         key="dimension_retrieval",
         alt="Probability on the true key",
     )
+    st.caption(f"Means{words.over(retrieved['n'].max(), 'random table')} of keys; the band is the 95 % interval.")
 st.code(queries.run(version, stored["run_id"][0])["command"], language="bash", wrap_lines=True)

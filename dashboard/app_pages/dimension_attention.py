@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
+from dashboard.figures import words
 from engine import dimension
 
 COMMAND = "python -m jobs.dimension attention"
@@ -75,7 +76,8 @@ laws = {
 }
 plots.show(figures.needed(measured, laws, lengths), key="dimension_attention_needed", alt="Head size needed against L")
 st.markdown(
-    "Head size that reaches a mean KL of 0.05 nats:\n\n" + "\n".join(f"- {growth(p)}" for p in figures.PATTERN_COLORS)
+    "Head size that reaches a mean KL of 0.05 nats (interpolated between the sizes that were fitted; means"
+    f"{words.over(frame['n'].max(), 'fit')}):\n\n" + "\n".join(f"- {growth(p)}" for p in figures.PATTERN_COLORS)
 )
 st.markdown(verdict())
 
@@ -95,6 +97,7 @@ plots.show(
     key="dimension_attention_fit",
     alt="Quality of the fits against head size",
 )
+st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")
 with st.expander("All numbers"):
     st.dataframe(frame, key="dimension_attention_table", hide_index=True, alt="All fits")
     pieces.download(frame, "attention_fit")

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import dimension as figures
+from dashboard.figures import words
 from engine.cooccurrence import NEIGHBOUR_GROUPS
 
 COMMAND = "python -m jobs.dimension skipgram --task tnews"
@@ -53,6 +54,7 @@ def outcome() -> str:
 
 
 st.markdown(outcome())
+st.caption(f"Points: means{words.over(part['n'].max(), 'split')} of the texts; bands: 95 % intervals over them.")
 columns = st.columns(2)
 for index, metric in enumerate(METRICS):
     if part.filter(metric=metric).is_empty():

@@ -53,7 +53,8 @@ st.markdown(
     f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
     f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). Measured over "
     f"{len(logs)} stacks: mean logarithm {logs[:, -1].mean():.3f} ± {1.96 * logs[:, -1].std() / len(logs) ** 0.5:.3f} "
-    f"(95 %; exact {mean:.3f}), variance {logs[:, -1].var():.3f} (exact {variance:.3f})."
+    f"(95 %; exact {mean:.3f}), standard deviation {logs[:, -1].std(ddof=1):.3f} ± "
+    f"{1.96 * logs[:, -1].std(ddof=1) / (2 * len(logs)) ** 0.5:.3f} (exact {variance**0.5:.3f})."
 )
 layers = np.arange(depth + 1)
 left, right = st.columns(2)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import initialization as figures
+from dashboard.figures import words
 from engine.initialization import RULES, fan_variance
 
 VARIANTS = {"plain": "plain", "residual": "residual", "norm": "norm", "residual_norm": "residual and norm"}
@@ -58,8 +59,23 @@ def show_training() -> None:
         alt="Final loss by learning rate and rule",
         place=right,
     )
-    losses = best.filter(metric="loss").sort("value").select("rule", loss="value", low="low", high="high", seeds="n")
-    st.dataframe(losses.join(rates, on="rule"), key="initialization_training_table", alt="Final losses by rule")
+    drawn = last.filter(pl.col("value") < figures.CEILING)
+    gone = (
+        curves.select("rule", "learning_rate").unique().height - drawn.select("rule", "learning_rate").unique().height
+    )
+    losses = best.filter(metric="loss").select("rule", loss="value", low="low", high="high", seeds="n")
+    st.caption(
+        f"Means and 95 % intervals{words.over(losses['seeds'].min(), 'seed')}; left, each rule at its own best rate. "
+        f"Not drawn on the right: {gone} settings whose loss diverged or ended above {figures.CEILING:g}."
+    )
+    st.dataframe(
+        losses.join(rates, on="rule").sort("loss"),
+        key="initialization_training_table",
+        hide_index=True,
+        column_config={"learning_rate": st.column_config.NumberColumn("learning rate", format="%g")}
+        | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
+        alt="Final losses by rule",
+    )
 
 
 def verdict(best: pl.DataFrame) -> str:

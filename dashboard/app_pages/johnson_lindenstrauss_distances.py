@@ -7,6 +7,7 @@ from scipy import stats
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
+from dashboard.figures import words
 from engine.distortion import Distortion, distortion
 from engine.point_clouds import CLOUDS, cloud, fit_principal_components
 from engine.random_projection import KINDS, project, variance_factor
@@ -106,7 +107,10 @@ else:
         alt="Distortion against the number of dimensions",
     )
     repeats = part.filter(pl.col("metric") == metric)["n"].max()
-    st.caption(f"Bands: 95 % intervals over {repeats} draws of each projection; few draws make them wide.")
+    st.caption(
+        f"Bands: 95 % intervals{words.over(repeats, 'draw')} of each projection; few draws make them wide. "
+        "Where a band runs into the foot of the plot, its lower end is below zero."
+    )
     with st.expander("Worst pairs and all numbers"):
         worst = queries.measurements(version, "jl_worst", run_ids=(run_id,)).filter(pl.col("data") == chosen)
         st.dataframe(worst, key="jl_distances_worst", hide_index=True, alt="Worst pairs")
@@ -120,6 +124,7 @@ if pca.is_empty():
     pieces.empty("python -m jobs.johnson_lindenstrauss pca")
 else:
     pca = pca.filter(pl.col("run_id") == pca["run_id"].max())
+    st.caption(f"Means{words.over(pca['n'].max(), 'draw')} with 95 % intervals, one plot for each kind of data.")
     columns = st.columns(2)
     for index, name in enumerate(sorted(pca["data"].unique())):
         with columns[index % 2]:

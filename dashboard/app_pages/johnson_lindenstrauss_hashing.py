@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
+from dashboard.figures import words
 from engine import hashing
 
 COMMAND = "python -m jobs.johnson_lindenstrauss lsh"
@@ -35,7 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 measured = None
 if not curve.is_empty():
     part = curve.filter(pl.col("n_bits") == n_bits, pl.col("source") == "measured")
-    measured = part.group_by("cosine", "metric").agg(pl.col("value").mean()) if part.height else None
+    measured = part.group_by("cosine", "metric").agg(pl.col("value").mean(), pl.col("n").sum()) if part.height else None
 left, right = st.columns([3, 2])
 with left:
     plots.show(
@@ -63,9 +64,10 @@ with right:
         f"The raw reading is worst at cos = √(1 − 4/π²) = {hashing.WORST_COSINE:.4f}, by {hashing.WORST_BIAS:.4f}; "
         "more bits do not help. Signs of data away from the origin need centring first."
     )
-if measured is None:
-    st.caption("No measurement with this number of bits is stored.")
-    pieces.empty(COMMAND, "The measured points are produced by a job (a minute).")
+if measured is not None:
+    st.caption(f"Points: means{words.over(measured['n'].max(), 'pair')} each; band: ± 2 exact standard errors.")
+else:
+    pieces.empty(COMMAND, f"No measurement with {n_bits} bits is stored.")
 
 st.header("Bands: the S-curve", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -92,6 +94,7 @@ plots.show(figures.bands(agreement, grid, shown, points), key="jl_hash_scurve", 
 st.markdown(
     f"{count} bands of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an agreement of "
     f"(1/{count})^(1/{rows}) = {(1 / count) ** (1 / rows):.3f}."
+    + (f" Points: shares{words.over(points['n'].max(), 'pair')} with 95 % intervals." if points.height else "")
 )
 
 st.header("Searching neighbours", anchor=False)
@@ -102,7 +105,10 @@ else:
     part = found.filter(data=name)
     part = part.filter(pl.col("run_id") == part["run_id"].max())
     plots.show(figures.recall(part), key="jl_hash_recall", alt="Recall of the exact neighbours")
-    st.caption("Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance.")
+    st.caption(
+        f"Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance. Bands: "
+        f"95 % intervals{words.over(part['n'].max(), 'search')}."
+    )
 with st.expander("How many bits for all pairs at once?"):
     n_samples = st.number_input("Vectors N", 2, 10**9, 1000, key="jl_hash_samples", width=160)
     wanted = st.slider("Error of the agreement share", 0.01, 0.2, 0.1, 0.01, key="jl_hash_eps", width=260)

@@ -18,15 +18,23 @@ pieces.title(
 law.""",
     source="kexue.fm/archives/8679; exact laws: chi-square and variance-gamma",
 )
+
+
+def lines_of_formula(*parts: str) -> None:
+    """A formula in pieces that each fit into a narrow window."""
+    for part in parts:
+        st.latex(part)
+
+
 with st.container(horizontal=True, vertical_alignment="bottom"):
     n = st.select_slider("Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", width=320)
     eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", width=260)
     n_samples = st.select_slider("Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", width=300)
 
 st.header("1. Markov's inequality on an exponential", anchor=False)
-st.latex(
-    r"P(\|u\|^2 \ge 1+\varepsilon) \le \min_{\lambda>0} e^{-\lambda(1+\varepsilon)}\,\mathbb{E}\,e^{\lambda\|u\|^2}"
-    r" = \min_\lambda e^{-\lambda(1+\varepsilon)}\Big(\frac{n}{n-2\lambda}\Big)^{n/2}"
+lines_of_formula(
+    r"P(\|u\|^2 \ge 1+\varepsilon) \le \min_{\lambda>0} e^{-\lambda(1+\varepsilon)}\,\mathbb{E}\,e^{\lambda\|u\|^2}",
+    r"= \min_\lambda e^{-\lambda(1+\varepsilon)}\Big(\frac{n}{n-2\lambda}\Big)^{n/2}",
 )
 best = lemma_proof.best_lambda(n=n, eps=eps)
 lam = np.linspace(0, min(2.5 * best, 0.49 * n), 200)
@@ -45,9 +53,9 @@ plots.show(
 )
 
 st.header("2. A square instead of a logarithm", anchor=False)
-st.latex(
-    r"\ln(1+\varepsilon)-\varepsilon \le -\tfrac14\varepsilon^2 \quad\text{and}\quad "
-    r"\ln(1-\varepsilon)+\varepsilon \le -\tfrac14\varepsilon^2"
+lines_of_formula(
+    r"\ln(1+\varepsilon)-\varepsilon \le -\tfrac14\varepsilon^2",
+    r"\ln(1-\varepsilon)+\varepsilon \le -\tfrac14\varepsilon^2",
 )
 grid = np.linspace(0.005, 0.98, 150)
 plots.show(
@@ -87,9 +95,9 @@ plots.show(
 )
 
 st.header("4. Two vectors are nearly orthogonal", anchor=False)
-st.latex(
-    r"P(|\langle u,v\rangle| \ge \varepsilon) \le 4e^{-\varepsilon^2 n/8}, \qquad "
-    r"\langle u,v\rangle = \Big\|\tfrac{u+v}{2}\Big\|^2-\Big\|\tfrac{u-v}{2}\Big\|^2"
+lines_of_formula(
+    r"P(|\langle u,v\rangle| \ge \varepsilon) \le 4e^{-\varepsilon^2 n/8}",
+    r"\langle u,v\rangle = \Big\|\tfrac{u+v}{2}\Big\|^2-\Big\|\tfrac{u-v}{2}\Big\|^2",
 )
 plots.show(
     figures.lines(
@@ -110,9 +118,9 @@ plots.show(
 st.caption("Going through two lengths costs a factor 4 in the exponent: the true one is ε²/2, not ε²/8.")
 
 st.header("5. All pairs at once", anchor=False)
-st.latex(
-    r"P(\text{some pair fails}) \le \frac{N(N-1)}{2}\cdot 2e^{-\varepsilon^2 n/8} \le \frac1N "
-    r"\quad\text{once}\quad n > \frac{24\ln N}{\varepsilon^2}"
+lines_of_formula(
+    r"P(\text{some pair fails}) \le \frac{N(N-1)}{2}\cdot 2e^{-\varepsilon^2 n/8}",
+    r"\le \frac1N \quad\text{once}\quad n > \frac{24\ln N}{\varepsilon^2}",
 )
 log_pairs = np.log(n_samples * (n_samples - 1) / 2)
 plots.show(
@@ -137,9 +145,9 @@ st.markdown(
 )
 
 st.header("6. Inner products by polarisation", anchor=False)
-st.latex(
-    r"4\langle x,y\rangle = \|x+y\|^2-\|x-y\|^2 \;\Rightarrow\; "
-    r"|\langle Ax,Ay\rangle-\langle x,y\rangle| \le \varepsilon \quad(\|x\|=\|y\|=1)"
+lines_of_formula(
+    r"4\langle x,y\rangle = \|x+y\|^2-\|x-y\|^2 \;\Rightarrow",
+    r"|\langle Ax,Ay\rangle-\langle x,y\rangle| \le \varepsilon \quad(\|x\|=\|y\|=1)",
 )
 cosines = np.linspace(-1, 1, 101)
 plots.show(

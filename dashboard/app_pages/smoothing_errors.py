@@ -84,6 +84,8 @@ plots.show(
 )
 if measured.is_empty():
     pieces.empty(COMMAND, "No measured points yet: the lines are exact.")
+else:
+    st.caption("Lines: exact; points: stored numerical convolutions (quadrature: nothing is drawn at random).")
 
 st.subheader("Gate or convolution", anchor=False)
 x = np.linspace(-5, 5, 301)
@@ -152,6 +154,15 @@ def widths(source: str, target: str, width: float) -> pl.DataFrame:
 
 
 table = widths(source, target, width)
-st.dataframe(table, key="smoothing_errors_widths", alt="Equal widths of two kernels", placeholder="")
+if table["remark"].null_count() == table.height:
+    table = table.drop("remark")
+st.dataframe(
+    table,
+    key="smoothing_errors_widths",
+    hide_index=True,
+    column_config={name: st.column_config.NumberColumn(format="%.4f") for name in ("width", "largest difference")},
+    alt="Equal widths of two kernels",
+    placeholder="",
+)
 if source == "student" and target == "logistic" and math.isclose(width, 1.0):
     st.caption("The square of the width closest for ReLU is SquarePlus' b = 1.52382103….")

@@ -27,7 +27,7 @@ log_width = columns[1].slider(
 low = columns[2].slider("M", 0, 20, 5, key="smoothing_floor_m", bind="query-params")
 high = columns[3].slider("N", 1, 20, 10, key="smoothing_floor_n", bind="query-params")
 width = 10.0**log_width
-x = np.linspace(-low - 4, high + 4, 901)
+x = np.linspace(-low - 4, high + 4, 902)  # even: no point falls on the middle of a tread, where the error is 0
 exact, window = (
     smooth_floor(x, kernel=kernel, width=width),
     floor_window(x, kernel=kernel, width=width, low=low, high=high),
@@ -36,7 +36,7 @@ inside = (x > -low + 0.5) & (x < high - 0.5)
 slopes = smooth_floor_derivative([0.0, 0.5], kernel=kernel, width=width)
 st.markdown(
     f"Inside the window the sum is off by at most **{np.abs(window - exact)[inside].max():.2g}**; outside it stays at "
-    f"{-low - 1} and {high}. Slope at an integer {slopes[0]:.4g}, in the middle of a tread {slopes[1]:.4g} (floor has "
+    f"−{low + 1} and {high}. Slope at an integer {slopes[0]:.4g}, in the middle of a tread {slopes[1]:.4g} (floor has "
     "0: this is the gradient that leaks through)."
 )
 plots.show(

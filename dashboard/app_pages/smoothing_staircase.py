@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import smoothing as figures
+from dashboard.figures import words
 from engine.smoothing_kernels import KERNELS
 from engine.staircase import Problem, anneal, descend, make_problem
 
@@ -63,7 +64,7 @@ plots.show(
     alt="Loss along one direction through the solution",
     place=right,
 )
-st.caption("Left: zero is drawn at 0.001. Right: the loss along the first coordinate through the solution.")
+st.caption("Left: logarithmic, with zero at the foot. Right: the loss along the first coordinate through the solution.")
 
 st.subheader("Stored experiment", anchor=False)
 frame = queries.measurements(queries.store_version(), "staircase_final", experiment="smoothing")
@@ -78,4 +79,12 @@ plots.show(
     key="smoothing_staircase_final",
     alt="Final losses by schedule with intervals",
 )
-st.dataframe(table.join(solved, on="schedule"), key="smoothing_staircase_table", alt="Final losses by schedule")
+st.caption(f"Means and 95 % intervals{words.over(table['n'].min(), 'problem')}; solved: share that ended at loss 0.")
+st.dataframe(
+    table.join(solved, on="schedule", maintain_order="left").rename({"value": "loss", "n": "problems"}),
+    key="smoothing_staircase_table",
+    hide_index=True,
+    column_config={"solved": st.column_config.NumberColumn(format="percent")}
+    | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
+    alt="Final losses by schedule",
+)

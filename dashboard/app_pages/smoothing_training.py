@@ -40,7 +40,7 @@ def show_regression() -> None:
     worse = pairs.filter(pl.col("low") > 0).sort("value")["activation"].to_list()
     st.markdown(
         f"Best: **{errors['activation'][0]}** with {errors['value'][0]:.4f} "
-        f"(95 % intervals over {errors['n'].min()} seeds). In pairs of seeds, clearly better than "
+        f"(means with 95 % intervals over {errors['n'].min()} seeds). In pairs of seeds, clearly better than "
         f"ReLU: {', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}."
     )
     plots.show(

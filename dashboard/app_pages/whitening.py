@@ -68,11 +68,22 @@ def show_gains(scores: pl.DataFrame) -> None:
         return
     st.subheader("Does it help?", anchor=False)
     counts = dict(gains["verdict"].value_counts().iter_rows())
-    text = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("helps", "hurts", "unclear"))
-    st.caption(f"Difference to the raw vectors of the same pooling, with a paired 95 % interval: {text}.")
-    percent = {name: st.column_config.NumberColumn(name, format="percent") for name in ("value", "low", "high")}
+    helps, hurts, unclear = (counts.get(name, 0) for name in ("helps", "hurts", "unclear"))
+    st.caption(
+        f"Difference to the raw vectors of the same pooling in points of Spearman × 100, with a paired 95 % interval: "
+        f"it helps in {helps}, hurts in {hurts} and is unclear in {unclear} of {gains.height} settings."
+    )
+    names = {"value": "points", "low": "95 % from", "high": "to"}
+    points = {name: st.column_config.NumberColumn(label, format="%+.2f") for name, label in names.items()}
+    labels = {"n_components": "components", "n": "pairs"}
+    columns = points | {name: st.column_config.Column(label) for name, label in labels.items()}
     st.dataframe(
-        gains, key="whitening_gains", hide_index=True, column_config=percent, height=320, alt="Gains of whitening"
+        gains.with_columns(pl.col(*names) * 100),
+        key="whitening_gains",
+        hide_index=True,
+        column_config=columns,
+        height=320,
+        alt="Gains of whitening",
     )
     pieces.download(gains, "whitening_gains")
 
@@ -85,8 +96,17 @@ def show_statistics(run_id: str) -> None:
     st.subheader("The vectors before whitening", anchor=False)
     st.caption("A mean cosine far above zero is a narrow cone; an effective rank far below the width, few axes.")
     wide = frame.pivot("metric", index=["dataset", "pooling", "statistics"], values="value")
+    formats = {"effective_rank": "%.1f", "largest": "%.3g", "smallest": "%.1e", "mean_cosine": "%.3f"}
+    columns = {
+        name: st.column_config.NumberColumn(name.replace("_", " "), format=format) for name, format in formats.items()
+    }
     st.dataframe(
-        wide, key="whitening_statistics", hide_index=True, height=280, alt="Rank, effective rank and mean cosine"
+        wide,
+        key="whitening_statistics",
+        hide_index=True,
+        column_config=columns,
+        height=280,
+        alt="Rank, effective rank and mean cosine",
     )
 
 
@@ -115,7 +135,7 @@ if run_id is not None:
     st.subheader(":blue[:material/labs:] Measured here", anchor=False)
     names = figures.joined_settings(measured)
     note = " Transductive: the statistics come from these sentences." if statistics in ("target", "test") else ""
-    st.caption(f"Spearman × 100: {' / '.join(names)}.{note}")
+    st.caption(f"Spearman × 100: {' / '.join(names)}; 95 % intervals are in the figure.{note}")
     draw(
         figures.table(measured.select("row", "dataset", "setting", "value"), order(measured)),
         "whitening_table",

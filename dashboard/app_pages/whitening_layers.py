@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries, whitening_parts
 from dashboard.figures import whitening as figures
+from dashboard.figures import words
 from dashboard.figures.style import percent_axis
 
 MEASURES = {
@@ -44,7 +45,13 @@ def show_layers() -> None:
     part = frame.filter((pl.col("dataset") == dataset) & (pl.col("average") == average))
     for column, kind in zip(st.columns(2), ("none", "whitened"), strict=True):
         with column:
+            top = part.filter(whitening=kind).sort("value", descending=True).row(0, named=True)
             st.markdown(f"**{kind}**, Spearman × 100")
+            low, high = (words.UNSET if top[name] is None else f"{100 * top[name]:.1f}" for name in ("low", "high"))
+            st.caption(
+                f"★ best pair {100 * top['value']:.1f} (95 % {low} to {high}{words.over(top['n'], 'pair')}). "
+                "Each map has colours of its own."
+            )
             plots.show(
                 figures.layer_pairs(part, whitening=kind),
                 key=f"whitening_layers_{kind}",
@@ -73,6 +80,7 @@ def show_search() -> None:
         plots.show(
             figure, key=f"whitening_search_{metric}", alt=f"{name} against the number of dimensions", place=column
         )
+    st.caption(f"Means{words.over(part['n'].max(), 'search')}; bars: 95 % intervals.")
     wide = part.pivot("metric", index=["vectors", "n_components", "backend", "k"], values="value")
     st.dataframe(wide, key="whitening_search_table", hide_index=True, height="content", alt="Search at every dimension")
     pieces.download(wide, "retrieval")

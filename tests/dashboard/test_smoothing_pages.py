@@ -111,7 +111,7 @@ def test_the_window_of_the_floor_saturates(empty_store, open_page):
     app = open_page("smoothing_floor", empty_store)
     app.slider(key="smoothing_floor_m").set_value(2).run()
     app.slider(key="smoothing_floor_n").set_value(3).run()
-    assert "outside it stays at -3 and 3" in text(app)
+    assert "outside it stays at −3 and 3" in text(app)
 
 
 def test_figures_lift_the_pen_at_jumps_and_name_their_axes():
