@@ -54,13 +54,24 @@ def _refine_supremum(g: Smoothed, f: PiecewiseLinear) -> float:
     grid = np.unique(np.concatenate([spread, *(k + sign * offsets for k in f.knots for sign in (-1, 1))]))
     grid = grid[~np.isin(grid, f.knots)]
     errors = np.abs(g(grid) - f(grid))
-    best = float(errors.max())
-    for peak in np.argsort(errors)[-4:]:
-        low, high = grid[max(peak - 1, 0)], grid[min(peak + 1, len(grid) - 1)]
-        found = minimize_scalar(
-            lambda x: -abs(float(g(x) - f(x))), bounds=(low, high), method="bounded", options={"xatol": 1e-13}
-        )
-        best = max(best, -float(found.fun))
+    peaks = np.argsort(errors)[-4:]
+    low, high = grid[np.maximum(peaks - 1, 0)], grid[np.minimum(peaks + 1, len(grid) - 1)]
+    return max(float(errors.max()), _largest_between(lambda x: np.abs(g(x) - f(x)), low, high))
+
+
+def _largest_between(curve: Curve, low: np.ndarray, high: np.ndarray) -> float:
+    """Largest value of a curve in the intervals low..high, (k,) each, with one peak in an interval.
+
+    All intervals are narrowed together, to a sixteenth at a time, around the largest of 33 points: a dozen calls of the
+    curve instead of hundreds.
+    """
+    steps, column, best = np.linspace(0, 1, 33)[:, None], np.arange(len(low)), -np.inf
+    for _ in range(11):
+        grid = low + steps * (high - low)  # (33, k)
+        values = curve(grid.ravel()).reshape(grid.shape)
+        top = values.argmax(axis=0)
+        best = max(best, float(values.max()))
+        low, high = grid[np.maximum(top - 1, 0), column], grid[np.minimum(top + 1, 32), column]
     return best
 
 
@@ -248,14 +259,9 @@ def _extremes(curve: Curve) -> tuple[float, float]:
     found = []
     for sign in (1, -1):
         peak = int(np.argmax(sign * values))
-        low, high = grid[max(peak - 1, 0)], grid[min(peak + 1, len(grid) - 1)]
-        refined = minimize_scalar(
-            lambda u, sign=sign: -sign * float(curve(np.array(u))),
-            bounds=(low, high),
-            method="bounded",
-            options={"xatol": 1e-12},
-        )
-        found.append(sign * max(sign * float(values[peak]), -float(refined.fun)))
+        low, high = grid[[max(peak - 1, 0)]], grid[[min(peak + 1, len(grid) - 1)]]
+        refined = _largest_between(lambda u, sign=sign: sign * curve(u), low, high)  # type: ignore[misc]
+        found.append(sign * max(sign * float(values[peak]), refined))
     return found[0], found[1]
 
 

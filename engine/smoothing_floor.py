@@ -109,12 +109,26 @@ def _series(x: np.ndarray, kernel: Kernel, w: float, order: int, terms: int | No
     count = terms if terms is not None else _series_terms(kernel, w)
     k = np.arange(1, count + 1, dtype=np.float64)
     weights = kernel.transform(2 * math.pi * k * w)
-    angles = 2 * math.pi * k * (x - np.floor(x))[..., None]
+    angle = 2 * math.pi * (x - np.floor(x))
     if order == 0:
-        return np.asarray(x - 0.5 + np.sin(angles) @ (weights / (math.pi * k)))
+        return np.asarray(x - 0.5 + _waves(angle, weights / (math.pi * k)).imag)
     if order == 1:
-        return np.asarray(1 + np.cos(angles) @ (2 * weights))
-    return np.asarray(-np.sin(angles) @ (4 * math.pi * k * weights))
+        return np.asarray(1 + _waves(angle, 2 * weights).real)
+    return np.asarray(-_waves(angle, 4 * math.pi * k * weights).imag)
+
+
+def _waves(angle: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum over k >= 1 of weights_k exp(i k angle), any shape, with 2 sqrt(K) exponentials a point instead of K.
+
+    With k = b a + c the wave is the product of those of b a and of c: one small matrix product sums over both.
+    """
+    block = math.isqrt(max(len(weights) - 1, 0)) + 1
+    rows = -(-len(weights) // block)
+    table = np.zeros(rows * block)
+    table[: len(weights)] = weights
+    fine = np.exp(1j * angle[..., None] * np.arange(1, block + 1))  # (..., block)
+    coarse = np.exp(1j * angle[..., None] * (block * np.arange(rows)))  # (..., rows)
+    return np.asarray((coarse * (fine @ table.reshape(rows, block).T)).sum(axis=-1))
 
 
 def _series_terms(kernel: Kernel, w: float) -> int:
