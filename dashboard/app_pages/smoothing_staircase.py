@@ -11,6 +11,7 @@ from engine.smoothing_kernels import KERNELS
 from engine.staircase import Problem, anneal, descend, make_problem
 
 STEPS = 80
+THETA = np.linspace(-2, 2, 401)
 COMMAND = "python -m jobs.smoothing train --parts staircase"
 
 pieces.title(
@@ -26,19 +27,28 @@ keeps the exact floor and pretends that its slope is 1.""",
 )
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def run_all(kernel: str, start: float, end: float, seed: int) -> tuple[Problem, dict[str, np.ndarray]]:
-    """Losses of every schedule on one problem of four unknowns."""
-    problem = make_problem(np.random.default_rng(seed), rows=30, size=4)
+@st.cache_data(show_spinner=False, max_entries=256)
+def losses_of(kernel: str, start: float, end: float, seed: int, straight: bool = False) -> np.ndarray:
+    """Losses of one schedule on one problem of four unknowns."""
     first = np.random.default_rng([seed, 1]).standard_normal(4)
-    schedules = {
-        f"annealed {start:.3g} → {end:.3g}": anneal(start, end, STEPS),
-        f"fixed {start:.3g}": np.full(STEPS, start),
-        f"fixed {end:.3g}": np.full(STEPS, end),
-    }
-    losses = {name: descend(problem, first, widths=widths, kernel=kernel).losses for name, widths in schedules.items()}
-    losses["straight-through"] = descend(problem, first, widths=np.ones(STEPS), straight_through=True).losses
-    return problem, losses
+    found = descend(problem_of(seed), first, widths=anneal(start, end, STEPS), kernel=kernel, straight_through=straight)
+    return found.losses
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def landscape_of(kernel: str, width: float, seed: int) -> np.ndarray:
+    """The smoothed loss along the first coordinate through the solution."""
+    return problem_of(seed).smoothed(path_of(seed), kernel=kernel, width=width)
+
+
+def problem_of(seed: int) -> Problem:
+    """Thirty integers and four unknowns."""
+    return make_problem(np.random.default_rng(seed), rows=30, size=4)
+
+
+def path_of(seed: int) -> np.ndarray:
+    """(401, 4) points on a line through the solution, along the first coordinate."""
+    return problem_of(seed).solution + THETA[:, None] * np.eye(4)[0]
 
 
 columns = st.columns([1, 1.5, 1.5, 1])
@@ -46,7 +56,12 @@ kernel = columns[0].selectbox("Kernel", list(KERNELS), key="smoothing_staircase_
 start = columns[1].slider("First width", 0.1, 3.0, 1.0, 0.1, key="smoothing_staircase_start", bind="query-params")
 end = columns[2].slider("Last width", 0.02, 1.0, 0.02, 0.02, key="smoothing_staircase_end", bind="query-params")
 seed = columns[3].number_input("Problem", 0, 999, 0, key="smoothing_staircase_seed", bind="query-params")
-problem, losses = run_all(kernel, start, end, int(seed))
+losses = {
+    f"annealed {start:.3g} → {end:.3g}": losses_of(kernel, start, end, seed),
+    f"fixed {start:.3g}": losses_of(kernel, start, start, seed),
+    f"fixed {end:.3g}": losses_of(kernel, end, end, seed),
+    "straight-through": losses_of("gaussian", 1.0, 1.0, seed, straight=True),  # uses no kernel
+}
 final = ", ".join(f"{name} **{path[-1]:.3g}**" for name, path in losses.items())
 st.markdown(
     f"30 integers, 4 unknowns, {STEPS} steps, loss {next(iter(losses.values()))[0]:.3g} at the start; final: {final}."
@@ -55,11 +70,9 @@ left, right = st.columns(2)
 plots.show(
     figures.descents(losses), key="smoothing_staircase_descents", alt="Staircase loss by step and schedule", place=left
 )
-theta = np.linspace(-2, 2, 401)
-line = problem.solution + theta[:, None] * np.eye(4)[0]
-smoothed = {f"w = {w:.3g}": problem.smoothed(line, kernel=kernel, width=w) for w in dict.fromkeys((start, end))}
+smoothed = {f"w = {w:.3g}": landscape_of(kernel, w, seed) for w in dict.fromkeys((start, end))}
 plots.show(
-    figures.landscape(theta, problem.loss(line), smoothed),
+    figures.landscape(THETA, problem_of(seed).loss(path_of(seed)), smoothed),
     key="smoothing_staircase_landscape",
     alt="Loss along one direction through the solution",
     place=right,

@@ -67,14 +67,16 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
     """Error against width on log axes: exact lines and stored measured points; frames have kernel, width, value."""
     figure = go.Figure()
     seen: list[list[float]] = []  # kernels can have the same errors: the later line is dashed over the earlier
-    for kernel in exact["kernel"].unique(maintain_order=True):
-        part = exact.filter(pl.col("kernel") == kernel).sort("width")
+    lines, found = (
+        frame.sort("width", maintain_order=True).partition_by("kernel", as_dict=True) for frame in (exact, measured)
+    )
+    for (kernel,), part in lines.items():
         color = KERNEL_COLORS[kernel]
         line = {"color": color, "dash": "solid" if part["value"].to_list() not in seen else "dash"}
         seen.append(part["value"].to_list())
         figure.add_scatter(x=part["width"], y=part["value"], name=kernel, mode="lines", line=line)
-        points = measured.filter(pl.col("kernel") == kernel).sort("width") if not measured.is_empty() else measured
-        if not points.is_empty():
+        points = found.get((kernel,))
+        if points is not None:
             figure.add_scatter(
                 x=points["width"],
                 y=points["value"],
