@@ -150,7 +150,7 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
     for axis, name in (("x", x), ("y", y)):
         if words.is_fraction(name):
             style.percent_axis(figure, axis=axis)
-    return figure.update_xaxes(type="log") if log_x else figure
+    return figure.update_xaxes(style.log_axis(frame[x])) if log_x and frame[x].dtype.is_numeric() else figure
 
 
 def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.Figure:

@@ -76,9 +76,11 @@ def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y:
     """Axes of curves: fractions in percent, logarithms where asked; a view survives new points."""
     style.finish(figure, x=X_TITLES.get(x, x), y=words.name(metric), height=height, legend=True)
     figure.update_layout(uirevision=f"{metric}-{x}-{log_x}-{log_y}")
-    figure.update_xaxes(type="log" if log_x else "linear")
-    figure.update_yaxes(type="log" if log_y else "linear")
-    if words.is_fraction(metric) and not log_y:
+    if log_x:
+        figure.update_xaxes(style.log_axis(*(trace.x for trace in figure.data)))
+    if log_y:
+        figure.update_yaxes(style.log_axis(*(trace.y for trace in figure.data)))
+    if words.is_fraction(metric):
         style.percent_axis(figure)
     return style.zoomable(figure)
 

@@ -162,6 +162,12 @@ def test_grid_orders_models_by_their_mean_and_shows_gaps():
     assert gaps.rows() == [("strong", "+10.00", ""), ("weak", "-10.00", "")]
 
 
+def test_curves_have_logarithmic_axes_where_asked():
+    figure = runs.curves(curve("a", "train/loss", [0.5, 1.0, 20.0]), metric="loss", log_y=True)
+    assert (figure.layout.yaxis.type, figure.layout.xaxis.type) == ("log", None)
+    assert figure.layout.yaxis.dtick == "D2"
+
+
 def test_measured_scores_stand_beside_baselines_and_the_best_published_one():
     measured, levels = long(("tiny", "afqmc", 0.7, 0.01, 3)), long(("majority", "afqmc", 0.69, None, 1))
     table = leaderboard.by_task(measured, levels, ["afqmc", "tnews"], published={"tnews": 0.6})
