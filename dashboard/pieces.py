@@ -127,7 +127,10 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
     if wanted:
         found = queries.find_run(queries.store_version(), wanted)
         if found is None:
-            st.warning(f"The link names run {wanted!r}, which is not in this store.", icon=":material/link_off:")
+            instead = " The newest run is shown instead." if labels else ""
+            st.warning(
+                f"The link names run {wanted!r}, which is not in this store.{instead}", icon=":material/link_off:"
+            )
         else:
             labels = labels | {found["run_id"]: run_label(found)}
             wanted = found["run_id"]

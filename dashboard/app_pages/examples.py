@@ -53,8 +53,8 @@ colors = style.run_colors([str(row["config_hash"]) for row in chosen])
 
 
 @st.cache_resource(show_spinner="Reading the predictions …", max_entries=16)
-def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tuple[pl.DataFrame, str]:
-    """Rows of the first run, with the second run's answers where there is one; and what kept it from being paired."""
+def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tuple[pl.DataFrame, str, tuple[int, int]]:
+    """Rows of one run, or those that both have; what kept two from being paired; rows that only one of them has."""
     frames = [tables.with_class_titles(queries.predictions(version, run_id, split), task) for run_id in ids]
     pairing, problem = None, ""
     if len(frames) == 2 and not frames[0].is_empty():
@@ -62,12 +62,13 @@ def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tu
             pairing = paired_evidence.pair([frames[0]], [frames[1]])
         except paired_evidence.NotComparable as error:
             problem = str(error)
-    return example_table.with_outcome(frames[0], pairing), problem
+    alone = (0, 0) if pairing is None else (pairing.only_a, pairing.only_b)
+    return example_table.with_outcome(frames[0], pairing), problem, alone
 
 
 def rows_of_both() -> pl.DataFrame:
     """The rows to show; says where there are none and what has no partner."""
-    frame, problem = read(version, ids, split, str(chosen[0]["task"]))
+    frame, problem, alone = read(version, ids, split, str(chosen[0]["task"]))
     if frame.is_empty():
         st.info(f"{names[0]} stored no {split} predictions.", icon=":material/inbox:")
         st.stop()
@@ -75,10 +76,8 @@ def rows_of_both() -> pl.DataFrame:
         problem = f"{chosen[0]['task']} and {chosen[1]['task']} are different tasks"
     if problem:
         st.warning(f"Only {names[0]} is shown: {problem}.", icon=":material/block:")
-    elif len(chosen) == 2:
-        alone = frame["right_b"].null_count()
-        if alone:
-            st.caption(f"{alone:,} rows of {names[0]} have no partner.")
+    elif any(alone):
+        st.caption(f"Not shown, without a partner: {alone[0]:,} rows of {names[0]}, {alone[1]:,} rows of {names[1]}.")
     return frame
 
 
@@ -138,8 +137,11 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
 
 
 def short(answer: object) -> str:
-    """The first 60 characters, for a line."""
+    """The first 60 characters, for a line; entities, which stand in the text below, as their number."""
     text = str(answer).replace("`", "'")
+    if str(chosen[0]["task"]) == "cluener":
+        n = len(paired_evidence.entity_cells(str(answer)))
+        return f"{n} entity" if n == 1 else f"{n} entities"
     return text if len(text) <= 60 else text[:59] + "…"
 
 

@@ -77,6 +77,9 @@ def test_rows_without_a_partner_are_counted_and_few_common_rows_are_refused(db, 
     near = said(open_page("compare", db, runs=f"{ids['all']},{ids['most']}"))
     assert "Without a partner: 4 rows of A: all, 4 rows of B: most" in near
     assert "on 196 examples" in near
+    shown = said(open_page("examples", db, runs=f"{ids['all']},{ids['most']}"))
+    assert "without a partner: 4 rows of A: all, 4 rows of B: most" in shown
+    assert "196 of 196 examples" in shown
     for page in ("compare", "examples"):
         far = said(open_page(page, db, runs=f"{ids['all']},{ids['other']}"))
         assert "100 of 200 rows are the same, and a paired test needs 95%" in far
