@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from dashboard import (
     comparison,
     curve_controls,
+    gathered_evidence,
     paired_evidence,
     paper_tables,
     pieces,
@@ -77,69 +77,6 @@ def legend() -> None:
     st.caption("  \n".join(lines))
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def pairing_of(
-    version: str, split: str, a: comparison.Configuration, b: comparison.Configuration, unseen: bool
-) -> paired_evidence.Pairing:
-    """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
-    read = queries.unseen_answers if unseen else queries.answers
-    sides = [[read(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
-    return paired_evidence.pair(*sides)
-
-
-@st.cache_data(show_spinner="Comparing …", max_entries=256)
-def evidence_for(
-    version: str,
-    split: str,
-    a: comparison.Configuration,
-    b: comparison.Configuration,
-    task: str,
-    metric: str,
-    unseen: bool,
-) -> tuple[paired_evidence.Evidence, int, int] | str:
-    """Evidence of B against A on one split, and the rows that only one of them has; or why there is none."""
-    try:
-        pairing = pairing_of(version, split, a, b, unseen)
-    except paired_evidence.NotComparable as error:
-        return str(error)
-    compare = paired_evidence.metrics_of(task)[metric]
-    return compare(a, b, pairing, rng=np.random.default_rng(0)), pairing.only_a, pairing.only_b
-
-
-def gather(baseline: comparison.Configuration, split: str, metric: str, unseen: bool) -> list[paired_evidence.Evidence]:
-    """Evidence of every other configuration against the baseline; says why where there is none."""
-    found: list[paired_evidence.Evidence] = []
-    task = str(task_of[baseline.run_ids[0]])
-    for config in (config for config in configs if config != baseline):
-        why = f"{config.name} is not compared with {baseline.name}"
-        if str(task_of[config.run_ids[0]]) != task:
-            st.warning(f"{why}: {task} and {task_of[config.run_ids[0]]} are different tasks.", icon=":material/block:")
-            continue
-        answer = evidence_for(version, split, baseline, config, task, metric, unseen)
-        if isinstance(answer, str):
-            st.warning(f"{why}: {answer}.", icon=":material/block:")
-            continue
-        result, only_a, only_b = answer
-        found.append(result)
-        if only_a or only_b:
-            st.caption(f"Without a partner: {only_a:,} rows of {baseline.name}, {only_b:,} rows of {config.name}.")
-    return paired_evidence.with_holm(found)
-
-
-def without_shared_rows() -> bool:
-    """Warn, once for each data set, of runs trained on rows that they are evaluated on; whether to leave these out."""
-    shared = {config.name: queries.shared_rows(version, config.run_ids[0]) for config in configs}
-    for n in sorted({n for n in shared.values() if n}):
-        names = ", ".join(name for name, rows in shared.items() if rows == n)
-        st.warning(
-            f"{n:,} dev rows of {names} have the same content as a training row; they favour whoever remembers them.",
-            icon=":material/content_copy:",
-        )
-    return any(shared.values()) and st.toggle(
-        "Only rows whose content is not in the training data", key="compare_unseen", bind="query-params"
-    )
-
-
 def show_evidence() -> set[tuple[str, str]]:
     """The sentence, the intervals and the numbers behind them; returns the significant cells of the metric table."""
     st.subheader("Evidence", anchor=False)
@@ -149,7 +86,10 @@ def show_evidence() -> set[tuple[str, str]]:
         metrics = list(paired_evidence.metrics_of(str(task_of[baseline.run_ids[0]])))
         metric = st.selectbox("Judged by", metrics, key="compare_judge", bind="query-params", width=160)
         split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
-    found = gather(baseline, split, metric, without_shared_rows())
+    unseen = gathered_evidence.without_shared_rows(version, configs)
+    found = gathered_evidence.gather(
+        version, configs, task_of, baseline=baseline, split=split, metric=metric, unseen=unseen
+    )
     if not found:
         st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
         return set()
@@ -165,7 +105,10 @@ def show_evidence() -> set[tuple[str, str]]:
             if item.needed:
                 st.caption(f"{item.b}: {item.needed}")
         pieces.download(rows, "differences")
-    sections.append(report.Section("Evidence", [*(item.sentence for item in found), figure, readable]))
+    heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
+    sections.append(report.Section(heading, [*(item.sentence for item in found), figure, readable]))
+    if unseen:  # the metric table is of all rows
+        return set()
     return {(f"{split}/{metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
 
 
