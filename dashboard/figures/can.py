@@ -118,7 +118,7 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
             z=table,
             text=[["" if value is None else shown.format(scale * value) for value in line] for line in table],
             texttemplate="%{text}",
-            textfont={"size": 13},
+            textfont={"size": 13, "color": style.INK},
             colorscale=style.DIVERGING if metric == "gain" else style.HEAT,
             zmin=-largest if metric == "gain" else None,
             zmax=largest if metric == "gain" else None,

@@ -165,7 +165,8 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
         x=part["n_components"], y=part["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED}
     )
     for index, (name, n) in enumerate(rules.items()):
-        marks.vertical(figure, n, f"{name}: {n:.0f}", color=style.SEQUENCE[index + 1])
+        end = "top" if metric == "loss" else "bottom"  # where the curve is not
+        marks.vertical(figure, n, f"{name}: {n:.0f}", color=style.SEQUENCE[index + 1], end=end)
     titles = {
         "loss": "loss of a pair, nats",
         "kept": "information kept of the training text, nats",

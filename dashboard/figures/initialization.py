@@ -128,7 +128,7 @@ def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: 
     reference_line(figure, fan_in, "m", axis="x")
     if fan_out != fan_in:
         reference_line(figure, fan_out, "n", axis="x")
-    return finish(figure, x="Effective dimension 1 / variance", y="", height=330)
+    return finish(figure, x="Effective dimension 1 / variance", y="")
 
 
 def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str) -> go.Figure:

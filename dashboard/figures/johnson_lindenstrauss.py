@@ -97,14 +97,29 @@ def spread_by_dimension(dims: np.ndarray, quantiles: Mapping[str, np.ndarray]) -
     figure = go.Figure()
     for low, high, name in (("0.01", "0.99", "98 %"), ("0.05", "0.95", "90 %"), ("0.25", "0.75", "50 %")):
         style.band(figure, dims, quantiles[low], quantiles[high], f"{name} of pairs")
-    figure.for_each_trace(lambda trace: trace.update(showlegend=True))
+    for trace, opacity in zip(figure.data, (0.15, 0.4, 0.8), strict=True):
+        trace.update(showlegend=True, fillcolor=style.fade(style.MEASURED, opacity))
     degrees = {"range": [0, 180], "dtick": 30}
     x_axis = style.log_axis(dims)
     return style.finish(figure, x="dimensions n", y="angle, degrees", legend=True, x_axis=x_axis, y_axis=degrees)
 
 
-def largest_cosine(samples: np.ndarray, curves: Mapping[int, np.ndarray], crude: np.ndarray, chosen: int) -> go.Figure:
-    """Median of the largest |cos| among N random vectors for several n, with sqrt(4 ln N / n) for the chosen one."""
+def largest_cosine(
+    samples: np.ndarray,
+    curves: Mapping[int, np.ndarray],
+    crude: np.ndarray,
+    chosen: int,
+    drawn: Sequence[tuple[int, float, float, float]] = (),
+) -> go.Figure:
+    """Median of the largest |cos| among N random vectors for several n, with sqrt(4 ln N / n) for the chosen one.
+
+    Args:
+        samples: N.
+        curves: n -> exact medians at the samples.
+        crude: the rule at the samples.
+        chosen: n drawn thick.
+        drawn: (N, median, smallest, largest) of random draws at the chosen n.
+    """
     figure = go.Figure()
     for index, (n, values) in enumerate(curves.items()):
         figure.add_scatter(
@@ -116,6 +131,13 @@ def largest_cosine(samples: np.ndarray, curves: Mapping[int, np.ndarray], crude:
     figure.add_scatter(
         x=samples, y=crude, name=f"√(4 ln N / n), n = {chosen}", line={"color": style.NEUTRAL, "dash": "dot"}
     )
+    if drawn:
+        count, median, low, high = (np.array(column) for column in zip(*drawn, strict=True))
+        spread = {"array": high - median, "arrayminus": median - low, "thickness": 1.2}
+        marker = {"color": style.SEQUENCE[list(curves).index(chosen) % 8], "size": 8}
+        figure.add_scatter(
+            x=count, y=median, error_y=spread, name=f"n = {chosen}, drawn", mode="markers", marker=marker
+        )
     x_axis = style.log_axis(samples)
     return style.finish(figure, x="vectors N", y="largest |cos|, median", x_axis=x_axis, y_axis={"range": [0, 1.05]})
 
@@ -128,6 +150,7 @@ def lines(
     y_title: str,
     logarithmic: bool = False,
     mark: tuple[float, str] | None = None,
+    mark_end: str = "top",
     level: tuple[float, str] | None = None,
     height: int = 320,
 ) -> go.Figure:
@@ -140,6 +163,7 @@ def lines(
         y_title: of the y axis.
         logarithmic: logarithmic y axis.
         mark: vertical line at a value of x with its name.
+        mark_end: where that name stands, "top" or "bottom".
         level: horizontal line at a value of y with its name.
         height: pixels.
     """
@@ -154,7 +178,7 @@ def lines(
             line={"color": style.SEQUENCE[index], "dash": dashes[index % 4], "width": 3 if index == 0 else 2},
         )
     if mark is not None:
-        marks.vertical(figure, mark[0], mark[1], logarithmic=False)
+        marks.vertical(figure, mark[0], mark[1], logarithmic=False, end=mark_end)
     if level is not None:
         marks.horizontal(figure, level[0], level[1], logarithmic=logarithmic)
     style.finish(figure, x=x_title, y=y_title, height=height, legend=len(curves) > 1)

@@ -9,14 +9,20 @@ from dashboard.figures import style
 
 
 def vertical(
-    figure: go.Figure, x: float, name: str, *, logarithmic: bool = True, color: str = style.NEUTRAL
+    figure: go.Figure,
+    x: float,
+    name: str,
+    *,
+    logarithmic: bool = True,
+    color: str = style.NEUTRAL,
+    end: str = "top",
 ) -> go.Figure:
-    """Dotted line at x with its name written along it."""
+    """Dotted line at x with its name written along it, from its top or bottom end."""
     label = {
         "x": float(np.log10(x)) if logarithmic else x,
-        "y": 1,
+        "y": 1 if end == "top" else 0,
         "yref": "paper",
-        "yanchor": "top",
+        "yanchor": end,
         "xanchor": "right",
         "text": name,
         "textangle": -90,

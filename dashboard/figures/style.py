@@ -40,10 +40,12 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))
 """Heat map scale from nothing (the page shows through) to full blue: readable in light and dark."""
-HEAT = ((0.0, "#e6eefa"), (0.5, "#8db4ea"), (1.0, "#2b62b3"))
-"""The same without the page showing through: for heat maps with numbers, which plotly writes dark or light by cell."""
-DIVERGING = ((0.0, "#b93a45"), (0.25, "#e0a3a8"), (0.5, "#eceef1"), (0.75, "#97ccb3"), (1.0, "#17805a"))
-"""Opaque heat map scale from loss (red) over nothing to gain (green), for values centred at zero."""
+HEAT = ((0.0, "#eff4fc"), (1.0, "#84afec"))
+"""The same without the page showing through, for heat maps with numbers in `INK`: readable in light and dark."""
+DIVERGING = ((0.0, "#ea8a92"), (0.5, "#eef0f3"), (1.0, "#74c4a0"))
+"""Opaque heat map scale from loss (red) over nothing to gain (green), for values centred at zero; numbers in `INK`."""
+INK = "#16202e"
+"""Colour of numbers on opaque heat maps: a contrast of at least 7:1 on every cell."""
 
 METHOD_COLORS: Mapping[str, str] = {
     "none": NEUTRAL,
@@ -155,7 +157,7 @@ def log_axis(*values: Iterable[float]) -> dict[str, Any]:
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     low, high = (float(drawn.min()), float(drawn.max())) if drawn.size else (1.0, 1.0)
     decades = np.log10(high / low)
-    if decades >= 2.5 and (low < 1e-3 or high > 1e7):
+    if decades >= 2.5 and (low < 1e-4 or high > 1e9):
         return {"type": "log", "dtick": float(max(1, np.ceil(decades / 6))), "exponentformat": "power"}
     step: float | str = "D2" if decades < 2.5 else float(max(1, np.ceil(decades / 7)))
     spelled = "~s" if low >= 1 and high >= 1e5 else ",~g"

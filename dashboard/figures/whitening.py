@@ -187,6 +187,7 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
             **heat,
             colorbar={"tickformat": ".0%", "outlinewidth": 0},
             text=words if size <= MOST_LABELLED else None,
+            textfont={"color": style.INK},
             texttemplate="%{text}" if size <= MOST_LABELLED else None,
             hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
         )
