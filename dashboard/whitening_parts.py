@@ -26,11 +26,7 @@ def pick_run(version: str, run_ids: list[str], key: str) -> str:
 
 def pick_vectors(version: str, page: str) -> tuple[str, str, StoredVectors]:
     """Choose run, set and pooling; (run id, data set, vectors). Stops the page where no run kept vectors."""
-    runs = [
-        run_id
-        for run_id in queries.run_list(version, experiment="whitening")["run_id"]
-        if stored_vectors.available(queries.artifacts(version, run_id))
-    ]
+    runs = _runs_with_vectors(version)
     if not runs:
         pieces.empty(EVALUATE, "No run has kept sentence vectors yet.")
         st.stop()
@@ -64,6 +60,13 @@ def pick_whitening(stored: StoredVectors, page: str) -> tuple[Whitening, Whiteni
     full = Whitening(rotation.mean, rotation.kernel[:, :rank] * scale, rotation.eigenvalues, rank, beta)
     chosen = Whitening(full.mean, full.kernel[:, :k], full.eigenvalues, rank, beta)
     return chosen, full, str(statistics)
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _runs_with_vectors(version: str) -> list[str]:
+    """Runs that kept vectors, newest first."""
+    ids = queries.run_list(version, experiment="whitening")["run_id"]
+    return [run_id for run_id in ids if stored_vectors.available(queries.artifacts(version, run_id))]
 
 
 @st.cache_resource(show_spinner="Reading vectors", max_entries=16)

@@ -70,7 +70,7 @@ version = queries.store_version()
 runs = queries.run_list(version, experiment="can", task="simulation")
 found = [run_id for run_id in runs["run_id"] if not stored(version, run_id).is_empty()]
 if not found:
-    pieces.empty(COMMAND, "No simulation is stored yet (half a minute).")
+    pieces.empty(COMMAND, "No simulation is stored yet (a minute or two).")
     pieces.page_link("can_steps", "The idea, step by step", icon=":material/school:")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):

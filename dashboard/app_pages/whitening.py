@@ -128,7 +128,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         measured = whitening_tables.measured(spearman, average=average, statistics=statistics, reduced=reduced)
     models = papers["model"].unique(maintain_order=True).sort().to_list()
     default = models.index("BERT-base") if "BERT-base" in models else 0
-    model = st.selectbox("Published", models, index=default, key="whitening_model", bind="query-params", width=200)
+    model = None
+    if models:
+        model = st.selectbox("Published", models, index=default, key="whitening_model", bind="query-params", width=200)
 
 against = whitening_tables.published(papers, model=model) if model else pl.DataFrame(schema=whitening_tables.SCHEMA)
 if run_id is not None:
@@ -153,7 +155,10 @@ if run_id is not None:
     pieces.download(measured, "whitening_scores")
     pieces.run_link(run_id, f"Run {run_id}")
 
-st.subheader(f":orange[:material/menu_book:] Published: {model}", anchor=False)
+if model:
+    st.subheader(f":orange[:material/menu_book:] Published: {model}", anchor=False)
+else:
+    st.caption("The published tables come into the store with its first run.")
 for language, names in (("Chinese", whitening_tables.CHINESE), ("English", whitening_tables.ENGLISH)):
     part = against.filter(pl.col("dataset").is_in(names))
     if part.height:
@@ -164,9 +169,10 @@ for language, names in (("Chinese", whitening_tables.CHINESE), ("English", white
             f"whitening_{language}",
             f"Published, {language}",
         )
-st.caption(
-    "The Chinese table of post 8321 does not say which split its values are of. 'whitened' keeps all dimensions, also "
-    "the one that a last LayerNorm leaves without variance."
-)
+if model:
+    st.caption(
+        "The Chinese table of post 8321 does not say which split its values are of. 'whitened' keeps all dimensions, "
+        "also the one that a last LayerNorm leaves without variance."
+    )
 with st.expander("History", icon=":material/history:"):
     st.markdown(HISTORY)
