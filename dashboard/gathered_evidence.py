@@ -17,7 +17,7 @@ def pairing_of(version: str, split: str, a: Configuration, b: Configuration, uns
     return paired_evidence.pair(*sides)
 
 
-@st.cache_data(show_spinner="Comparing …", max_entries=256)
+@st.cache_resource(show_spinner="Comparing …", max_entries=256)
 def evidence_for(
     version: str,
     split: str,
