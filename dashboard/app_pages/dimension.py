@@ -107,7 +107,10 @@ plots.show(
 
 st.header("Where the entropy freezes", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    form = st.segmented_control("Law", ["pairs", "rows"], default="pairs", key="dimension_form") or "pairs"
+    form = (
+        st.segmented_control("Law", ["pairs", "rows"], default="pairs", key="dimension_form", bind="query-params")
+        or "pairs"
+    )
     n_words = st.select_slider(
         "Words N", [32, 64, 128, 256], 128, key="dimension_words", bind="query-params", width=260
     )
@@ -133,9 +136,16 @@ if stored.is_empty():
 stored = stored.filter(pl.col("run_id") == stored["run_id"].max())
 with st.container(horizontal=True, vertical_alignment="bottom"):
     kept = st.selectbox(
-        "N", sorted(stored["vocabulary"].unique()), index=None, key="dimension_stored", placeholder="largest"
+        "N",
+        sorted(stored["vocabulary"].unique()),
+        index=None,
+        key="dimension_stored",
+        bind="query-params",
+        placeholder="largest",
     )
-    scaled = st.toggle("Logits divided by √n (attention)", key="dimension_scaled", disabled=form == "pairs")
+    scaled = st.toggle(
+        "Logits divided by √n (attention)", key="dimension_scaled", bind="query-params", disabled=form == "pairs"
+    )
 vocabulary = kept or stored["vocabulary"].max()
 part = stored.filter(
     pl.col("vocabulary") == vocabulary, pl.col("form") == form, pl.col("scaled") == (scaled and form == "rows")

@@ -84,12 +84,15 @@ st.markdown(verdict())
 st.header("The fits", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     available = sorted(frame["length"].unique())
-    length = st.select_slider("Length L", available, available[-1], key="dimension_attention_length", width=260)
+    length = st.select_slider(
+        "Length L", available, available[-1], key="dimension_attention_length", bind="query-params", width=260
+    )
     metric = st.segmented_control(
         "Show",
         ["kl", "accuracy", "support_mass", "norm", "largest_logit"],
         default="kl",
         key="dimension_attention_metric",
+        bind="query-params",
     )
 part = frame.filter(pl.col("length") == length)
 plots.show(

@@ -31,7 +31,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     run_id = st.selectbox("Run", stored, key="dimension_skipgram_run", bind="query-params", width=260)
     frame = queries.measurements(version, "skipgram", run_ids=(run_id,))
     sizes = sorted(frame["vocabulary"].unique())
-    size = st.segmented_control("Vocabulary N", sizes, default=sizes[-1], key="dimension_skipgram_size") or sizes[-1]
+    size = (
+        st.segmented_control(
+            "Vocabulary N", sizes, default=sizes[-1], key="dimension_skipgram_size", bind="query-params"
+        )
+        or sizes[-1]
+    )
 run = queries.run(version, run_id)
 pieces.sample_badge(run["data_source"])
 rules = queries.measurements(version, "skipgram_rule", run_ids=(run_id,)).filter(vocabulary=size)

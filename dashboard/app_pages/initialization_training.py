@@ -30,7 +30,7 @@ def show_training() -> None:
         return
     ids = best["run_id"].unique().sort(descending=True).to_list()
     left, middle, right = st.columns([2, 1, 1])
-    run_id = left.selectbox("Run", ids, key="initialization_training_run")
+    run_id = left.selectbox("Run", ids, key="initialization_training_run", bind="query-params")
     best = best.filter(run_id=run_id)
     variants = [name for name in VARIANTS if name in best["variant"].to_list()]
     variant = middle.selectbox(

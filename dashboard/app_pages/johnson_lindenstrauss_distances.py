@@ -96,8 +96,12 @@ else:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = st.selectbox("Run", stored, key="jl_distances_run", bind="query-params", width=260)
         frame = queries.measurements(version, "jl_distortion", run_ids=(run_id,))
-        chosen = st.selectbox("Data set", sorted(frame["data"].unique()), key="jl_distances_stored", width=220)
-        metric = st.segmented_control("Show", ["largest", "sd", "rms"], default="largest", key="jl_distances_metric")
+        chosen = st.selectbox(
+            "Data set", sorted(frame["data"].unique()), key="jl_distances_stored", bind="query-params", width=220
+        )
+        metric = st.segmented_control(
+            "Show", ["largest", "sd", "rms"], default="largest", key="jl_distances_metric", bind="query-params"
+        )
     of_set = frame.filter(pl.col("data") == chosen)
     part, exact = (of_set.filter(source=source) for source in ("measured", "exact"))
     metric = metric or "largest"

@@ -101,7 +101,7 @@ st.header("Searching neighbours", anchor=False)
 if found.is_empty():
     pieces.empty(COMMAND)
 else:
-    name = st.selectbox("Data", sorted(found["data"].unique()), key="jl_hash_data", width=240)
+    name = st.selectbox("Data", sorted(found["data"].unique()), key="jl_hash_data", bind="query-params", width=240)
     part = found.filter(data=name)
     part = part.filter(pl.col("run_id") == part["run_id"].max())
     plots.show(figures.recall(part), key="jl_hash_recall", alt="Recall of the exact neighbours")
@@ -110,8 +110,10 @@ else:
         f"95 % intervals{words.over(part['n'].max(), 'search')}."
     )
 with st.expander("How many bits for all pairs at once?"):
-    n_samples = st.number_input("Vectors N", 2, 10**9, 1000, key="jl_hash_samples", width=160)
-    wanted = st.slider("Error of the agreement share", 0.01, 0.2, 0.1, 0.01, key="jl_hash_eps", width=260)
+    n_samples = st.number_input("Vectors N", 2, 10**9, 1000, key="jl_hash_samples", bind="query-params", width=160)
+    wanted = st.slider(
+        "Error of the agreement share", 0.01, 0.2, 0.1, 0.01, key="jl_hash_eps", bind="query-params", width=260
+    )
     st.markdown(
         f"**{hashing.bits_for(n_samples, eps=wanted):,} bits** keep all pairs' shares within {wanted:g} with "
         "probability 1 − 1/N (Hoeffding and the union over pairs)."

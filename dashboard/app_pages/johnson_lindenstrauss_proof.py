@@ -27,9 +27,13 @@ def lines_of_formula(*parts: str) -> None:
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    n = st.select_slider("Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", width=320)
-    eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", width=260)
-    n_samples = st.select_slider("Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", width=300)
+    n = st.select_slider(
+        "Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", bind="query-params", width=320
+    )
+    eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=260)
+    n_samples = st.select_slider(
+        "Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", bind="query-params", width=300
+    )
 
 st.header("1. Markov's inequality on an exponential", anchor=False)
 lines_of_formula(

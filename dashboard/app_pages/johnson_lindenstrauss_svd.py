@@ -62,8 +62,10 @@ def errors(spectrum: str, oversampling: int, power: int, seed: int) -> dict[str,
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     spectrum = st.selectbox("Singular values", list(SPECTRA), key="jl_svd_spectrum", bind="query-params", width=240)
-    oversampling = st.select_slider("Oversampling p", [2, 4, 8, 16, 32], 8, key="jl_svd_oversampling", width=240)
-    power = st.select_slider("Power iterations q", [0, 1, 2, 3], 0, key="jl_svd_power", width=200)
+    oversampling = st.select_slider(
+        "Oversampling p", [2, 4, 8, 16, 32], 8, key="jl_svd_oversampling", bind="query-params", width=240
+    )
+    power = st.select_slider("Power iterations q", [0, 1, 2, 3], 0, key="jl_svd_power", bind="query-params", width=200)
     seed = st.number_input("Seed", 0, 10_000, 0, key="jl_svd_seed", bind="query-params", width=110)
 _, values = made(spectrum)
 curves = errors(spectrum, oversampling, power, seed)
@@ -106,12 +108,19 @@ if frame.is_empty():
     st.stop()
 frame = frame.filter(pl.col("run_id") == frame["run_id"].max())
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    matrix = st.selectbox("Matrix", sorted(frame["matrix"].unique()), key="jl_svd_matrix", width=240)
+    matrix = st.selectbox(
+        "Matrix", sorted(frame["matrix"].unique()), key="jl_svd_matrix", bind="query-params", width=240
+    )
     norm = (
-        st.segmented_control("Norm", ["frobenius", "spectral"], default="frobenius", key="jl_svd_norm") or "frobenius"
+        st.segmented_control(
+            "Norm", ["frobenius", "spectral"], default="frobenius", key="jl_svd_norm", bind="query-params"
+        )
+        or "frobenius"
     )
     extras = sorted(frame.filter(method="range_finder")["oversampling"].unique())
-    extra = st.segmented_control("Oversampling p", extras, default=extras[-1], key="jl_svd_extra", required=True)
+    extra = st.segmented_control(
+        "Oversampling p", extras, default=extras[-1], key="jl_svd_extra", bind="query-params", required=True
+    )
 part = frame.filter(pl.col("matrix") == matrix, pl.col("metric") == norm)
 kept = pl.col("oversampling") == pl.when(pl.col("method").is_in(["range_finder", "optimum"])).then(extra).otherwise(0)
 plots.show(

@@ -71,7 +71,9 @@ def show_encoders() -> None:
     if frame.is_empty():
         pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
         return
-    task = st.selectbox("Task", frame["task"].unique().sort().to_list(), key="smoothing_training_task")
+    task = st.selectbox(
+        "Task", frame["task"].unique().sort().to_list(), key="smoothing_training_task", bind="query-params"
+    )
     frame = frame.filter(task=task)
     table = (
         frame.group_by("activation")

@@ -86,7 +86,9 @@ def show_search() -> None:
     pieces.download(wide, "retrieval")
 
 
-layers, search = st.tabs(["Pairs of layers", "Search"], key="whitening_layers_tab")
+layers, search = st.tabs(
+    ["Pairs of layers", "Search"], key="whitening_layers_tab", on_change="rerun", bind="query-params"
+)
 with layers:
     show_layers()
 with search:

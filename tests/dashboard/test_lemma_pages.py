@@ -174,3 +174,17 @@ def test_the_stored_sweep_shows_points_with_intervals_beside_theory_and_bounds()
     assert traces["bound of the range finder's mean, q = 0"].line.dash == "dashdot"
     assert traces["as printed, Gaussian Q, theory"].line.dash == "dot"
     assert figure.layout.yaxis.type == "log"
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("johnson_lindenstrauss_proof", {"jl_proof_n": 256, "jl_proof_eps": 0.4, "jl_proof_samples": 100}),
+        ("johnson_lindenstrauss_svd", {"jl_svd_oversampling": 16, "jl_svd_power": 2}),
+        ("johnson_lindenstrauss_hashing", {"jl_hash_samples": 500, "jl_hash_eps": 0.05}),
+        ("dimension", {"dimension_form": "rows", "dimension_words": 64}),
+    ],
+)
+def test_a_link_restores_the_controls(page, query, empty_store, open_page):
+    app = open_page(page, empty_store, **{name: str(value) for name, value in query.items()})
+    assert {name: app.session_state[name] for name in query} == query
