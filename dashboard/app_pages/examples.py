@@ -188,7 +188,7 @@ def class_figure(version: str, run_id: str, split: str, task: str | None) -> obj
 def show_figures(frame: pl.DataFrame) -> None:
     """Disagreement matrix, calibration, per-class scores."""
     classes = tables.values(frame, "label")
-    left, right = st.columns(2)
+    left, right = st.columns([2, 3])
     with left:
         st.markdown("**Calibration**")
         pairs = [(names[0], frame["confidence"], frame["right"])]

@@ -11,7 +11,7 @@ X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since t
 _TEXT_CLASSES = 12
 """Confusion matrices up to this many classes carry their counts as text."""
 _NAMED_CLASSES = 40
-"""Up to this many, every class is named on the axes."""
+"""Up to this many, every class is named beside its row."""
 
 
 def smooth(frame: pl.DataFrame, weight: float) -> pl.DataFrame:
@@ -142,7 +142,7 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
     style.finish(figure, x="prediction", y="label", height=side)
     figure.update_yaxes(autorange="reversed")
     every = {"dtick": 1} if len(classes) <= _NAMED_CLASSES else {}
-    figure.update_xaxes(type="category", showgrid=False, **every)
+    figure.update_xaxes(type="category", showgrid=False)  # leaves names out where they would overlap
     return figure.update_yaxes(type="category", showgrid=False, **every)
 
 
