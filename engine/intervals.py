@@ -69,6 +69,30 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
+def mean_half_width(samples: ArrayLike, *, confidence: float = 0.95) -> np.ndarray:
+    """Half-widths of Student's t intervals of many means at once.
+
+    Args:
+        samples: (n, ...), n draws of each number; the half-width of one that is not finite throughout is NaN.
+        confidence: probability that an interval covers the true mean of normal data.
+
+    Returns:
+        (...) half-widths; NaN of a single draw, which says nothing about the spread.
+
+    Raises:
+        ValueError: if there is no draw.
+    """
+    check_confidence(confidence)
+    sample = np.asarray(samples, dtype=np.float64)
+    if sample.ndim == 0 or len(sample) == 0:
+        raise ValueError(f"samples must hold at least one draw, got shape {sample.shape}")
+    n = len(sample)
+    if n == 1:
+        return np.full(sample.shape[1:], np.nan)
+    finite = np.where(np.isfinite(sample).all(axis=0), sample, np.nan)
+    return np.asarray(stdtrit(n - 1, (1 + confidence) / 2) * finite.std(axis=0, ddof=1) / np.sqrt(n))
+
+
 def proportion_bounds(successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's score bounds of many proportions at once.
 

@@ -28,7 +28,7 @@ the norm.""",
 @st.cache_data(show_spinner=False, max_entries=16)
 def thresholds(rho: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Dimensions against N for the readings of the rule."""
-    sizes = np.geomspace(10, 1e8, 40)
+    sizes = np.geomspace(10, 1e8, 22)  # straight lines but for the first decade
     curves = {
         "pairs, exact": np.asarray(dimension.dimension_for(sizes, rho=rho)),
         "rows, exact": np.asarray(dimension.dimension_for(sizes, form="rows", rho=rho)),

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
 from engine.initialization import log_drift, residual_factors, stack_drift
+from engine.intervals import mean_half_width
 from engine.signal_propagation import propagate_vectors
 
 DRAWS = 600_000
@@ -52,7 +53,7 @@ one_mean, one_variance = log_drift(width, activation=activation)
 st.markdown(
     f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
     f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). Measured over "
-    f"{len(logs)} stacks: mean logarithm {logs[:, -1].mean():.3f} ± {1.96 * logs[:, -1].std() / len(logs) ** 0.5:.3f} "
+    f"{len(logs)} stacks: mean logarithm {logs[:, -1].mean():.3f} ± {mean_half_width(logs[:, -1]):.3f} "
     f"(95 %; exact {mean:.3f}), standard deviation {logs[:, -1].std(ddof=1):.3f} ± "
     f"{1.96 * logs[:, -1].std(ddof=1) / (2 * len(logs)) ** 0.5:.3f} (exact {variance**0.5:.3f})."
 )

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import pieces, plots, queries
 from dashboard.figures import smoothing as figures
+from engine.intervals import mean_interval
 from engine.tasks import TASKS
 
 pieces.title(
@@ -75,16 +76,12 @@ def show_encoders() -> None:
         "Task", frame["task"].unique().sort().to_list(), key="smoothing_training_task", bind="query-params"
     )
     frame = frame.filter(task=task)
-    table = (
-        frame.group_by("activation")
-        .agg(value=pl.col("score").mean(), sd=pl.col("score").std(), seeds=pl.len())
-        .with_columns(half=1.96 * pl.col("sd") / pl.col("seeds").sqrt())
-        .with_columns(low=pl.col("value") - pl.col("half"), high=pl.col("value") + pl.col("half"))
-        .sort("value", descending=True)
-    )
+    rows = [(name, *mean_interval(part["score"])) for (name,), part in frame.group_by("activation")]
+    table = pl.DataFrame(rows, schema=["activation", "value", "low", "high", "seeds"], orient="row")
+    table = table.sort("value", descending=True)
     pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
-    st.caption(f"95 % intervals over at least {table['seeds'].min()} seeds each.")
+    st.caption(f"Means with Student's 95 % intervals over at least {table['seeds'].min()} seeds each.")
     plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
 
 

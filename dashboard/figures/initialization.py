@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line
 from engine.initialization import RULES, StackGains
+from engine.intervals import mean_half_width
 from engine.signal_propagation import Moments
 from engine.singular_values import singular_value_density
 
@@ -44,21 +45,18 @@ def exact_series(gains: StackGains, quantity: str) -> np.ndarray:
 
 
 def measured_series(moments: Moments, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and half-width of the 95 % interval over the stacks, (L,) each; of the product by the delta method."""
+    """Mean and half-width of the 95 % t interval over the stacks, (L,) each; of the product by the delta method."""
     if quantity == "product":
         forward, backward = moments.forward.mean(axis=0), moments.backward.mean(axis=0)
         product = forward[1:] / forward[:-1] * backward[:-1] / backward[1:]
-        if len(moments.forward) < 2:
-            return product, np.zeros_like(product)
         parts = np.diff(moments.forward / forward, axis=1) - np.diff(moments.backward / backward, axis=1)
-        return product, 1.96 * product * parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
+        return product, product * mean_half_width(parts)
     table = {
         "forward": moments.forward[:, 1:],
         "backward": moments.backward[:, :-1],
         "gradient": moments.gradients,
     }[quantity]
-    half = 1.96 * table.std(axis=0, ddof=1) / np.sqrt(len(table)) if len(table) > 1 else np.zeros(table.shape[1])
-    return table.mean(axis=0), half
+    return table.mean(axis=0), mean_half_width(table)
 
 
 def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments], quantity: str) -> go.Figure:

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from engine.intervals import bootstrap_interval, mean_interval, proportion_bounds, proportion_interval, resampled_means
+from engine.intervals import (
+    bootstrap_interval,
+    mean_half_width,
+    mean_interval,
+    proportion_bounds,
+    proportion_interval,
+    resampled_means,
+)
 
 
 def test_mean_interval_is_scipys_t_interval():
@@ -101,3 +108,17 @@ def test_bootstrap_covers_what_it_claims(level):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_half_widths_of_many_means_are_those_of_each():
+    samples = np.random.default_rng(0).normal(size=(5, 3, 2))
+    found = mean_half_width(samples)
+    assert found.shape == (3, 2)
+    for row, column in np.ndindex(3, 2):
+        interval = mean_interval(samples[:, row, column])
+        assert found[row, column] == pytest.approx((interval.high - interval.low) / 2)
+    assert np.isnan(mean_half_width(samples[:1])).all()
+    samples[0, 0, 0] = np.inf
+    assert np.isnan(mean_half_width(samples)).sum() == 1
+    with pytest.raises(ValueError, match="at least one draw, got shape \\(0,\\)"):
+        mean_half_width([])
