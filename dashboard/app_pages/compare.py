@@ -23,6 +23,8 @@ from dashboard.figures import runs as run_figures
 from dashboard.figures import words
 
 MOST_RUNS = 20
+HASHES = {"git_commit", "train_fingerprint", "dev_fingerprint"}
+TOLD_APART = 12  # characters of a hash that are shown
 ENVIRONMENT = ("host", "device", "git_commit", "git_dirty", "data_source", "train_fingerprint", "dev_fingerprint")
 
 pieces.title(
@@ -63,6 +65,7 @@ ids = tuple(runs["run_id"])
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[report.Section] = []
+drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: the session is out of its reach
 
 
 def legend() -> None:
@@ -168,7 +171,7 @@ def curves_figure(
 def show_curves() -> None:
     """Curves of one metric; a box drawn in the plot is read again from the store."""
     st.subheader("Curves", anchor=False)
-    st.session_state.pop("compare_figure", None)
+    drawn.clear()
     groups = run_figures.metric_groups(queries.metric_names(version, ids))
     if not groups:
         st.caption("None of these runs logged a curve.")
@@ -181,8 +184,8 @@ def show_curves() -> None:
     if figure is None:
         st.caption("No point lies in this range.")
         return
-    drawn = {str(trace.name).partition(", ")[0] for trace in figure.data}
-    silent = [config.name for config in configs if config.name not in drawn]
+    shown = {str(trace.name).partition(", ")[0] for trace in figure.data}
+    silent = [config.name for config in configs if config.name not in shown]
     plots.show(
         figure,
         key="compare_curves",
@@ -193,16 +196,17 @@ def show_curves() -> None:
     seeds = "Mean over seeds, with their range as a band. " if len(ids) > len(configs) else ""
     none = f"{', '.join(silent)} logged no {words.name(metric)} here. " if silent else ""
     st.caption(f"{seeds}{none}Draw a box to read a part again in full detail.")
-    st.session_state["compare_figure"] = figure
+    drawn[metric] = figure
 
 
 def differing_environment() -> pl.DataFrame:
     """Environment fields that are not the same in all runs, one column a run."""
-    rows = [
-        {"Field": words.name(name), **{str(row["run_id"]): str(row.get(name)) for row in chosen}}
-        for name in ENVIRONMENT
-        if len({str(row.get(name)) for row in chosen}) > 1
-    ]
+    rows = []
+    for name in ENVIRONMENT:
+        values = {str(row["run_id"]): str(row.get(name)) for row in chosen}
+        if len(set(values.values())) > 1:
+            cut = TOLD_APART if name in HASHES else None
+            rows.append({"Field": words.name(name), **{run_id: value[:cut] for run_id, value in values.items()}})
     return pl.DataFrame(rows)
 
 
@@ -233,8 +237,7 @@ def show_settings() -> None:
 
 def save_report() -> bytes:
     """Everything on the page as one file."""
-    figure = st.session_state.get("compare_figure")
-    parts = [*sections, report.Section("Curves", [figure])] if figure is not None else sections
+    parts = [*sections, *(report.Section("Curves", [figure]) for figure in drawn.values())]
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     title = "Comparison of " + ", ".join(config.name for config in configs)
     return report.html_report(title, parts, footer=f"clueboard · {moment} · runs {', '.join(ids)}").encode()

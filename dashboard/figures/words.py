@@ -40,8 +40,8 @@ COLUMNS = {
     "eta_s": "Seconds left",
 }
 """Columns of `runs` as headings."""
-FRACTIONS = {"accuracy", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1", "majority", "chance",
-             "precision", "recall"}  # fmt: skip
+FRACTIONS = {"accuracy", "accuracy_before", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1",
+             "majority", "chance", "precision", "recall"}  # fmt: skip
 """Metrics that are fractions and shown in percent."""
 _SPELLED = {"f1": "F1", "em": "exact match", "ece": "ECE", "mrr": "MRR", "ndcg": "nDCG", "kl": "KL", "pip": "PIP"}
 UNSET = "–"

@@ -205,6 +205,7 @@ def test_a_saved_report_opens_without_a_network(page, served, filled_store, wind
     reader.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
     text = reader.page.inner_text("body")
     assert ("Evidence" if page == "compare" else "花呗") in text
+    assert "Curves" in text
     assert "python -m jobs.clue" in text
     assert shown.problems == reader.problems == []
 
