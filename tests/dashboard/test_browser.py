@@ -15,6 +15,7 @@ from store import queries, runs
 pytestmark = pytest.mark.browser
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
 PAGES = re.findall(r'"app_pages/(\w+)\.py"', HOME.read_text(encoding="utf-8"))
+RESULTS = ("overview", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql")
 POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .map(plot => Math.max(0, ...plot.calcdata.map(trace => trace.length)))"""
 
@@ -30,6 +31,16 @@ def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narr
     assert narrow.page.locator('[data-testid="stException"]').count() == 0
     assert narrow.sideways() <= 2
     assert narrow.problems == []
+
+
+def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, serve, window):
+    with serve(tmp_path / "none" / "results.duckdb") as base:
+        shown = window(width=390)
+        for page in RESULTS:
+            shown.open(f"{base}/{path_of(page)}")
+            assert shown.page.get_by_text("This command fills it").first.is_visible(), page
+            assert shown.sideways() <= 2, page
+        assert shown.problems == []
 
 
 def test_dark_and_light_follow_the_reader(served, window):
