@@ -4,6 +4,7 @@ Runs that differ only in their seed share a config hash and are one *configurati
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,21 @@ from engine import intervals
 
 SUGGESTED_SEEDS = 5
 """Runs of each configuration that are suggested."""
+NO_SETTINGS = (
+    "seed",
+    "seeds",
+    "tags",
+    "note",
+    "db",
+    "output",
+    "data_dir",
+    "device",
+    "processes",
+    "task",
+    "model",
+    "recipe",
+)
+"""Parameters that say nothing of how a model is trained, or stand in its name."""
 UNSCORED = ("chance", "majority")
 """Metrics of a split that are no score of the model."""
 
@@ -29,20 +45,43 @@ class Configuration:
     color: str = style.MEASURED
 
 
-def configurations(runs: pl.DataFrame) -> list[Configuration]:
+def configurations(runs: pl.DataFrame, params: pl.DataFrame | None = None) -> list[Configuration]:
     """Group runs by config hash, in the order in which they come, with a name that tells them apart.
 
     Args:
         runs: rows of `runs`; run_id, config_hash, seed, model, recipe and task are used.
+        params: run_id, name, value (json text); where given, configurations of one model, recipe and task are named
+            by their settings too.
     """
     found = []
+    special = {} if params is None else _special_settings(runs, params)
     parts = runs.partition_by("config_hash", maintain_order=True)
     colors = style.run_colors([str(part["config_hash"][0]) for part in parts])
     for number, (part, color) in enumerate(zip(parts, colors, strict=True)):
         called = words.together((part["model"][0], part["recipe"][0]), by=" ") or part["run_id"][0]
-        name = f"{_letter(number)}: {called}"
+        name = words.together((f"{_letter(number)}: {called}", special.get(part["run_id"][0])))
         found.append(Configuration(name, tuple(part["run_id"]), tuple(part["seed"]), color))
     return found
+
+
+def _special_settings(runs: pl.DataFrame, params: pl.DataFrame) -> dict[str, str]:
+    """First run of a configuration -> the settings in which it leaves the others of its model, recipe and task."""
+    firsts = runs.unique("config_hash", keep="first", maintain_order=True)
+    told: dict[str, str] = {}
+    for alike in firsts.partition_by("task", "model", "recipe", maintain_order=True):
+        ids = alike["run_id"].to_list()
+        values: dict[str, dict[str, str]] = {}
+        for run_id, name, value in params.select("run_id", "name", "value").iter_rows():
+            if run_id in ids and name not in NO_SETTINGS:
+                values.setdefault(name, {})[run_id] = words.setting(value).replace(", ", "/")
+        for name, of_run in sorted(values.items()):
+            if len(of_run) < len(ids):  # a version that does not know the setting says nothing of it
+                continue
+            usual = Counter(of_run.values()).most_common(1)[0][0]
+            for run_id, value in of_run.items():
+                if value not in (usual, words.UNSET):
+                    told[run_id] = words.together((told.get(run_id), f"{words.name(name)} {value}"))
+    return told
 
 
 def repeated_seeds(runs: pl.DataFrame) -> list[str]:

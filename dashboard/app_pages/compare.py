@@ -23,6 +23,7 @@ from dashboard.figures import runs as run_figures
 from dashboard.figures import words
 
 MOST_RUNS = 20
+UNLIMITED = (None, "null", "0")
 HASHES = {"git_commit", "train_fingerprint", "dev_fingerprint"}
 TOLD_APART = 12  # characters of a hash that are shown
 ENVIRONMENT = ("host", "device", "git_commit", "git_dirty", "data_source", "train_fingerprint", "dev_fingerprint")
@@ -60,8 +61,8 @@ if repeats:
     )
     chosen = [row for row in chosen if row["run_id"] not in repeats]
     runs = runs.filter(~pl.col("run_id").is_in(repeats))
-configs = comparison.configurations(runs)
 ids = tuple(runs["run_id"])
+configs = comparison.configurations(runs, queries.params(version, ids))
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[report.Section] = []
@@ -72,9 +73,11 @@ def legend() -> None:
     """What each configuration is: task, runs, seeds."""
     if runs["data_source"].eq("sample").any():
         pieces.sample_badge("sample")
+    limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
         f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
         f"seed {', '.join(words.UNSET if seed is None else str(seed) for seed in config.seeds)}"
+        + (f" · :orange[first {limit} rows only]" if (limit := limits.get(config.run_ids[0])) not in UNLIMITED else "")
         for config in configs
     ]
     st.caption("  \n".join(lines))

@@ -45,7 +45,9 @@ def seed_curves(
         configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String)
     )
     several = named["name"].n_unique() > 1
-    for (name, series), part in named.group_by("configuration", "name", maintain_order=True):
+    parts = named.partition_by("configuration", "name", as_dict=True)
+    for name, series in sorted(parts, key=lambda key: (names.index(str(key[0])), key[1])):
+        part = parts[name, series]
         line = _on_common_grid(part.filter(pl.col("value").is_finite()))
         color = colors[str(name)]
         label = f"{name}, {words.name(str(series))}" if several else str(name)

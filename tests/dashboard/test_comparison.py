@@ -75,6 +75,28 @@ def test_macro_f1_is_that_of_scikit_learn():
     assert found.p_value < 0.05
 
 
+def test_configurations_of_one_model_are_named_by_what_sets_them_apart():
+    runs = pl.DataFrame(
+        {
+            "run_id": ["a1", "a2", "b1", "c1"],
+            "config_hash": ["a", "a", "b", "c"],
+            "seed": [1, 2, 1, 1],
+            "task": ["tnews"] * 4,
+            "model": ["tiny"] * 4,
+            "recipe": ["modern"] * 4,
+        }
+    )
+    values = {"a1": ("0.0", "32"), "a2": ("0.0", "32"), "b1": ("4.0", "null"), "c1": ("0.0", "null")}
+    rows = [
+        (run, name, value)
+        for run, pair in values.items()
+        for name, value in zip(("rdrop", "batch_size"), pair, strict=True)
+    ]
+    params = pl.DataFrame(rows, schema=["run_id", "name", "value"], orient="row")
+    names = [config.name for config in comparison.configurations(runs, params)]
+    assert names == ["A: tiny modern · batch size 32", "B: tiny modern · rdrop 4.0", "C: tiny modern"]
+
+
 def test_macro_f1_of_several_seeds_is_compared_over_them_too():
     from sklearn.metrics import f1_score
 
