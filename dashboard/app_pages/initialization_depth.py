@@ -27,7 +27,7 @@ early blocks, Pre-Norm gives all of them the same share.""",
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def drift_logs(width: int, depth: int, activation: str) -> np.ndarray:
-    """ln(|y|² / E|y|²) of random stacks, (stacks, depth + 1)."""
+    """ln(|y|² / E|y|²) of random stacks, (stacks, depth + 1); NaN from the layer on in which every ReLU was 0."""
     stacks = int(np.clip(DRAWS / (2 * width * depth), 40, 2000))
     moments = propagate_vectors(
         [width] * (depth + 1),
@@ -37,7 +37,19 @@ def drift_logs(width: int, depth: int, activation: str) -> np.ndarray:
         gain="forward",
         stacks=stacks,
     )
-    return np.log(np.maximum(moments.forward, 1e-300))
+    return np.log(np.where(moments.forward > 0, moments.forward, np.nan))
+
+
+def spoken(last: np.ndarray, mean: float, variance: float) -> str:
+    """What was measured at the last layer, beside the law; last (n,) holds the stacks that still carry a signal."""
+    if len(last) < 3:
+        return "Too few stacks are left to measure."
+    deviation = last.std(ddof=1)
+    half = 1.96 * deviation / (2 * len(last)) ** 0.5
+    return (
+        f"Measured over {len(last)} stacks: mean logarithm {last.mean():.3f} ± {mean_half_width(last):.3f} (95 %; "
+        f"exact {mean:.3f}), standard deviation {deviation:.3f} ± {half:.3f} (exact {variance**0.5:.3f})."
+    )
 
 
 left, middle, right = st.columns(3)
@@ -50,13 +62,18 @@ activation = activation or "relu"
 logs = drift_logs(width, depth, activation)
 mean, variance = stack_drift([width] * (depth + 1), activation=activation)
 one_mean, one_variance = log_drift(width, activation=activation)
+last = logs[np.isfinite(logs[:, -1]), -1]
 st.markdown(
     f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
-    f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). Measured over "
-    f"{len(logs)} stacks: mean logarithm {logs[:, -1].mean():.3f} ± {mean_half_width(logs[:, -1]):.3f} "
-    f"(95 %; exact {mean:.3f}), standard deviation {logs[:, -1].std(ddof=1):.3f} ± "
-    f"{1.96 * logs[:, -1].std(ddof=1) / (2 * len(logs)) ** 0.5:.3f} (exact {variance**0.5:.3f})."
+    f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). "
+    + spoken(last, mean, variance)
 )
+if len(last) < len(logs):
+    st.warning(
+        f"{len(logs) - len(last)} of {len(logs)} stacks died: in some layer every ReLU was 0, which happens with "
+        f"probability 2^−{width} in each. They are left out: mean and deviation are exact for those that live.",
+        icon=":material/info:",
+    )
 layers = np.arange(depth + 1)
 left, right = st.columns(2)
 plots.show(
@@ -66,7 +83,7 @@ plots.show(
     place=left,
 )
 plots.show(
-    figures.drift_histogram(logs[:, -1], mean, variance),
+    figures.drift_histogram(last, mean, variance),
     key="initialization_depth_histogram",
     alt="Distribution of the final log size with its law",
     place=right,

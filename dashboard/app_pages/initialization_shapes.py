@@ -71,8 +71,8 @@ low, high = singular_value_edges(m, n, variance=variance)
 st.markdown(
     f"**{rule}** gives variance {variance:.6g} (standard deviation {variance**0.5:.4g}): forward gain "
     f"{m * variance:.4g}, backward {n * variance:.4g}. Effective dimensions: quadratic {averages['quadratic']:,.5g} ≥ "
-    f"arithmetic {averages['arithmetic']:,.5g} ≥ geometric {averages['geometric']:,.5g}. Singular values fill "
-    f"[{low:.4g}, {high:.4g}], condition number {condition_number(m, n):.4g} under every rule."
+    f"arithmetic {averages['arithmetic']:,.5g} ≥ geometric {averages['geometric']:,.5g}. Singular values of "
+    f"independent entries fill [{low:.4g}, {high:.4g}], condition number {condition_number(m, n):.4g} under every rule."
 )
 left, right = st.columns(2)
 dimensions = {name: effective_dimension(m, n, rule=name) for name in rules}
@@ -91,5 +91,9 @@ plots.show(
     alt="Histogram of singular values with the Marchenko-Pastur density",
     place=right,
 )
+if law == "orthogonal":
+    right.caption(
+        f"An orthogonal matrix has one singular value, {values.mean():.4g}: the law is that of independent entries."
+    )
 if shrink > 1:
     right.caption(f"Drawn at {small_m} × {small_n} with the same m/n and the same edges, to answer at once.")

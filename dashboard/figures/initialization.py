@@ -131,7 +131,10 @@ def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: 
 
 def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str) -> go.Figure:
     """Histogram of singular values with the Marchenko-Pastur density and the Bai-Yin edges."""
-    heights, edges = np.histogram(values, bins=40, density=True)
+    scale, sides = np.sqrt(variance), np.sqrt([fan_in, fan_out])
+    low, high = scale * abs(sides[0] - sides[1]), scale * sides.sum()  # of the law: orthogonal matrices fill one bin
+    span = (min(low, float(values.min())), max(high, float(values.max())))
+    heights, edges = np.histogram(values, bins=40, range=span, density=True)
     return spectrum_bars(edges[:-1], edges[1:], heights, fan_in=fan_in, fan_out=fan_out, variance=variance, name=name)
 
 

@@ -136,6 +136,26 @@ def test_other_figures_have_axes_with_names():
     assert list(bars.data[0].x) == [16, 64]
 
 
+def test_dead_stacks_are_counted_and_left_out(empty_store, open_page):
+    app = open_page("initialization_depth", empty_store, initialization_depth_width="4")
+    assert "stacks died" in app.warning[0].value
+    measured = next(item.value for item in app.markdown if "mean logarithm" in item.value)
+    found, exact = (float(measured.split(word)[1].split()[0].strip("),")) for word in ("mean logarithm", "exact"))
+    assert found == pytest.approx(exact, abs=2)  # -690 with the dead ones at the smallest float
+    app.slider(key="initialization_depth_layers").set_value(100).run()
+    assert not app.exception
+    app.button_group(key="initialization_depth_activation").set_value("linear").run()
+    assert not app.warning
+
+
+def test_an_orthogonal_matrix_fills_one_bin_of_the_law():
+    values = np.full(64, 0.5)
+    figure = figures.spectrum(values, fan_in=64, fan_out=64, variance=1 / 256, name="orthogonal")
+    assert (figure.data[0].y > 0).sum() == 1
+    assert float(figure.data[0].x.min()) < 0.1
+    assert float((figure.data[0].y * figure.data[0].width).sum()) == pytest.approx(1)
+
+
 def test_the_interval_of_the_product_covers_the_exact_product():
     widths, covered = [64, 256, 64, 256], []
     exact = figures.exact_series(stack_gains(widths, rule="fan_in", activation="relu", gain="forward"), "product")
