@@ -11,6 +11,8 @@ from dashboard.figures import style, words
 from engine.class_report import ClassReport
 from engine.intervals import proportion_bounds
 
+LINE = 22
+"""Characters of a line of a name beside a plot."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 """Shapes of points, for more values than there are colours."""
 
@@ -103,7 +105,8 @@ def differences(rows: pl.DataFrame) -> go.Figure:
     figure = go.Figure(
         go.Scatter(
             x=rows["value"] * 100,
-            y=rows["name"],
+            y=[_in_lines(name) for name in rows["name"]],
+            customdata=rows["name"],
             mode="markers",
             name="difference",
             marker={"size": 9, "color": style.MEASURED},
@@ -113,13 +116,19 @@ def differences(rows: pl.DataFrame) -> go.Figure:
                 "array": (rows["high"] - rows["value"]) * 100,
                 "arrayminus": (rows["value"] - rows["low"]) * 100,
             },
-            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+            hovertemplate="%{customdata}: %{x:+.2f} points<extra></extra>",
         )
     )
     style.reference_line(figure, 0, "no difference", axis="x")
     title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
-    style.finish(figure, x=title, y="", height=150 + 40 * len(rows))
+    style.finish(figure, x=title, y="", height=150 + 46 * len(rows))
     return figure.update_yaxes(autorange="reversed", type="category")
+
+
+def _in_lines(name: str) -> str:
+    """A long name in short lines, so that it leaves a narrow window room for the plot."""
+    parts = (part if len(part) <= LINE else part[: LINE - 1] + "…" for part in name.split(" · "))
+    return "<br>".join(parts)
 
 
 def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = False) -> go.Figure:
