@@ -134,7 +134,7 @@ def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, 
     scale, sides = np.sqrt(variance), np.sqrt([fan_in, fan_out])
     low, high = scale * abs(sides[0] - sides[1]), scale * sides.sum()  # of the law: orthogonal matrices fill one bin
     span = (min(low, float(values.min())), max(high, float(values.max())))
-    heights, edges = np.histogram(values, bins=40, range=span, density=True)
+    heights, edges = np.histogram(values, bins=41, range=span, density=True)
     return spectrum_bars(edges[:-1], edges[1:], heights, fan_in=fan_in, fan_out=fan_out, variance=variance, name=name)
 
 
