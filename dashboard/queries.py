@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from store import paths, queries, runs
+from store import paths, queries, runs, sandbox
 from store.errors import StoreError
 from store.ingest import ingest
 
@@ -255,6 +255,11 @@ def schema(version: str) -> pl.DataFrame:
 def sql(version: str, statement: str, *, limit: int, timeout: float) -> pl.DataFrame:
     """Result of a statement in the read-only console; StoreError where it is refused, wrong or too slow."""
     return queries.sql(statement, limit=limit, timeout=timeout)
+
+
+def expect_sql() -> None:
+    """Start the process of the next statement ahead."""
+    sandbox.prepare()
 
 
 def folder() -> Path:

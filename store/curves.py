@@ -115,21 +115,22 @@ def _fresh(
     wanted: list[str] | None,
 ) -> tuple[pl.DataFrame, dict[int, int]]:
     """Points of the tails with numbers for runs and names, both grown here; and the steps runs were resumed at."""
-    frames, cuts = [pl.DataFrame(schema=_NUMBERED)], {}
+    frames, numbers, cuts = [], [], {}
     for run_id, frame, cut in unpublished(layout, con, list(runs)):
         number = runs[run_id]
         if cut is not None:
             cuts[number] = cut
-        if wanted is not None:
-            frame = frame.filter(pl.col("name").is_in(wanted))
-        for name in frame["name"].unique():
-            known.setdefault(name, -len(known) - 1)
         if not frame.is_empty():
-            names = (
-                frame["name"].replace_strict(list(known), list(known.values()), return_dtype=pl.Int32).alias("name_no")
-            )
-            frames.append(frame.select(pl.lit(number, pl.Int32).alias("run_no"), names, *POINTS))
-    return pl.concat(frames), cuts
+            frames.append(frame)
+            numbers.append(pl.Series("run_no", [number], pl.Int32).new_from_index(0, len(frame)))
+    if not frames:
+        return pl.DataFrame(schema=_NUMBERED), cuts
+    together = pl.concat(frames).insert_column(0, pl.concat(numbers))
+    for name in together["name"].unique() if wanted is None else wanted:
+        known.setdefault(name, -len(known) - 1)
+    name_no = pl.col("name").replace_strict(list(known), list(known.values()), default=None, return_dtype=pl.Int32)
+    numbered = together.lazy().with_columns(name_no.alias("name_no"), pl.col("at").alias("logged"))
+    return numbered.drop_nulls("name_no").select(*_NUMBERED).collect(), cuts
 
 
 def _chosen(run_nos: list[int], known: dict[str, int], *, cuts: dict[int, int], named: bool) -> str:

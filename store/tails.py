@@ -16,7 +16,7 @@ from store.lines import decode
 from store.parsing import moment
 from store.paths import Layout
 
-TAIL = 1 << 20  # bytes of one spool that a reader parses at most
+TAIL = 1 << 20  # bytes that a reader parses at most, shared by the runs that grew
 BEATS = 1 << 16  # bytes at the end of a spool in which the last word about progress is looked for
 KEPT = 64  # spools whose parsed tails are kept
 _guard = threading.Lock()
@@ -50,6 +50,7 @@ class Tail:
 
     end: int  # bytes of the spool that are parsed
     start: int  # where parsing began
+    read: int  # bytes that are published, so that their points are forgotten
     points: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_POINTS))
     cuts: list[tuple[int, int]] = field(default_factory=list)  # offset, step of a resume
 
@@ -86,6 +87,9 @@ class Tail:
 
     def forget(self, read: int) -> None:
         """Drop what is published by now."""
+        if read == self.read:
+            return
+        self.read = read
         self.points = self.points.filter(pl.col("offset") >= read)
         self.cuts = [cut for cut in self.cuts if cut[0] >= read]
 
@@ -93,18 +97,25 @@ class Tail:
 def unpublished(
     layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str]
 ) -> Iterator[tuple[str, pl.DataFrame, int | None]]:
-    """Of each run that logged beyond the published version: id, the points, and the step it was resumed at, if so."""
+    """Of each run that logged beyond the published version: id, its points, and the step it was resumed at, if so.
+
+    The points have the columns offset, name, step, epoch, at and value.
+    """
     files = {f"{run_id}.jsonl": run_id for run_id in run_ids}
     rows = con.execute("SELECT file, read FROM raw.spools WHERE list_contains(?, file)", [list(files)]).fetchall()
     reads: dict[str, int] = dict(rows)
-    for file, run_id in files.items():
+    grown = [file for file in files if _size(layout.spool / file) > reads.get(file, 0)]
+    with _guard:
+        for file in files.keys() - set(grown):
+            _tails.pop(layout.spool / file, None)
+    for file in grown:
         with _guard:
-            found = _parsed(layout.spool / file, reads.get(file, 0))
+            found = _parsed(layout.spool / file, reads.get(file, 0), TAIL // len(grown))
             if found is None:
                 continue
-            frame = found.points.drop("offset").rename({"at": "logged"})
+            frame = found.points.clone()
             cut = min((step for _, step in found.cuts), default=None)
-        yield run_id, frame, cut
+        yield files[file], frame, cut
 
 
 def progress(layout: Layout, run_ids: Iterable[str]) -> pl.DataFrame:
@@ -127,25 +138,29 @@ def _last_beat(path: Path) -> Row | None:
     return None if beat is None else beat | {"at": (last or beat).get("at", beat["at"])}
 
 
-def _parsed(path: Path, read: int) -> Tail | None:
-    """The parsed tail of a spool beyond `read`; of a long one only its end, the rest comes with the next publish."""
+def _size(path: Path) -> int:
     try:
-        size = path.stat().st_size
-        if size <= read:
-            _tails.pop(path, None)
-            return None
-        found = _tails.get(path)
-        if found is None or not found.start <= read <= found.end <= size:
-            found = Tail(end=read, start=read)
-        if size - found.end > TAIL:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _parsed(path: Path, read: int, limit: int) -> Tail | None:
+    """The parsed tail of a spool beyond `read`; of much that is new only the end, the rest comes with a publish."""
+    size, found = _size(path), _tails.get(path)
+    if found is None or not found.start <= read <= found.end <= size:
+        found = Tail(end=read, start=read, read=read)
+    try:
+        if size - found.end > limit:
             with path.open("rb") as file:
-                file.seek(size - TAIL)
+                file.seek(size - limit)
                 file.readline()
-                found = Tail(end=file.tell(), start=read)
-        found.add(whole_lines(path, found.end, TAIL))
+                found.end = file.tell()
+        found.add(whole_lines(path, found.end, limit))
     except OSError:
         return None
     found.forget(read)
+    _tails.pop(path, None)
     _tails[path] = found
     while len(_tails) > KEPT:
         _tails.pop(next(iter(_tails)))

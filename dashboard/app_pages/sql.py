@@ -134,6 +134,7 @@ def show_plot(frame: pl.DataFrame) -> None:
     )
 
 
+queries.expect_sql()
 main, side = st.columns([5, 2], gap="medium")
 with side:
     library()
@@ -154,3 +155,4 @@ with main:
         if plot.open:
             with plot:
                 show_plot(result)
+queries.expect_sql()  # of the next statement

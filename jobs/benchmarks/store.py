@@ -6,6 +6,7 @@ python -m jobs.benchmark --suite store --full     # 1 M points against the peers
 
 import json
 import os
+import select
 import shutil
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ run = runs.start("benchmark", config={}, command="", config_hash="", db=db, foll
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 for step in range(int(sys.argv[3])):
     run.log({"train/loss": 1 / (step + 1)}, step=step)
+sys.stdout.write("logged\\n"); sys.stdout.flush()
 run.finish()
 """
 
@@ -131,9 +133,10 @@ def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
         rounds += 1
         db = folder / f"readers{writers}-{rounds}.duckdb"
         make_store(db, runs=10, names=1, long_runs=0, points=0)
-        busy = _writers(db, writers, 400_000 // writers, follow=True)
+        busy = _writers(db, writers, 320_000 // writers, follow=True)
+        queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)  # the page is open before the jobs start
         _go(busy)
-        while any(writer.poll() is None for writer in busy):
+        while not all(_said(writer) for writer in busy):
             began = time.perf_counter()
             try:
                 queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)
@@ -141,12 +144,20 @@ def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
                 errors += 1
             times.append(time.perf_counter() - began)
             time.sleep(0.02)
+        for writer in busy:
+            writer.wait()
     ordered = sorted(times)
     p99 = ordered[int(len(ordered) * 0.99)] * 1000
     who = f"reading at {writers} writers"
     yield _row(f"{who}, p50", statistics.median(ordered) * 1000, "ms")
     yield _row(f"{who}, p99 of {len(times)}", p99, "ms", bar=250 if writers == 4 else None, ratio=p99 / 250)
     yield _row(f"{who}, errors", errors, "errors", bar=0)
+
+
+def _said(writer: "subprocess.Popen[str]") -> bool:
+    """Whether a line of a writer waits to be read: that all is logged, or nothing because it died."""
+    assert writer.stdout is not None
+    return bool(select.select([writer.stdout], [], [], 0)[0])
 
 
 def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:

@@ -119,3 +119,26 @@ def test_types_come_through(filled):
 def test_nothing_published_yet(db):
     with pytest.raises(StoreError, match="nothing is published"):
         queries.sql("SELECT 1", db=db)
+
+
+def test_a_process_started_ahead_answers_one_statement(filled):
+    sandbox.prepare(filled)
+    spare = sandbox._spares[filled]
+    sandbox.prepare(filled)
+    assert sandbox._spares[filled] is spare
+    assert queries.sql("SELECT 40 + 2 AS x", db=filled)["x"].to_list() == [42]
+    assert spare.poll() == 0
+    assert filled not in sandbox._spares
+    assert queries.sql("SELECT 1 AS x", db=filled)["x"].to_list() == [1]
+
+
+def test_a_process_started_ahead_that_died_or_waits_for_nobody_is_replaced(filled):
+    sandbox.prepare(filled)
+    spare = sandbox._spares[filled]
+    spare.kill()
+    spare.wait()
+    assert queries.sql("SELECT 1 AS x", db=filled)["x"].to_list() == [1]
+    sandbox.prepare(filled)
+    again = sandbox._spares.pop(filled)
+    assert again.communicate(timeout=20) == (b"", None)  # closes its input, as the end of this process would
+    assert again.returncode == 0
