@@ -10,7 +10,6 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.figures import words
-from dashboard.figures.leaderboard import once_per_seed
 from dashboard.figures.words import percent as percent  # pages write it as `pieces.percent`
 
 STATUS = {
@@ -107,12 +106,6 @@ def page_link(page: str, label: str, *, icon: str | None = None, **query: str | 
 def run_link(run_id: str, label: str | None = None) -> None:
     """Link to the page of one run."""
     page_link("run", label or run_id, icon=":material/monitoring:", run=run_id)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def leaderboard(version: str) -> pl.DataFrame:
-    """The leaderboard of CLUE, each seed of a configuration counted once."""
-    return once_per_seed(queries.leaderboard(version, "clue"), queries.run_table(version))
 
 
 def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str | None = None) -> str | None:

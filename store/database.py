@@ -92,8 +92,10 @@ def reader(layout: Layout) -> duckdb.DuckDBPyConnection:
         return held[1].cursor()
 
 
-def open_published(layout: Layout, *, config: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
-    """Open the published database read-only under a name of its own.
+def open_published(
+    layout: Layout, *, config: Mapping[str, Any] | None = None, older: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Open the published database read-only under a name of its own; one of an older schema only where that will do.
 
     Raises:
         StoreError: if it is missing, foreign, damaged or of another schema.
@@ -109,7 +111,7 @@ def open_published(layout: Layout, *, config: Mapping[str, Any] | None = None) -
     except BaseException:
         con.close()
         raise
-    if found < MIGRATIONS[-1].number:
+    if found < MIGRATIONS[-1].number and not older:
         con.close()
         raise StoreError(f"{layout.db} has the older schema {found}: `python -m store ingest` brings it up to date")
     if config is None:
@@ -149,7 +151,7 @@ def _remove(folder: Path) -> None:
 
 def verify_published(layout: Layout) -> None:
     """Raise StoreError unless the published database is a store's."""
-    open_published(layout).close()
+    open_published(layout, older=True).close()
 
 
 def _empty() -> duckdb.DuckDBPyConnection:

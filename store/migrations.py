@@ -71,13 +71,19 @@ CREATE VIEW predictions AS SELECT r.run_id, p.split, p.example_id, p.hash, p.lab
 CREATE VIEW artifacts AS
     SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
     FROM raw.artifacts a JOIN raw.runs r USING (run_no);
-CREATE VIEW leaderboard AS
+"""
+
+
+def _leaderboard(chosen: str) -> str:
+    return f"""
+CREATE OR REPLACE VIEW leaderboard AS
     WITH scores AS (
         SELECT r.*, split_part(n.name, '/', 1) AS split, substr(n.name, strpos(n.name, '/') + 1) AS metric, s.value
         FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no)
             LEFT JOIN raw.edits e USING (run_id)
         WHERE r.status = 'finished' AND NOT coalesce(e.archived, false) AND contains(n.name, '/')
-            AND r.run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0')))
+            AND r.run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))
+        {chosen})
     SELECT experiment, task, model, dataset, split, metric, config_hash, any_value(recipe) AS recipe,
         any_value(data_source) AS data_source, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS sd,
         CASE WHEN regexp_matches(metric, '{LOWER_IS_BETTER}') THEN min(value) ELSE max(value) END AS best,
@@ -85,6 +91,10 @@ CREATE VIEW leaderboard AS
     FROM scores WHERE split NOT IN ('train', 'time')
     GROUP BY experiment, task, model, dataset, split, metric, config_hash;
 """
+
+
+_NEWEST_OF_A_SEED = """QUALIFY r.seed IS NULL OR row_number() OVER (
+            PARTITION BY experiment, task, model, dataset, config_hash, r.seed, n.name ORDER BY started_at DESC) = 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,10 @@ class Migration:
     statements: str
 
 
-MIGRATIONS = (Migration(1, _RAW + _VIEWS),)
+MIGRATIONS = (
+    Migration(1, _RAW + _VIEWS + _leaderboard("")),
+    Migration(2, _leaderboard(_NEWEST_OF_A_SEED)),  # the same seed again is no second seed
+)
 
 
 def version_of(con: duckdb.DuckDBPyConnection) -> int | None:
@@ -141,6 +154,7 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Mig
         con.execute(step.statements)
         con.execute("DELETE FROM raw.meta WHERE key = 'schema'")
         con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(step.number)])
+        con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")  # to be published
         con.execute("COMMIT")
         con.execute("CHECKPOINT")
     return len(steps)

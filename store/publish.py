@@ -90,7 +90,7 @@ def published_counter(layout: Layout) -> int | None:
     note = _note(layout)
     if note is not None:
         return int(note["counter"])
-    con = open_published(layout)
+    con = open_published(layout, older=True)
     try:
         return counter(con)
     finally:

@@ -24,7 +24,7 @@ nothing about the task.""",
 )
 
 version = queries.store_version()
-board = pieces.leaderboard(version)
+board = queries.leaderboard(version, "clue")
 published = queries.published(version, "clue").with_columns(
     row=pl.col("model")
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))

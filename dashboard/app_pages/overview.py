@@ -44,7 +44,7 @@ def show_best(version: str) -> None:
     """The best configuration of every task on dev over its seeds; limited runs left out."""
     st.subheader("Best per task", anchor=False)
     wanted = pl.DataFrame({"task": list(TASKS), "metric": [spec.metric for spec in TASKS.values()]})
-    whole = pieces.leaderboard(version).filter(split="dev")
+    whole = queries.leaderboard(version, "clue").filter(split="dev")
     board = whole.join(wanted, on=["task", "metric"], how="semi")
     best = board.sort("mean", descending=True).unique(["task", "data_source"], keep="first", maintain_order=True)
     majority = whole.filter(metric="majority").group_by("task", "data_source").agg(majority=100 * pl.col("mean").max())

@@ -86,34 +86,6 @@ def by_task(
     return pl.DataFrame(columns)
 
 
-def once_per_seed(board: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """The leaderboard with one run a seed, the newest: a seed run twice is no second seed.
-
-    Args:
-        board: rows of the store's leaderboard; mean, sd and n are replaced where a configuration repeats a seed.
-        runs: rows of `runs` with their summary metrics as columns.
-    """
-    names = [name for name in runs.columns if "/" in name]
-    finished = runs.filter(pl.col("status") == "finished", ~pl.col("archived"), pl.col("seed").is_not_null())
-    repeated = finished.filter(finished.select("config_hash", "seed").is_duplicated())["config_hash"].unique()
-    scores = (
-        finished.filter(pl.col("config_hash").is_in(repeated.to_list()))
-        .sort("started_at", descending=True)
-        .unpivot(names, index=["config_hash", "seed"], variable_name="name")
-        .drop_nulls("value")
-        .unique(["config_hash", "seed", "name"], keep="first")
-        .with_columns(split=pl.col("name").str.extract(r"^([^/]*)/"), metric=pl.col("name").str.extract(r"/(.*)$"))
-    )
-    own = scores.group_by("config_hash", "split", "metric").agg(
-        own_mean=pl.col("value").mean(), own_sd=pl.col("value").std(), own_n=pl.len().cast(pl.Int64)
-    )
-    joined = board.join(own, on=["config_hash", "split", "metric"], how="left", maintain_order="left")
-    known = pl.col("own_n").is_not_null()
-    return joined.with_columns(
-        pl.when(known).then(f"own_{name}").otherwise(name).alias(name) for name in ("mean", "sd", "n")
-    ).drop("own_mean", "own_sd", "own_n", "low", "high", strict=False)
-
-
 def marks(variants: Sequence[str]) -> dict[str, str]:
     """Variant -> `[1]`, `[2]`, ... in the order in which they come; nothing for an empty one."""
     named = [variant for variant in dict.fromkeys(variants) if variant]

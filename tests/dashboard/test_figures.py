@@ -175,25 +175,6 @@ def test_measured_scores_stand_beside_baselines_and_the_best_published_one():
     assert table.rows() == [("afqmc", "70.00 ± 1.00 (3)", "69.00", ""), ("tnews", "", "", "60.00")]
 
 
-def test_a_seed_that_ran_twice_counts_once_and_the_newest_run_speaks_for_it():
-    runs = pl.DataFrame(
-        {
-            "config_hash": ["h", "h", "h", "h", "other"],
-            "seed": [1, 1, 2, 2, 1],
-            "status": ["finished"] * 5,
-            "archived": [False] * 5,
-            "started_at": [1, 2, 3, 4, 5],
-            "dev/accuracy": [0.1, 0.5, 0.7, None, 0.9],  # the newest run of seed 2 has no score
-        }
-    )
-    keys = {"split": ["dev", "dev"], "metric": ["accuracy", "accuracy"]}
-    stored = {"config_hash": ["h", "other"], **keys, "mean": [0.43, 0.9], "sd": [0.3, None], "n": [3, 1]}
-    board = leaderboard.once_per_seed(pl.DataFrame(stored), runs)
-    assert board["mean"].to_list() == pytest.approx([0.6, 0.9])
-    assert board["n"].to_list() == [2, 1]
-    assert board["sd"][0] == pytest.approx(0.2 / 2**0.5)
-
-
 def test_published_scores_are_hollow_diamonds_and_measured_ones_filled():
     measured, published = long(("tiny · modern", "afqmc", 0.7, 0.01, 3)), long(("BERT", "afqmc", 0.74, None, 1))
     figure = leaderboard.scores(measured, published, ["afqmc", "tnews"], baselines={"majority": {"afqmc": 0.69}})

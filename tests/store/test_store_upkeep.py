@@ -22,7 +22,8 @@ from store.ingest import ingest
 from store.merging import merge
 from store.paths import locate
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 def fill(db, values=(0.5, 0.25), **fields):
@@ -153,7 +154,6 @@ def test_check_names_what_is_wrong(tmp_path):
     db = tmp_path / "r.duckdb"
     run_id = fill(db)
     ingest(db, force=True)
-    assert upkeep.check(db).clean
     (locate(db).artifacts / run_id / "model.safetensors").write_bytes(b"other")
     assert any("is not what its run stored" in problem for problem in upkeep.check(db, deep=True).problems)
     (locate(db).artifacts / run_id / "model.safetensors").unlink()
@@ -377,3 +377,21 @@ def test_published_figures_must_be_well_formed(tmp_path):
     file.write_text("task,value\n")
     with pytest.raises(StoreError, match="must have the columns"):
         upkeep.load_published(file, db)
+
+
+@pytest.mark.parametrize("file", sorted(HERE.glob("version_*.duckdb.gz")), ids=lambda file: file.name)
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(file, db, layout):
+    """Version 1: three runs of one configuration (seeds 1, 1 and 2; dev/accuracy 0.5, 0.6 and 0.7), without spools."""
+    layout.create()
+    old = gzip.decompress(file.read_bytes())
+    layout.work.write_bytes(old)
+    layout.db.write_bytes(old)
+    number = int(file.name.removesuffix(".duckdb.gz").removeprefix("version_"))
+    with pytest.raises(StoreError, match=f"older schema {number}: .python -m store ingest. brings it up to date"):
+        queries.runs(db=db)
+    ingest(db, force=True)
+    assert queries.runs(db=db)["dev/accuracy"].to_list() == [0.7, 0.6, 0.5]
+    assert queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)["value"].sum() == pytest.approx(1.2)
+    assert queries.measurements("can_grid", db=db)["k"].to_list() == [3, 3, 3]
+    board = queries.leaderboard(db=db).select("n", "mean").rows()
+    assert board == [(2, pytest.approx(0.65))]  # a seed that ran twice is no second seed

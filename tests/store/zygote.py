@@ -119,13 +119,13 @@ def die_at(db: str, word: str, delay: float) -> None:
 
 
 def migrate(db: str, delay: float) -> None:
-    """Take a synthetic second migration and die some time into it."""
+    """Take a synthetic next migration and die some time into it."""
     statements = (
         "ALTER TABLE raw.points ADD COLUMN twice DOUBLE; UPDATE raw.points SET twice = 2 * value; "
         "CREATE TABLE raw.new AS FROM raw.points;"
     )
-    second = migrations.Migration(2, statements)
-    migrations.MIGRATIONS = (*migrations.MIGRATIONS, second)
+    following = migrations.Migration(migrations.MIGRATIONS[-1].number + 1, statements)
+    migrations.MIGRATIONS = (*migrations.MIGRATIONS, following)
     database.MIGRATIONS = migrations.MIGRATIONS
     work = paths.locate(db).work
     if delay >= 0:
