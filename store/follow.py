@@ -1,7 +1,7 @@
 """The follower: a child process that moves a running job's lines into the database.
 
 The job holds the writing end of a pipe and nothing else. The child sleeps until the spool grows, ingests, publishes
-when due, and rests for twenty times what that cost it, so that it never takes more than 5% of a core. When the pipe
+when due, and rests for 25 times what that cost it: with its start and end about 5% of a core. When the pipe
 closes - the job is done, or dead by any signal - it ingests once more, publishes and leaves. Of several followers on
 one store the first does the work; the others wait on a lock without having imported DuckDB. A child process and not a
 thread: the job's interpreter lock, memory and training steps are left alone, and a fault in the database cannot reach
@@ -28,7 +28,7 @@ FIRST = 0.3  # seconds until the first look, so that a new run is seen soon
 INTERVAL = 1.0  # seconds between two looks at the spools
 LONGEST = 60.0  # seconds
 AFTER_ERROR = 10.0  # seconds until another attempt
-DUTY = 20.0  # seconds of rest per second of work that is not about new lines
+DUTY = 25.0  # seconds of rest per second of work that is not about new lines
 PER_LINE = 4e-6  # seconds a new line may cost without prolonging the rest
 NICE = 5
 FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ingest to end
