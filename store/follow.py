@@ -26,11 +26,11 @@ from store.paths import Layout
 PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
 FIRST = 0.3  # seconds until the first look, so that a new run is seen soon
 INTERVAL = 1.0  # seconds between two looks at the spools
-LONGEST = 60.0  # seconds
+LONGEST = 60.0  # seconds of rest at most
 AFTER_ERROR = 10.0  # seconds until another attempt
 DUTY = 25.0  # seconds of rest per second of work that is not about new lines
 PER_LINE = 4e-6  # seconds a new line may cost without prolonging the rest
-NICE = 5
+NICE = 5  # how far the follower steps back
 FINAL_WAIT = 60.0  # seconds the last ingest of a follower waits for another ingest to end
 
 log = logging.getLogger("store")

@@ -458,3 +458,14 @@ def test_publishing_rests_between_versions(start, db, monkeypatch):
     run.finish()
     assert ingest(db, force=True).published
     assert (db.stat().st_mode & 0o777) == 0o444
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system does not share by sessions")
+def test_the_follower_steps_back_with_its_session_and_not_with_the_job_s():
+    code = "from store.follow import _step_back; _step_back(); print(open('/proc/self/autogroup').read())"
+    command = [sys.executable, "-c", code]
+    own = subprocess.run(command, cwd=ROOT, start_new_session=True, capture_output=True, text=True, check=True)
+    assert own.stdout.split()[-1] == "5"
+    before = Path("/proc/self/autogroup").read_text()
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert Path("/proc/self/autogroup").read_text() == before
