@@ -63,9 +63,7 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> Interval:
     if sample.ndim != 1:
         raise ValueError(f"values must have shape (n,), got {sample.shape}")
     n, mean = len(sample), float(sample.mean())
-    if n == 1:
-        return Interval(mean, float("nan"), float("nan"), 1)
-    half = float(stdtrit(n - 1, (1 + confidence) / 2) * sample.std(ddof=1) / np.sqrt(n))
+    half = float(mean_half_width(sample, confidence=confidence))
     return Interval(mean, mean - half, mean + half, n)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from store.errors import StoreError
-from store.sql import one
+from store.sql import count_change, one
 
 RUN_COLUMNS = {
     "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR",
@@ -154,7 +154,7 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Mig
         con.execute(step.statements)
         con.execute("DELETE FROM raw.meta WHERE key = 'schema'")
         con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(step.number)])
-        con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")  # to be published
+        count_change(con)
         con.execute("COMMIT")
         con.execute("CHECKPOINT")
     return len(steps)

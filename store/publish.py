@@ -21,7 +21,7 @@ import polars as pl
 from store.database import open_published
 from store.errors import StoreError
 from store.paths import Layout
-from store.sql import insert, one
+from store.sql import count_change, insert, one
 
 REST = 20.0  # times its own duration
 COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
@@ -123,7 +123,7 @@ def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None, *, 
     insert(con, "published", pl.DataFrame(rows, schema=schema, orient="row"))
     con.execute("DELETE FROM raw.meta WHERE key = 'published'")
     con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp if file is None else OWN + stamp])
-    con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+    count_change(con)
     con.execute("COMMIT")
     return len(rows)
 

@@ -21,6 +21,11 @@ def frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] 
     return con.sql(statement, params=params).pl()
 
 
+def count_change(con: duckdb.DuckDBPyConnection) -> None:
+    """Count a change of the content, in its transaction; a version with another count is due to be published."""
+    con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+
+
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
     """Append a frame to a table by column names."""
     if rows.is_empty():

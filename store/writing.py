@@ -12,7 +12,7 @@ from store.frames import sha256
 from store.migrations import RUN_COLUMNS
 from store.parsing import Batch, join_kinds
 from store.paths import Layout
-from store.sql import insert, literal, one, quote, replace
+from store.sql import count_change, insert, literal, one, quote, replace
 
 MICROSECONDS = pl.Datetime("us")
 RUN_SCHEMA: dict[str, Any] = {
@@ -75,7 +75,7 @@ def write_batch(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) ->
         _write_files(con, batch)
         apply_edits(con, batch.edits)
         _write_spools(con, batch)
-        con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+        count_change(con)
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -96,7 +96,7 @@ def mark_lost(con: duckdb.DuckDBPyConnection, run_nos: list[int]) -> None:
             "WHERE list_contains(?, run_no)",
             [run_nos],
         )
-        con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+        count_change(con)
         con.execute("COMMIT")
 
 
@@ -117,7 +117,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(_view(tbl, axes))
     con.execute("DELETE FROM raw.meta WHERE key = 'views'")
     con.execute("INSERT INTO raw.meta VALUES ('views', ?)", [wanted])
-    con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")
+    count_change(con)
     con.execute("COMMIT")
 
 

@@ -78,7 +78,7 @@ def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Fig
     style.band(figure, measured["n_components"], measured["low"], measured["high"], "95 % interval")
     figure.add_scatter(x=n, y=measured["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED})
     marks.vertical(figure, threshold, f"1.6062 ln L = {threshold:.1f}", logarithmic=False)
-    marks.horizontal(figure, 0.5, "")
+    style.reference_line(figure, 0.5, "")
     style.finish(figure, x="head size d", y="probability on the true key")
     return style.percent_axis(figure)
 

@@ -1,7 +1,5 @@
 """Vertical marks that stay in place on logarithmic axes (where shapes take values but annotations take logarithms)."""
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -29,7 +27,7 @@ def vertical(
         "showarrow": False,
         "font": {"size": 11},
     }
-    return _label(style.reference_line(figure, x, "", axis="x", color=color), label)
+    return style.write(style.reference_line(figure, x, "", axis="x", color=color), label)
 
 
 def horizontal(figure: go.Figure, y: float, name: str, *, logarithmic: bool = False) -> go.Figure:
@@ -44,10 +42,4 @@ def horizontal(figure: go.Figure, y: float, name: str, *, logarithmic: bool = Fa
         "showarrow": False,
         "font": {"size": 11},
     }
-    return _label(style.reference_line(figure, y, ""), label)
-
-
-def _label(figure: go.Figure, label: dict[str, Any]) -> go.Figure:
-    if label["text"]:
-        figure.layout.annotations = (*figure.layout.annotations, label)
-    return figure
+    return style.write(style.reference_line(figure, y, ""), label)

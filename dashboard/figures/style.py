@@ -225,8 +225,12 @@ def reference_line(
 def draw(figure: go.Figure, shape: Mapping[str, Any], label: Mapping[str, Any] | None = None) -> go.Figure:
     """Add a shape and its label as they are; plotly's `add_hline` and its like take five times as long."""
     figure.layout.shapes = (*figure.layout.shapes, shape)
-    if label is not None:
-        figure.layout.annotations = (*figure.layout.annotations, label)
+    return write(figure, label) if label is not None else figure
+
+
+def write(figure: go.Figure, label: Mapping[str, Any]) -> go.Figure:
+    """Add an annotation as it is."""
+    figure.layout.annotations = (*figure.layout.annotations, label)
     return figure
 
 
