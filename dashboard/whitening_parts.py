@@ -56,10 +56,8 @@ def pick_whitening(stored: StoredVectors, page: str) -> tuple[Whitening, Whiteni
         k = st.slider(
             "Components", 1, rank, min(rank, stored.width // 2), key=f"{page}_components", bind="query-params"
         )
-    scale = rotation.eigenvalues[:rank] ** (-gamma / 2)
-    full = Whitening(rotation.mean, rotation.kernel[:, :rank] * scale, rotation.eigenvalues, rank, beta)
-    chosen = Whitening(full.mean, full.kernel[:, :k], full.eigenvalues, rank, beta)
-    return chosen, full, str(statistics)
+    full = rotation.reduced(rank, gamma=gamma)
+    return full.reduced(k), full, str(statistics)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import repeat
 from threading import Lock
@@ -63,6 +63,14 @@ class Whitening:
             raise ValueError(f"the whitening was fitted on vectors of width {len(self.mean)}, got {vectors.shape}")
         kind = vectors.dtype
         return np.asarray((vectors - (self.beta * self.mean).astype(kind)) @ self.kernel.astype(kind))
+
+    def reduced(self, n_components: int, *, gamma: float = 0.0) -> Whitening:
+        """The leading columns of the kernel, divided once more by their eigenvalue to the power of gamma / 2.
+
+        From a rotation (fitted with gamma 0) it makes the whitening of any gamma without fitting again.
+        """
+        powers = self.eigenvalues[:n_components] ** (-gamma / 2)
+        return replace(self, kernel=self.kernel[:, :n_components] * powers)
 
     @property
     def effective_rank(self) -> float:
@@ -181,8 +189,7 @@ class WhiteningAccumulator:
         rank = self._rank(eigenvalues, beta)
         if wanted > rank and gamma > 0:
             raise ValueError(self._too_many(wanted, rank, asked=n_components is not None))
-        powers = eigenvalues[:wanted] ** (-gamma / 2) if gamma > 0 else np.ones(wanted)
-        return Whitening(self.mean, directions[:, :wanted] * powers, eigenvalues, rank, beta)
+        return Whitening(self.mean, directions, eigenvalues, rank, beta).reduced(wanted, gamma=gamma)
 
     def state(self) -> dict[str, np.ndarray]:
         """The sums as arrays, to be stored or sent; `from_state` takes them back."""

@@ -223,6 +223,14 @@ def test_a_row_that_is_not_finite_is_named_and_nothing_is_added(width):
     np.testing.assert_array_equal(accumulator.second_moment(), before)
 
 
+def test_a_rotation_gives_the_whitening_of_any_gamma_and_any_number_of_components():
+    vectors = stretched(100, 6)
+    rotation = fit_whitening(vectors, beta=0.5, gamma=0.0)
+    for gamma, k in ((1.0, 6), (0.3, 4)):
+        wanted = fit_whitening(vectors, n_components=k, beta=0.5, gamma=gamma)
+        np.testing.assert_array_equal(rotation.reduced(k, gamma=gamma).transform(vectors), wanted.transform(vectors))
+
+
 def test_threads_share_the_rows_without_changing_sums_or_row_numbers():
     vectors = np.random.default_rng(0).standard_normal((3 * BLOCK_ROWS, 3)) + 1.0
     with threadpool_limits(2, user_api="blas"):
