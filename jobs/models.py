@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from jobs import cli
 
 if TYPE_CHECKING:
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.inputs.tokenizer import WordPiece
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.text.tokenizer import WordPiece
 
 TINY, NGRAM = "tiny", "ngram"
 HUB_NAMES = (
@@ -93,8 +93,8 @@ def tiny(texts: Iterable[str], *, seed: int, activation: str = "gelu") -> Loaded
     """A fresh encoder of 2 layers, 128 wide, over the characters of `texts`."""
     import torch
 
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.inputs.tokenizer import WordPiece, build_vocabulary
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.text.tokenizer import WordPiece, build_vocabulary
 
     tokenizer = WordPiece(build_vocabulary(texts))
     with cli.input_errors("--activation"):
@@ -106,7 +106,7 @@ def tiny(texts: Iterable[str], *, seed: int, activation: str = "gelu") -> Loaded
 
 def load_folder(folder: Path, *, name: str = "") -> Loaded:
     """Load a checkpoint folder with config.json, safetensors weights and vocab.txt."""
-    from engine.encoders import BertEncoder, weights_from_hf
+    from engine.model.encoders import BertEncoder, weights_from_hf
 
     config = read_config(folder)
     files = _weight_files(folder)
@@ -124,7 +124,7 @@ def load_folder(folder: Path, *, name: str = "") -> Loaded:
 
 def read_config(folder: Path) -> EncoderConfig:
     """Shape of the encoder in `folder`."""
-    from engine.encoders import EncoderConfig
+    from engine.model.encoders import EncoderConfig
 
     raw = _check_kind(folder)
     try:
@@ -137,7 +137,7 @@ def read_config(folder: Path) -> EncoderConfig:
 
 def read_tokenizer(folder: Path) -> WordPiece:
     """Tokenizer of the vocabulary in `folder`."""
-    from engine.inputs.tokenizer import WordPiece
+    from engine.text.tokenizer import WordPiece
 
     path = folder / "vocab.txt"
     if not path.is_file():
@@ -153,7 +153,7 @@ def save_folder(folder: Path, encoder: BertEncoder, vocabulary: Sequence[str], *
     """Write an encoder in the usual layout: config.json, model.safetensors, vocab.txt."""
     from safetensors.torch import save_file
 
-    from engine.encoders import weights_to_hf
+    from engine.model.encoders import weights_to_hf
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(encoder.config.to_hf(), indent=2) + "\n")

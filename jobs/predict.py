@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import Example, TaskSpec, get_task
+from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
-from jobs.clue import data as clue_data
+from jobs.clue.data import sources as clue_data
 
 if TYPE_CHECKING:
-    from engine.heads import TaskModel
-    from engine.inputs.decode import Decoded
+    from engine.model.heads import TaskModel
+    from engine.text.decode import Decoded
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,10 @@ class Trained:
 
 def predict(config: Config) -> None:
     """Read, answer, write."""
-    from engine import metrics
-    from engine.inputs.decode import decode
-    from engine.inputs.encode import encode
-    from engine.training import predict as answer
+    from engine.evidence import metrics
+    from engine.model.training import predict as answer
+    from engine.text.decode import decode
+    from engine.text.encode import encode
     from jobs.clue import settings as clue_settings
 
     path = find_checkpoint(config.run, config.db)
@@ -78,11 +78,11 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     Raises:
         InputError: if no run or several match, or the run has no model.
     """
-    from jobs.clue import saved
+    from jobs.clue import run_folder
     from store import paths
 
     if part != "latest":
-        folder = saved.find(part, db, flag="--run")
+        folder = run_folder.find(part, db, flag="--run")
         if not (folder / BEST).is_file():
             raise cli.InputError(f"run {folder.name} has no model (no {BEST}); only neural runs keep one")
         return folder / BEST
@@ -94,9 +94,9 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
 
 def load(path: Path) -> Trained:
     """The model, tokenizer and task of a checkpoint."""
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.heads import TaskModel
-    from engine.inputs.tokenizer import WordPiece
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.model.heads import TaskModel
+    from engine.text.tokenizer import WordPiece
 
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
@@ -110,7 +110,7 @@ def load(path: Path) -> Trained:
 
 def write(path: Path, spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> None:
     """Write one JSON object per example, to the side first."""
-    from engine.inputs.decode import nest_entities, spell
+    from engine.text.decode import nest_entities, spell
 
     lines = []
     for index, (example, answer) in enumerate(zip(examples, decoded.predictions, strict=True)):

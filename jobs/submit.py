@@ -113,9 +113,9 @@ def _runs(config: Config) -> list[dict[str, Any]]:
 def _checked(config: Config, task: str, run_id: str, files: Iterable[Path]) -> list[Packed]:
     import json
 
-    from engine.tasks import get_task
-    from jobs.clue import data as clue_data
+    from engine.text.tasks import get_task
     from jobs.clue import submission
+    from jobs.clue.data import sources as clue_data
     from store import queries
 
     with cli.input_errors(f"run {run_id}"):

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from store.child import without_pandas
 from store.errors import StoreError
+from store.subprocesses import without_pandas
 
 MEGABYTE = 1 << 20
 
@@ -127,7 +127,7 @@ def merge(options: argparse.Namespace) -> int:
 
 def import_(options: argparse.Namespace) -> int:
     """Import TensorBoard event files or a trackio database."""
-    from store.importing import import_from
+    from store.importers.into_spools import import_from
 
     done = import_from(options.source, kind=options.kind, experiment=options.experiment, db=options.db)
     print(f"{len(done.new)} runs new, {len(done.grown)} grown, {len(done.same)} already here")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from store.errors import StoreError
-from store.lines import encode, plain
 from store.paths import Layout
+from store.spool.lines import encode, plain
 
 if TYPE_CHECKING:
     import duckdb

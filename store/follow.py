@@ -19,9 +19,9 @@ import time
 import weakref
 from pathlib import Path
 
-from store.child import child
 from store.errors import StoreError
 from store.paths import Layout
+from store.subprocesses import child
 
 PATIENCE = 10.0  # seconds a job waits at its end for its last line to be published
 FIRST = 0.3  # seconds until the first look, so that a new run is seen soon

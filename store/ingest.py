@@ -18,13 +18,13 @@ from pathlib import Path
 
 import duckdb
 
-from store import publish
-from store.database import open_work
+from store.database import publish
+from store.database.connections import open_work
+from store.database.tables import State, create_views, mark_lost, running, write_batch
 from store.errors import StoreError
-from store.parsing import Batch
 from store.paths import Layout, locate
-from store.spool import alive
-from store.writing import State, create_views, mark_lost, running, write_batch
+from store.spool.file import alive
+from store.spool.parsing import Batch
 
 CHUNK = 32 << 20  # bytes of spool per transaction
 PACKED = 1 << 62  # stands for the size of a packed spool, which only unpacking tells

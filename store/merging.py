@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from store.database.publish import verify_target
 from store.editing import append_edits
 from store.errors import StoreError
 from store.ingest import ingest, spools
-from store.lines import decode
-from store.packing import unpack
 from store.paths import Layout, locate
-from store.publish import verify_target
-from store.spool import Spool
+from store.spool.file import Spool
+from store.spool.lines import decode
+from store.spool.packing import unpack
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from store import database, tails
-from store.curves import View
-from store.curves import curves as _curves
+from store.database import connections
+from store.database.curves import View
+from store.database.curves import curves as _curves
+from store.database.sql import frame as _frame
+from store.database.sql import one, quote
 from store.errors import StoreError
 from store.paths import locate
-from store.sql import frame as _frame
-from store.sql import one, quote
+from store.spool import unpublished
 
 __all__ = [
     *(
@@ -57,7 +58,7 @@ _refreshed: dict[Path, float] = {}
 
 def version(db: Path | None = None) -> str:
     """Changes when a new version is published; costs one stat."""
-    return database.version(locate(db))
+    return connections.version(locate(db))
 
 
 def refresh(db: Path | None = None) -> bool:
@@ -76,7 +77,7 @@ def refresh(db: Path | None = None) -> bool:
     try:
         outcome = ingest(layout.db)
     except StoreError:
-        database.reader(layout)  # a file that cannot be read is worth the error; one that cannot be written is not
+        connections.reader(layout)  # a file that cannot be read is worth the error; one that cannot be written is not
         return False
     return outcome is not None and outcome.published
 
@@ -128,7 +129,7 @@ def with_progress(frame: pl.DataFrame, db: Path | None = None) -> pl.DataFrame:
     running = frame.filter(pl.col("status") == "running")["run_id"]
     if running.is_empty():
         return frame
-    return frame.update(tails.progress(locate(db), running), on="run_id", how="left", maintain_order="left")
+    return frame.update(unpublished.progress(locate(db), running), on="run_id", how="left", maintain_order="left")
 
 
 def run(part: str, db: Path | None = None) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def artifacts(run_id: str, db: Path | None = None) -> pl.DataFrame:
 
 def metric_names(run_ids: Names | None = None, db: Path | None = None) -> list[str]:
     """Names logged with a step, sorted."""
-    return tails.names(locate(db), _con(db), _list(run_ids))
+    return unpublished.names(locate(db), _con(db), _list(run_ids))
 
 
 def curves(
@@ -376,7 +377,7 @@ def sql(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path
 
 
 def _con(db: Path | None) -> duckdb.DuckDBPyConnection:
-    return database.reader(locate(db))
+    return connections.reader(locate(db))
 
 
 def _list(names: Names | None) -> list[str] | None:

@@ -19,15 +19,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from store import frames
 from store.editing import write_edit
 from store.errors import StoreError
 from store.follow import Follower
-from store.heart import Heart
-from store.lines import canonical, example_hash, plain, seal, spell
-from store.packing import unpack
 from store.paths import Layout, check_target, locate
-from store.spool import Spool
+from store.spool import parquet
+from store.spool.file import Spool
+from store.spool.heartbeat import Heart
+from store.spool.lines import canonical, example_hash, plain, seal, spell
+from store.spool.packing import unpack
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -166,7 +166,7 @@ class Run:
 
     def examples(self, dataset: str, split: str, frame: "pl.DataFrame") -> None:
         """Store the examples of a split: columns example_id, hash and text (JSON of what a person needs to see)."""
-        self._spool.record({"examples": frames.write_examples(self.layout, dataset, split, frame)})
+        self._spool.record({"examples": parquet.write_examples(self.layout, dataset, split, frame)})
 
     def predictions(
         self,
@@ -184,9 +184,9 @@ class Run:
             probabilities: (n, c) class probabilities in the order of the rows, kept as float32.
             labels: c names of the classes.
         """
-        self._spool.record({"predictions": frames.write_predictions(self.layout, self.run_id, split, frame)})
+        self._spool.record({"predictions": parquet.write_predictions(self.layout, self.run_id, split, frame)})
         if probabilities is not None:
-            path = frames.write_probabilities(self.folder, split, frame, probabilities, labels)
+            path = parquet.write_probabilities(self.folder, split, frame, probabilities, labels)
             self.artifact(path.name, "probabilities", path)
 
     def artifact(self, name: str, kind: str, path: Path | str) -> None:
@@ -195,7 +195,7 @@ class Run:
         Raises:
             StoreError: if the file is missing or lies elsewhere.
         """
-        self._spool.record({"artifact": frames.describe_artifact(self.folder, name, kind, Path(path))})
+        self._spool.record({"artifact": parquet.describe_artifact(self.folder, name, kind, Path(path))})
 
     def finish(self, status: str = "finished", *, error: str | None = None) -> None:
         """End the run (finished, failed or interrupted) and wait for its last line to be published, 10 s at most."""
@@ -326,7 +326,7 @@ def _refuse_foreign(layout: Layout) -> None:
     """A database that came without its folder may be somebody else's: look before anything is written over it."""
     check_target(layout.db)
     if layout.db.exists() and not layout.work.exists():
-        from store.child import verify
+        from store.subprocesses import verify
 
         verify(layout)
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import polars as pl
 
-from store.child import child
+from store.database.sql import quote
 from store.errors import StoreError
 from store.paths import Layout, locate
-from store.sql import quote
+from store.subprocesses import child
 
 ALLOWED = ("select", "with", "from", "values", "table", "summarize", "explain", "describe", "desc", "show", "(")
 MEMORY = 1 << 30  # bytes DuckDB may use
@@ -161,7 +161,7 @@ def _answer(layout: Layout, order: dict[str, Any]) -> bytes:
 def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataFrame:
     import duckdb
 
-    from store.database import open_published
+    from store.database.connections import open_published
 
     con = open_published(layout, config=SETTINGS)
     _check(con, statement)

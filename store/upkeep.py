@@ -8,16 +8,16 @@ from pathlib import Path
 
 import duckdb
 
-from store import publish
-from store.database import open_work
+from store.database import publish
+from store.database.connections import open_work
+from store.database.sql import one
 from store.editing import write_edit
 from store.errors import StoreError
-from store.frames import sha256
 from store.ingest import Outcome, fill, ingest, lock, spools
-from store.packing import pack
 from store.paths import Layout, locate
-from store.spool import alive
-from store.sql import one
+from store.spool.file import alive
+from store.spool.packing import pack
+from store.spool.parquet import sha256
 
 PATIENCE = 30.0  # seconds upkeep waits for an ingest to end
 

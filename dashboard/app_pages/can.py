@@ -4,16 +4,18 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import can_lab, can_parts, pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import can as figures
-from engine import can
-from engine.can_evaluation import accuracy_by_uncertainty, evaluate
-from engine.can_methods import can_probs, neighbour_probs, score_methods
-from engine.tasks import TASKS
+from dashboard.frames import can_predictions
+from dashboard.parts import can_correction, elements, plots
+from engine.can import correct
+from engine.can.evaluation import accuracy_by_uncertainty, evaluate
+from engine.can.methods import can_probs, neighbour_probs, score_methods
+from engine.text.tasks import TASKS
 
 PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (peeking)"}
 COMMAND = "python -m jobs.clue --task tnews --model ngram"
-pieces.title(
+elements.title(
     "CAN",
     "用先验分布修正不确定的预测",
     what="""Predictions that are sure of themselves stay as they are. An **uncertain** one is changed so that, together
@@ -39,7 +41,7 @@ def prefer_classification(version: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def load(version: str, run_id: str) -> can_lab.Lab | str:
+def load(version: str, run_id: str) -> can_predictions.Lab | str:
     """The run's predictions, or the reason why there are none to correct."""
     stored = queries.artifacts(version, run_id)
     if "probabilities-dev.parquet" not in stored["name"].to_list():
@@ -51,7 +53,7 @@ def load(version: str, run_id: str) -> can_lab.Lab | str:
     if "label" not in counts.columns:
         counts = pl.DataFrame(schema={"label": pl.String, "value": pl.Float64})
     try:
-        return can_lab.build(
+        return can_predictions.build(
             queries.probabilities(version, run_id),
             queries.predictions(version, run_id),
             counts.select("label", "value"),
@@ -60,7 +62,7 @@ def load(version: str, run_id: str) -> can_lab.Lab | str:
         return str(error)
 
 
-def settings(lab: can_lab.Lab) -> dict[str, object]:
+def settings(lab: can_predictions.Lab) -> dict[str, object]:
     """The sliders."""
     m = len(lab.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -86,11 +88,13 @@ def settings(lab: can_lab.Lab) -> dict[str, object]:
 def neighbours(version: str, run_id: str, prior: str) -> dict[str, np.ndarray]:
     """Temperature, EM, Sinkhorn and logit adjustment: independent of the sliders."""
     lab = load(version, run_id)
-    assert isinstance(lab, can_lab.Lab)
+    assert isinstance(lab, can_predictions.Lab)
     return neighbour_probs(lab.probs, lab.labels, lab.priors[prior], rng=np.random.default_rng(0))
 
 
-def show_methods(lab: can_lab.Lab, chosen: dict[str, object], unsure: np.ndarray, version: str, run_id: str) -> None:
+def show_methods(
+    lab: can_predictions.Lab, chosen: dict[str, object], unsure: np.ndarray, version: str, run_id: str
+) -> None:
     """CAN in one table with what else could be done with the same predictions."""
     st.subheader("Beside its neighbours", anchor=False)
     if not st.toggle("Compute them on these predictions", key="can_methods", bind="query-params"):
@@ -100,23 +104,23 @@ def show_methods(lab: can_lab.Lab, chosen: dict[str, object], unsure: np.ndarray
     corrected = can_probs(lab.probs, lab.priors[chosen["prior"]], **own)
     corrected |= neighbours(version, run_id, str(chosen["prior"]))
     scores = score_methods(lab.probs, lab.labels, corrected, rng=np.random.default_rng(0), touched=unsure)
-    frame = can_parts.show_methods(scores)
-    pieces.download(frame, f"can_methods_{run_id}")
+    frame = can_correction.show_methods(scores)
+    elements.download(frame, f"can_methods_{run_id}")
 
 
 version = queries.store_version()
 prefer_classification(version)
-run_id = pieces.pick_run("clue", "can_run")
+run_id = elements.pick_run("clue", "can_run")
 if run_id is None:
-    pieces.empty(COMMAND, "No run with predictions is stored yet.")
-    pieces.page_link("can_steps", "CAN step by step", icon=":material/school:")
-    pieces.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")
+    elements.empty(COMMAND, "No run with predictions is stored yet.")
+    elements.page_link("can_steps", "CAN step by step", icon=":material/school:")
+    elements.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")
     st.stop()
-pieces.sample_badge(queries.run(version, run_id)["data_source"])
+elements.sample_badge(queries.run(version, run_id)["data_source"])
 lab = load(version, run_id)
 if isinstance(lab, str):
     st.info(lab, icon=":material/info:")
-    pieces.empty(COMMAND, "Choose another run above, or make one.")
+    elements.empty(COMMAND, "Choose another run above, or make one.")
     st.stop()
 chosen = settings(lab)
 if len(lab.names) == 2:
@@ -126,9 +130,9 @@ if len(lab.names) == 2:
         icon=":material/info:",
     )
 prior = lab.priors[chosen["prior"]]
-uncertainty = can.top_k_entropy(lab.probs, k=chosen["k"])
+uncertainty = correct.top_k_entropy(lab.probs, k=chosen["k"])
 unsure = uncertainty >= chosen["threshold"]
-after = can.alternating_normalization(
+after = correct.alternating_normalization(
     lab.probs,
     prior,
     k=chosen["k"],
@@ -145,7 +149,7 @@ gain = evaluate(
     rng=np.random.default_rng(0),
     touched=unsure,
 )
-can_parts.show_gain(gain)
+can_correction.show_gain(gain)
 
 left, right = st.columns(2)
 bins = accuracy_by_uncertainty(uncertainty, before == lab.labels)
@@ -163,18 +167,18 @@ with right:
         key="can_assumption",
         alt="Accuracy by uncertainty with intervals",
     )
-can_parts.show_assumption(gain)
+can_correction.show_assumption(gain)
 
-mix = can_lab.class_mix(lab, prior, after)
+mix = can_predictions.class_mix(lab, prior, after)
 st.subheader("Class mix", anchor=False)
 if mix.height < len(lab.names):
     st.caption(f"The {mix.height} of {len(lab.names)} classes whose share moves most.")
 plots.show(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
 
-can_parts.show_flips(lab, after, uncertainty, run_id)
+can_correction.show_flips(lab, after, uncertainty, run_id)
 show_methods(lab, chosen, unsure, version, run_id)
 st.divider()
 with st.container(horizontal=True):
-    pieces.page_link("can_sweep", "Every setting: the sweep", icon=":material/grid_on:", can_run=run_id)
-    pieces.page_link("can_steps", "The idea, step by step", icon=":material/school:")
-    pieces.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")
+    elements.page_link("can_sweep", "Every setting: the sweep", icon=":material/grid_on:", can_run=run_id)
+    elements.page_link("can_steps", "The idea, step by step", icon=":material/school:")
+    elements.page_link("can_simulation", "When does it help?", icon=":material/query_stats:")

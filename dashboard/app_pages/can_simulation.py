@@ -3,13 +3,14 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import can_simulation as figures
 from dashboard.figures import words
+from dashboard.parts import elements, plots
 
 COMMAND = "python -m jobs.can simulate"
 
-pieces.title(
+elements.title(
     "When does CAN help?",
     "CAN 什么时候有用",
     what="""Synthetic classifiers with known faults. The base case has 30 classes, 60 % accuracy, no distortion but a
@@ -17,7 +18,7 @@ pieces.title(
 data. One parameter varies at a time; each point is a mean over independent problems, the band its 95 % interval.""",
     formula=r"z_c = \log \pi_c + \varepsilon_c + \mu x_c, \qquad x = \mu e_y + \mathcal{N}(0, I), \qquad "
     r"\varepsilon_c \sim \mathcal{N}(0, \text{bias}^2)",
-    source="`engine.can_simulation`; with bias 0, temperature 1 and no shift the classifier is the Bayes optimum",
+    source="`engine.can.simulation`; with bias 0, temperature 1 and no shift the classifier is the Bayes optimum",
 )
 
 
@@ -70,8 +71,8 @@ version = queries.store_version()
 runs = queries.run_list(version, experiment="can", task="simulation")
 found = [run_id for run_id in runs["run_id"] if not stored(version, run_id).is_empty()]
 if not found:
-    pieces.empty(COMMAND, "No simulation is stored yet (a minute or two).")
-    pieces.page_link("can_steps", "The idea, step by step", icon=":material/school:")
+    elements.empty(COMMAND, "No simulation is stored yet (a minute or two).")
+    elements.page_link("can_steps", "The idea, step by step", icon=":material/school:")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run_id = st.selectbox("Run", found, key="can_simulation_run", bind="query-params", width=260)
@@ -99,5 +100,5 @@ for index, axis in enumerate(axes):
         )
 with st.expander("All numbers"):
     st.dataframe(frame, key="can_simulation_table", hide_index=True, alt="Every point of the simulation")
-    pieces.download(frame, f"can_simulation_{run_id}")
+    elements.download(frame, f"can_simulation_{run_id}")
 st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import can_steps as figures
-from engine.alternation import HalfStep, half_steps
-from engine.can import top_k_entropy, usable_k
-from engine.probabilities import check_prior, check_probs
+from dashboard.parts import elements, plots
+from engine.can.alternation import HalfStep, half_steps
+from engine.can.correct import top_k_entropy, usable_k
+from engine.evidence.validation import check_prior, check_probs
 
 EXAMPLES = {
     "Ten questions, no D": (
@@ -25,7 +25,7 @@ EXAMPLES = {
     ),
 }  # fmt: skip
 
-pieces.title(
+elements.title(
     "CAN step by step",
     "交替归一化的每一步",
     what="""The last row is the uncertain prediction, those above it are confident ones, the line below the table is the
@@ -114,4 +114,4 @@ plots.show(
     alt="Probabilities of the uncertain row over ten iterations",
 )
 st.caption("With α = 1 many iterations approach the matrix whose column means are the prior (Sinkhorn scaling).")
-pieces.page_link("can", "On the predictions of a run", icon=":material/tune:")
+elements.page_link("can", "On the predictions of a run", icon=":material/tune:")

@@ -3,14 +3,15 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import can as figures
 from dashboard.figures import words
+from dashboard.parts import elements, plots
 
 AXES = ("threshold", "k", "alpha", "iterations", "prior")
 USUAL = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": "train"}
 
-pieces.title(
+elements.title(
     "CAN sweep",
     "所有参数组合",
     what="""Every combination of settings on the stored dev predictions of one run. The best of many settings looks
@@ -19,7 +20,7 @@ scored on the other, for both halves. The tuned gain is shown beside it and call
     formula=r"\hat g = \frac{1}{n} \sum_{h \in \{1,2\}} \sum_{i \in h} "
     r"\left( \mathbb{1}[\hat y_i(\theta_{\bar h}) = y_i] - \mathbb{1}[\hat y_i = y_i] \right), "
     r"\qquad \theta_{\bar h} = \arg\max_\theta \text{accuracy on the other half}",
-    source="`engine.can_evaluation.cross_fit`; settings of [kexue.fm/archives/8728](https://kexue.fm/archives/8728)",
+    source="`engine.can.evaluation.cross_fit`; settings of [kexue.fm/archives/8728](https://kexue.fm/archives/8728)",
 )
 
 
@@ -29,7 +30,7 @@ def show_sweep(version: str, run_id: str) -> None:
     children = queries.run_list(version, experiment="can").filter(pl.col("parent_run_id") == run_id)
     stored = [child for child in children["run_id"] if not grid_of(version, child).is_empty()]
     if not stored:
-        pieces.empty(command, "No sweep of this run is stored.")
+        elements.empty(command, "No sweep of this run is stored.")
         return
     child = (
         st.selectbox("Sweep run", stored, key="can_sweep_of", bind="query-params", width=300)
@@ -62,7 +63,7 @@ def show_sweep(version: str, run_id: str) -> None:
     figure = figures.sweep(cells, x=x, y=y, metric=metric)
     plots.show(figure, key="can_sweep_heat", alt=f"{figures.METRICS[metric]} over {x} and {y}")
     st.code(queries.run(version, child)["command"], language="bash", wrap_lines=True)
-    pieces.download(grid, f"can_grid_{child}")
+    elements.download(grid, f"can_grid_{child}")
 
 
 def grid_of(version: str, run_id: str) -> pl.DataFrame:
@@ -88,10 +89,10 @@ version = queries.store_version()
 swept = queries.run_list(version, experiment="can").drop_nulls("parent_run_id")
 if "can_run" not in st.query_params and swept.height:
     st.query_params["can_run"] = swept["parent_run_id"][0]
-run_id = pieces.pick_run("clue", "can_run")
+run_id = elements.pick_run("clue", "can_run")
 if run_id is None:
-    pieces.empty("python -m jobs.clue --task tnews --model ngram", "No run with predictions is stored yet.")
+    elements.empty("python -m jobs.clue --task tnews --model ngram", "No run with predictions is stored yet.")
     st.stop()
-pieces.sample_badge(queries.run(version, run_id)["data_source"])
+elements.sample_badge(queries.run(version, run_id)["data_source"])
 show_sweep(version, run_id)
-pieces.page_link("can", "This run with sliders", icon=":material/tune:", can_run=run_id)
+elements.page_link("can", "This run with sliders", icon=":material/tune:", can_run=run_id)

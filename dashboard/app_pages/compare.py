@@ -6,21 +6,13 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from dashboard import (
-    comparison,
-    curve_controls,
-    gathered_evidence,
-    paired_evidence,
-    paper_tables,
-    pieces,
-    plots,
-    queries,
-    report,
-    run_picker,
-)
+from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
+from dashboard.frames import configurations, paired_predictions
+from dashboard.parts import cached_comparisons, curve_controls, elements, plots, run_picker
+from dashboard.reports import html_report, paper_tables
 
 MOST_RUNS = 20
 UNLIMITED = (None, "null", "0")
@@ -28,7 +20,7 @@ HASHES = {"git_commit", "train_fingerprint", "dev_fingerprint"}
 TOLD_APART = 12  # characters of a hash that are shown
 ENVIRONMENT = ("host", "device", "git_commit", "git_dirty", "data_source", "train_fingerprint", "dev_fingerprint")
 
-pieces.title(
+elements.title(
     "Compare",
     what="""Runs that differ only in their seed are one *configuration*. Two configurations are compared on the examples
 that both predicted (paired on id and content), and over their seeds. The sentence names a winner only where the
@@ -42,9 +34,9 @@ again would show it too.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty():
-    pieces.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
+    elements.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
-chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=comparison.suggest)
+chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=configurations.suggest)
 if len(chosen) < 2:
     st.info("Choose two to twenty runs.", icon=":material/compare_arrows:")
     st.stop()
@@ -52,7 +44,7 @@ runs = pl.DataFrame(
     [{name: row.get(name) for name in queries.all_runs(version).columns} for row in chosen],
     schema=queries.all_runs(version).schema,
 )
-repeats = comparison.repeated_seeds(runs)
+repeats = configurations.repeated_seeds(runs)
 if repeats:
     st.warning(
         f"Left out, because a newer run has the same configuration and seed: {', '.join(repeats)}. The same seed again "
@@ -62,17 +54,17 @@ if repeats:
     chosen = [row for row in chosen if row["run_id"] not in repeats]
     runs = runs.filter(~pl.col("run_id").is_in(repeats))
 ids = tuple(runs["run_id"])
-configs = comparison.configurations(runs, queries.params(version, ids))
+configs = configurations.configurations(runs, queries.params(version, ids))
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
-sections: list[report.Section] = []
+sections: list[html_report.Section] = []
 drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: the session is out of its reach
 
 
 def legend() -> None:
     """What each configuration is: task, runs, seeds."""
     if runs["data_source"].eq("sample").any():
-        pieces.sample_badge("sample")
+        elements.sample_badge("sample")
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
         f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
@@ -89,11 +81,11 @@ def show_evidence() -> set[tuple[str, str]]:
     names = [config.name for config in configs]
     with st.container(horizontal=True):
         baseline = configs[names.index(st.selectbox("Baseline", names, key="compare_baseline", bind="query-params"))]
-        metrics = list(paired_evidence.metrics_of(str(task_of[baseline.run_ids[0]])))
+        metrics = list(paired_predictions.metrics_of(str(task_of[baseline.run_ids[0]])))
         metric = st.selectbox("Judged by", metrics, key="compare_judge", bind="query-params", width=160)
         split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
-    unseen = gathered_evidence.without_shared_rows(version, configs)
-    found = gathered_evidence.gather(
+    unseen = cached_comparisons.without_shared_rows(version, configs)
+    found = cached_comparisons.gather(
         version, configs, task_of, baseline=baseline, split=split, metric=metric, unseen=unseen
     )
     if not found:
@@ -101,18 +93,18 @@ def show_evidence() -> set[tuple[str, str]]:
         return set()
     for item in found:
         st.markdown(f":material/balance: **{item.sentence}**")
-    rows = paired_evidence.table(found)
+    rows = paired_predictions.table(found)
     figure = figures.differences(rows)
     plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
     with st.expander("Numbers and power", icon=":material/calculate:"):
-        readable = paired_evidence.readable(rows)
+        readable = paired_predictions.readable(rows)
         st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals and p-values")
         for item in found:
             if item.needed:
                 st.caption(f"{item.b}: {item.needed}")
-        pieces.download(rows, "differences")
+        elements.download(rows, "differences")
     heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
-    sections.append(report.Section(heading, [*(item.sentence for item in found), figure, readable]))
+    sections.append(html_report.Section(heading, [*(item.sentence for item in found), figure, readable]))
     if unseen:  # the metric table is of all rows
         return set()
     return {(f"{split}/{metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
@@ -121,14 +113,14 @@ def show_evidence() -> set[tuple[str, str]]:
 def show_metrics(significant: set[tuple[str, str]]) -> None:
     """Mean ± sd, n and interval of the summary metrics, and the tables for a paper."""
     st.subheader("Metrics", anchor=False)
-    table = comparison.metric_table(queries.summary(version, ids), configs)
+    table = configurations.metric_table(queries.summary(version, ids), configs)
     if table.is_empty():
         st.caption("None of these runs has a summary yet.")
         return
-    scores = table.filter(pl.col("metric").map_elements(comparison.is_score, return_dtype=pl.Boolean))
+    scores = table.filter(pl.col("metric").map_elements(configurations.is_score, return_dtype=pl.Boolean))
     everything = st.toggle("Losses, rates and baselines too", key="compare_all", bind="query-params")
     shown = table if everything or scores.is_empty() else scores
-    readable = comparison.readable(shown)
+    readable = configurations.readable(shown)
     right = {name: st.column_config.TextColumn(alignment="right") for name in ("Mean", "± sd", "95 % over seeds")}
     st.dataframe(
         readable,
@@ -139,17 +131,17 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
         height="content" if readable.height <= 14 else 520,
     )
     with st.container(horizontal=True):
-        pieces.download(table, "metrics")
+        elements.download(table, "metrics")
         with st.popover("For a paper", icon=":material/table:"):
             st.code(paper_tables.markdown(shown, significant=significant), language="markdown")
             st.code(paper_tables.latex(shown, significant=significant), language="latex")
-    sections.append(report.Section("Metrics", [readable]))
+    sections.append(html_report.Section("Metrics", [readable]))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def curves_figure(
     version: str,
-    configs: tuple[comparison.Configuration, ...],
+    configs: tuple[configurations.Configuration, ...],
     metric: str,
     names: tuple[str, ...],
     view: curve_controls.View,
@@ -216,7 +208,9 @@ def differing_environment() -> pl.DataFrame:
 def show_settings() -> None:
     """What differs in configuration and environment, and the commands side by side."""
     st.subheader("What differs", anchor=False)
-    difference = comparison.config_difference(queries.params(version, ids), configs).rename({"parameter": "Parameter"})
+    difference = configurations.config_difference(queries.params(version, ids), configs).rename(
+        {"parameter": "Parameter"}
+    )
     if difference.is_empty():
         st.caption("No parameter differs but seed, tags and note.")
     else:
@@ -235,15 +229,15 @@ def show_settings() -> None:
             st.caption(config.name)
             st.code(str(runs.filter(run_id=config.run_ids[0])["command"][0]), language="bash", wrap_lines=True)
     commands = [("code", str(row["command"])) for row in chosen]
-    sections.append(report.Section("What differs", [difference, environment, *commands]))
+    sections.append(html_report.Section("What differs", [difference, environment, *commands]))
 
 
 def save_report() -> bytes:
     """Everything on the page as one file."""
-    parts = [*sections, *(report.Section("Curves", [figure]) for figure in drawn.values())]
+    parts = [*sections, *(html_report.Section("Curves", [figure]) for figure in drawn.values())]
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     title = "Comparison of " + ", ".join(config.name for config in configs)
-    return report.html_report(title, parts, footer=f"clueboard · {moment} · runs {', '.join(ids)}").encode()
+    return html_report.html_report(title, parts, footer=f"clueboard · {moment} · runs {', '.join(ids)}").encode()
 
 
 legend()
@@ -253,7 +247,7 @@ show_metrics(significant)
 show_curves()
 show_settings()
 with actions:
-    pieces.save_report(save_report, "comparison")
+    elements.save_report(save_report, "comparison")
     if len(configs) == 2:
         pair = f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}"
-        pieces.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)
+        elements.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)

@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import dimension as figures
 from dashboard.figures import words
-from engine import dimension
+from dashboard.parts import elements, plots
+from engine.dimension import entropy
 
 COMMAND = "python -m jobs.dimension entropy"
 
-pieces.title(
+elements.title(
     "How many dimensions?",
     "最小熵原理：词向量的维度",
     what="""A table of random vectors is read as a joint law of pairs of words. Its entropy falls with the dimension and
@@ -30,12 +31,12 @@ def thresholds(rho: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Dimensions against N for the readings of the rule."""
     sizes = np.geomspace(10, 1e8, 22)  # straight lines but for the first decade
     curves = {
-        "pairs, exact": np.asarray(dimension.dimension_for(sizes, rho=rho)),
-        "rows, exact": np.asarray(dimension.dimension_for(sizes, form="rows", rho=rho)),
+        "pairs, exact": np.asarray(entropy.dimension_for(sizes, rho=rho)),
+        "rows, exact": np.asarray(entropy.dimension_for(sizes, form="rows", rho=rho)),
     }
     if rho == 1:
-        curves["post: 8.33 ln N"] = dimension.POST_COEFFICIENT * np.log(sizes)
-    curves["retrieval: 1.61 ln N"] = dimension.RETRIEVAL_COEFFICIENT * np.log(sizes)
+        curves["post: 8.33 ln N"] = entropy.POST_COEFFICIENT * np.log(sizes)
+    curves["retrieval: 1.61 ln N"] = entropy.RETRIEVAL_COEFFICIENT * np.log(sizes)
     return sizes, curves
 
 
@@ -45,8 +46,7 @@ def drawn(size: int, form: str) -> list[tuple[float, float, float, float]]:
     points = []
     for n in (4, 8, 16, 24, 32, 40, 48, 64, 96):
         values = [
-            dimension.random_table_entropy(size, n, rng=np.random.default_rng([n, seed]), form=form)
-            for seed in range(4)
+            entropy.random_table_entropy(size, n, rng=np.random.default_rng([n, seed]), form=form) for seed in range(4)
         ]
         points.append((n, float(np.mean(values)), min(values), max(values)))
     return points
@@ -64,11 +64,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         width=320,
     )
 with st.container(horizontal=True):
-    st.metric("Pairs, exact", f"{float(dimension.dimension_for(size, rho=rho)):.2f}")
-    st.metric("Rows, exact", f"{float(dimension.dimension_for(size, form='rows', rho=rho)):.2f}")
-    st.metric("Post: 8.33 ln N", f"{dimension.POST_COEFFICIENT * np.log(size):.2f}")
-    st.metric("Coefficient at this norm", f"{float(dimension.coefficient(rho=rho)):.4f}")
-    st.metric("Retrieval of one key", f"{float(dimension.retrieval_threshold(size)):.2f}")
+    st.metric("Pairs, exact", f"{float(entropy.dimension_for(size, rho=rho)):.2f}")
+    st.metric("Rows, exact", f"{float(entropy.dimension_for(size, form='rows', rho=rho)):.2f}")
+    st.metric("Post: 8.33 ln N", f"{entropy.POST_COEFFICIENT * np.log(size):.2f}")
+    st.metric("Coefficient at this norm", f"{float(entropy.coefficient(rho=rho)):.4f}")
+    st.metric("Retrieval of one key", f"{float(entropy.retrieval_threshold(size)):.2f}")
 st.caption(
     "8.33 comes from rounding (ln φ)/2 = 0.2406 to 0.24; the exact constant is 4/ln φ = 8.3123. With half the norm "
     "product it is 21.25, with twice it is 4.25."
@@ -84,7 +84,7 @@ examples = pl.DataFrame(
             "pairs, exact": e.pairs,
             "rows": e.rows,
         }
-        for e in dimension.post_examples()
+        for e in entropy.post_examples()
     ]
 )
 number = st.column_config.NumberColumn(format="%.1f")
@@ -100,7 +100,7 @@ st.dataframe(
 st.header("hₙ: exact, asymptotic, rounded", anchor=False)
 n = np.unique(np.geomspace(2, 4096, 80).astype(int)).astype(float)
 plots.show(
-    figures.shift(n, dimension.condensation_entropy(n), -0.24 * n, dimension.condensation_entropy_asymptote(n)),
+    figures.shift(n, entropy.condensation_entropy(n), -0.24 * n, entropy.condensation_entropy_asymptote(n)),
     key="dimension_shift",
     alt="Entropy shift per dimension",
 )
@@ -119,9 +119,9 @@ terms = 2 if form == "pairs" else 1
 plots.show(
     figures.entropy(
         dims,
-        terms * np.log(n_words) + dimension.condensation_entropy(dims),
+        terms * np.log(n_words) + entropy.condensation_entropy(dims),
         drawn(n_words, form),
-        threshold=float(dimension.dimension_for(n_words, form=form)),
+        threshold=float(entropy.dimension_for(n_words, form=form)),
     ),
     key="dimension_entropy",
     alt="Measured entropy of random tables",
@@ -131,7 +131,7 @@ st.caption("Four tables a point, drawn now; the band is their range. Stored swee
 version = queries.store_version()
 stored = queries.measurements(version, "entropy", experiment="dimension")
 if stored.is_empty():
-    pieces.empty(COMMAND)
+    elements.empty(COMMAND)
     st.stop()
 stored = stored.filter(pl.col("run_id") == stored["run_id"].max())
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -157,7 +157,7 @@ plots.show(
         theory["n_components"].to_numpy(),
         theory["value"].to_numpy(),
         measured,
-        threshold=float(dimension.dimension_for(vocabulary, form=form)),
+        threshold=float(entropy.dimension_for(vocabulary, form=form)),
     ),
     key="dimension_entropy_stored",
     alt="Stored entropies of random tables",
@@ -169,7 +169,7 @@ if not retrieved.is_empty():
     retrieved = retrieved.sort("n_components").filter(pl.col("n_components") <= 40)
     plots.show(
         figures.retrieval(
-            retrieved["n_components"].to_numpy(), retrieved, float(dimension.retrieval_threshold(vocabulary))
+            retrieved["n_components"].to_numpy(), retrieved, float(entropy.retrieval_threshold(vocabulary))
         ),
         key="dimension_retrieval",
         alt="Probability on the true key",

@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import dimension as figures
 from dashboard.figures import words
-from engine import dimension
+from dashboard.parts import elements, plots
+from engine.dimension import entropy
 
 COMMAND = "python -m jobs.dimension attention"
 
-pieces.title(
+elements.title(
     "Attention heads: how large?",
     "注意力的 head_size",
     what="""softmax(QKᵀ) with free Q and K of size L × d is fitted to four kinds of attention patterns. The post equates
@@ -25,7 +26,7 @@ right.""",
 version = queries.store_version()
 frame = queries.measurements(version, "attention_fit", experiment="dimension")
 if frame.is_empty():
-    pieces.empty(COMMAND, "No fits are stored yet (some minutes; with --quick a few seconds).")
+    elements.empty(COMMAND, "No fits are stored yet (some minutes; with --quick a few seconds).")
     st.stop()
 frame = frame.unique(["head_size", "length", "pattern", "metric"], keep="first", maintain_order=True)
 needs = queries.measurements(version, "attention_need", experiment="dimension")
@@ -49,7 +50,7 @@ def growth(pattern: str) -> str:
 def verdict() -> str:
     """What the stored fits support, in one sentence."""
     shares = measured.with_columns(
-        rule=pl.col("value") / (dimension.POST_COEFFICIENT * pl.col("length").log()),
+        rule=pl.col("value") / (entropy.POST_COEFFICIENT * pl.col("length").log()),
         rank=pl.col("value") / (pl.col("length") - 1),
     )
     easy, dense = shares.filter(pl.col("pattern") != "dense"), shares.filter(pattern="dense")
@@ -69,9 +70,9 @@ def verdict() -> str:
 st.header("How much is enough?", anchor=False)
 lengths = np.geomspace(frame["length"].min(), frame["length"].max(), 30)
 laws = {
-    "pairs": dimension.POST_COEFFICIENT * np.log(lengths),
-    "rows": dimension.ROWS_COEFFICIENT * np.log(lengths),
-    "retrieval": dimension.RETRIEVAL_COEFFICIENT * np.log(lengths),
+    "pairs": entropy.POST_COEFFICIENT * np.log(lengths),
+    "rows": entropy.ROWS_COEFFICIENT * np.log(lengths),
+    "retrieval": entropy.RETRIEVAL_COEFFICIENT * np.log(lengths),
     "rank": lengths - 1,
 }
 plots.show(figures.needed(measured, laws, lengths), key="dimension_attention_needed", alt="Head size needed against L")
@@ -103,6 +104,6 @@ plots.show(
 st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")
 with st.expander("All numbers"):
     st.dataframe(frame, key="dimension_attention_table", hide_index=True, alt="All fits")
-    pieces.download(frame, "attention_fit")
+    elements.download(frame, "attention_fit")
 for run_id in frame["run_id"].unique(maintain_order=True):
     st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)

@@ -3,15 +3,16 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import dimension as figures
 from dashboard.figures import words
-from engine.cooccurrence import NEIGHBOUR_GROUPS
+from dashboard.parts import elements, plots
+from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
 
 COMMAND = "python -m jobs.dimension skipgram --task tnews"
 METRICS = ("share", "held_out", "loss", "neighbours", "norm_product", "seed_pip")
 
-pieces.title(
+elements.title(
     "Skip-gram: where does it saturate?",
     "词向量维度实验",
     what="""Character vectors are trained by skip-gram with negative sampling on the texts of a CLUE task, for growing
@@ -25,7 +26,7 @@ version = queries.store_version()
 runs = queries.run_list(version, experiment="dimension", task="skipgram")
 stored = [r for r in runs["run_id"] if not queries.measurements(version, "skipgram", run_ids=(r,)).is_empty()]
 if not stored:
-    pieces.empty(COMMAND, "No skip-gram run is stored yet (a few minutes; with --quick some seconds).")
+    elements.empty(COMMAND, "No skip-gram run is stored yet (a few minutes; with --quick some seconds).")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run_id = st.selectbox("Run", stored, key="dimension_skipgram_run", bind="query-params", width=260)
@@ -38,7 +39,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         or sizes[-1]
     )
 run = queries.run(version, run_id)
-pieces.sample_badge(run["data_source"])
+elements.sample_badge(run["data_source"])
 rules = queries.measurements(version, "skipgram_rule", run_ids=(run_id,)).filter(vocabulary=size)
 marks = {row["rule"]: row["value"] for row in rules.sort("rule").iter_rows(named=True)}
 part = frame.filter(vocabulary=size)
@@ -91,5 +92,5 @@ with st.expander("The groups that should be neighbours"):
     )
 with st.expander("All numbers"):
     st.dataframe(frame, key="dimension_skipgram_table", hide_index=True, alt="All measurements")
-    pieces.download(frame, f"skipgram_{run_id}")
+    elements.download(frame, f"skipgram_{run_id}")
 st.code(run["command"], language="bash", wrap_lines=True)

@@ -4,10 +4,12 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import example_html, example_table, paired_evidence, pieces, plots, queries, run_picker
+from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import style, tables, words
-from engine.class_report import class_report
+from dashboard.frames import example_filters, example_html, paired_predictions
+from dashboard.parts import elements, plots, run_picker
+from engine.evidence.class_report import class_report
 
 SIZE = 10
 ORDERS = {
@@ -19,7 +21,7 @@ ORDERS = {
 SIGNS = {True: ":green[:material/check:]", False: ":red[:material/close:]"}
 MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
 
-pieces.title(
+elements.title(
     "Examples",
     what="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
 differently, and mark those whose label looks wrong. With two runs, *gained* are the rows that only the second run gets
@@ -31,15 +33,15 @@ of right answers at that confidence; ECE is the mean gap.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty():
-    pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 chosen = run_picker.pick_runs(
-    "examples", most=2, label="One run, or two", experiment="clue", suggest=example_table.suggest
+    "examples", most=2, label="One run, or two", experiment="clue", suggest=example_filters.suggest
 )
 if not chosen:
     st.info("Choose a run.", icon=":material/lists:")
     st.stop()
-pieces.sample_badge(str(chosen[0].get("data_source")))
+elements.sample_badge(str(chosen[0].get("data_source")))
 split = st.segmented_control(
     "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
 )
@@ -59,11 +61,11 @@ def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tu
     pairing, problem = None, ""
     if len(frames) == 2 and not frames[0].is_empty():
         try:
-            pairing = paired_evidence.pair([frames[0]], [frames[1]])
-        except paired_evidence.NotComparable as error:
+            pairing = paired_predictions.pair([frames[0]], [frames[1]])
+        except paired_predictions.NotComparable as error:
             problem = str(error)
     alone = (0, 0) if pairing is None else (pairing.only_a, pairing.only_b)
-    return example_table.with_outcome(frames[0], pairing), problem, alone
+    return example_filters.with_outcome(frames[0], pairing), problem, alone
 
 
 def rows_of_both() -> pl.DataFrame:
@@ -84,7 +86,7 @@ def rows_of_both() -> pl.DataFrame:
 def filters(frame: pl.DataFrame) -> pl.DataFrame:
     """The rows that match the widgets, in the order chosen; every filter is part of the URL."""
     answers = frame["label"].drop_nulls().n_unique()
-    shows = list(example_table.SHOWS) if "right_b" in frame.columns else list(example_table.SHOWS)[:3]
+    shows = list(example_filters.SHOWS) if "right_b" in frame.columns else list(example_filters.SHOWS)[:3]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         show = st.selectbox(
             "Show",
@@ -113,7 +115,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
         column, descending = ORDERS[
             st.selectbox("Order", list(ORDERS), key="examples_order", bind="query-params", width=190)
         ]
-    found = example_table.matching(
+    found = example_filters.matching(
         frame, show=show, labels=labels, predictions=predictions, confidence=confidence, length=length, word=word
     )
     return found if column is None else found.sort(column, descending=descending, nulls_last=True, maintain_order=True)
@@ -128,7 +130,7 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
             parts += [
                 f"{SIGNS[bool(row['right' if letter == 'A' else 'right_b'])]} "
                 f"{letter if len(answers) > 1 else 'predicted'} `{short(answer)}` "
-                f"{pieces.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
+                f"{elements.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
                 for letter, answer in zip("AB", answers, strict=False)
             ]
             st.markdown(" · ".join(parts), width="stretch")
@@ -140,7 +142,7 @@ def short(answer: object) -> str:
     """The first 60 characters, for a line; entities, which stand in the text below, as their number."""
     text = str(answer).replace("`", "'")
     if str(chosen[0]["task"]) == "cluener":
-        n = len(paired_evidence.entity_cells(str(answer)))
+        n = len(paired_predictions.entity_cells(str(answer)))
         return f"{n} entity" if n == 1 else f"{n} entities"
     return text if len(text) <= 60 else text[:59] + "…"
 
@@ -166,10 +168,10 @@ def show_list(frame: pl.DataFrame) -> None:
         st.caption(f"{found.height:,} of {frame.height:,} examples")
         pages = max(1, -(-found.height // SIZE))
         number = st.pagination(pages, key="examples_page", bind="query-params") if pages > 1 else 1
-        pieces.download(found, "examples")
+        elements.download(found, "examples")
         if marked.height:
             joined = marked.join(frame.select("hash", "example_id", "label", "text"), on="hash", how="left")
-            pieces.download(joined, "marks", label=f"{marked.height} marks as CSV")
+            elements.download(joined, "marks", label=f"{marked.height} marks as CSV")
     for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
         show_example(row, marks)
 
@@ -199,7 +201,7 @@ def show_figures(frame: pl.DataFrame) -> None:
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
             st.markdown("**Where the two disagree**")
-            counts = example_table.disagreement_counts(frame)
+            counts = example_filters.disagreement_counts(frame)
             drawn = figures.disagreement(counts, classes, names[0], names[1])
             plots.show(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
     if 2 <= len(classes) <= MANY_CLASSES and not classes[0].startswith("{"):
@@ -210,12 +212,12 @@ def show_figures(frame: pl.DataFrame) -> None:
 
 everything = rows_of_both()
 if "right_b" in everything.columns:
-    counts = example_table.flips(everything)
+    counts = example_filters.flips(everything)
     st.markdown(
         f"**{counts['gained']:,}** wrong → right · **{counts['lost']:,}** right → wrong · "
         f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
     )
-    pieces.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
+    elements.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
                      runs=",".join(ids))  # fmt: skip
 view = st.segmented_control(
     "View",

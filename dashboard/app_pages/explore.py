@@ -3,14 +3,16 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import comparison, pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
+from dashboard.frames import configurations
+from dashboard.parts import elements, plots
 
 MOST_RUNS = 2000
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
-pieces.title(
+elements.title(
     "Explore",
     what="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click one) to
 select their runs, then open, compare or list them. The parallel coordinates below show the runs that the widgets leave:
@@ -20,7 +22,7 @@ one line a run, one axis a parameter or metric.""",
 version = queries.store_version()
 everything = queries.run_table(version).filter(~pl.col("archived"))
 if everything.is_empty():
-    pieces.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
+    elements.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
@@ -43,7 +45,7 @@ if chosen.is_empty():
 @st.cache_resource(show_spinner=False, max_entries=8)
 def with_params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
     """Typed parameters of the runs, one column each."""
-    return comparison.parameter_values(queries.params(version, run_ids))
+    return configurations.parameter_values(queries.params(version, run_ids))
 
 
 def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
@@ -58,7 +60,7 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
     return (
         joined,
-        sorted(metrics, key=lambda name: not comparison.is_score(name)),
+        sorted(metrics, key=lambda name: not configurations.is_score(name)),
         [*kept, "duration_s", "seed", "started_at"],
     )
 
@@ -69,12 +71,12 @@ def show_selection(run_ids: list[str]) -> None:
         st.markdown(f"**{len(run_ids)} selected**")
         if len(run_ids) > 1:
             link = ",".join(run_ids[:20])
-            pieces.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=link)
-        pieces.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
+            elements.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=link)
+        elements.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
         if run_ids:
-            pieces.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
+            elements.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
     table = frame.filter(pl.col("run_id").is_in(run_ids)).select("run_id", x, y, color)
-    pieces.runs_table(table, key="explore_selected", alt="Selected runs")
+    elements.runs_table(table, key="explore_selected", alt="Selected runs")
 
 
 frame, metrics, parameters = wide(chosen)

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
-from engine.activation_moments import ACTIVATIONS, find_activation
-from engine.initialization import RULES, StackGains, check_widths, stack_gains
-from engine.signal_propagation import Moments, propagate_vectors, rescale
+from dashboard.parts import elements, plots
+from engine.initialization.activation_moments import ACTIVATIONS, find_activation
+from engine.initialization.rules import RULES, StackGains, check_widths, stack_gains
+from engine.initialization.signal_propagation import Moments, propagate_vectors, rescale
 
 DRAWS = 800_000  # random numbers per redraw: keeps a control below a tenth of a second
 DEFAULT = "768 3072 768 3072 768 3072 768 3072 768"
 GAINS = ("forward", "backward", "product", "gradient spread")
 COMMAND = "python -m jobs.initialization measure --widths 768 3072 768 3072 768 --seeds 100"
 
-pieces.title(
+elements.title(
     "Initialization of non-square matrices",
     "非方阵的初始化",
     what="""A layer maps m inputs to n outputs. Entries of variance 1/m keep the size of signals, entries of variance

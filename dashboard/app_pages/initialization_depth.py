@@ -3,15 +3,15 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
-from engine.initialization import log_drift, residual_factors, stack_drift
-from engine.intervals import mean_half_width
-from engine.signal_propagation import propagate_vectors
+from dashboard.parts import elements, plots
+from engine.evidence.intervals import mean_half_width
+from engine.initialization.rules import log_drift, residual_factors, stack_drift
+from engine.initialization.signal_propagation import propagate_vectors
 
 DRAWS = 600_000
 
-pieces.title(
+elements.title(
     "Depth",
     "深度的影响",
     what="""A gain of 1 on average hides that the *typical* stack shrinks. The logarithm of a signal's size is a sum

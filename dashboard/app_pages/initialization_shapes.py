@@ -3,17 +3,17 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import initialization as figures
-from engine.initialization import RULES, effective_dimension, fan_variance, ordering
-from engine.signal_propagation import measure_spectrum
-from engine.singular_values import condition_number, singular_value_edges
-from engine.weight_samplers import LAWS
+from dashboard.parts import elements, plots
+from engine.initialization.rules import RULES, effective_dimension, fan_variance, ordering
+from engine.initialization.samplers import LAWS
+from engine.initialization.signal_propagation import measure_spectrum
+from engine.initialization.singular_values import condition_number, singular_value_edges
 
 MAIN = ["fan_in", "fan_out", "arithmetic", "geometric", "quadratic", "harmonic"]
 LARGEST = 192  # smaller side of the matrix drawn for the histogram: some milliseconds
 
-pieces.title(
+elements.title(
     "Shapes and spectra",
     "形状与奇异值",
     what="""The rules differ only for non-square matrices, and only in scale. All singular values of a random matrix lie

@@ -3,14 +3,15 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import initialization as figures
 from dashboard.figures import words
-from engine.initialization import RULES, fan_variance
+from dashboard.parts import elements, plots
+from engine.initialization.rules import RULES, fan_variance
 
 VARIANTS = {"plain": "plain", "residual": "residual", "norm": "norm", "residual_norm": "residual and norm"}
 
-pieces.title(
+elements.title(
     "Training under each rule",
     "不同初始化下的训练",
     what="""Stacks of blocks narrow-wide-narrow learn a small regression from the same data and the same draws, each
@@ -26,7 +27,7 @@ def show_training() -> None:
     """Curves, final losses and a verdict of one stored experiment."""
     best = queries.measurements(version, "init_training_best", experiment="initialization")
     if best.is_empty():
-        pieces.empty("python -m jobs.initialization train")
+        elements.empty("python -m jobs.initialization train")
         return
     ids = best["run_id"].unique().sort(descending=True).to_list()
     left, middle, right = st.columns([2, 1, 1])
@@ -101,7 +102,7 @@ def show_matrices() -> None:
     """Trained matrices of an encoder beside what the rules would have given them."""
     frame = queries.measurements(version, "init_matrices", experiment="initialization")
     if frame.is_empty():
-        pieces.empty(
+        elements.empty(
             "python -m jobs.initialization measure --model hfl/chinese-roberta-wwm-ext", "No encoder was measured."
         )
         return

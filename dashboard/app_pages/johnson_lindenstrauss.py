@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import johnson_lindenstrauss as figures
-from engine.johnson_lindenstrauss import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss.bounds import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
 
 COMMAND = "python -m jobs.johnson_lindenstrauss bounds"
 PROMISES = {"post16": "more than 0", "sklearn": "1/N"}
 
-pieces.title(
+elements.title(
     "Johnson–Lindenstrauss: how many dimensions?",
     "约翰逊-林登斯特劳斯引理",
     what="""A random matrix keeps all distances of N points within a factor 1 ± ε once it has enough rows, however many
@@ -115,8 +116,8 @@ for column, axis in ((left, "ε"), (right, "N")):
             alt=f"Dimensions of every bound against {axis}",
         )
 if measured.is_empty():
-    pieces.empty(COMMAND, "The measured minima (circles) are not stored yet.")
+    elements.empty(COMMAND, "The measured minima (circles) are not stored yet.")
 else:
     with st.expander("Measured minima"):
         st.dataframe(measured, key="jl_measured", hide_index=True, alt="Smallest dimensions that worked")
-        pieces.download(measured, "jl_measured")
+        elements.download(measured, "jl_measured")

@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import johnson_lindenstrauss as figures
-from engine import angles
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss import angles
 
-pieces.title(
+elements.title(
     "Random vectors are perpendicular",
     "随机向量几乎正交",
     what="""Two random directions in the plane meet at any angle. In n dimensions nearly all pairs meet at nearly 90°,

@@ -5,17 +5,18 @@ import polars as pl
 import streamlit as st
 from scipy import stats
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from dashboard.figures import words
-from engine.distortion import Distortion, distortion
-from engine.point_clouds import CLOUDS, cloud, fit_principal_components
-from engine.random_projection import KINDS, project, variance_factor
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss.distortion import Distortion, distortion
+from engine.johnson_lindenstrauss.point_clouds import CLOUDS, cloud, fit_principal_components
+from engine.johnson_lindenstrauss.random_projection import KINDS, project, variance_factor
 
 COMMAND = "python -m jobs.johnson_lindenstrauss distortion"
 SAMPLES, FEATURES = 200, 512
 
-pieces.title(
+elements.title(
     "What projections do to distances",
     "随机投影的失真",
     what="""Every pair of points has a ratio of squared distances after and before the projection. The histogram shows
@@ -24,7 +25,8 @@ variance depends on the data: very sparse maps fail on spiky differences (one-ho
 Gaussians there, orthogonal rows are always better. Principal components look at the data and win on average where the
 spectrum decays, but promise nothing for a single pair.""",
     formula=r"n\operatorname{Var}\|Ax\|^2 = 2(1-q) + (\kappa-1)\,q, \qquad q=\sum_i x_i^4,\ \|x\|=1",
-    source="`engine.random_projection`; kexue.fm/archives/8706; Achlioptas (2003); Li, Hastie and Church (2006)",
+    source="`engine.johnson_lindenstrauss.random_projection`; kexue.fm/archives/8706; Achlioptas (2003); "
+    "Li, Hastie and Church (2006)",
 )
 
 
@@ -91,7 +93,7 @@ stored = [
     if not queries.measurements(version, "jl_distortion", run_ids=(run_id,)).is_empty()
 ]
 if not stored:
-    pieces.empty(COMMAND)
+    elements.empty(COMMAND)
 else:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = st.selectbox("Run", stored, key="jl_distances_run", bind="query-params", width=260)
@@ -119,13 +121,13 @@ else:
         worst = queries.measurements(version, "jl_worst", run_ids=(run_id,)).filter(pl.col("data") == chosen)
         st.dataframe(worst, key="jl_distances_worst", hide_index=True, alt="Worst pairs")
         st.dataframe(frame, key="jl_distances_table", hide_index=True, alt="All measurements")
-        pieces.download(frame, f"jl_distortion_{run_id}")
+        elements.download(frame, f"jl_distortion_{run_id}")
     st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)
 
 st.header("Principal components beside random projections", anchor=False)
 pca = queries.measurements(version, "pca_distortion", experiment="johnson_lindenstrauss")
 if pca.is_empty():
-    pieces.empty("python -m jobs.johnson_lindenstrauss pca")
+    elements.empty("python -m jobs.johnson_lindenstrauss pca")
 else:
     pca = pca.filter(pl.col("run_id") == pca["run_id"].max())
     st.caption(f"Means{words.over(pca['n'].max(), 'draw')} with 95 % intervals, one plot for each kind of data.")

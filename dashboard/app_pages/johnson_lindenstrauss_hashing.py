@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from dashboard.figures import words
-from engine import hashing
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss import hashing
 
 COMMAND = "python -m jobs.johnson_lindenstrauss lsh"
 
-pieces.title(
+elements.title(
     "Hashing with signs",
     "局部敏感哈希",
     what="""Keep only the signs of a random projection: n bits a vector. Two vectors at angle θ agree in a bit with
@@ -67,7 +68,7 @@ with right:
 if measured is not None:
     st.caption(f"Points: means{words.over(measured['n'].max(), 'pair')} each; band: ± 2 exact standard errors.")
 else:
-    pieces.empty(COMMAND, f"No measurement with {n_bits} bits is stored.")
+    elements.empty(COMMAND, f"No measurement with {n_bits} bits is stored.")
 
 st.header("Bands: the S-curve", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -99,7 +100,7 @@ st.markdown(
 
 st.header("Searching neighbours", anchor=False)
 if found.is_empty():
-    pieces.empty(COMMAND)
+    elements.empty(COMMAND)
 else:
     name = st.selectbox("Data", sorted(found["data"].unique()), key="jl_hash_data", bind="query-params", width=240)
     part = found.filter(data=name)

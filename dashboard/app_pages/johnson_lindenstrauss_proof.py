@@ -3,14 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import johnson_lindenstrauss as figures
-from engine import lemma_proof, tails
-from engine.johnson_lindenstrauss import jl_dim
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss import norm_tails, proof
+from engine.johnson_lindenstrauss.bounds import jl_dim
 
 LN10 = np.log(10)
 
-pieces.title(
+elements.title(
     "The proof, inequality by inequality",
     "逐步证明",
     what="""Every "≤" of the proof loses something. Each plot shows what is true (thick) and what the proof keeps
@@ -40,13 +40,13 @@ lines_of_formula(
     r"P(\|u\|^2 \ge 1+\varepsilon) \le \min_{\lambda>0} e^{-\lambda(1+\varepsilon)}\,\mathbb{E}\,e^{\lambda\|u\|^2}",
     r"= \min_\lambda e^{-\lambda(1+\varepsilon)}\Big(\frac{n}{n-2\lambda}\Big)^{n/2}",
 )
-best = lemma_proof.best_lambda(n=n, eps=eps)
+best = proof.best_lambda(n=n, eps=eps)
 lam = np.linspace(0, min(2.5 * best, 0.49 * n), 200)
-both = tails.norm_tail(n, eps=eps, log=True)
+both = norm_tails.norm_tail(n, eps=eps, log=True)
 plots.show(
     figures.lines(
         lam,
-        {"bound for each λ": lemma_proof.chernoff_exponent(lam, n=n, eps=eps) / LN10},
+        {"bound for each λ": proof.chernoff_exponent(lam, n=n, eps=eps) / LN10},
         x_title="λ",
         y_title="log₁₀ probability",
         mark=(best, f"best λ = nε/(2(1+ε)) = {best:.2f}"),
@@ -65,7 +65,7 @@ grid = np.linspace(0.005, 0.98, 150)
 plots.show(
     figures.lines(
         grid,
-        {name: values / grid**2 for name, values in lemma_proof.elementary_gap(grid).items()},
+        {name: values / grid**2 for name, values in proof.elementary_gap(grid).items()},
         x_title="ε",
         y_title="exponent / (ε² n/2)",
         mark=(eps, f"ε = {eps:g}"),
@@ -86,9 +86,9 @@ plots.show(
     figures.lines(
         dims,
         {
-            "exact": tails.norm_tail(dims, eps=eps, log=True) / LN10,
-            "sharp Chernoff": tails.norm_tail_bound(dims, eps=eps, log=True) / LN10,
-            "2 exp(−ε²n/8)": tails.norm_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
+            "exact": norm_tails.norm_tail(dims, eps=eps, log=True) / LN10,
+            "sharp Chernoff": norm_tails.norm_tail_bound(dims, eps=eps, log=True) / LN10,
+            "2 exp(−ε²n/8)": norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
         },
         x_title="dimensions n",
         y_title="log₁₀ probability",
@@ -109,9 +109,9 @@ plots.show(
     figures.lines(
         dims,
         {
-            "exact": tails.inner_product_tail(dims, eps=eps, log=True) / LN10,
-            "sharp Chernoff": tails.inner_product_tail_bound(dims, eps=eps, log=True) / LN10,
-            "4 exp(−ε²n/8)": tails.inner_product_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
+            "exact": norm_tails.inner_product_tail(dims, eps=eps, log=True) / LN10,
+            "sharp Chernoff": norm_tails.inner_product_tail_bound(dims, eps=eps, log=True) / LN10,
+            "4 exp(−ε²n/8)": norm_tails.inner_product_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
         },
         x_title="dimensions n",
         y_title="log₁₀ probability",
@@ -134,9 +134,10 @@ plots.show(
     figures.lines(
         dims,
         {
-            "exact tail × pairs": (log_pairs + tails.norm_tail(dims, eps=eps, log=True)) / LN10,
-            "sharp Chernoff × pairs": (log_pairs + tails.norm_tail_bound(dims, eps=eps, log=True)) / LN10,
-            "2 exp(−ε²n/8) × pairs": (log_pairs + tails.norm_tail_bound(dims, eps=eps, kind="post", log=True)) / LN10,
+            "exact tail × pairs": (log_pairs + norm_tails.norm_tail(dims, eps=eps, log=True)) / LN10,
+            "sharp Chernoff × pairs": (log_pairs + norm_tails.norm_tail_bound(dims, eps=eps, log=True)) / LN10,
+            "2 exp(−ε²n/8) × pairs": (log_pairs + norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True))
+            / LN10,
         },
         x_title="dimensions n",
         y_title="log₁₀ of the failure bound",
@@ -160,7 +161,7 @@ cosines = np.linspace(-1, 1, 101)
 plots.show(
     figures.lines(
         cosines,
-        {f"sd of ⟨Ax, Ay⟩ at n = {n}": lemma_proof.inner_product_sd(cosines, n=n)},
+        {f"sd of ⟨Ax, Ay⟩ at n = {n}": proof.inner_product_sd(cosines, n=n)},
         x_title="cosine of x and y",
         y_title="standard deviation",
         level=(eps, f"ε = {eps:g}"),

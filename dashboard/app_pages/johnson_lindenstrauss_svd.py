@@ -4,10 +4,11 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import johnson_lindenstrauss_measured as figures
 from dashboard.figures import words
-from engine import randomized_svd as rsvd
+from dashboard.parts import elements, plots
+from engine.johnson_lindenstrauss import randomized_svd as rsvd
 
 COMMAND = "python -m jobs.johnson_lindenstrauss svd"
 SHAPE = (120, 80)
@@ -19,7 +20,7 @@ SPECTRA = {
     "flat": np.ones_like,
 }
 
-pieces.title(
+elements.title(
     "Randomized SVD",
     "随机奇异值分解",
     what="""Draw a thin random matrix, and use it to find the space in which M lives. The **range finder** projects M on
@@ -104,7 +105,7 @@ st.header("Stored sweeps", anchor=False)
 version = queries.store_version()
 frame = queries.measurements(version, "svd_error", experiment="johnson_lindenstrauss")
 if frame.is_empty():
-    pieces.empty(COMMAND)
+    elements.empty(COMMAND)
     st.stop()
 frame = frame.filter(pl.col("run_id") == frame["run_id"].max())
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -144,5 +145,5 @@ with st.expander("All numbers"):
         placeholder="",
         alt="Relative errors of every method",
     )
-    pieces.download(frame, "svd_error")
+    elements.download(frame, "svd_error")
 st.code(queries.run(version, frame["run_id"][0])["command"], language="bash", wrap_lines=True)

@@ -3,15 +3,16 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import tables, words
-from engine.tasks import TASKS
+from dashboard.parts import elements, plots
+from engine.text.tasks import TASKS
 
 NAMES = list(TASKS)
 BASELINES = ("majority", "chance")
 
-pieces.title(
+elements.title(
     "Leaderboard",
     "CLUE 中文语言理解测评基准",
     what="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
@@ -30,7 +31,7 @@ published = queries.published(version, "clue").with_columns(
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))
 )
 if board.is_empty() and published.is_empty():
-    pieces.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
+    elements.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
     st.stop()
 
 
@@ -145,10 +146,10 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
     st.subheader(f"{name} on {task}: {words.count(same.height, 'run')}", anchor=False)
     shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
     columns = ["run_id", "model", "recipe", "seed", "status", "score", "metric", "data_source", "started_at"]
-    pieces.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
+    elements.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
     ids = ",".join(same.filter(config_hash=chosen["config_hash"])["run_id"].head(20))
     if "," in ids:
-        pieces.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
+        elements.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -178,7 +179,7 @@ if sample:
 st.subheader(f":blue[:material/labs:] Measured here, {split}", anchor=False)
 if measured.is_empty():
     folder = "" if sample else " --data-dir DIR"
-    pieces.empty(
+    elements.empty(
         f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
     )
 levels = baselines(split, sample=sample)
@@ -188,7 +189,7 @@ if cell:
 
 st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():
-    pieces.empty("python -m store published", f"No published {split} figure is loaded.")
+    elements.empty("python -m store published", f"No published {split} figure is loaded.")
 else:
     show_published(papers)
 
@@ -198,7 +199,7 @@ plots.show(
     key="leaderboard_scores",
     alt=f"{split} scores of every task, measured and published",
 )
-pieces.download(
+elements.download(
     pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
     "leaderboard",
     label="Scores as CSV",

@@ -3,13 +3,14 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import queries
 from dashboard.figures import tables
-from engine.tasks import TASKS
+from dashboard.parts import elements
+from engine.text.tasks import TASKS
 
 COLUMNS = [name for name in tables.RUN_COLUMNS if name != "metric"]
 
-pieces.title(
+elements.title(
     "Overview",
     what="""Jobs that run now, with their progress and the time left; the newest runs; and the best dev score of every
 task. The page looks for news by itself every two seconds. Scores on generated sample data are marked: they say that
@@ -25,18 +26,18 @@ def show_running(running: pl.DataFrame) -> None:
     for row in running.head(20).iter_rows(named=True):
         left, right = st.columns([2, 3], vertical_alignment="center")
         with left:
-            pieces.run_link(row["run_id"], pieces.run_label(row | {"status": None}))
+            elements.run_link(row["run_id"], elements.run_label(row | {"status": None}))
         with right:
-            eta = f"{pieces.duration(row['eta_s'])} left" if row["eta_s"] is not None else "time left unknown"
+            eta = f"{elements.duration(row['eta_s'])} left" if row["eta_s"] is not None else "time left unknown"
             share = min(max(row["progress"] or 0.0, 0.0), 1.0)
-            st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {pieces.ago(row['heartbeat_at'])}")
+            st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {elements.ago(row['heartbeat_at'])}")
 
 
 def show_newest(table: pl.DataFrame) -> None:
     """The fifteen newest runs; a click opens one."""
     st.subheader("Newest runs", anchor=False)
     newest = tables.headline(table.head(15)).select(COLUMNS)
-    pieces.runs_table(newest, key="overview_newest", alt="Newest runs")
+    elements.runs_table(newest, key="overview_newest", alt="Newest runs")
     st.caption("A click on a row opens the run. A run without data and score holds several seeds or tasks together.")
 
 
@@ -64,7 +65,7 @@ def show_best(version: str) -> None:
     if best.is_empty():
         st.caption("No run on a whole data set has finished yet.")
         return
-    pieces.runs_table(best, key="overview_best", alt="Best configuration of every task", height="content")
+    elements.runs_table(best, key="overview_best", alt="Best configuration of every task", height="content")
     st.caption(
         "The best of all configurations tried, chosen on dev itself. Whether a lead over the majority class is more "
         "than noise is answered on the Compare page."
@@ -77,10 +78,10 @@ def content() -> None:
     version = queries.store_version()
     table = queries.run_table(version).filter(~pl.col("archived"))
     if table.is_empty():
-        pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+        elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
         return
     counts = dict(table.group_by("status").len().iter_rows())
-    figures = [("Runs", table.height)] + [(name.capitalize(), counts.get(name, 0)) for name in pieces.STATUS]
+    figures = [("Runs", table.height)] + [(name.capitalize(), counts.get(name, 0)) for name in elements.STATUS]
     with st.container(horizontal=True):
         for name, value in figures:
             st.metric(name, f"{value:,}", width=110)

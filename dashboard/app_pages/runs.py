@@ -5,14 +5,15 @@ import hashlib
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries
+from dashboard import queries
 from dashboard.figures import tables, words
+from dashboard.parts import elements
 
 SIZE = 50
 DEFAULT = [*(name for name in tables.RUN_COLUMNS[1:] if name != "metric"), "seed", "tags"]
 EQUAL = ("experiment", "task", "status", "model")
 
-pieces.title(
+elements.title(
     "Runs",
     what="""Every stored run, fifty a page. The filters, the order, the columns and the selected rows are part of this
 page's address, so a link shows somebody else the same list. Select rows to compare, tag, annotate or archive them.""",
@@ -21,7 +22,7 @@ page's address, so a link shows somebody else the same list. Select rows to comp
 version = queries.store_version()
 everything = tables.headline(queries.run_table(version))
 if everything.is_empty():
-    pieces.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 
 
@@ -78,11 +79,11 @@ def select(shown: pl.DataFrame, columns: list[str]) -> list[str]:
     ids = shown["run_id"].to_list()
     before = [run_id for run_id in st.query_params.get("selected", "").split(",") if run_id]
     digest = hashlib.blake2b(",".join(ids).encode(), digest_size=6).hexdigest()
-    table = pieces.in_percent(shown.select(columns))
+    table = elements.in_percent(shown.select(columns))
     event = st.dataframe(
         table,
         key=f"runs_table_{digest}",
-        column_config=pieces.run_columns(table),
+        column_config=elements.run_columns(table),
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -107,9 +108,9 @@ def act(selected: list[str]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(selected)} selected**")
-        pieces.page_link("run", "Open", icon=":material/monitoring:", run=selected[0])
+        elements.page_link("run", "Open", icon=":material/monitoring:", run=selected[0])
         if len(selected) > 1:
-            pieces.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=",".join(selected))
+            elements.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=",".join(selected))
         with st.popover("Tag", icon=":material/sell:"):
             tag = st.text_input("Tag", key="runs_new_tag")
             add, remove = st.columns(2)
@@ -145,7 +146,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"{found.height:,} of {everything.height:,} runs")
     if pages > 1:
         number = st.pagination(pages, key="runs_page", bind="query-params")
-    pieces.download(found.select(columns), "runs", label="All as CSV")
+    elements.download(found.select(columns), "runs", label="All as CSV")
 selected = select(tables.page(found, min(number, pages), SIZE), columns)
 with actions:
     act(selected)

@@ -3,19 +3,19 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import smoothing as figures
-from engine.piecewise_linear import FUNCTIONS, PiecewiseLinear, Staircase, named, parse_knots
-from engine.quadrature import convolve
-from engine.smoothing import Gate, Smoothed, gate, smooth
-from engine.smoothing_code import latex, torch_code
-from engine.smoothing_errors import area_error, gate_supremum_error, supremum_error
-from engine.smoothing_kernels import KERNELS
+from dashboard.parts import elements, plots
+from engine.smoothing.convolution import Gate, Smoothed, gate, smooth
+from engine.smoothing.errors import area_error, gate_supremum_error, supremum_error
+from engine.smoothing.kernels import KERNELS
+from engine.smoothing.piecewise_linear import FUNCTIONS, PiecewiseLinear, Staircase, named, parse_knots
+from engine.smoothing.quadrature import convolve
+from engine.smoothing.spelled_out import latex, torch_code
 
 OWN = "own knots"
 POINTS = 301
 
-pieces.title(
+elements.title(
     "Smooth approximations",
     "用狄拉克函数构造光滑近似",
     what="""A function with kinks or jumps becomes smooth when it is averaged with a kernel of width w. Every kernel

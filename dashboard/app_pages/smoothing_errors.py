@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import smoothing as figures
-from engine.piecewise_linear import FUNCTIONS
-from engine.smoothing import gate, smooth
-from engine.smoothing_errors import (
+from dashboard.parts import elements, plots
+from engine.smoothing.convolution import gate, smooth
+from engine.smoothing.errors import (
     area_error,
     gate_supremum_error,
     matching_width,
@@ -18,13 +18,14 @@ from engine.smoothing_errors import (
     predicted_order,
     supremum_error,
 )
-from engine.smoothing_kernels import KERNELS
+from engine.smoothing.kernels import KERNELS
+from engine.smoothing.piecewise_linear import FUNCTIONS
 
 COMMAND = "python -m jobs.smoothing errors"
 EXACT = {"supremum": supremum_error, "area": area_error}
 EMPTY = pl.DataFrame(schema={"kernel": pl.String, "width": pl.Float64, "value": pl.Float64})
 
-pieces.title(
+elements.title(
     "Errors and gates",
     "近似误差",
     what="""At a kink the largest error shrinks like w and the area between f and g like w²; at a jump the largest
@@ -83,7 +84,7 @@ plots.show(
     alt="Error against width, one line a kernel",
 )
 if measured.is_empty():
-    pieces.empty(COMMAND, "No measured points yet: the lines are exact.")
+    elements.empty(COMMAND, "No measured points yet: the lines are exact.")
 else:
     st.caption("Lines: exact; points: stored numerical convolutions (quadrature: nothing is drawn at random).")
 

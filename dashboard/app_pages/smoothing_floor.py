@@ -3,12 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import pieces, plots
 from dashboard.figures import smoothing as figures
-from engine.smoothing_floor import floor_window, smooth_floor, smooth_floor_derivative
-from engine.smoothing_kernels import KERNELS
+from dashboard.parts import elements, plots
+from engine.smoothing.floor import floor_window, smooth_floor, smooth_floor_derivative
+from engine.smoothing.kernels import KERNELS
 
-pieces.title(
+elements.title(
     "Floor",
     "取整函数的光滑近似",
     what="""Floor is a sum of steps, so its smooth version is a sum of smoothed steps. A computer sums only a window

@@ -4,17 +4,18 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import smoothing as figures
 from dashboard.figures import words
-from engine.smoothing_kernels import KERNELS
-from engine.staircase import Problem, anneal, descend, make_problem
+from dashboard.parts import elements, plots
+from engine.smoothing.kernels import KERNELS
+from engine.smoothing.staircase import Problem, anneal, descend, make_problem
 
 STEPS = 80
 THETA = np.linspace(-2, 2, 401)
 COMMAND = "python -m jobs.smoothing train --parts staircase"
 
-pieces.title(
+elements.title(
     "Staircase descent",
     "阶梯损失与退火",
     what="""Integers are known, the numbers behind them are wanted: find θ with floor(Aθ) = y. The true loss is a
@@ -82,7 +83,7 @@ st.caption("Left: logarithmic, with zero at the foot. Right: the loss along the 
 st.subheader("Stored experiment", anchor=False)
 frame = queries.measurements(queries.store_version(), "staircase_final", experiment="smoothing")
 if frame.is_empty():
-    pieces.empty(COMMAND)
+    elements.empty(COMMAND)
     st.stop()
 frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
 table = frame.filter(metric="loss").sort("value").select("schedule", "value", "low", "high", "n")

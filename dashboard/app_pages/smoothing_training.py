@@ -3,18 +3,19 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import smoothing as figures
-from engine.intervals import mean_interval
-from engine.tasks import TASKS
+from dashboard.parts import elements, plots
+from engine.evidence.intervals import mean_interval
+from engine.text.tasks import TASKS
 
-pieces.title(
+elements.title(
     "Training with smooth activations",
     "用光滑激活函数训练",
     what="""The same data, first weights and order of batches for every activation, several seeds: held-out error with
 95 % intervals. `name:width` is a fixed width, `:trainable` lets the width be learned. Differences smaller than the
 intervals are not differences.""",
-    source="[kexue.fm/archives/8718](https://kexue.fm/archives/8718); the activations are `engine.activations`",
+    source="[kexue.fm/archives/8718](https://kexue.fm/archives/8718); activations: `engine.smoothing.activations`",
 )
 
 version = queries.store_version()
@@ -24,7 +25,7 @@ def show_regression() -> None:
     """Dot plot, verdict and learned widths of the newest regression."""
     frame = queries.measurements(version, "smoothing_regression", experiment="smoothing")
     if frame.is_empty():
-        pieces.empty("python -m jobs.smoothing train --parts regression")
+        elements.empty("python -m jobs.smoothing train --parts regression")
         return
     frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
     target = st.segmented_control(
@@ -60,7 +61,9 @@ def show_encoders() -> None:
     runs = queries.run_list(version, experiment="clue")
     runs = runs.filter(pl.col("status") == "finished", pl.col("model") == "tiny", pl.col("parent_run_id").is_not_null())
     if runs.is_empty():
-        pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
+        elements.empty(
+            "python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way."
+        )
         return
     ids = tuple(runs["run_id"].to_list())
     params = queries.params(version, ids).filter(pl.col("name") == "activation")
@@ -70,7 +73,9 @@ def show_encoders() -> None:
     frame = runs.join(names, on="run_id").join(metrics, on="task").join(scores, on=["run_id", "name"])
     frame = frame.filter(pl.col("activation") != "")
     if frame.is_empty():
-        pieces.empty("python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way.")
+        elements.empty(
+            "python -m jobs.smoothing train --parts encoder --task tnews", "No encoder was trained this way."
+        )
         return
     task = st.selectbox(
         "Task", frame["task"].unique().sort().to_list(), key="smoothing_training_task", bind="query-params"
@@ -79,7 +84,7 @@ def show_encoders() -> None:
     rows = [(name, *mean_interval(part["score"])) for (name,), part in frame.group_by("activation")]
     table = pl.DataFrame(rows, schema=["activation", "value", "low", "high", "seeds"], orient="row")
     table = table.sort("value", descending=True)
-    pieces.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
+    elements.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
     st.caption(f"Means with Student's 95 % intervals over at least {table['seeds'].min()} seeds each.")
     plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")

@@ -3,16 +3,17 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries, saved
+from dashboard import queries
 from dashboard.figures import sql as figures
 from dashboard.figures import words
+from dashboard.parts import elements, plots, saved_queries
 from store.errors import StoreError
 
 LIMIT = 100_000
 SECONDS = 10.0
 HISTORY = 30
 
-pieces.title(
+elements.title(
     "SQL",
     what=f"""One `SELECT`, `EXPLAIN`, `DESCRIBE` or `SHOW` against the store, in DuckDB's dialect. It runs in a process
 of its own that can only read this database: no files, no extensions, at most {SECONDS:.0f} seconds and {LIMIT:,} rows.
@@ -22,7 +23,7 @@ The statement and the plot are part of this page's address.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty() and queries.published(version).is_empty():
-    pieces.empty("python -m jobs.clue --task afqmc", "There is nothing to query yet.")
+    elements.empty("python -m jobs.clue --task afqmc", "There is nothing to query yet.")
     st.stop()
 
 
@@ -65,14 +66,14 @@ def library() -> None:
     with schema:
         schema_browser()
     with examples:
-        pick(saved.EXAMPLES, "example")
+        pick(saved_queries.EXAMPLES, "example")
     with mine:
-        kept = saved.load(queries.folder())
+        kept = saved_queries.load(queries.folder())
         pick(kept, "saved")
         if kept:
             name = st.selectbox("Forget", list(kept), index=None, key="sql_forget")
             if name and st.button("Forget it", icon=":material/delete:", key="sql_forget_it"):
-                saved.save(queries.folder(), name, None)
+                saved_queries.save(queries.folder(), name, None)
                 st.rerun()
         else:
             st.caption("Nothing is saved yet: name a query below the editor.")
@@ -85,7 +86,7 @@ def library() -> None:
 
 def editor() -> str:
     """The statement in the editor."""
-    default = next(iter(saved.EXAMPLES.values()))
+    default = next(iter(saved_queries.EXAMPLES.values()))
     statement = st.text_area(
         "Statement", default, key="sql", bind="query-params", height=190, help="Ctrl+Enter runs it"
     )
@@ -95,7 +96,7 @@ def editor() -> str:
             "Save as", key="sql_name", placeholder="name of this query", label_visibility="collapsed", width=170
         )
         if st.button("Save", icon=":material/bookmark_add:", key="sql_save", disabled=not name.strip()):
-            saved.save(queries.folder(), name.strip(), statement)
+            saved_queries.save(queries.folder(), name.strip(), statement)
             st.toast("Saved.", icon=":material/check:")
     return statement
 
@@ -147,7 +148,7 @@ with main:
                 f"{words.count(result.height, 'row')} × {words.count(result.width, 'column')}"
                 + (" (cut at the limit)" if result.height >= LIMIT else "")
             )
-            pieces.download(result, "query")
+            elements.download(result, "query")
         table, plot = st.tabs(["Table", "Plot"], key="sql_tab", bind="query-params")
         if table.open:
             with table:

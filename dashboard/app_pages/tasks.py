@@ -3,17 +3,18 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries
+from dashboard import queries
 from dashboard.figures import tables, words
 from dashboard.figures import tasks as figures
-from engine.tasks import TASKS, TaskSpec
+from dashboard.parts import elements, plots
+from engine.text.tasks import TASKS, TaskSpec
 
 MEASURED = 1000  # examples whose length is measured
 SHOWN = 10
 ROWS = 4  # rows of one example that are shown
 TRIED = 20  # newest runs among which one with examples is looked for
 
-pieces.title(
+elements.title(
     "Tasks",
     "CLUE 的十一个任务",
     what="""What each task asks, how large it is, how its classes are balanced, what a window cuts off, and ten of its
@@ -130,15 +131,15 @@ st.subheader(f"{spec.title} · {spec.chinese}", anchor=False)
 facts(spec)
 run = newest(version, name)
 if run is None:
-    pieces.empty(
+    elements.empty(
         f"python -m jobs.clue --task {name} --model ngram", f"No finished run of {name} has stored its examples yet."
     )
     st.stop()
 run_id = str(run["run_id"])
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption("From run")
-    pieces.run_link(run_id)
-    pieces.sample_badge(run["data_source"])
+    elements.run_link(run_id)
+    elements.sample_badge(run["data_source"])
 left, right = st.columns(2)
 counts = balance(version, run_id, spec)
 with left:

@@ -3,8 +3,10 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries, whitening_parts, whitening_tables
+from dashboard import queries
 from dashboard.figures import whitening as figures
+from dashboard.frames import whitening_tables
+from dashboard.parts import elements, plots, whitening_pickers
 
 AVERAGES = {
     "wmean": "mean by size (Su et al.)",
@@ -28,7 +30,7 @@ takes statistics from the test sentences, keeps all dimensions and averages subs
 job; this page takes no side.
 """
 
-pieces.title(
+elements.title(
     "Whitening",
     "BERT-whitening 句向量白化",
     what="""Cosines presume that the coordinates of the vectors are uncorrelated and of one scale; those of BERT
@@ -43,7 +45,7 @@ version = queries.store_version()
 stored = queries.measurements(version, "whitening_scores", experiment="whitening")
 papers = queries.published(version, "whitening").filter(metric="spearman")
 if stored.is_empty():
-    pieces.empty(whitening_parts.EVALUATE, "No evaluation is stored yet.")
+    elements.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
 
 
 def draw(frame: pl.DataFrame, key: str, alt: str) -> None:
@@ -85,7 +87,7 @@ def show_gains(scores: pl.DataFrame) -> None:
         height=320,
         alt="Gains of whitening",
     )
-    pieces.download(gains, "whitening_gains")
+    elements.download(gains, "whitening_gains")
 
 
 def show_statistics(run_id: str) -> None:
@@ -115,7 +117,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     run_id = None
     average = "wmean"
     if not stored.is_empty():
-        run_id = whitening_parts.pick_run(version, stored["run_id"].unique().to_list(), "whitening_run")
+        run_id = whitening_pickers.pick_run(version, stored["run_id"].unique().to_list(), "whitening_run")
         scores = stored.filter(run_id=run_id)
         average = st.selectbox(
             "Subsets", list(AVERAGES), format_func=AVERAGES.get, key="whitening_average", bind="query-params", width=230
@@ -152,8 +154,8 @@ if run_id is not None:
     plots.show(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
     show_gains(scores)
     show_statistics(run_id)
-    pieces.download(measured, "whitening_scores")
-    pieces.run_link(run_id, f"Run {run_id}")
+    elements.download(measured, "whitening_scores")
+    elements.run_link(run_id, f"Run {run_id}")
 
 if model:
     st.subheader(f":orange[:material/menu_book:] Published: {model}", anchor=False)

@@ -3,10 +3,11 @@
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries, whitening_parts
+from dashboard import queries
 from dashboard.figures import whitening as figures
 from dashboard.figures import words
 from dashboard.figures.style import percent_axis
+from dashboard.parts import elements, plots, whitening_pickers
 
 MEASURES = {
     "recall": "recall of the neighbours at full dimension",
@@ -15,7 +16,7 @@ MEASURES = {
     "bytes": "bytes of the vectors",
 }
 
-pieces.title(
+elements.title(
     "Layers and search",
     "层的选择与检索",
     what="""**Layers:** the token means of two hidden states, averaged, for every two of them; 0 is the embedding
@@ -32,10 +33,10 @@ def show_layers() -> None:
     """Heat maps of a run of `layers`."""
     frame = queries.measurements(version, "layer_pairs", experiment="whitening")
     if frame.is_empty():
-        pieces.empty(whitening_parts.EVALUATE.replace("evaluate", "layers"), "No pair of layers is scored yet.")
+        elements.empty(whitening_pickers.EVALUATE.replace("evaluate", "layers"), "No pair of layers is scored yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = whitening_parts.pick_run(version, frame["run_id"].unique().to_list(), "whitening_layers_run")
+        run_id = whitening_pickers.pick_run(version, frame["run_id"].unique().to_list(), "whitening_layers_run")
         frame = frame.filter(run_id=run_id)
         sets = frame["dataset"].unique(maintain_order=True).to_list()
         dataset = st.selectbox("Set", sets, key="whitening_layers_set", bind="query-params", width=150)
@@ -57,17 +58,17 @@ def show_layers() -> None:
                 key=f"whitening_layers_{kind}",
                 alt=f"Spearman of every pair of layers, {kind}",
             )
-    pieces.download(part, "layer_pairs")
+    elements.download(part, "layer_pairs")
 
 
 def show_search() -> None:
     """Curves and table of a run of `retrieval`."""
     frame = queries.measurements(version, "retrieval", experiment="whitening")
     if frame.is_empty():
-        pieces.empty(whitening_parts.EVALUATE.replace("evaluate", "retrieval"), "No search is measured yet.")
+        elements.empty(whitening_pickers.EVALUATE.replace("evaluate", "retrieval"), "No search is measured yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = whitening_parts.pick_run(version, frame["run_id"].unique().to_list(), "whitening_search_run")
+        run_id = whitening_pickers.pick_run(version, frame["run_id"].unique().to_list(), "whitening_search_run")
         frame = frame.filter(run_id=run_id)
         sets = frame["dataset"].unique(maintain_order=True).to_list()
         dataset = st.selectbox("Set", sets, key="whitening_search_set", bind="query-params", width=150)
@@ -83,7 +84,7 @@ def show_search() -> None:
     st.caption(f"Means{words.over(part['n'].max(), 'search')}; bars: 95 % intervals.")
     wide = part.pivot("metric", index=["vectors", "n_components", "backend", "k"], values="value")
     st.dataframe(wide, key="whitening_search_table", hide_index=True, height="content", alt="Search at every dimension")
-    pieces.download(wide, "retrieval")
+    elements.download(wide, "retrieval")
 
 
 layers, search = st.tabs(

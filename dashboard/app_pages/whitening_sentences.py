@@ -6,14 +6,16 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, queries, stored_vectors, typed_sentences, whitening_parts
-from engine.search import top_k
-from engine.similarity import cosine_pairs, unit_rows
-from engine.whitening import Whitening
+from dashboard import queries
+from dashboard.frames import stored_vectors
+from dashboard.parts import elements, typed_sentences, whitening_pickers
+from engine.embeddings.search import top_k
+from engine.embeddings.similarity import cosine_pairs, unit_rows
+from engine.embeddings.whitening import Whitening
 
 NEIGHBOURS = 10
 
-pieces.title(
+elements.title(
     "Two sentences",
     "两个句子有多像",
     what="""The cosine of two sentences as the encoder gives it, and under three whitenings with the statistics of a
@@ -24,8 +26,8 @@ others are encoded at once by the built-in embedding, and by a job of a few seco
 )
 
 version = queries.store_version()
-run_id, dataset, stored = whitening_parts.pick_vectors(version, "whitening_sentences")
-chosen, full, statistics = whitening_parts.pick_whitening(stored, "whitening_sentences")
+run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_sentences")
+chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_sentences")
 params = dict(queries.params(version, (run_id,)).select("name", "value").iter_rows())
 encoder = str(json.loads(params.get("encoder", '"hashed"')))
 k = chosen.kernel.shape[1]

@@ -4,13 +4,15 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard import pieces, plots, queries, stored_vectors, whitening_parts
+from dashboard import queries
 from dashboard.figures import whitening as figures
-from engine.similarity import rank_gaps
+from dashboard.frames import stored_vectors
+from dashboard.parts import elements, plots, whitening_pickers
+from engine.embeddings.similarity import rank_gaps
 
 MOST_DRAWN = 300
 
-pieces.title(
+elements.title(
     "Whitening, live",
     "实时白化",
     what="""An evaluation keeps the vectors of some test pairs and the mean and covariance of all its sentences. The
@@ -34,8 +36,8 @@ def components_curve(*setting: str | float) -> pl.DataFrame:
 
 
 version = queries.store_version()
-run_id, dataset, stored = whitening_parts.pick_vectors(version, "whitening_vectors")
-chosen, full, statistics = whitening_parts.pick_whitening(stored, "whitening_vectors")
+run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_vectors")
+chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_vectors")
 before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
 kept = (run_id, dataset, st.session_state.whitening_vectors_pooling)
 raw, now = raw_score(*kept), stored_vectors.score(stored.pairs, after)
@@ -44,10 +46,10 @@ similar = gold >= (gold.min() + gold.max()) / 2
 k = chosen.kernel.shape[1]
 
 with st.container(horizontal=True):
-    st.metric("Spearman, raw", pieces.percent(raw[0]), help=f"95 % interval {raw[1]:.3f} to {raw[2]:.3f}")
+    st.metric("Spearman, raw", elements.percent(raw[0]), help=f"95 % interval {raw[1]:.3f} to {raw[2]:.3f}")
     st.metric(
         "Spearman, whitened",
-        pieces.percent(now[0]),
+        elements.percent(now[0]),
         delta=f"{100 * (now[0] - raw[0]):+.2f} points" if now[0] == now[0] else None,
         help=f"95 % interval {now[1]:.3f} to {now[2]:.3f}",
     )
@@ -124,4 +126,4 @@ st.dataframe(
     height=360,
     alt="Worst-ranked pairs",
 )
-pieces.download(worst, "whitening_worst_pairs")
+elements.download(worst, "whitening_worst_pairs")

@@ -4,8 +4,8 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
-from engine.can_evaluation import UncertaintyBins
-from engine.intervals import proportion_bounds
+from engine.can.evaluation import UncertaintyBins
+from engine.evidence.intervals import proportion_bounds
 
 METRICS = {
     "gain": "gain in accuracy, points",

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import style
-from engine.alternation import HalfStep
+from engine.can.alternation import HalfStep
 
 NAMES = {
     "power": "raise to α",

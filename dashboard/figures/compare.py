@@ -8,8 +8,8 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
-from engine.class_report import ClassReport
-from engine.intervals import proportion_bounds
+from engine.evidence.class_report import ClassReport
+from engine.evidence.intervals import proportion_bounds
 
 LINE = 22
 """Characters of a line of a name beside a plot."""

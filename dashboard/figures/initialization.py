@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line
-from engine.initialization import RULES, StackGains
-from engine.intervals import mean_half_width
-from engine.signal_propagation import Moments
-from engine.singular_values import singular_value_density
+from engine.evidence.intervals import mean_half_width
+from engine.initialization.rules import RULES, StackGains
+from engine.initialization.signal_propagation import Moments
+from engine.initialization.singular_values import singular_value_density
 
 RULE_COLORS = {rule: SEQUENCE[index % (len(SEQUENCE) - 1)] for index, rule in enumerate(RULES)} | {
     "geometric": SEQUENCE[0],

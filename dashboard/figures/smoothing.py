@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures.style import NEUTRAL, SEQUENCE, draw, fade, finish, log_axis, reference_line
-from engine.smoothing_kernels import KERNELS
+from engine.smoothing.kernels import KERNELS
 
 KERNEL_COLORS = dict(zip(KERNELS, SEQUENCE, strict=False))
 """One colour for each kernel on every page."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from engine.tasks import TASKS
+from engine.text.tasks import TASKS
 
 RUN_COLUMNS = (
     "run_id",

@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
-from engine.inputs.encode import encode
-from engine.inputs.tokenizer import SPECIALS, WordPiece, build_vocabulary
-from engine.tasks import Example, TaskSpec, texts_in
+from engine.text.encode import encode
+from engine.text.tasks import Example, TaskSpec, texts_in
+from engine.text.tokenizer import SPECIALS, WordPiece, build_vocabulary
 
 UNCUT = 100_000
 """A window that cuts nothing."""

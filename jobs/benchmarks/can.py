@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.alternation import correct_rows
-from engine.can import alternating_normalization, top_k_entropy
-from engine.can_evaluation import evaluate
-from engine.evidence import paired_bootstrap
+from engine.can.alternation import correct_rows
+from engine.can.correct import alternating_normalization, top_k_entropy
+from engine.can.evaluation import evaluate
+from engine.evidence.paired import paired_bootstrap
 
 CONFIDENT, UNCERTAIN, CLASSES = 8000, 2000, 119
 LOOP = "numpy, one row at a time"

@@ -99,7 +99,7 @@ def bootstrap() -> dict[str, Any]:
     """Seconds of a paired bootstrap with 10,000 resamples of 50,000 examples."""
     import numpy as np
 
-    from engine.evidence import paired_bootstrap
+    from engine.evidence.paired import paired_bootstrap
 
     rng = np.random.default_rng(0)
     a, b = (rng.random(50_000) < share for share in (0.70, 0.71))

@@ -57,7 +57,7 @@ def _row(name: str, seconds: float, peer_seconds: float, peer: str, bar: str) ->
 def _gaussian(full: bool) -> Iterator[Row]:
     from sklearn.random_projection import GaussianRandomProjection
 
-    from engine.projectors import GaussianProjection
+    from engine.johnson_lindenstrauss.projectors import GaussianProjection
 
     n, m, k = (10_000, 768, 256) if full else (2000, 768, 128)
     x = np.random.default_rng(0).standard_normal((n, m), dtype=np.float32)
@@ -73,7 +73,7 @@ def _svd(full: bool) -> Iterator[Row]:
     import torch
     from sklearn.utils.extmath import randomized_svd as sklearn_svd
 
-    from engine.randomized_svd import randomized_svd
+    from engine.johnson_lindenstrauss.randomized_svd import randomized_svd
 
     shape, k = ((4000, 1500), 50) if full else ((1000, 400), 20)
     rng = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def _svd(full: bool) -> Iterator[Row]:
 
 
 def _srht(full: bool) -> Iterator[Row]:
-    from engine.random_projection import choose_kind, gaussian_matrix, project
+    from engine.johnson_lindenstrauss.random_projection import choose_kind, gaussian_matrix, project
 
     for n, m, k in [(1024, 16_384, 4096), (1000, 1000, 100), (200, 4096, 64)] if full else [(256, 4096, 1024)]:
         x = np.random.default_rng(0).standard_normal((n, m), dtype=np.float32)
@@ -131,8 +131,8 @@ def _srht(full: bool) -> Iterator[Row]:
 def _distances(full: bool) -> Iterator[Row]:
     from scipy.spatial.distance import pdist
 
-    from engine.distortion import distortion
-    from engine.random_projection import project
+    from engine.johnson_lindenstrauss.distortion import distortion
+    from engine.johnson_lindenstrauss.random_projection import project
 
     n = 10_000 if full else 1500
     x = np.random.default_rng(0).standard_normal((n, 768), dtype=np.float32)
@@ -153,7 +153,7 @@ def _distances(full: bool) -> Iterator[Row]:
 
 
 def _hamming(full: bool) -> Iterator[Row]:
-    from engine.hashing import HammingIndex
+    from engine.johnson_lindenstrauss.hashing import HammingIndex
 
     count = 1_000_000 if full else 100_000
     codes = np.random.default_rng(0).integers(0, 2**63, size=(count, 16), dtype=np.uint64)

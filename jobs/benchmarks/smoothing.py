@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.activations import smooth_gate, smooth_relu
-from engine.signal_propagation import propagate_matrices, propagate_vectors
+from engine.initialization.signal_propagation import propagate_matrices, propagate_vectors
+from engine.smoothing.activations import smooth_gate, smooth_relu
 
 ELEMENTS = 10_000_000
 BAR = "<= 1.3 x"

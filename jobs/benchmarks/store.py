@@ -180,8 +180,8 @@ def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:
 def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) -> None:
     """A store of many short runs with `names` metrics each and some long ones, made through its spools."""
     from store.ingest import ingest
-    from store.lines import encode
     from store.paths import locate
+    from store.spool.lines import encode
 
     layout = locate(db)
     layout.create()
@@ -212,8 +212,8 @@ def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) 
 def _reading(folder: Path, *, names: int, points: int) -> Iterator[Row]:
     """A store of 10,000 runs with some last values, and ten runs of many points."""
     from store import queries
+    from store.database.publish import publish
     from store.paths import locate
-    from store.publish import publish
 
     db = folder / f"big{names}.duckdb"
     total = 10_000 * names + 10 * points

@@ -50,7 +50,7 @@ def lengths_like_afqmc(n: int, *, seed: int = 0) -> np.ndarray:
 
 def make_rows(n: int, *, seed: int = 0) -> Any:
     """Random rows of two classes."""
-    from engine.inputs.rows import Rows
+    from engine.text.rows import Rows
 
     rng = np.random.default_rng(seed)
     offsets = np.r_[0, np.cumsum(lengths_like_afqmc(n, seed=seed))]
@@ -84,7 +84,7 @@ def _evaluation(*, n: int, rounds: int) -> Iterator[dict[str, Any]]:
 
 def _real_tokens() -> dict[str, Any]:
     """Share of real tokens in what attention computes; linear layers see no padding at all."""
-    from engine.batches import Sampler, make_units, real_share
+    from engine.model.batches import Sampler, make_units, real_share
 
     lengths = lengths_like_afqmc(30_000)
     units = make_units(lengths, np.arange(len(lengths)), grouped=False)
@@ -112,8 +112,8 @@ def _precision() -> str:
 def _model() -> Any:
     import torch
 
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.heads import TaskModel
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.model.heads import TaskModel
 
     generator = torch.Generator().manual_seed(0)
     encoder = BertEncoder(EncoderConfig(vocab_size=VOCABULARY, attention_dropout=0.0))
@@ -124,8 +124,8 @@ def _model() -> Any:
 
 
 def _train_ours(rows: Any) -> float:
-    from engine.optimizers import adamw, parameter_groups
-    from engine.training import Settings, Training
+    from engine.model.optimizers import adamw, parameter_groups
+    from engine.model.training import Settings, Training
     from jobs.clue.settings import token_budget
 
     model = _model()
@@ -137,7 +137,7 @@ def _train_ours(rows: Any) -> float:
 
 
 def _evaluate_ours(rows: Any) -> float:
-    from engine.training import predict
+    from engine.model.training import predict
 
     model = _model()
     started = time.process_time()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.whitening import Whitening, WhiteningAccumulator
+from engine.embeddings.whitening import Whitening, WhiteningAccumulator
 
 ROWS, WIDTH, CHUNK = 200_000, 768, 16_384
 MILLION = 1_000_000
@@ -122,11 +122,11 @@ def _million_row() -> dict[str, Any]:
 def _encoding_row() -> dict[str, Any]:
     import torch
 
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.inputs.tokenizer import WordPiece, build_vocabulary
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.text.tokenizer import WordPiece, build_vocabulary
     from jobs.models import Loaded
     from jobs.whitening.sentence_encoders import BertSentences
-    from jobs.whitening.sts_sample import pairs
+    from jobs.whitening.sts.sample import pairs
 
     texts = [text for part in pairs() for text in part.first][:SENTENCES]
     tokenizer = WordPiece(build_vocabulary(texts))

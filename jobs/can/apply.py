@@ -35,7 +35,7 @@ Correct = Callable[[np.ndarray], np.ndarray]
 
 def apply(config: Apply) -> None:
     """Check the input, then write the corrected file."""
-    from engine.can import alternating_normalization, uncertain_rows
+    from engine.can.correct import alternating_normalization, uncertain_rows
 
     if tables.kind(config.probs) != tables.kind(config.output):
         raise cli.InputError(f"--output must end in {config.probs.suffix} like --probs, got {config.output.name}")

@@ -10,9 +10,9 @@ import numpy as np
 from jobs.can.config import PUBLISHED, Sweep
 
 if TYPE_CHECKING:
-    from engine.can_evaluation import CrossFit, Gain
-    from engine.can_methods import MethodScore
-    from engine.intervals import Interval
+    from engine.can.evaluation import CrossFit, Gain
+    from engine.can.methods import MethodScore
+    from engine.evidence.intervals import Interval
     from jobs.can.inputs import Predictions
 
 TWO_CLASSES = (
@@ -36,8 +36,8 @@ def heading(predictions: Predictions, run_id: str) -> str:
 
 def compare(config: Sweep, predictions: Predictions, priors: dict[str, np.ndarray]) -> list[MethodScore]:
     """CAN in the published setting and its neighbours, with the best known prior."""
-    from engine.can import uncertain_rows
-    from engine.can_methods import can_probs, neighbour_probs, score_methods
+    from engine.can.correct import uncertain_rows
+    from engine.can.methods import can_probs, neighbour_probs, score_methods
 
     probs, labels, rng = predictions.probs, predictions.labels, np.random.default_rng(config.seed)
     prior = next(priors[name] for name in ("train", "given", "uniform") if name in priors)
@@ -57,7 +57,7 @@ def report(
     methods: Sequence[MethodScore],
 ) -> str:
     """The whole report."""
-    from engine.verdict import verdict
+    from engine.evidence.verdict import verdict
 
     best = gains[choice.tuned]
     first = "published" if all(grid[0][name] == value for name, value in PUBLISHED.items()) else "first"

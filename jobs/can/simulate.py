@@ -11,7 +11,7 @@ from jobs import cli, progress, tracking
 from jobs.can.config import Simulate
 
 if TYPE_CHECKING:
-    from engine.can_simulation import Outcome, Setting
+    from engine.can.simulation import Outcome, Setting
 
 AXES: dict[str, tuple[float, ...]] = {
     "n_classes": (2, 3, 5, 10, 15, 30, 60, 119, 250),
@@ -28,7 +28,7 @@ FIELDS = ("can", "can_test_prior", "sinkhorn", "saerens_em", "accuracy", "calibr
 
 def simulate(config: Simulate) -> None:
     """Run every point and store its means with intervals over repeats."""
-    from engine.can_simulation import Setting
+    from engine.can.simulation import Setting
 
     if config.repeats < 2:
         raise cli.InputError(f"--repeats must be at least 2 for an interval, got {config.repeats}")
@@ -47,8 +47,8 @@ def simulate(config: Simulate) -> None:
 
 def repeat(base: Setting, axis: str, value: float, repeats: int, seed: int) -> list[Outcome]:
     """Independent problems of one point; the same seeds at every point, so that points can be compared."""
-    from engine.can_simulation import outcome
-    from engine.can_simulation import simulate as draw
+    from engine.can.simulation import outcome
+    from engine.can.simulation import simulate as draw
 
     setting = replace(base, **{axis: int(value) if axis in WHOLE else value})  # type: ignore[arg-type]
     return [outcome(draw(setting, rng=np.random.default_rng([seed, index]))) for index in range(repeats)]
@@ -56,7 +56,7 @@ def repeat(base: Setting, axis: str, value: float, repeats: int, seed: int) -> l
 
 def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
     """Mean and t interval over repeats; a field that no repeat has is left out."""
-    from engine.intervals import mean_interval
+    from engine.evidence.intervals import mean_interval
 
     found: dict[str, Any] = {}
     for name in FIELDS:

@@ -13,7 +13,7 @@ from jobs.can import inputs, report
 from jobs.can.config import KS, PUBLISHED, Sweep
 
 if TYPE_CHECKING:
-    from engine.can_evaluation import CrossFit, Gain
+    from engine.can.evaluation import CrossFit, Gain
     from jobs.can.inputs import Predictions
     from store.runs import Run
 
@@ -50,7 +50,7 @@ def grid_points(config: Sweep, n_classes: int, priors: tuple[str, ...]) -> list[
     Raises:
         InputError: if a flag has no value or one that cannot be used with so many classes.
     """
-    from engine.can import usable_k
+    from engine.can.correct import usable_k
 
     for name in ("ks", "thresholds", "alphas", "iterations"):
         if not getattr(config, name):
@@ -78,8 +78,8 @@ def run_grid(
     run: Run, config: Sweep, predictions: Predictions, priors: dict[str, np.ndarray], grid: list[dict[str, Any]]
 ) -> None:
     """Correct, score, choose and store."""
-    from engine.can import alternating_normalization, uncertain_rows
-    from engine.can_evaluation import cross_fit, evaluate
+    from engine.can.correct import alternating_normalization, uncertain_rows
+    from engine.can.evaluation import cross_fit, evaluate
 
     probs, labels, rng = predictions.probs, predictions.labels, np.random.default_rng(config.seed)
     before, n_classes = probs.argmax(axis=1), probs.shape[1]
@@ -176,7 +176,7 @@ def store_predictions(
     """Every row as corrected by the setting that was chosen on the other half, beside the run it comes from."""
     import polars as pl
 
-    from engine.can import alternating_normalization
+    from engine.can.correct import alternating_normalization
 
     first, second = (
         correct(predictions.probs, priors, grid[index], config.uncertainty, alternating_normalization)

@@ -40,7 +40,7 @@ def read_probs(path: Path, *, logits: bool = False) -> Matrix:
     Raises:
         InputError: if the file is missing, holds no numbers, or the rows are no probabilities.
     """
-    from engine.probabilities import check_probs
+    from engine.evidence.validation import check_probs
 
     with cli.input_errors(str(path)):
         if kind(path) == ".npy":
@@ -94,7 +94,7 @@ def read_prior(path: Path, names: Sequence[str]) -> np.ndarray:
     Raises:
         InputError: if there is not one positive number per class.
     """
-    from engine.probabilities import check_prior
+    from engine.evidence.validation import check_prior
 
     with cli.input_errors(str(path)):
         if kind(path) == ".npy":

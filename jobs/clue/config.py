@@ -116,7 +116,7 @@ def check(config: Config) -> None:
 
 def task_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the tasks that were asked for, `all` spelled out."""
-    from engine.tasks import TASKS, get_task
+    from engine.text.tasks import TASKS, get_task
 
     if not names:
         raise cli.InputError(f"--task: name at least one of all, {', '.join(TASKS)}")

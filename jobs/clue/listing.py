@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.tasks import TASKS, TaskSpec
-from jobs.clue import data as clue_data
-from jobs.clue import hub as clue_hub
+from engine.text.tasks import TASKS, TaskSpec
+from jobs.clue.data import hub as clue_hub
+from jobs.clue.data import sources as clue_data
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config

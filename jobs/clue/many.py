@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.tasks import TaskSpec, get_task
+from engine.text.tasks import TaskSpec, get_task
 from jobs import cli, models, tracking
-from jobs.clue import data as clue_data
-from jobs.clue import ngram, saved, train
+from jobs.clue import ngram, run_folder, train
 from jobs.clue.config import task_names
+from jobs.clue.data import sources as clue_data
 from jobs.clue.prepare import Fold, read
 from jobs.clue.resume import go_on
 from store import paths, runs
@@ -60,13 +60,13 @@ def start(config: Config) -> None:
         recipe=config.recipe,
         dataset=names[0] if len(names) == 1 else None,
     ) as run:
-        saved.remember(run.folder, config, children=True)
+        run_folder.remember(run.folder, config, children=True)
         work(config, names, run)
 
 
 def resume(config: Config, run_id: str) -> None:
     """Go on with a parent."""
-    saved.refuse_finished(run_id, config.db)
+    run_folder.refuse_finished(run_id, config.db)
     names = task_names(config.task)
     with runs.resume(run_id, 0, config.db) as run:
         work(config, names, run)
@@ -139,7 +139,7 @@ def _train_or_find(child: Child, parent: str) -> str:
             return done.run_id
         assert outcome is not None
         return outcome.run_id
-    if saved.status(folder.name, child.config.db) == "finished":
+    if run_folder.status(folder.name, child.config.db) == "finished":
         print(f"finished before: {folder.name}")
     else:
         go_on(child.config, folder)
@@ -150,7 +150,7 @@ def _existing(child: Child, parent: str) -> Path | None:
     """Folder of the run that this parent has started for the child, the newest if there are several."""
     fold = [child.fold.number, child.fold.count] if child.fold else None
     for path in sorted(paths.locate(child.config.db).artifacts.glob("*/config.json"), reverse=True):
-        document = saved.read(path.parent)
+        document = run_folder.read(path.parent)
         config = document["config"]
         same = (tuple(config["task"]), config["seed"], document.get("fold")) == (
             child.config.task,
@@ -164,7 +164,7 @@ def _existing(child: Child, parent: str) -> Path | None:
 
 def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run: Run) -> None:
     """Average the probabilities of the folds, and store the average as the parent's own predictions."""
-    from engine.inputs.decode import decode
+    from engine.text.decode import decode
     from jobs.clue import results as clue_results
 
     data = read(config, spec)
@@ -191,7 +191,7 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
 
 def table(run: Run, done: dict[Child, str], config: Config) -> None:
     """Print and store mean and deviation per task."""
-    from engine.intervals import mean_interval
+    from engine.evidence.intervals import mean_interval
     from store import queries
 
     queries.refresh(db=config.db)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.inputs.classification import texts_of
-from engine.tasks import Example, TaskSpec
+from engine.text.classification import texts_of
+from engine.text.tasks import Example, TaskSpec
 
 FEATURES = 2**18
 ORDERS = (1, 3)

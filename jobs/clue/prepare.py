@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import Example, TaskSpec, texts_in
+from engine.text.tasks import Example, TaskSpec, texts_in
 from jobs import cli, models
-from jobs.clue import data as clue_data
-from jobs.clue import worlds
+from jobs.clue import processes
+from jobs.clue.data import sources as clue_data
 
 if TYPE_CHECKING:
-    from engine.inputs.rows import Rows
-    from engine.training import Training, World
+    from engine.model.training import Training, World
+    from engine.text.rows import Rows
     from jobs.clue.config import Config
     from jobs.clue.settings import Plan
 
@@ -47,9 +47,9 @@ class Prepared:
 
 def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None = None) -> Prepared:
     """Read and check all input, and build the model."""
-    from engine.training import Training
-    from jobs.clue import rows as clue_rows
+    from engine.model.training import Training
     from jobs.clue import settings as clue_settings
+    from jobs.clue.data import encoded_rows as clue_rows
 
     data = read(config, spec)
     train, select, split = held_out(data, fold)
@@ -95,7 +95,7 @@ def read(config: Config, spec: TaskSpec) -> clue_data.Data:
         dev_file=config.dev_file,
         test_file=config.test_file,
     )
-    if worlds.is_first():
+    if processes.is_first():
         sizes = [f"train {len(data.train):,}", f"dev {len(data.dev):,}"]
         sizes += [f"test {version} {len(examples):,}" for version, examples in data.tests.items()]
         where = {"files": data.files["train"], "hub": "hub clue/clue", "sample": "built-in sample, not CLUE data"}
@@ -128,7 +128,7 @@ def apply_rule(loaded: models.Loaded, config: Config) -> None:
     """Draw the matrices of a fresh encoder anew by an initialization rule."""
     import torch
 
-    from jobs.clue.init import redraw
+    from jobs.clue.initial_weights import redraw
 
     with cli.input_errors("--init"):
         redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
@@ -138,7 +138,7 @@ def build_model(config: Config, spec: TaskSpec, loaded: models.Loaded) -> Any:
     """The encoder with the task's head."""
     import torch
 
-    from engine.heads import TaskModel
+    from engine.model.heads import TaskModel
 
     model = TaskModel(
         loaded.encoder,
@@ -153,8 +153,8 @@ def build_model(config: Config, spec: TaskSpec, loaded: models.Loaded) -> Any:
 
 def build_optimizer(config: Config, plan: Plan, model: Any) -> Any:
     """The recipe's optimizer over the model's parameter groups."""
-    from engine.encoders import parameter_depth
-    from engine.optimizers import adafactor, adamw, parameter_groups
+    from engine.model.encoders import parameter_depth
+    from engine.model.optimizers import adafactor, adamw, parameter_groups
 
     layers = model.encoder.config.layers
     groups = parameter_groups(

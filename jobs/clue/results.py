@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import metrics
-from engine.tasks import Example, TaskSpec
+from engine.evidence import metrics
+from engine.text.tasks import Example, TaskSpec
 from jobs import checkpoints
 from jobs.checkpoints import BEST
-from jobs.clue import data as clue_data
 from jobs.clue import submission
+from jobs.clue.data import sources as clue_data
 
 if TYPE_CHECKING:
-    from engine.inputs.decode import Decoded
-    from engine.inputs.rows import Rows
+    from engine.text.decode import Decoded
+    from engine.text.rows import Rows
     from jobs.clue.config import Config
     from jobs.clue.session import Session
     from store.runs import Run
@@ -72,7 +72,7 @@ def splits(data: clue_data.Data) -> dict[str, list[Example]]:
 
 
 def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decoded:
-    from jobs.clue import rows as clue_rows
+    from jobs.clue.data import encoded_rows as clue_rows
     from jobs.clue.session import answer
 
     prepared = session.prepared
@@ -142,8 +142,8 @@ def prediction_frame(spec: TaskSpec, examples: Sequence[Example], decoded: Decod
     """Frame of predictions as the store wants them."""
     import polars as pl
 
-    from engine.inputs.decode import spell
-    from engine.metrics import nearest_answer
+    from engine.evidence.metrics import nearest_answer
+    from engine.text.decode import spell
     from store.runs import example_hash
 
     def gold(example: Example, prediction: Any) -> str | None:
@@ -179,7 +179,7 @@ def as_logits(probs: np.ndarray) -> np.ndarray:
 
 def no_rows(n: int, per_example: int = 1) -> Rows:
     """Rows without tokens for answers that come from no encoder or from several."""
-    from engine.inputs.rows import Rows
+    from engine.text.rows import Rows
 
     offsets = np.zeros(n * per_example + 1, dtype=np.int64)
     example = np.repeat(np.arange(n), per_example)

@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import get_task
+from engine.text.tasks import get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
-from jobs.clue import saved, train, worlds
+from jobs.clue import processes, run_folder, train
 from jobs.clue.prepare import Fold, prepare
 from store import runs
 
@@ -23,8 +23,8 @@ FREE = frozenset({"resume", "db", "device", "tags", "note", "output", "skip_if_d
 
 def stored(config: Config) -> tuple[Config, Path]:
     """The flags and the folder of the run, or the parent of several, that `config.resume` names."""
-    folder = saved.find(config.resume, config.db)
-    was = saved.stored_config(saved.read(folder))
+    folder = run_folder.find(config.resume, config.db)
+    was = run_folder.stored_config(run_folder.read(folder))
     for field in dataclasses.fields(was):
         given, before = getattr(config, field.name), getattr(was, field.name)
         if field.name not in FREE and given not in (field.default, before):
@@ -38,12 +38,12 @@ def stored(config: Config) -> tuple[Config, Path]:
 
 def go_on(config: Config, folder: Path) -> Outcome | None:
     """Continue the training whose folder this is."""
-    document = saved.read(folder)
-    saved.refuse_finished(folder.name, config.db)
+    document = run_folder.read(folder)
+    run_folder.refuse_finished(folder.name, config.db)
     if config.model == "ngram":
         raise cli.InputError(f"run {folder.name} is a linear model of seconds; run it again: {cli.command(config)}")
     fold = Fold(*document["fold"]) if document.get("fold") else None
-    with worlds.join(config.processes) as world:
+    with processes.join(config.processes) as world:
         prepared = prepare(config, get_task(config.task[0]), world=world, fold=fold)
         if prepared.data.fingerprints != document["fingerprints"]:
             raise cli.InputError(f"the data of {prepared.spec.name} are not those that run {folder.name} started with")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST, LAST
-from jobs.clue import worlds
+from jobs.clue import processes
 from jobs.interrupts import stop_requests
 from jobs.progress import Bar
 
 if TYPE_CHECKING:
-    from engine.heads import TaskModel
-    from engine.inputs.decode import Decoded
-    from engine.inputs.rows import Rows
-    from engine.training import Step
+    from engine.model.heads import TaskModel
+    from engine.model.training import Step
+    from engine.text.decode import Decoded
+    from engine.text.rows import Rows
     from jobs.clue.prepare import Prepared
     from store.runs import Run
 
@@ -63,7 +63,7 @@ class Session:
 
     def run(self) -> None:
         """Train to the end, or until somebody or early stopping ends it."""
-        from engine.training import NonFiniteError
+        from engine.model.training import NonFiniteError
 
         title = f"{self.prepared.spec.name} {self.prepared.config.model.rstrip('/').split('/')[-1]}"
         total, start = self.training.steps, self.training.step
@@ -91,11 +91,11 @@ class Session:
         if self.best:
             shown[f"{self.prepared.split} {self.metric}"] = f"{self.best[self.metric]:.4f}"
         self.bar.advance(**shown)
-        if worlds.agree(self.training.world, self.stop.requested):
+        if processes.agree(self.training.world, self.stop.requested):
             self.save()
             self.bar.write(f"stopped after update {step.step}; go on with: {resume_command(self.run_record, self)}")
             raise KeyboardInterrupt
-        return worlds.agree(self.training.world, self.done)
+        return processes.agree(self.training.world, self.done)
 
     def _log(self, step: Step) -> None:
         self.window = [self.window[0] + step.loss, self.window[1] + 1]
@@ -115,7 +115,7 @@ class Session:
         """Score the selection split in float32 and keep the weights if they are the best so far."""
         if self.evaluated == step.step:
             return
-        from engine import metrics
+        from engine.evidence import metrics
 
         prepared, self.evaluated = self.prepared, step.step
         with self.training.evaluated_weights() as model:
@@ -132,7 +132,7 @@ class Session:
 
     def save(self) -> None:
         """Keep the whole state, so that any kill leaves one that resumes."""
-        from engine.training import NonFiniteError
+        from engine.model.training import NonFiniteError
 
         started = time.monotonic()
         try:
@@ -165,8 +165,8 @@ class Session:
 
 def answer(prepared: Prepared, model: TaskModel, rows: Rows, examples: Any) -> Decoded:
     """Answers of the model, decoded."""
-    from engine.inputs.decode import decode
-    from engine.training import predict
+    from engine.model.training import predict
+    from engine.text.decode import decode
 
     return decode(prepared.spec, rows, examples, predict(model, rows))
 
@@ -183,8 +183,8 @@ def follow(prepared: Prepared) -> None:
     with stop_requests() as stop:
 
         def on_step(_: Step) -> bool:
-            if worlds.agree(training.world, stop.requested):
+            if processes.agree(training.world, stop.requested):
                 raise KeyboardInterrupt
-            return worlds.agree(training.world, False)
+            return processes.agree(training.world, False)
 
         training.run(on_step)

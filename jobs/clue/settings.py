@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import TaskSpec
+from engine.text.tasks import TaskSpec
 from jobs import cli
 
 if TYPE_CHECKING:
-    from engine.inputs.rows import Rows
-    from engine.training import Precision, Settings
+    from engine.model.training import Precision, Settings
+    from engine.text.rows import Rows
     from jobs.clue.config import Config
     from jobs.models import Loaded
 
@@ -42,7 +42,7 @@ class Plan:
 
     def settings(self, config: Config) -> Settings:
         """What the training loop gets."""
-        from engine.training import Settings
+        from engine.model.training import Settings
 
         return Settings(
             epochs=self.epochs,

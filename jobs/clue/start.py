@@ -13,10 +13,10 @@ def run(config: Config) -> None:
 
         listing.show(config)
     elif config.resume:
-        from jobs.clue import many, resume, saved
+        from jobs.clue import many, resume, run_folder
 
         stored, folder = resume.stored(config)
-        if saved.read(folder).get("children"):
+        if run_folder.read(folder).get("children"):
             many.resume(stored, folder.name)
         else:
             resume.go_on(stored, folder)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.inputs.decode import nest_entities
-from engine.tasks import Example, TaskSpec
+from engine.text.decode import nest_entities
+from engine.text.tasks import Example, TaskSpec
 from jobs.cli import InputError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from engine.tasks import get_task
+from engine.text.tasks import get_task
 from jobs import models, tracking
-from jobs.clue import saved, worlds
+from jobs.clue import processes, run_folder
 from jobs.clue.prepare import Fold, Prepared, prepare
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
         return train_ngram.start(config, spec, parent=parent)
     from jobs.clue.session import follow
 
-    with worlds.join(config.processes) as world:
+    with processes.join(config.processes) as world:
         prepared = prepare(config, spec, world=world, fold=fold)
         if config.dry_run:
             estimate(prepared)
@@ -35,7 +35,7 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
             return None
         run = open_run(prepared, parent=parent)
         with run:
-            saved.remember(
+            run_folder.remember(
                 run.folder,
                 config,
                 parent=parent,
@@ -77,7 +77,7 @@ def train(prepared: Prepared, run: Run, *, about: dict[str, Any] | None = None) 
 
 def estimate(prepared: Prepared, *, seconds: float = 3.0) -> None:
     """Print the settings and how long the training would take on this machine, from a few updates."""
-    from engine.training import predict
+    from engine.model.training import predict
     from jobs.clue.settings import lines
 
     plan, training = prepared.plan, prepared.training

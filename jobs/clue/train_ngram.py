@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.tasks import TaskSpec
+from engine.text.tasks import TaskSpec
 from jobs import cli, tracking
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
-    from engine.inputs.decode import decode
-    from jobs.clue import ngram, saved
+    from engine.text.decode import decode
+    from jobs.clue import ngram, run_folder
     from jobs.clue import results as clue_results
     from jobs.clue.prepare import read
 
@@ -38,7 +38,7 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
         dev_fingerprint=data.fingerprints["dev"],
         device="cpu",
     ) as run:
-        saved.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
+        run_folder.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
         splits = clue_results.splits(data)
         predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)
         decoded = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import dimension
-from engine.attention_fit import AttentionFit, Pattern, attention_pattern, fit_attention
-from engine.intervals import mean_interval
+from engine.dimension import entropy
+from engine.dimension.attention_fit import AttentionFit, Pattern, attention_pattern, fit_attention
+from engine.evidence.intervals import mean_interval
 from jobs import cli, progress, tracking
 from jobs.dimension.config import Attention
 from store.runs import Run
@@ -59,9 +59,9 @@ def _needed(run: Run, kls: dict[Cell, list[float]], config: Attention) -> None:
     for (pattern, length), points in curves.items():
         needed = crossing(points, config.good)
         laws = {
-            "pairs": dimension.POST_COEFFICIENT * np.log(length),
-            "rows": dimension.ROWS_COEFFICIENT * np.log(length),
-            "retrieval": dimension.RETRIEVAL_COEFFICIENT * np.log(length),
+            "pairs": entropy.POST_COEFFICIENT * np.log(length),
+            "rows": entropy.ROWS_COEFFICIENT * np.log(length),
+            "retrieval": entropy.RETRIEVAL_COEFFICIENT * np.log(length),
             "rank": float(length - 1),
         }
         axes = {"length": length, "pattern": pattern}

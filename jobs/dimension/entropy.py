@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from engine import dimension
-from engine.intervals import mean_interval
+from engine.dimension import entropy as entropy_rule
+from engine.evidence.intervals import mean_interval
 from jobs import cli, progress, tracking
 from jobs.dimension.config import Entropy
 
@@ -20,13 +20,13 @@ def entropy(config: Entropy) -> None:
     if config.quick:
         sizes, dims, repeats = (256,), (8, 16, 32, 64), 3
     with cli.input_errors("--vocabularies, --dims, --rho"):
-        dimension.dimension_for(np.array(sizes), rho=config.rho)
-        dimension.condensation_entropy(np.array(dims), rho=config.rho)
+        entropy_rule.dimension_for(np.array(sizes), rho=config.rho)
+        entropy_rule.condensation_entropy(np.array(dims), rho=config.rho)
     cells = [(size, n) for size in sizes for n in dims]
     with tracking.start(config, experiment="dimension", task="entropy", device="cpu") as run:
         for size in sizes:
             for form in ("pairs", "rows"):
-                exact = float(dimension.dimension_for(size, form=form, rho=config.rho))
+                exact = float(entropy_rule.dimension_for(size, form=form, rho=config.rho))
                 axes = {"form": form, "vocabulary": size}
                 run.measure("entropy_threshold", axes, source="exact", n_components=exact)
         print(f"{'N':>6} {'n':>4} {'pairs':>8} {'2lnN+h':>8} {'row':>8} {'lnN+h':>8} {'scaled':>8} {'retrieved':>9}")
@@ -35,18 +35,18 @@ def entropy(config: Entropy) -> None:
             for form, scaled in FORMS:
                 rngs = [np.random.default_rng([config.seed, size, n, repeat]) for repeat in range(repeats)]
                 values = [
-                    dimension.random_table_entropy(size, n, rng=rng, form=form, rho=config.rho, scaled=scaled)
+                    entropy_rule.random_table_entropy(size, n, rng=rng, form=form, rho=config.rho, scaled=scaled)
                     for rng in rngs
                 ]
                 axes = {"form": form, "n_components": n, "scaled": scaled, "vocabulary": size}
                 run.measure("entropy", axes, entropy=tuple(mean_interval(values)))
                 rho = config.rho / np.sqrt(n) if scaled else config.rho
-                shift = float(dimension.condensation_entropy(n, rho=rho))
+                shift = float(entropy_rule.condensation_entropy(n, rho=rho))
                 theory = (2 if form == "pairs" else 1) * float(np.log(size)) + shift
                 run.measure("entropy", axes, source="exact", entropy=theory)
                 line += [f"{np.mean(values):>8.3f}"] + ([f"{theory:>8.3f}"] if not scaled else [])
             found = [
-                dimension.retrieval_probability(size, n, rng=np.random.default_rng([config.seed, size, n, 100 + r]))
+                entropy_rule.retrieval_probability(size, n, rng=np.random.default_rng([config.seed, size, n, 100 + r]))
                 for r in range(repeats)
             ]
             run.measure("retrieval", {"keys": size, "n_components": n}, probability=tuple(mean_interval(found)))

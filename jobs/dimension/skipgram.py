@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import cooccurrence, dimension, pip_loss
-from engine.intervals import mean_interval
-from engine.skipgram import SkipGram, information_kept, pip_distance, train_skipgram
+from engine.dimension import cooccurrence, entropy, pip_loss
+from engine.dimension.skipgram import SkipGram, information_kept, pip_distance, train_skipgram
+from engine.evidence.intervals import mean_interval
 from jobs import cli, progress, tracking
 from jobs.dimension.config import Skipgram
 from store.runs import Run
@@ -28,8 +28,8 @@ class Text:
 
 def skipgram(config: Skipgram) -> None:
     """Train every dimension of every vocabulary on every split."""
-    from engine.tasks import get_task
-    from jobs.clue import data as clue_data
+    from engine.text.tasks import get_task
+    from jobs.clue.data import sources as clue_data
 
     config_sizes, dims, steps, repeats = config.vocabularies, config.dims, config.steps, config.repeats
     if config.quick:
@@ -58,7 +58,7 @@ def _vocabulary(run: Run, splits: Sequence[Text], dims: Sequence[int], steps: in
     """All dimensions of one vocabulary, then the PIP loss and the marks of the rules."""
     size = len(splits[0].vocabulary)
     information = [cooccurrence.mutual_information(text.train) for text in splits]
-    rule = float(dimension.POST_COEFFICIENT * np.log(size))
+    rule = float(entropy.POST_COEFFICIENT * np.log(size))
     print(f"\nN = {size}: 8.33 ln N = {rule:.1f}, the training text has {np.mean(information):.3f} nats of information")
     columns = ("loss", "kept", "share", "held out", "groups", "norm/n", "seed PIP")
     print(f"{'n':>4} " + " ".join(f"{column:>8}" for column in columns))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.activation_moments import find_activation
-from engine.initialization import RULES, StackGains, check_widths, fan_variance, stack_gains
-from engine.intervals import mean_interval
+from engine.evidence.intervals import mean_interval
+from engine.initialization.activation_moments import find_activation
+from engine.initialization.rules import RULES, StackGains, check_widths, fan_variance, stack_gains
+from engine.initialization.signal_propagation import Moments, measure_spectrum, propagate_matrices, propagate_vectors
+from engine.initialization.singular_values import singular_value_density, singular_value_edges
 from engine.names import look_up
-from engine.signal_propagation import Moments, measure_spectrum, propagate_matrices, propagate_vectors
-from engine.singular_values import singular_value_density, singular_value_edges
 from jobs import cli, progress, tracking
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.activation_moments import find_activation
-from engine.initialization import Gain, layer_variance, resolve_gain
+from engine.initialization.activation_moments import find_activation
+from engine.initialization.rules import Gain, layer_variance, resolve_gain
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.initialization import RULES, check_widths
-from engine.intervals import mean_interval
+from engine.evidence.intervals import mean_interval
+from engine.initialization.rules import RULES, check_widths
 from engine.names import look_up
 from jobs import cli, progress, tracking
 from jobs.initialization import stacks

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.johnson_lindenstrauss import BOUNDS, jl_dim
-from engine.measured_dimension import measure_dimension
+from engine.johnson_lindenstrauss.bounds import BOUNDS, jl_dim
+from engine.johnson_lindenstrauss.measured_dimension import measure_dimension
 from jobs import cli, progress, tracking
 from jobs.johnson_lindenstrauss.config import Bounds
 

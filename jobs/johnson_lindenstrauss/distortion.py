@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from engine.distortion import Distortion as Ratios
-from engine.distortion import distortion as measure
-from engine.intervals import mean_interval
-from engine.point_clouds import fit_principal_components
-from engine.random_projection import KINDS, Kind, project, variance_factor
+from engine.evidence.intervals import mean_interval
+from engine.johnson_lindenstrauss.distortion import Distortion as Ratios
+from engine.johnson_lindenstrauss.distortion import distortion as measure
+from engine.johnson_lindenstrauss.point_clouds import fit_principal_components
+from engine.johnson_lindenstrauss.random_projection import KINDS, Kind, project, variance_factor
 from jobs import cli, progress, tracking
 from jobs.johnson_lindenstrauss import data as jl_data
 from jobs.johnson_lindenstrauss.config import Distortion, Pca

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import hashing
-from engine.intervals import mean_interval, proportion_interval
-from engine.point_clouds import cloud
+from engine.evidence.intervals import mean_interval, proportion_interval
+from engine.johnson_lindenstrauss import hashing
+from engine.johnson_lindenstrauss.point_clouds import cloud
 from jobs import cli, progress, tracking
 from jobs.johnson_lindenstrauss import data as jl_data
 from jobs.johnson_lindenstrauss.config import Lsh

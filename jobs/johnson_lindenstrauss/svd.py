@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import randomized_svd as rsvd
-from engine.intervals import mean_interval
+from engine.evidence.intervals import mean_interval
+from engine.johnson_lindenstrauss import randomized_svd as rsvd
 from jobs import cli, progress, tracking
 from jobs.johnson_lindenstrauss import data as jl_data
 from jobs.johnson_lindenstrauss.config import Svd

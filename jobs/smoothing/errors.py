@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.names import look_up
-from engine.piecewise_linear import FUNCTIONS, PiecewiseLinear
-from engine.quadrature import convolve
-from engine.smoothing import Smoothed, smooth
-from engine.smoothing_errors import area_error, predicted_order, supremum_error
-from engine.smoothing_kernels import KERNELS, check_width
+from engine.smoothing.convolution import Smoothed, smooth
+from engine.smoothing.errors import area_error, predicted_order, supremum_error
+from engine.smoothing.kernels import KERNELS, check_width
+from engine.smoothing.piecewise_linear import FUNCTIONS, PiecewiseLinear
+from engine.smoothing.quadrature import convolve
 from jobs import cli, progress, tracking
 
 if TYPE_CHECKING:

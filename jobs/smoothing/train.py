@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.activations import activation_from_text
-from engine.intervals import Interval, mean_interval
+from engine.evidence.intervals import Interval, mean_interval
 from engine.names import look_up
-from engine.smoothing_kernels import KERNELS
-from engine.staircase import anneal, descend, make_problem
+from engine.smoothing.activations import activation_from_text
+from engine.smoothing.kernels import KERNELS
+from engine.smoothing.staircase import anneal, descend, make_problem
 from jobs import cli, progress, tracking
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.whitening import WhiteningAccumulator
+from engine.embeddings.whitening import WhiteningAccumulator
 from jobs.whitening.sentence_vectors import Index
-from jobs.whitening.sts_sets import StsData
+from jobs.whitening.sts.sets import StsData
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Evaluate

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs import cli
-from jobs.whitening import sts_data
 from jobs.whitening.sentence_encoders import open_encoder
 from jobs.whitening.settings import parse
+from jobs.whitening.sts import sources
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Encode
@@ -19,7 +19,7 @@ def start(config: Encode) -> None:
     """Check the flags, encode, write the file."""
     if bool(config.sentences) == (config.file is not None):
         raise cli.InputError("name either --sentences or a --file of them")
-    texts = sts_data.read_sentences(config.file) if config.file else list(config.sentences)
+    texts = sources.read_sentences(config.file) if config.file else list(config.sentences)
     empty = next((number for number, text in enumerate(texts, start=1) if not text.strip()), None)
     if empty is not None:
         raise cli.InputError(f"sentence {empty} is empty")

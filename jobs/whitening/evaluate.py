@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.pooling import Pooling
-from engine.whitening import WhiteningAccumulator
+from engine.embeddings.pooling import Pooling
+from engine.embeddings.whitening import WhiteningAccumulator
 from jobs import cli, tracking
 from jobs.progress import Bar
-from jobs.whitening import artifacts, sts_data
+from jobs.whitening import artifacts
 from jobs.whitening.scores import Scorer, Scores, accumulate
 from jobs.whitening.sentence_vectors import Index, ReadyVectors, embed, embed_texts, load_vectors, open_source
 from jobs.whitening.settings import NONE, Plan, check_sizes, dimension, plan
-from jobs.whitening.sts_sets import StsData
+from jobs.whitening.sts import sources
+from jobs.whitening.sts.sets import StsData
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Evaluate
@@ -53,7 +54,7 @@ def start(config: Evaluate) -> None:
     """Check the flags, read the sets, score everything in a run, print the table."""
     source = open_source(config.encoder, device=config.device, db=config.db)
     settings = plan(config, source)
-    sets = sts_data.load(config.data, data_dir=config.data_dir, limit=config.limit)
+    sets = sources.load(config.data, data_dir=config.data_dir, limit=config.limit)
     if isinstance(source, ReadyVectors) and len(sets) > 1 and not source.path.is_dir():
         raise cli.InputError(f"--encoder {source.path} holds the vectors of one set, name it with --data")
     indices = [Index.of(data) for data in sets]
@@ -194,8 +195,8 @@ def _other_texts(config: Evaluate, settings: Plan, data: StsData) -> list[str] |
         path = Path(config.statistics_file or "")
         if path.suffix == ".npy":
             return load_vectors(path)
-        return sts_data.read_sentences(path)
-    return sts_data.nli(data.spec, data_dir=config.data_dir) if "nli" in settings.statistics else []
+        return sources.read_sentences(path)
+    return sources.nli(data.spec, data_dir=config.data_dir) if "nli" in settings.statistics else []
 
 
 def _other_vectors(

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.pooling import parse_pooling
+from engine.embeddings.pooling import parse_pooling
 from jobs import cli, tracking
 from jobs.progress import Bar
-from jobs.whitening import sts_data
 from jobs.whitening.evaluate import run_fields
 from jobs.whitening.scores import AVERAGES, Scorer, accumulate
 from jobs.whitening.sentence_vectors import Index, ReadyVectors, embed, open_source
 from jobs.whitening.settings import NONE, check
+from jobs.whitening.sts import sources
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Layers
     from jobs.whitening.sentence_encoders import SentenceEncoder
-    from jobs.whitening.sts_sets import StsData
+    from jobs.whitening.sts.sets import StsData
     from store.runs import Run
 
 Best = tuple[float, str, str]
@@ -37,7 +37,7 @@ def start(config: Layers) -> None:
     source = open_source(config.encoder, device=config.device, db=config.db)
     if isinstance(source, ReadyVectors) or source.layers == 0:
         raise cli.InputError(f"--encoder {config.encoder} has no layers to pair: name a BERT-type encoder")
-    sets = sts_data.load(config.data, data_dir=config.data_dir, limit=config.limit)
+    sets = sources.load(config.data, data_dir=config.data_dir, limit=config.limit)
     with tracking.start(config, **run_fields(config, source, sets)) as run:
         for data in sets:
             found = _score_set(run, config, source, data)

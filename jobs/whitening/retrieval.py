@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.search import recall, reciprocal_ranks, top_k
-from engine.similarity import unit_rows
-from engine.whitening import WhiteningAccumulator
+from engine.embeddings.search import recall, reciprocal_ranks, top_k
+from engine.embeddings.similarity import unit_rows
+from engine.embeddings.whitening import WhiteningAccumulator
 from jobs import cli, tracking
 from jobs.progress import Bar
-from jobs.whitening import sts_data
 from jobs.whitening.evaluate import run_fields
 from jobs.whitening.scores import Estimate, accumulate
 from jobs.whitening.sentence_vectors import Index, ReadyVectors, embed, open_source
 from jobs.whitening.settings import FULL, NONE, check_component, dimension, parse
+from jobs.whitening.sts import sources
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Retrieval
-    from jobs.whitening.sts_sets import StsData
+    from jobs.whitening.sts.sets import StsData
     from store.runs import Run
 
 Search = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
@@ -45,7 +45,7 @@ def start(config: Retrieval) -> None:
             raise cli.InputError(f"--{name} must be positive, got {getattr(config, name)}")
     source = open_source(config.encoder, device=config.device, db=config.db)
     (pooling,) = parse([config.pooling or source.poolings[0]], source)
-    sets = sts_data.load(config.data, data_dir=config.data_dir, limit=config.limit)
+    sets = sources.load(config.data, data_dir=config.data_dir, limit=config.limit)
     if isinstance(source, ReadyVectors) and len(sets) > 1 and not source.path.is_dir():
         raise cli.InputError(f"--encoder {source.path} holds the vectors of one set, name it with --data")
     indices = [Index.of(data) for data in sets]
@@ -183,7 +183,7 @@ def _estimates(found: np.ndarray, full: np.ndarray, targets: np.ndarray) -> dict
 
 
 def _mean(values: np.ndarray) -> Estimate:
-    from engine.intervals import mean_interval
+    from engine.evidence.intervals import mean_interval
 
     interval = mean_interval(values)
     return interval.value, interval.low, interval.high, interval.n

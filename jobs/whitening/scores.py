@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.similarity import cosine_pairs, percentile_interval, resample_counts, sts_resampled, sts_scores
-from engine.whitening import WhiteningAccumulator
+from engine.embeddings.similarity import cosine_pairs, percentile_interval, resample_counts, sts_resampled, sts_scores
+from engine.embeddings.whitening import WhiteningAccumulator
 from jobs import cli
 from jobs.whitening.sentence_vectors import Index
-from jobs.whitening.sts_sets import StsData
+from jobs.whitening.sts.sets import StsData
 
 Estimate = tuple[float, float, float, int]
 AVERAGES = ("mean", "wmean", "all")

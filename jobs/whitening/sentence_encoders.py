@@ -1,4 +1,4 @@
-"""What `--encoder` names, as an object that turns sentences into views (`engine.pooling`).
+"""What `--encoder` names, as an object that turns sentences into views (`engine.embeddings.pooling`).
 
 | `--encoder` | what it is |
 |---|---|
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from engine.pooling import POOLINGS, Pooling, View, parse_pooling, pool, reduce_tokens
+from engine.embeddings.pooling import POOLINGS, Pooling, View, parse_pooling, pool, reduce_tokens
 from jobs import cli
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class HashedEncoder:
         self, texts: Sequence[str], views: Sequence[View], *, max_length: int, advance: Advance
     ) -> dict[View, np.ndarray]:
         """Counts of hashed trigrams (n, width); sentences are not cut."""
-        from engine.trigrams import hashed_trigrams
+        from engine.embeddings.trigrams import hashed_trigrams
 
         vectors = hashed_trigrams(texts, width=self.width)
         advance(len(texts))
@@ -108,7 +108,7 @@ class BertSentences:
         self.fingerprint = _weights_fingerprint(loaded, self.pooler)
 
     def parse(self, pooling: str) -> Pooling:
-        """Any pooling of `engine.pooling`."""
+        """Any pooling of `engine.embeddings.pooling`."""
         return parse_pooling(pooling, layers=self.layers, pooler=self.pooler is not None)
 
     def encode(
@@ -117,8 +117,8 @@ class BertSentences:
         """Run the encoder over batches of sentences of similar length."""
         import torch
 
-        from engine.batches import make_units, sorted_batches
-        from engine.encoders import Packed
+        from engine.model.batches import make_units, sorted_batches
+        from engine.model.encoders import Packed
 
         tokens, lengths = self._tokenise(texts, max_length)
         starts = np.cumsum(lengths) - lengths
@@ -199,7 +199,7 @@ class NativeModules:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Apply the steps to pooled tokens (n, d)."""
-        from engine.similarity import unit_rows
+        from engine.embeddings.similarity import unit_rows
 
         for kind, parts in self.steps:
             if kind == "Normalize":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.pooling import Pooling, View
+from engine.embeddings.pooling import Pooling, View
 from jobs import cli
 from jobs.caches import cache_folder
 from jobs.progress import Bar
@@ -31,7 +31,7 @@ from jobs.whitening.sentence_encoders import (
     only_native,
     open_encoder,
 )
-from jobs.whitening.sts_sets import Pairs, StsData, sentences
+from jobs.whitening.sts.sets import Pairs, StsData, sentences
 from store.runs import Run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs import cli
-from jobs.whitening import sts_data, sts_sets
+from jobs.whitening.sts import sets, sources
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Sentences
@@ -15,6 +15,6 @@ def start(config: Sentences) -> None:
     """Print them."""
     if not config.data:
         raise cli.InputError("--data: name the set whose sentences are wanted")
-    (data,) = sts_data.load([config.data], data_dir=config.data_dir, limit=config.limit)
-    for line in sts_sets.sentences(data.parts):
+    (data,) = sources.load([config.data], data_dir=config.data_dir, limit=config.limit)
+    for line in sets.sentences(data.parts):
         print(line)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.pooling import STUDIED, Pooling
+from engine.embeddings.pooling import STUDIED, Pooling
 from jobs import cli
 from jobs.whitening.scores import AVERAGES
 from jobs.whitening.sentence_encoders import SentenceEncoder

@@ -41,8 +41,8 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
 
 
 def _restore(path: Path, *, name: str) -> Loaded:
-    from engine.encoders import BertEncoder, EncoderConfig
-    from engine.inputs.tokenizer import WordPiece
+    from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.text.tokenizer import WordPiece
     from jobs import checkpoints
     from jobs.models import Loaded
 

@@ -6,15 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dashboard import can_lab
 from dashboard.figures import can as figures
 from dashboard.figures import can_simulation as simulation_figures
 from dashboard.figures import can_steps as step_figures
 from dashboard.figures import style
-from engine.alternation import half_steps
-from engine.can import alternating_normalization
-from engine.can_evaluation import accuracy_by_uncertainty
-from engine.can_simulation import Setting, simulate
+from dashboard.frames import can_predictions
+from engine.can.alternation import half_steps
+from engine.can.correct import alternating_normalization
+from engine.can.evaluation import accuracy_by_uncertainty
+from engine.can.simulation import Setting, simulate
 from store import runs
 from store.ingest import ingest
 
@@ -180,21 +180,23 @@ def test_the_lab_leaves_out_rows_without_a_label():
     ids = pl.DataFrame({"example_id": ["1", "2", "3"], "hash": ["a", "b", "c"]})
     probs = ids.with_columns(pl.Series("x", [0.5, 0.2, 0.1]), pl.Series("y", [0.5, 0.8, 0.9]))
     table = ids.with_columns(pl.Series("label", ["x", None, "y"]), pl.lit('{"s": "甲", "t": ["乙"]}').alias("text"))
-    lab = can_lab.build(probs, table.sample(fraction=1, shuffle=True, seed=0), pl.DataFrame({"label": [], "value": []}))
+    lab = can_predictions.build(
+        probs, table.sample(fraction=1, shuffle=True, seed=0), pl.DataFrame({"label": [], "value": []})
+    )
     assert (lab.unlabelled, lab.labels.tolist(), list(lab.priors)) == (1, [0, 1], ["uniform", "dev"])
     assert lab.texts[0] == '甲 ｜ ["乙"]'
     with pytest.raises(ValueError, match="no prediction of this run has a label"):
-        can_lab.build(
+        can_predictions.build(
             probs, table.with_columns(label=pl.lit(None, pl.String)), pl.DataFrame({"label": [], "value": []})
         )
 
 
 def test_flips_are_named_and_sorted():
-    lab = can_lab.Lab(
+    lab = can_predictions.Lab(
         np.array([[0.6, 0.4], [0.6, 0.4], [0.6, 0.4]]), np.array([1, 0, 0]), ("a", "b"), ("1", "2", "3"), {}, 0
     )
     after = np.array([[0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])
-    frame = can_lab.flips(lab, after, np.array([0.95, 0.99, 0.97]))
+    frame = can_predictions.flips(lab, after, np.array([0.95, 0.99, 0.97]))
     assert frame["outcome"].to_list() == ["wrong → right", "right → wrong"]
     assert frame["p_after"].to_list() == [0.6, 0.7]
 

@@ -5,8 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from dashboard import report
 from dashboard.figures import compare as figures
+from dashboard.reports import html_report
 from store import queries
 
 PAGES = ("compare", "examples", "explore")
@@ -113,7 +113,9 @@ def test_calibration_shows_the_gap_and_the_number_of_rows():
 def test_a_report_is_one_file_without_links_to_the_network():
     figure = figures.calibration([("A", pl.Series([0.9, 0.8]), pl.Series([True, False]))])
     frame = pl.DataFrame({"metric": ["dev/accuracy"], "mean": [0.7361], "text": ["<花呗>"]})
-    text = report.html_report("比较", [report.Section("Evidence", ["B is better.", frame, figure])], footer="now")
+    text = html_report.html_report(
+        "比较", [html_report.Section("Evidence", ["B is better.", frame, figure])], footer="now"
+    )
     assert "&lt;花呗&gt;" in text
     assert "Plotly.newPlot" in text
     head = text[: text.index("<script>")] + text[text.index("</script>") :]

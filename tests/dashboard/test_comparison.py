@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from dashboard import comparison, example_html, paired_evidence, paper_tables
+from dashboard.frames import configurations, example_html, paired_predictions
+from dashboard.reports import paper_tables
 
 CLASSES = ("entailment", "neutral", "contradiction")
 
@@ -30,12 +31,12 @@ def predictions(accuracy, seed, n=2000, first=0):
 
 
 def config(name, n):
-    return comparison.Configuration(name, tuple(f"{name}{i}" for i in range(n)), tuple(range(n)))
+    return configurations.Configuration(name, tuple(f"{name}{i}" for i in range(n)), tuple(range(n)))
 
 
 def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
-    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
-    found = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
+    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
     right = {side: pairing.rights(side)[:, 0].astype(bool) for side in "ab"}
     only_a, only_b = (right["a"] & ~right["b"]).sum(), (right["b"] & ~right["a"]).sum()
     assert found.p_value == pytest.approx(stats.binomtest(int(only_a), int(only_a + only_b)).pvalue)
@@ -47,8 +48,8 @@ def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
 def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
     seeds_a = [predictions(0.6, seed) for seed in (1, 2, 3)]
     seeds_b = [predictions(0.62, seed) for seed in (4, 5, 6)]
-    pairing = paired_evidence.pair(seeds_a, seeds_b)
-    found = paired_evidence.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
+    pairing = paired_predictions.pair(seeds_a, seeds_b)
+    found = paired_predictions.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
     by_seed = [[(f["label"] == f["prediction"]).mean() for f in side] for side in (seeds_a, seeds_b)]
     assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(by_seed[1], by_seed[0]).pvalue)
     assert found.difference.value == pytest.approx(np.mean(by_seed[1]) - np.mean(by_seed[0]))
@@ -57,8 +58,8 @@ def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
 
 def test_equal_predictions_show_no_difference():
     same = predictions(0.6, 1)
-    pairing = paired_evidence.pair([same], [same])
-    found = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    pairing = paired_predictions.pair([same], [same])
+    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
     assert found.p_value == 1.0
     assert "score the same" in found.sentence
 
@@ -67,8 +68,8 @@ def test_macro_f1_is_that_of_scikit_learn():
     from sklearn.metrics import f1_score
 
     a, b = predictions(0.5, 1), predictions(0.8, 2)
-    found = paired_evidence.compare_macro_f1(
-        config("A", 1), config("B", 1), paired_evidence.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
+    found = paired_predictions.compare_macro_f1(
+        config("A", 1), config("B", 1), paired_predictions.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
     )
     expected = [f1_score(f["label"], f["prediction"], average="macro") for f in (a, b)]
     assert found.difference.value == pytest.approx(expected[1] - expected[0])
@@ -93,7 +94,7 @@ def test_configurations_of_one_model_are_named_by_what_sets_them_apart():
         for name, value in zip(("rdrop", "batch_size"), pair, strict=True)
     ]
     params = pl.DataFrame(rows, schema=["run_id", "name", "value"], orient="row")
-    names = [config.name for config in comparison.configurations(runs, params)]
+    names = [config.name for config in configurations.configurations(runs, params)]
     assert names == ["A: tiny modern · batch size 32", "B: tiny modern · rdrop 4.0", "C: tiny modern"]
 
 
@@ -101,8 +102,8 @@ def test_macro_f1_of_several_seeds_is_compared_over_them_too():
     from sklearn.metrics import f1_score
 
     sides = [[predictions(0.5, seed) for seed in (1, 2, 3)], [predictions(0.6, seed) for seed in (4, 5, 6)]]
-    found = paired_evidence.compare_macro_f1(
-        config("A", 3), config("B", 3), paired_evidence.pair(*sides), rng=np.random.default_rng(0), resamples=200
+    found = paired_predictions.compare_macro_f1(
+        config("A", 3), config("B", 3), paired_predictions.pair(*sides), rng=np.random.default_rng(0), resamples=200
     )
     f1 = [[f1_score(frame["label"], frame["prediction"], average="macro") for frame in side] for side in sides]
     assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(f1[1], f1[0]).pvalue)
@@ -111,8 +112,8 @@ def test_macro_f1_of_several_seeds_is_compared_over_them_too():
 
 def test_three_equal_seeds_against_one_of_them_differ_by_nothing():
     same = predictions(0.5, 1)
-    found = paired_evidence.compare_macro_f1(
-        config("A", 3), config("B", 1), paired_evidence.pair([same] * 3, [same]), rng=np.random.default_rng(0)
+    found = paired_predictions.compare_macro_f1(
+        config("A", 3), config("B", 1), paired_predictions.pair([same] * 3, [same]), rng=np.random.default_rng(0)
     )
     assert (found.difference.value, found.p_value) == (0.0, 1.0)
 
@@ -121,10 +122,10 @@ def test_entities_are_counted_by_type_and_place():
     gold = json.dumps({"name": {"王小明": [[0, 2]]}}, ensure_ascii=False)
     frame = predictions(0.5, 1, n=40).with_columns(label=pl.lit(gold), prediction=pl.lit(gold))
     wrong = frame.with_columns(prediction=pl.lit(json.dumps({"book": {"王小明": [[0, 2]]}})))
-    found = paired_evidence.compare_entity_f1(
+    found = paired_predictions.compare_entity_f1(
         config("A", 1),
         config("B", 1),
-        paired_evidence.pair([wrong], [frame]),
+        paired_predictions.pair([wrong], [frame]),
         rng=np.random.default_rng(0),
         resamples=200,
     )
@@ -132,19 +133,19 @@ def test_entities_are_counted_by_type_and_place():
 
 
 def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
-    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(1990)])
+    pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(1990)])
     assert (pairing.n, pairing.only_a, pairing.only_b) == (1990, 10, 0)
-    with pytest.raises(paired_evidence.NotComparable, match="needs 95%"):
-        paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
-    with pytest.raises(paired_evidence.NotComparable, match="without stored, labelled predictions"):
-        paired_evidence.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
+    with pytest.raises(paired_predictions.NotComparable, match="needs 95%"):
+        paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
+    with pytest.raises(paired_predictions.NotComparable, match="without stored, labelled predictions"):
+        paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
 
 
 def test_holm_corrects_and_the_sentence_uses_it():
-    pairing = paired_evidence.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
-    one = paired_evidence.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
+    one = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
     one = replace(one, p_value=0.04)
-    corrected = paired_evidence.with_holm([one, replace(one, p_value=0.5)])
+    corrected = paired_predictions.with_holm([one, replace(one, p_value=0.5)])
     assert corrected[0].p_adjusted == pytest.approx(0.08)
     assert "No difference is shown" in corrected[0].sentence
 
@@ -157,9 +158,9 @@ def test_config_difference_keeps_only_what_differs():
             "value": ["0.001", "3", "0.0005", "3"],
         }
     )
-    table = comparison.config_difference(params, [config("A", 1), config("B", 1)])
+    table = configurations.config_difference(params, [config("A", 1), config("B", 1)])
     assert table.to_dicts() == [{"parameter": "learning_rate", "A": "0.001", "B": "0.0005"}]
-    typed = comparison.parameter_values(params)
+    typed = configurations.parameter_values(params)
     assert typed["learning_rate"].to_list() == [0.001, 0.0005]
 
 
@@ -171,7 +172,7 @@ def metric_frame():
             "value": [0.70, 0.72, 0.80, 0.82, float("nan")],
         }
     )
-    return comparison.metric_table(summary, [config("A", 2), config("B", 2)])
+    return configurations.metric_table(summary, [config("A", 2), config("B", 2)])
 
 
 def test_metric_table_means_over_seeds_and_leaves_nan_out():

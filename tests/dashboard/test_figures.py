@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.figures import leaderboard, runs, sql, style, tasks
-from engine.tasks import TASKS, Example
+from engine.text.tasks import TASKS, Example
 
 
 def curve(run_id, name, values):

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from dashboard.figures import initialization as figures
-from engine.initialization import stack_gains
-from engine.signal_propagation import propagate_vectors
+from engine.initialization.rules import stack_gains
+from engine.initialization.signal_propagation import propagate_vectors
 from store import runs
 from store.ingest import ingest
 

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from dashboard import plots
+from dashboard.parts import plots
 
 
 def test_lines_bars_and_heat_maps_become_rows():

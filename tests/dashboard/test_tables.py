@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from dashboard import pieces, saved
 from dashboard.figures import tables, words
+from dashboard.parts import elements, saved_queries
 
 RUNS = pl.DataFrame(
     {
@@ -96,14 +96,14 @@ def test_texts_are_readable(text, line):
     [(0.84, "0.8 s"), (59.4, "59 s"), (130, "2 min 10 s"), (11_100, "3 h 05 min"), (None, "–"), (float("inf"), "–")],
 )
 def test_durations(seconds, text):
-    assert pieces.duration(seconds) == text
+    assert elements.duration(seconds) == text
 
 
 def test_times_ago_are_counted_in_utc():
     moment = datetime.now(UTC) - timedelta(minutes=3)
-    assert pieces.ago(moment).startswith("3 min 0")
-    assert pieces.ago(moment.replace(tzinfo=None)).startswith("3 min 0")
-    assert pieces.ago(None) == "–"
+    assert elements.ago(moment).startswith("3 min 0")
+    assert elements.ago(moment.replace(tzinfo=None)).startswith("3 min 0")
+    assert elements.ago(None) == "–"
 
 
 def test_percent_and_numbers():
@@ -113,25 +113,25 @@ def test_percent_and_numbers():
 
 
 def test_csv_opens_with_chinese_and_lists():
-    content = pieces.to_csv(pl.DataFrame({"text": ["花呗"], "tags": [["a", "b"]]}))
+    content = elements.to_csv(pl.DataFrame({"text": ["花呗"], "tags": [["a", "b"]]}))
     assert content.startswith(b"\xef\xbb\xbf")
     assert "花呗,\"['a', 'b']\"" in content.decode("utf-8-sig")
 
 
 def test_saved_queries_survive_and_can_be_forgotten(tmp_path):
-    assert saved.load(tmp_path / "results") == {}
-    saved.save(tmp_path / "results", "数", "SELECT 1")
-    saved.save(tmp_path / "results", "two", "SELECT 2")
-    assert saved.load(tmp_path / "results") == {"two": "SELECT 2", "数": "SELECT 1"}
-    saved.save(tmp_path / "results", "two", None)
-    assert list(saved.load(tmp_path / "results")) == ["数"]
+    assert saved_queries.load(tmp_path / "results") == {}
+    saved_queries.save(tmp_path / "results", "数", "SELECT 1")
+    saved_queries.save(tmp_path / "results", "two", "SELECT 2")
+    assert saved_queries.load(tmp_path / "results") == {"two": "SELECT 2", "数": "SELECT 1"}
+    saved_queries.save(tmp_path / "results", "two", None)
+    assert list(saved_queries.load(tmp_path / "results")) == ["数"]
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["saved_queries.json"]
 
 
 @pytest.mark.parametrize("content", ["{", json.dumps([1]), ""])
 def test_a_damaged_file_of_saved_queries_counts_as_none(tmp_path, content):
     (tmp_path / "saved_queries.json").write_text(content)
-    assert saved.load(tmp_path) == {}
+    assert saved_queries.load(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dashboard import stored_vectors, typed_sentences, whitening_tables
 from dashboard.figures import whitening as figures
-from engine.trigrams import hashed_trigrams
-from engine.whitening import WhiteningAccumulator, fit_whitening
+from dashboard.frames import stored_vectors, whitening_tables
+from dashboard.parts import typed_sentences
+from engine.embeddings.trigrams import hashed_trigrams
+from engine.embeddings.whitening import WhiteningAccumulator, fit_whitening
 from store import queries, runs
 from store.ingest import ingest
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.can import alternating_normalization, uncertain_rows
-from engine.can_simulation import Setting
-from engine.can_simulation import simulate as draw
+from engine.can.correct import alternating_normalization, uncertain_rows
+from engine.can.simulation import Setting
+from engine.can.simulation import simulate as draw
 from jobs import cli, tracking
 from jobs.can import apply, simulate, tables
 from jobs.can import config as can

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.tasks import TASKS
+from engine.text.tasks import TASKS
 from jobs.cli import InputError
-from jobs.clue import data as clue_data
-from jobs.clue.files import read_file
+from jobs.clue.data import sources as clue_data
+from jobs.clue.data.files import read_file
 
 REAL = os.environ.get("CLUE_DATA_DIR")
 PAIR = {"sentence1": "怎么还款", "sentence2": "如何还钱", "label": "1"}

@@ -3,9 +3,9 @@ import json
 import datasets
 import pytest
 
-from engine.tasks import TASKS
-from jobs.clue import data as clue_data
-from jobs.clue import hub as clue_hub
+from engine.text.tasks import TASKS
+from jobs.clue.data import hub as clue_hub
+from jobs.clue.data import sources as clue_data
 
 NLI = datasets.ClassLabel(names=["neutral", "entailment", "contradiction"])
 TEXT, NUMBER = datasets.Value("string"), datasets.Value("int32")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from engine.encoders import BertEncoder, EncoderConfig
-from engine.initialization import fan_variance
-from jobs.clue.init import redraw
+from engine.initialization.rules import fan_variance
+from engine.model.encoders import BertEncoder, EncoderConfig
+from jobs.clue.initial_weights import redraw
 
 
 def test_every_matrix_gets_the_variance_of_its_shape():

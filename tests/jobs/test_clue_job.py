@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.tasks import get_task
+from engine.text.tasks import get_task
 from jobs import checkpoints, cli, models, predict
 from jobs.checkpoints import BEST, LAST
-from jobs.clue import data as clue_data
-from jobs.clue import saved, session, start, submission
+from jobs.clue import run_folder, session, start, submission
 from jobs.clue.config import Config
+from jobs.clue.data import sources as clue_data
 from store import paths, queries
 
 
@@ -238,7 +238,7 @@ def test_bad_flags_are_refused_in_one_sentence(tmp_path, flags, message):
 
 
 def test_rdrop_without_dropout_is_refused(tmp_path):
-    from engine.encoders import BertEncoder, EncoderConfig
+    from engine.model.encoders import BertEncoder, EncoderConfig
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"花呗怎么还款"]
     shape = EncoderConfig(vocab_size=len(vocabulary), hidden_size=8, layers=1, dropout=0.0, attention_dropout=0.0)
@@ -280,5 +280,5 @@ def test_dry_run_and_list_store_nothing(tmp_path, capsys):
 
 def test_the_flags_survive_the_resume_file(tmp_path):
     config = small(tmp_path, task=("afqmc", "csl"), seeds=(1, 2), data_dir=tmp_path, note="备注")
-    saved.remember(tmp_path, config, children=True)
-    assert saved.stored_config(saved.read(tmp_path)) == config
+    run_folder.remember(tmp_path, config, children=True)
+    assert run_folder.stored_config(run_folder.read(tmp_path)) == config

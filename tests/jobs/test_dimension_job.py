@@ -6,7 +6,7 @@ import json
 import polars as pl
 import pytest
 
-from engine.dimension import dimension_for
+from engine.dimension.entropy import dimension_for
 from jobs import cli, tracking
 from jobs.dimension.attention import attention, crossing
 from jobs.dimension.config import Attention, Entropy, Skipgram

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from engine.initialization import stack_gains
+from engine.initialization.rules import stack_gains
 from jobs import cli, tracking
 from jobs.initialization import config as initialization
 from jobs.initialization import measure, stacks, train

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.hashing import collision_probability
-from engine.johnson_lindenstrauss import jl_dim
+from engine.johnson_lindenstrauss.bounds import jl_dim
+from engine.johnson_lindenstrauss.hashing import collision_probability
 from jobs import cli, tracking
 from jobs.johnson_lindenstrauss.bounds import bounds
 from jobs.johnson_lindenstrauss.config import Bounds, Distortion, Lsh, Pca, Svd

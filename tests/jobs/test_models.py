@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.encoders import BertEncoder, EncoderConfig
+from engine.model.encoders import BertEncoder, EncoderConfig
 from jobs import cli, models
 
 CONFIG = EncoderConfig(vocab_size=12, hidden_size=8, layers=1, heads=2, intermediate_size=16, max_positions=16)

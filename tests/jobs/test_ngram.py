@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.tasks import TASKS, Example
+from engine.text.tasks import TASKS, Example
 from jobs.clue import ngram
 
 

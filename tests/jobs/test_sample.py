@@ -4,13 +4,14 @@ import json
 import numpy as np
 import pytest
 
-from engine import metrics
-from engine.inputs.decode import decode
-from engine.inputs.encode import encode
-from engine.inputs.tokenizer import WordPiece, build_vocabulary
-from engine.tasks import TASKS
-from jobs.clue import data as clue_data
-from jobs.clue import ngram, sample, submission
+from engine.evidence import metrics
+from engine.text.decode import decode
+from engine.text.encode import encode
+from engine.text.tasks import TASKS
+from engine.text.tokenizer import WordPiece, build_vocabulary
+from jobs.clue import ngram, submission
+from jobs.clue.data import sample
+from jobs.clue.data import sources as clue_data
 
 
 @pytest.fixture(scope="module")

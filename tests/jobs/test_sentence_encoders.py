@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.encoders import BertEncoder, EncoderConfig
-from engine.inputs.tokenizer import WordPiece, build_vocabulary
-from engine.similarity import unit_rows
+from engine.embeddings.similarity import unit_rows
+from engine.model.encoders import BertEncoder, EncoderConfig
+from engine.text.tokenizer import WordPiece, build_vocabulary
 from jobs import checkpoints, models, tracking
 from jobs.cli import InputError
 from jobs.whitening import config as whitening

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.cli import InputError
-from jobs.whitening import sts_data, sts_hub
-from jobs.whitening.sts_sets import CHINESE, STS_SETS, sentences
+from jobs.whitening.sts import hub, sources
+from jobs.whitening.sts.sets import CHINESE, STS_SETS, sentences
 
 DATA = os.environ.get("CLUE_DATA_DIR", "")
 LINES = '花呗怎么还款\t如何还花呗\t4\n借呗利息\t今天天气"好\t0\n\n一样\t一样\t5\n'
@@ -30,7 +30,7 @@ def year(folder: Path) -> Path:
 
 
 def test_chinese_files_are_split_at_tabs_alone(tmp_path):
-    (data,) = sts_data.load(["stsb-zh"], data_dir=chinese(tmp_path))
+    (data,) = sources.load(["stsb-zh"], data_dir=chinese(tmp_path))
     (part,) = data.parts
     assert (part.split, part.first[1], part.second[1]) == ("test", "借呗利息", '今天天气"好')
     assert part.gold.tolist() == [4, 0, 5]
@@ -40,11 +40,11 @@ def test_chinese_files_are_split_at_tabs_alone(tmp_path):
 
 def test_the_folder_of_the_sets_can_be_named_itself(tmp_path):
     inner = chinese(tmp_path) / "senteval_cn"
-    assert [one.spec.name for one in sts_data.load(data_dir=inner)] == ["stsb-zh"]
+    assert [one.spec.name for one in sources.load(data_dir=inner)] == ["stsb-zh"]
 
 
 def test_pairs_without_a_score_are_left_out_of_a_year(tmp_path):
-    (data,) = sts_data.load(["sts12"], data_dir=year(tmp_path))
+    (data,) = sources.load(["sts12"], data_dir=year(tmp_path))
     assert [(part.subset, part.first, part.gold.tolist()) for part in data.parts] == [
         ("MSRvid", ["a dog", "a man"], [3.5, 1.0])
     ]
@@ -57,7 +57,7 @@ def test_sick_and_sts_b_have_their_own_columns(tmp_path):
     stsb = tmp_path / "sts_en" / "STSBenchmark" / "sts-test.csv"
     stsb.parent.mkdir(parents=True)
     stsb.write_text("main\tf\t2012\t1\t2.4\tE\tF\nmain\tf\t2012\t2\t5.0\tG\tH\tlicence\n")
-    found = {one.spec.name: one.parts[0] for one in sts_data.load(data_dir=tmp_path)}
+    found = {one.spec.name: one.parts[0] for one in sources.load(data_dir=tmp_path)}
     assert found["sickr"].first == ["A", "C"]
     assert found["sickr"].gold.tolist() == [3.3, 4]
     assert found["stsb"].second == ["F", "H"]
@@ -66,13 +66,13 @@ def test_sick_and_sts_b_have_their_own_columns(tmp_path):
 def test_a_users_own_file_is_a_set(tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_text(LINES, encoding="utf-8")
-    (data,) = sts_data.load([str(path)])
+    (data,) = sources.load([str(path)])
     assert (data.spec.name, data.spec.similar, data.splits) == ("mine", 2.5, ("test",))
 
 
 def test_the_fingerprint_is_that_of_texts_and_scores(tmp_path):
-    one, other = (sts_data.load(["stsb-zh"], data_dir=chinese(tmp_path / name))[0] for name in "ab")
-    changed = sts_data.load(["stsb-zh"], data_dir=chinese(tmp_path / "c", LINES.replace("\t5", "\t4")))[0]
+    one, other = (sources.load(["stsb-zh"], data_dir=chinese(tmp_path / name))[0] for name in "ab")
+    changed = sources.load(["stsb-zh"], data_dir=chinese(tmp_path / "c", LINES.replace("\t5", "\t4")))[0]
     assert one.fingerprint == other.fingerprint != changed.fingerprint
 
 
@@ -88,26 +88,26 @@ def test_the_fingerprint_is_that_of_texts_and_scores(tmp_path):
 )
 def test_bad_lines_are_named(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
-        sts_data.load(["stsb-zh"], data_dir=chinese(tmp_path, text))
+        sources.load(["stsb-zh"], data_dir=chinese(tmp_path, text))
 
 
 def test_what_is_not_there_is_said(tmp_path):
     chinese(tmp_path, split="train")
     with pytest.raises(InputError, match=r"lacks the set stsb-zh \(expected senteval_cn/STS-B/STS-B\.test\.data"):
-        sts_data.load(["stsb-zh"], data_dir=tmp_path)
+        sources.load(["stsb-zh"], data_dir=tmp_path)
     with pytest.raises(InputError, match="has none of the sets"):
-        sts_data.load(data_dir=tmp_path)
+        sources.load(data_dir=tmp_path)
     with pytest.raises(InputError, match="unknown data set 'atek'; did you mean 'atec'"):
-        sts_data.load(["atek"], data_dir=tmp_path)
+        sources.load(["atek"], data_dir=tmp_path)
     with pytest.raises(InputError, match="is not a folder"):
-        sts_data.load(["bq"], data_dir=tmp_path / "nowhere")
+        sources.load(["bq"], data_dir=tmp_path / "nowhere")
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
-        sts_data.load([str(path)])
+        sources.load([str(path)])
 
 
 def test_inference_sentences_are_found_by_language(tmp_path):
@@ -118,19 +118,19 @@ def test_inference_sentences_are_found_by_language(tmp_path):
     ocnli = tmp_path / "ocnli"
     ocnli.mkdir()
     (ocnli / "train.3k.json").write_text('{"sentence1": "甲", "sentence2": "乙", "label": "neutral"}\n')
-    assert sts_data.nli(STS_SETS["sts12"], data_dir=tmp_path) == ["a", "b", "c", "b"]
-    assert sts_data.nli(STS_SETS["bq"], data_dir=tmp_path) == ["甲", "乙"]
+    assert sources.nli(STS_SETS["sts12"], data_dir=tmp_path) == ["a", "b", "c", "b"]
+    assert sources.nli(STS_SETS["bq"], data_dir=tmp_path) == ["甲", "乙"]
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "x").touch()
     with pytest.raises(InputError, match="lacks ocnli"):
-        sts_data.nli(STS_SETS["bq"], data_dir=tmp_path / "empty")
+        sources.nli(STS_SETS["bq"], data_dir=tmp_path / "empty")
 
 
 def test_the_sample_is_graded_and_the_same_every_time(monkeypatch):
     monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
-    monkeypatch.setattr("jobs.clue.hub.reachable", lambda: False)
-    (data,) = sts_data.load()
-    (again,) = sts_data.load(["sample"])
+    monkeypatch.setattr("jobs.clue.data.hub.reachable", lambda: False)
+    (data,) = sources.load()
+    (again,) = sources.load(["sample"])
     assert data.source == "sample"
     assert data.fingerprint == again.fingerprint
     test = data.split("test")[0]
@@ -146,24 +146,24 @@ def test_the_hub_is_read_by_column_names(monkeypatch):
         "validation": rows[:1],
         "extra": rows,
     }
-    monkeypatch.setattr(sts_hub, "reachable", lambda: True)
+    monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.delenv("CLUEBOARD_HUB", raising=False)
     monkeypatch.setattr("datasets.load_dataset", lambda name: {"C-MTEB/BQ": splits}[name])
-    dev, test = sts_hub.fetch(STS_SETS["bq"])
+    dev, test = hub.fetch(STS_SETS["bq"])
     assert (dev.split, test.split, test.first, test.gold.tolist()) == ("dev", "test", ["甲", "丙"], [1, 0])
-    assert sts_hub.fetch(STS_SETS["atec"]) == ()  # an error of the hub is not the user's
+    assert hub.fetch(STS_SETS["atec"]) == ()  # an error of the hub is not the user's
     monkeypatch.setenv("CLUEBOARD_HUB", "off")
-    assert sts_hub.fetch(STS_SETS["bq"]) == ()
+    assert hub.fetch(STS_SETS["bq"]) == ()
 
 
 def test_limit_takes_the_first_pairs_of_every_subset(tmp_path):
-    (data,) = sts_data.load(["stsb-zh"], data_dir=chinese(tmp_path), limit=2)
+    (data,) = sources.load(["stsb-zh"], data_dir=chinese(tmp_path), limit=2)
     assert len(data.parts[0].gold) == len(data.parts[0].first) == 2
 
 
 @pytest.mark.skipif(not DATA, reason="CLUE_DATA_DIR names no data")
 def test_the_real_sets_are_read_whole():
-    found = {one.spec.name: one for one in sts_data.load(data_dir=Path(DATA))}
+    found = {one.spec.name: one for one in sources.load(data_dir=Path(DATA))}
     assert set(CHINESE) <= set(found)
     for one in found.values():
         for part in one.parts:

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from engine.tasks import TASKS, Example
+from engine.text.tasks import TASKS, Example
 from jobs import submit
 from jobs.cli import InputError
 from jobs.clue import submission

@@ -3,11 +3,11 @@ import zipfile
 
 import pytest
 
-from engine.tasks import TASKS
+from engine.text.tasks import TASKS
 from jobs import submit
 from jobs.cli import InputError
-from jobs.clue import data as clue_data
 from jobs.clue import submission
+from jobs.clue.data import sources as clue_data
 from store import runs
 from store.ingest import ingest
 

@@ -8,17 +8,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.similarity import cosine_pairs
-from engine.trigrams import hashed_trigrams
-from engine.whitening import WhiteningAccumulator
+from engine.embeddings.similarity import cosine_pairs
+from engine.embeddings.trigrams import hashed_trigrams
+from engine.embeddings.whitening import WhiteningAccumulator
 from jobs import tracking
 from jobs.cli import InputError
 from jobs.whitening import config as whitening
 from jobs.whitening import evaluate as evaluation
-from jobs.whitening import layers, retrieval, sentence_vectors, sts_data
+from jobs.whitening import layers, retrieval, sentence_vectors
 from jobs.whitening import sentences as print_sentences
 from jobs.whitening.sentence_vectors import Index
-from jobs.whitening.sts_sets import sentences
+from jobs.whitening.sts import sources
+from jobs.whitening.sts.sets import sentences
 from store import queries, runs
 from store.ingest import ingest
 
@@ -67,7 +68,7 @@ def evaluate(db: Path, **flags) -> pl.DataFrame:
 
 def test_scores_are_those_of_the_formulas(tmp_path, folder):
     table = evaluate(tmp_path / "x.duckdb", data=("stsb-zh",), data_dir=folder, components=("none", "8"))
-    (data,) = sts_data.load(["stsb-zh"], data_dir=folder)
+    (data,) = sources.load(["stsb-zh"], data_dir=folder)
     test = data.split("test")[0]
     accumulator = WhiteningAccumulator()
     accumulator.update(hashed_trigrams(sentences(data.parts), width=32))
@@ -111,7 +112,7 @@ def test_kept_vectors_give_back_the_whitening(tmp_path, folder):
     with np.load(files / "embeddings-bq-native.npz", allow_pickle=False) as kept:
         np.testing.assert_array_equal(kept["second"], hashed_trigrams(pairs["sentence2"].to_list(), width=32))
         state = {name: kept[f"target/{name}"] for name in ("count", "shift", "total", "scatter")}
-    (data,) = sts_data.load(["bq"], data_dir=folder)
+    (data,) = sources.load(["bq"], data_dir=folder)
     everything = hashed_trigrams(sentences(data.parts), width=32)
     np.testing.assert_allclose(WhiteningAccumulator.from_state(state).mean, everything.mean(axis=0), atol=1e-6)
     assert set(queries.artifacts(run_id, db=db)["kind"]) == {"embeddings", "pairs"}
@@ -147,7 +148,7 @@ def test_statistics_come_from_other_text_or_vectors(tmp_path, folder):
 
 
 def test_encoded_sentences_are_kept_by_content(tmp_path, folder, monkeypatch):
-    (data,) = sts_data.load(["bq"], data_dir=folder)
+    (data,) = sources.load(["bq"], data_dir=folder)
     index = Index.of(data)
     calls = []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store import runs, upkeep
-from store.database import reader
+from store.database.connections import reader
 from store.ingest import ingest
 from store.paths import locate
 

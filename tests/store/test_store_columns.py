@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import columns
-from store.columns import stretches, unpack
-from store.lines import decode, encode
+from store.spool import columns
+from store.spool.columns import stretches, unpack
+from store.spool.lines import decode, encode
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(
     ["step", "at", "line", "name", "value", 'a":b', "train/loss"]

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from store import queries, runs, upkeep
-from store.database import open_work
+from store.database.connections import open_work
+from store.database.migrations import MIGRATIONS, Migration, migrate, version_of
 from store.errors import StoreError
 from store.ingest import ingest
-from store.lines import encode
-from store.migrations import MIGRATIONS, Migration, migrate, version_of
+from store.spool.lines import encode
 
 
 def wait_until(condition, timeout=10.0):
@@ -288,7 +288,7 @@ def test_a_run_of_another_host_is_lost_after_ten_minutes(db, layout):
 
 
 def test_two_processes_cannot_write_one_run(start, db, monkeypatch):
-    monkeypatch.setattr("store.spool.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("store.spool.file.LOCK_PATIENCE", 0.05)
     run = start()
     with pytest.raises(StoreError, match="is being written by another process"):
         runs.resume(run.run_id, 0, db, follow=False)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from store import queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
-from store.lines import canonical, decode, encode, example_hash
 from store.merging import merge
 from store.paths import locate
+from store.spool.lines import canonical, decode, encode, example_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -448,7 +448,7 @@ os.kill(os.getpid(), 9)
 def test_publishing_rests_between_versions(start, db, monkeypatch):
     run = start()
     assert ingest(db).published
-    monkeypatch.setattr("store.publish.REST", 1e9)
+    monkeypatch.setattr("store.database.publish.REST", 1e9)
     run.log({"a/b": 1.0}, step=1)
     outcome = ingest(db)
     assert not outcome.published

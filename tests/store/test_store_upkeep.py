@@ -16,8 +16,8 @@ import pytest
 from store import __main__ as command_line
 from store import exporting, queries, runs, upkeep
 from store.errors import StoreError
-from store.event_files import masked_crc32c
-from store.importing import import_from
+from store.importers.into_spools import import_from
+from store.importers.tensorboard import masked_crc32c
 from store.ingest import ingest
 from store.merging import merge
 from store.paths import locate

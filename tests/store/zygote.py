@@ -15,7 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
-from store import child, database, ingest, migrations, paths, publish, runs
+from store import ingest, paths, runs, subprocesses
+from store.database import connections, migrations, publish
 from store.errors import StoreError
 
 
@@ -126,13 +127,13 @@ def migrate(db: str, delay: float) -> None:
     )
     following = migrations.Migration(migrations.MIGRATIONS[-1].number + 1, statements)
     migrations.MIGRATIONS = (*migrations.MIGRATIONS, following)
-    database.MIGRATIONS = migrations.MIGRATIONS
+    connections.MIGRATIONS = migrations.MIGRATIONS
     work = paths.locate(db).work
     if delay >= 0:
         timer = threading.Timer(delay, die)
         timer.daemon = True
         timer.start()
-    database.open_work(work).close()
+    connections.open_work(work).close()
 
 
 ORDERS = {
@@ -147,7 +148,7 @@ ORDERS = {
 
 def serve() -> None:
     """Serve orders; a thread-free loop that answers `pid` at once and reaps on request."""
-    child.without_pandas()
+    subprocesses.without_pandas()
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "reap":

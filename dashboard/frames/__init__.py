@@ -1,0 +1,1 @@
+"""From frames of the store to frames of a page: pure, without streamlit."""

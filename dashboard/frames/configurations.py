@@ -1,0 +1,202 @@
+"""What a comparison of runs says, as frames: configurations over seeds, what differs in them, their metrics.
+
+Runs that differ only in their seed share a config hash and are one *configuration*.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dashboard.figures import style, words
+from engine.evidence import intervals
+
+SUGGESTED_SEEDS = 5
+"""Runs of each configuration that are suggested."""
+NO_SETTINGS = (
+    "seed",
+    "seeds",
+    "tags",
+    "note",
+    "db",
+    "output",
+    "data_dir",
+    "device",
+    "processes",
+    "task",
+    "model",
+    "recipe",
+)
+"""Parameters that say nothing of how a model is trained, or stand in its name."""
+UNSCORED = ("chance", "majority")
+"""Metrics of a split that are no score of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Runs of one config hash, one per seed."""
+
+    name: str
+    run_ids: tuple[str, ...]
+    seeds: tuple[int | None, ...]
+    color: str = style.MEASURED
+
+
+def configurations(runs: pl.DataFrame, params: pl.DataFrame | None = None) -> list[Configuration]:
+    """Group runs by config hash, in the order in which they come, with a name that tells them apart.
+
+    Args:
+        runs: rows of `runs`; run_id, config_hash, seed, model, recipe and task are used.
+        params: run_id, name, value (json text); where given, configurations of one model, recipe and task are named
+            by their settings too.
+    """
+    found = []
+    special = {} if params is None else _special_settings(runs, params)
+    parts = runs.partition_by("config_hash", maintain_order=True)
+    colors = style.run_colors([str(part["config_hash"][0]) for part in parts])
+    for number, (part, color) in enumerate(zip(parts, colors, strict=True)):
+        called = words.together((part["model"][0], part["recipe"][0]), by=" ") or part["run_id"][0]
+        name = words.together((f"{_letter(number)}: {called}", special.get(part["run_id"][0])))
+        found.append(Configuration(name, tuple(part["run_id"]), tuple(part["seed"]), color))
+    return found
+
+
+def _special_settings(runs: pl.DataFrame, params: pl.DataFrame) -> dict[str, str]:
+    """First run of a configuration -> the settings in which it leaves the others of its model, recipe and task."""
+    firsts = runs.unique("config_hash", keep="first", maintain_order=True)
+    told: dict[str, str] = {}
+    for alike in firsts.partition_by("task", "model", "recipe", maintain_order=True):
+        ids = alike["run_id"].to_list()
+        values: dict[str, dict[str, str]] = {}
+        for run_id, name, value in params.select("run_id", "name", "value").iter_rows():
+            if run_id in ids and name not in NO_SETTINGS:
+                values.setdefault(name, {})[run_id] = words.setting(value).replace(", ", "/")
+        for name, of_run in sorted(values.items()):
+            if len(of_run) < len(ids):  # a version that does not know the setting says nothing of it
+                continue
+            usual = Counter(of_run.values()).most_common(1)[0][0]
+            for run_id, value in of_run.items():
+                if value not in (usual, words.UNSET):
+                    told[run_id] = words.together((told.get(run_id), f"{words.name(name)} {value}"))
+    return told
+
+
+def repeated_seeds(runs: pl.DataFrame) -> list[str]:
+    """Ids of runs whose configuration and seed a newer one of these runs has too: the same experiment done again.
+
+    Args:
+        runs: rows of `runs`; run_id, config_hash, seed and started_at are used.
+    """
+    known = runs.filter(pl.col("seed").is_not_null()).sort("started_at", "run_id", descending=True)
+    return known.filter(~pl.struct("config_hash", "seed").is_first_distinct())["run_id"].to_list()
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number) if number < 26 else f"A{number - 25}"
+
+
+def suggest(runs: pl.DataFrame) -> list[str]:
+    """Ids of runs worth comparing: the two newest configurations of one task, real data and several seeds first.
+
+    Args:
+        runs: rows of `runs`, newest first.
+    """
+    usable = runs.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null(), experiment="clue")
+    groups = usable.group_by("task", "data_source", "config_hash", maintain_order=True).agg(
+        "run_id", n=pl.len(), newest=pl.col("started_at").max()
+    )
+    tasks = groups.group_by("task", "data_source", maintain_order=True).agg(
+        pl.len().alias("configs"), fewest=pl.col("n").top_k(2).min(), newest=pl.col("newest").max()
+    )
+    best = tasks.filter(pl.col("configs") > 1).sort(
+        pl.col("data_source") == "sample", pl.col("fewest") < 2, "newest", descending=[False, False, True]
+    )
+    if best.is_empty():
+        return []
+    chosen = groups.join(best.head(1).select("task", "data_source"), on=["task", "data_source"], how="semi")
+    two = chosen.sort(pl.col("n") < 2, "newest", descending=[False, True]).head(2)
+    return [run_id for ids in reversed(two["run_id"]) for run_id in sorted(ids)[:SUGGESTED_SEEDS]]
+
+
+def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
+    """Parameters whose value is not the same in every configuration: parameter, then a column per configuration.
+
+    Args:
+        params: run_id, name, value (json text); the values are written as people read them.
+        configs: the columns; the first run of each speaks for it.
+    """
+    columns = {config.run_ids[0]: config.name for config in configs}
+    wide = params.filter(pl.col("run_id").is_in(list(columns))).pivot("run_id", index="name", values="value")
+    for run_id in columns:
+        if run_id not in wide.columns:
+            wide = wide.with_columns(pl.lit(None, pl.String).alias(run_id))
+    wide = wide.select(pl.col("name").alias("parameter"), *[pl.col(i).alias(name) for i, name in columns.items()])
+    names = list(columns.values())
+    differs = pl.any_horizontal([pl.col(name).ne_missing(pl.col(names[0])) for name in names])
+    found = wide.filter(differs & ~pl.col("parameter").is_in(["seed", "tags", "note", "db"])).sort("parameter")
+    return found.with_columns(pl.Series(name, [words.setting(text) for text in found[name]], dtype=pl.String)
+                              for name in names)  # fmt: skip
+
+
+def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
+    """Mean over seeds of every summary metric: metric, configuration, n, mean, sd, low, high (95 %, Student's t).
+
+    Values that are not finite are left out and show in n.
+    """
+    owner = {run_id: config.name for config in configs for run_id in config.run_ids}
+    order = {config.name: number for number, config in enumerate(configs)}
+    frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").is_finite())
+    frame = frame.with_columns(configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String))
+    rows = []
+    for (metric, name), part in frame.group_by("name", "configuration", maintain_order=True):
+        estimate = intervals.mean_interval(part["value"].to_numpy())
+        sd = part["value"].std() if part.height > 1 else None
+        rows.append((metric, name, estimate.n, estimate.value, sd, _number(estimate.low), _number(estimate.high)))
+    columns = ["metric", "configuration", "n", "mean", "sd", "low", "high"]
+    schema = dict.fromkeys(columns, pl.Float64) | {"metric": pl.String, "configuration": pl.String, "n": pl.Int64}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    return table.sort("metric", pl.col("configuration").replace_strict(order, return_dtype=pl.Int64, default=99))
+
+
+def is_score(metric: str) -> bool:
+    """Whether a metric says how well a model does on a split: `dev/accuracy`, not `train/loss` or `dev/majority`."""
+    split, _, name = metric.rpartition("/")
+    return split in ("dev", "test") and name not in UNSCORED
+
+
+def readable(table: pl.DataFrame) -> pl.DataFrame:
+    """A metric table as people read it: fractions in percent, mean, sd, n and interval as text."""
+    rows = [
+        {
+            "Metric": words.name(row["metric"]),
+            "Configuration": row["configuration"],
+            "Mean": words.value(row["metric"], row["mean"]),
+            "± sd": words.value(row["metric"], row["sd"]).replace(" %", ""),
+            "95 % over seeds": words.between(row["metric"], row["low"], row["high"]),
+            "Runs": row["n"],
+        }
+        for row in table.iter_rows(named=True)
+    ]
+    return pl.DataFrame(rows)
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def parameter_values(params: pl.DataFrame) -> pl.DataFrame:
+    """Parameters as one column each, unset ones null: run_id, then numbers where every value is one, else text."""
+    wide = params.pivot("name", index="run_id", values="value")
+    return wide.with_columns(_typed(wide[name]) for name in wide.columns if name != "run_id")
+
+
+def _typed(values: pl.Series) -> pl.Series:
+    plain = [None if words.setting(value) == words.UNSET else json.loads(value) for value in values]
+    present = [value for value in plain if value is not None]
+    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        return pl.Series(values.name, plain, dtype=pl.Float64, strict=False)
+    texts = [None if value is None else words.setting(text) for value, text in zip(plain, values, strict=True)]
+    return pl.Series(values.name, texts, dtype=pl.String)

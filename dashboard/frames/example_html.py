@@ -1,0 +1,174 @@
+"""An example as its reader needs it, as HTML: what differs in a pair, the span in its passage, the entities in colour.
+
+The stored text of an example is the json of its input fields; which fields there are decides how it is drawn. All text
+is escaped. Colours are translucent, so that they read on light and dark pages.
+"""
+
+import difflib
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboard.figures import style
+from engine.text.tasks import ENTITY_TYPES
+
+DIFFERENT = "rgba(221,107,32,0.30)"
+GOLD = "rgba(31,157,107,0.30)"
+PREDICTED = "rgba(59,125,216,0.30)"
+_BOX = "flex:1 1 260px;padding:.4rem .6rem;border-radius:.4rem;background:rgba(125,133,144,0.10)"
+_BLANK = re.compile(r"#idiom\d+#")
+
+
+def render(text: str, *, label: str | None = None, predictions: Sequence[str] = ()) -> str:
+    """HTML of one stored example.
+
+    Args:
+        text: json of the input fields, as stored.
+        label: the gold answer as stored, None where it is hidden.
+        predictions: answers of one or two runs, as stored.
+    """
+    try:
+        fields = json.loads(text)
+    except (TypeError, ValueError):
+        return _paragraph(text or "")
+    if not isinstance(fields, dict):
+        return _paragraph(str(fields))
+    answers = [answer for answer in (label, *predictions) if answer]
+    if "sentence1" in fields:
+        return _pair(str(fields["sentence1"]), str(fields["sentence2"]))
+    if "target" in fields and "text" in fields:
+        return _marked_pronoun(fields)
+    if "keyword" in fields:
+        return _keywords(fields)
+    if "choice" in fields:
+        return _choices(fields, label, predictions)
+    if "candidates" in fields:
+        return _blank(fields, label, predictions)
+    if "context" in fields:
+        return _span(fields, label, predictions)
+    if "text" in fields and any(answer.startswith("{") for answer in answers):
+        return _entities(str(fields["text"]), label, predictions)
+    return _paragraph(" ".join(str(value) for value in fields.values()))
+
+
+def differences(a: str, b: str) -> tuple[str, str]:
+    """Both texts as HTML, the characters that the other lacks marked."""
+    left, right = [], []
+    for kind, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        left.append(html.escape(a[a0:a1]) if kind == "equal" else _mark(a[a0:a1], DIFFERENT))
+        right.append(html.escape(b[b0:b1]) if kind == "equal" else _mark(b[b0:b1], DIFFERENT))
+    return "".join(left), "".join(right)
+
+
+def highlight(text: str, spans: Sequence[tuple[int, int, str, str]]) -> str:
+    """Text with marked spans (start, end, colour, title); overlapping ones give the later start its own mark."""
+    parts, at = [], 0
+    for start, end, color, title in sorted(spans):
+        if start < at or end <= start:
+            continue
+        parts += [html.escape(text[at:start]), _mark(text[start:end], color, title)]
+        at = end
+    return "".join([*parts, html.escape(text[at:])])
+
+
+def _mark(text: str, color: str, title: str = "") -> str:
+    if not text:
+        return ""
+    tip = f' title="{html.escape(title)}"' if title else ""
+    return f'<mark style="background:{color};color:inherit;border-radius:.2rem"{tip}>{html.escape(text)}</mark>'
+
+
+def _paragraph(text: str) -> str:
+    return f'<div style="{_BOX}">{html.escape(text)}</div>'
+
+
+def _row(*cells: str) -> str:
+    boxes = "".join(f'<div style="{_BOX}">{cell}</div>' for cell in cells)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{boxes}</div>'
+
+
+def _pair(a: str, b: str) -> str:
+    return _row(*differences(a, b))
+
+
+def _marked_pronoun(fields: Mapping[str, Any]) -> str:
+    target, spans = fields["target"], []
+    for number, color in ((1, GOLD), (2, PREDICTED)):
+        start, surface = int(target[f"span{number}_index"]), str(target[f"span{number}_text"])
+        spans.append((start, start + len(surface), color, "noun" if number == 1 else "pronoun"))
+    return _row(highlight(str(fields["text"]), spans))
+
+
+def _keywords(fields: Mapping[str, Any]) -> str:
+    abstract, words = str(fields["abst"]), [str(word) for word in fields["keyword"]]
+    spans = [(m.start(), m.end(), PREDICTED, w) for w in words for m in re.finditer(re.escape(w), abstract)]
+    chips = " ".join(_mark(word, PREDICTED if word in abstract else DIFFERENT) for word in words)
+    return _row(f"{chips}<br>{highlight(abstract, spans)}")
+
+
+def _choices(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
+    passage = fields.get("passage", "")
+    lines = "<br>".join(html.escape(str(line)) for line in (passage if isinstance(passage, list) else [passage]))
+    listed = _options([str(choice) for choice in fields["choice"]], label, predictions)
+    return _row(lines, f"<b>{html.escape(str(fields.get('question', '')))}</b>{listed}")
+
+
+def _options(options: Sequence[str], label: str | None, predictions: Sequence[str]) -> str:
+    items = []
+    for number, option in enumerate(options):
+        signs = "✓ " if label == str(number) else ""
+        who = [name for name, chosen in zip("AB", predictions, strict=False) if chosen == str(number)]
+        color = GOLD if label == str(number) else PREDICTED if who else "transparent"
+        chosen = f" <small>← {', '.join(who) if len(predictions) > 1 else 'predicted'}</small>" if who else ""
+        items.append(f"<li>{signs}{_mark(option, color)}{chosen}</li>")
+    return f'<ol start="0" style="margin:.3rem 0 0 0">{"".join(items)}</ol>'
+
+
+def _blank(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
+    candidates = [str(candidate) for candidate in fields["candidates"]]
+    shown = label if label is not None else predictions[0] if predictions else None
+    filled = (
+        candidates[int(shown)] if shown is not None and shown.isdigit() and int(shown) < len(candidates) else "____"
+    )
+    before, _, after = str(fields["content"]).partition(str(fields["blank"]))
+    text = html.escape(_BLANK.sub("____", before)) + _mark(filled, GOLD) + html.escape(_BLANK.sub("____", after))
+    return _row(text, _options(candidates, label, predictions))
+
+
+def _span(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
+    context, spans = str(fields["context"]), []
+    answers = [(label, GOLD, "gold")]
+    answers += [(answer, PREDICTED, f"predicted by {who}") for who, answer in zip("AB", predictions, strict=False)]
+    for answer, color, title in answers:
+        at = context.lower().find(answer.lower()) if answer else -1
+        if answer and at >= 0:
+            spans.append((at, at + len(answer), color, title))
+    said = "".join(
+        f"<br><small>{html.escape(title)}:</small> {_mark(answer, color)}" for answer, color, title in answers if answer
+    )
+    return _row(highlight(context, spans), f"<b>{html.escape(str(fields.get('question', '')))}</b>{said}")
+
+
+def _type_color(kind: str) -> str:
+    known = ENTITY_TYPES.index(kind) if kind in ENTITY_TYPES else 0
+    return style.fade(style.SEQUENCE[known % len(style.SEQUENCE)], 0.35)
+
+
+def _entities(text: str, label: str | None, predictions: Sequence[str]) -> str:
+    rows = [] if label is None else [("gold", label)]
+    names = ("A", "B") if len(predictions) > 1 else ("predicted",)
+    rows += list(zip(names, predictions, strict=False))
+    cells = []
+    for name, spelled in rows:
+        nested = json.loads(spelled) if spelled.startswith("{") else {}
+        spans = [
+            (start, end + 1, _type_color(kind), kind)
+            for kind, surfaces in nested.items()
+            for places in surfaces.values()
+            for start, end in places
+        ]
+        kinds = ", ".join(_mark(kind, _type_color(kind)) for kind in nested)
+        cells.append(f"<small>{html.escape(name)}: {kinds or 'none'}</small><br>{highlight(text, spans)}")
+    return _row(*cells)

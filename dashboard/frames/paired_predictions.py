@@ -1,0 +1,329 @@
+"""Is configuration B better than A? Predictions paired example by example, tests of `engine`, one sentence.
+
+Two configurations are compared on the examples that every run of both predicted (paired on example id and hash), and
+over their seeds.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from dashboard.figures import words
+from dashboard.frames.configurations import Configuration
+from engine.evidence import intervals, paired, power, seeds, verdict
+from engine.evidence.metrics import cmrc_f1
+
+KEY = ["example_id", "hash"]
+LEAST_OVERLAP = 0.95
+"""Share of the smaller set of examples that both must have predicted."""
+
+
+class NotComparable(ValueError):
+    """Two configurations have too little in common for a paired test; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Predictions of two configurations on the n examples that all their runs predicted, in the same order."""
+
+    a: tuple[pl.DataFrame, ...]
+    """one frame a run: example_id, hash, label, prediction, confidence"""
+    b: tuple[pl.DataFrame, ...]
+    only_a: int
+    only_b: int
+
+    @property
+    def n(self) -> int:
+        """Examples that both predicted."""
+        return self.a[0].height
+
+    def rights(self, side: str) -> np.ndarray:
+        """Whether each run of side "a" or "b" is right, (n, runs) of 0.0 and 1.0."""
+        frames = self.a if side == "a" else self.b
+        return np.column_stack([(frame["label"] == frame["prediction"]).to_numpy() for frame in frames]).astype(float)
+
+
+def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataFrame]) -> Pairing:
+    """Bring the predictions of two configurations, one frame a run, to the rows that all of them have.
+
+    Raises:
+        NotComparable: if a side has no predictions, no labels, or the rows overlap by less than 95 %.
+    """
+    left, right = _common(predictions_a, "the first"), _common(predictions_b, "the second")
+    keys = _shared(left[0], right[0])
+    smaller = min(left[0].height, right[0].height)
+    if keys.height < LEAST_OVERLAP * smaller or not smaller:
+        raise NotComparable(
+            f"the two predicted different examples: {keys.height:,} of {smaller:,} rows are the same, and a paired "
+            f"test needs {LEAST_OVERLAP:.0%}"
+        )
+    a, b = (tuple(_ordered(frame, keys) for frame in frames) for frames in (left, right))
+    return Pairing(a, b, left[0].height - keys.height, right[0].height - keys.height)
+
+
+def _common(predictions: Sequence[pl.DataFrame], which: str) -> list[pl.DataFrame]:
+    """The labelled rows that every run of one side predicted, in the order of the first."""
+    labelled = [frame.filter(pl.col("label").is_not_null() & (pl.col("label") != "")) for frame in predictions]
+    if not labelled or any(frame.is_empty() for frame in labelled):
+        raise NotComparable(f"{which} has a run without stored, labelled predictions of this split")
+    keys = labelled[0].select(KEY)
+    for frame in labelled[1:]:
+        keys = _shared(keys, frame)
+    return [_ordered(frame, keys) for frame in labelled]
+
+
+def _shared(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Keys of the rows that both frames have, in the order of the left one."""
+    keys = left.select(KEY)
+    return keys if keys.equals(right.select(KEY)) else keys.join(right, on=KEY, how="semi", maintain_order="left")
+
+
+def _ordered(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    if frame.select(KEY).equals(keys):
+        return frame
+    return keys.join(frame, on=KEY, how="left", maintain_order="left")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """B against A on one metric: the paired difference on examples, its test, and the comparison over seeds."""
+
+    a: str
+    b: str
+    metric: str
+    difference: intervals.Interval
+    p_value: float
+    test: str
+    over_seeds: seeds.SeedComparison | None
+    needed: str
+    p_adjusted: float | None = None
+
+    @property
+    def p_decisive(self) -> float:
+        """The corrected p-value where there is one, else the test's own."""
+        return self.p_value if self.p_adjusted is None else self.p_adjusted
+
+    @property
+    def sentence(self) -> str:
+        """One plain sentence, by the decisive p-value."""
+        return verdict.verdict(
+            self.a, self.b, self.difference, p_value=self.p_decisive, metric=self.metric, seeds=self.over_seeds
+        )
+
+
+def compare_accuracy(
+    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
+) -> Evidence:
+    """Accuracy (exact match) of B minus A on the paired examples, mean over seeds."""
+    return _compare_means(a, b, pairing.rights("a"), pairing.rights("b"), "accuracy", rng, resamples)
+
+
+def compare_span_f1(
+    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
+) -> Evidence:
+    """Character F1 of CMRC2018 of B minus A; each prediction against the accepted answer stored with it."""
+
+    def scores(frames: Sequence[pl.DataFrame]) -> np.ndarray:
+        return np.array(
+            [[cmrc_f1(*row) for row in frame.select("label", "prediction").iter_rows()] for frame in frames]
+        ).T
+
+    return _compare_means(a, b, scores(pairing.a), scores(pairing.b), "F1", rng, resamples)
+
+
+def compare_macro_f1(
+    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
+) -> Evidence:
+    """Macro F1 of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
+    frames = [*pairing.a, *pairing.b]
+    names = pl.concat([frame[column] for frame in frames for column in ("label", "prediction")]).unique()
+    classes = pl.Enum(names.drop_nulls().sort())
+
+    def counts(side: Sequence[pl.DataFrame]) -> list[np.ndarray]:
+        codes = [[frame[column].cast(classes).to_physical() for column in ("label", "prediction")] for frame in side]
+        return [paired.class_counts(*pair, n_classes=len(classes.categories)) for pair in codes]
+
+    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "macro F1", rng, resamples)
+
+
+def compare_entity_f1(
+    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
+) -> Evidence:
+    """Micro F1 over entities of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
+    gold = [entity_cells(label) for label in pairing.a[0]["label"]]
+
+    def counts(side: Sequence[pl.DataFrame]) -> list[np.ndarray]:
+        found = [[entity_cells(text) for text in frame["prediction"]] for frame in side]
+        return [np.array([(len(g & f), len(f - g), len(g - f)) for g, f in zip(gold, fs, strict=True)]) for fs in found]
+
+    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "micro F1", rng, resamples)
+
+
+METRICS: Mapping[str, Mapping[str, Callable[..., Evidence]]] = {
+    "cluener": {"micro F1": compare_entity_f1},
+    "cmrc2018": {"accuracy": compare_accuracy, "F1": compare_span_f1},
+    "c3": {"accuracy": compare_accuracy},
+    "chid": {"accuracy": compare_accuracy},
+}
+"""Task -> metric -> its comparison, the first metric first; accuracy of CMRC2018 is the exact match."""
+CLASS_METRICS: Mapping[str, Callable[..., Evidence]] = {"accuracy": compare_accuracy, "macro F1": compare_macro_f1}
+"""The same of tasks with classes."""
+
+
+def metrics_of(task: str) -> Mapping[str, Callable[..., Evidence]]:
+    """Metric -> its comparison, the task's own metric first."""
+    return METRICS.get(task, CLASS_METRICS)
+
+
+def table(found: Sequence[Evidence]) -> pl.DataFrame:
+    """One row a comparison: name, difference with bounds (fractions), n, p-values, probability of improvement."""
+    rows = [
+        {
+            "name": item.b,
+            "metric": item.metric,
+            "value": item.difference.value,
+            "low": item.difference.low,
+            "high": item.difference.high,
+            "n": item.difference.n,
+            "test": item.test,
+            "p": item.p_value,
+            "p_holm": item.p_adjusted,
+            "improvement": item.over_seeds.improvement.value if item.over_seeds else None,
+            "improvement_low": item.over_seeds.improvement.low if item.over_seeds else None,
+            "improvement_high": item.over_seeds.improvement.high if item.over_seeds else None,
+        }
+        for item in found
+    ]
+    numbers = dict.fromkeys(("p_holm", "improvement", "improvement_low", "improvement_high"), pl.Float64)
+    return pl.DataFrame(rows, schema_overrides=numbers)
+
+
+def readable(rows: pl.DataFrame) -> pl.DataFrame:
+    """The table of comparisons as people read it: points, intervals as text."""
+    several = rows["p_holm"].is_not_null().any()
+    lines = [
+        {
+            "Configuration": row["name"],
+            "Points": f"{100 * row['value']:+.2f}",
+            "95 % interval": f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
+            "Examples": row["n"],
+            "Test": row["test"],
+            "p": f"{row['p']:.3g}",
+            **({"p (Holm)": f"{row['p_holm']:.3g}"} if several else {}),
+            "P(better) over seeds": words.UNSET
+            if row["improvement"] is None
+            else f"{row['improvement']:.2f} ({row['improvement_low']:.2f} to {row['improvement_high']:.2f})",
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+    return pl.DataFrame(lines)
+
+
+def entity_cells(spelled: str) -> set[tuple[str, int, int]]:
+    """Entities of a stored label or prediction `{type: {surface: [[start, end], ...]}}` as (type, start, end)."""
+    nested = json.loads(spelled) if spelled.startswith("{") else {}
+    return {(kind, start, end) for kind, surfaces in nested.items() for at in surfaces.values() for start, end in at}
+
+
+def with_holm(found: Sequence[Evidence]) -> list[Evidence]:
+    """Holm's correction over several comparisons; a single one stays as it is."""
+    if len(found) < 2:
+        return list(found)
+    adjusted = paired.holm([item.p_value for item in found])
+    return [replace(item, p_adjusted=float(p)) for item, p in zip(found, adjusted, strict=True)]
+
+
+def _compare_means(
+    a: Configuration,
+    b: Configuration,
+    scores_a: np.ndarray,
+    scores_b: np.ndarray,
+    metric: str,
+    rng: np.random.Generator,
+    resamples: int,
+) -> Evidence:
+    """A metric that is a mean over examples, (n, seeds) scores a side.
+
+    Right or wrong with one seed a side: exact McNemar test. Else a paired permutation test of the per-example mean, and
+    beside it the comparison over seeds, which is the one that speaks of a new seed.
+    """
+    mean_a, mean_b = scores_a.mean(axis=1), scores_b.mean(axis=1)
+    difference = paired.paired_bootstrap(mean_a, mean_b, rng=rng, resamples=resamples)
+    if scores_a.shape[1] == scores_b.shape[1] == 1 and metric == "accuracy":
+        p_value, test = paired.mcnemar_exact(mean_a, mean_b), "exact McNemar test"
+    else:
+        n = len(mean_a)
+        result = paired.permutation_test_counts(
+            mean_a[:, None], mean_b[:, None], lambda sums: sums[:, 0] / n, rng=rng, resamples=resamples
+        )
+        p_value, test = result.p_value, _swaps(resamples)
+    seeds_a, seeds_b, over_seeds = _over_seeds(a, b, scores_a.mean(axis=0), scores_b.mean(axis=0))
+    needed = _needed(difference, float(np.abs(mean_b - mean_a).mean()), seeds_a, seeds_b)
+    return Evidence(a.name, b.name, metric, difference, p_value, test, over_seeds, needed)
+
+
+def _over_seeds(
+    a: Configuration, b: Configuration, scores_a: np.ndarray, scores_b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, seeds.SeedComparison | None]:
+    """Score of each seed, B's in the order of A's seeds where both ran with the same, and their comparison."""
+    order = _matched(a, b)
+    scores_b = scores_b[order or slice(None)]
+    if min(len(scores_a), len(scores_b)) < 2:
+        return scores_a, scores_b, None
+    rng = np.random.default_rng(0)
+    return scores_a, scores_b, seeds.compare_seeds(scores_a, scores_b, paired=order is not None, rng=rng)
+
+
+def _compare_counts(
+    a: Configuration,
+    b: Configuration,
+    by_seed_a: Sequence[np.ndarray],
+    by_seed_b: Sequence[np.ndarray],
+    metric: str,
+    rng: np.random.Generator,
+    resamples: int,
+) -> Evidence:
+    """An F1 of summed (tp, fp, fn) counts, (n, 3 classes) a seed; one class gives the micro F1."""
+    of_sums = paired.macro_f1_of_counts
+    scale = math.lcm(len(by_seed_a), len(by_seed_b))  # a swap exchanges equal weights, whatever the number of seeds
+    counts_a, counts_b = (
+        np.sum(by_seed, axis=0, dtype=np.int32) * (scale // len(by_seed)) for by_seed in (by_seed_a, by_seed_b)
+    )
+    f1_a, f1_b = (
+        of_sums(np.array([counts.sum(axis=0, dtype=np.int64) for counts in by_seed]))
+        for by_seed in (by_seed_a, by_seed_b)
+    )
+    over_seeds = _over_seeds(a, b, f1_a, f1_b)[2]
+    difference = paired.paired_bootstrap_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
+    result = paired.permutation_test_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
+    return Evidence(a.name, b.name, metric, difference, result.p_value, _swaps(resamples), over_seeds, "")
+
+
+def _swaps(resamples: int) -> str:
+    return f"paired permutation test, {resamples:,} swaps"
+
+
+def _matched(a: Configuration, b: Configuration) -> list[int] | None:
+    """Where each seed of A stands in B; None where the two did not run with the same seeds, each once."""
+    if None in a.seeds or len(set(a.seeds)) < len(a.seeds) or sorted(map(str, a.seeds)) != sorted(map(str, b.seeds)):
+        return None
+    return [b.seeds.index(seed) for seed in a.seeds]
+
+
+def _needed(difference: intervals.Interval, disagreement: float, scores_a: np.ndarray, scores_b: np.ndarray) -> str:
+    """How many examples or seeds would show a difference of the size seen, with a power of 80 %."""
+    if difference.value == 0:
+        return "The two do not differ here, so no number of examples would show a difference of this size."
+    examples = power.examples_needed(difference.value, max(disagreement, abs(difference.value)))
+    text = f"To see a difference of this size with a power of 80 % takes about {examples:,} examples"
+    gaps = scores_b - scores_a if len(scores_a) == len(scores_b) > 1 else np.zeros(1)
+    if len(gaps) > 1 and gaps.mean() and gaps.std(ddof=1):
+        try:
+            text += f", or {power.seeds_needed(float(gaps.mean()), float(gaps.std(ddof=1))):,} seeds of each"
+        except ValueError:
+            text += ", or more seeds than anyone has"
+    return text + f" (here: {difference.n:,} examples, {len(scores_a)} and {len(scores_b)} seeds)."

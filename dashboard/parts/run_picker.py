@@ -1,0 +1,83 @@
+"""Choice of several runs that lives in the URL as `?runs=<id>,<id>`: what Compare and Examples are opened with."""
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+import streamlit as st
+
+from dashboard import queries
+from dashboard.parts import elements
+
+OFFERED = 300
+"""Newest runs in the list; older ones are reached by a link or from the Runs page."""
+
+
+def pick_runs(
+    key: str,
+    *,
+    most: int,
+    label: str = "Runs",
+    experiment: str | None = None,
+    suggest: Callable[[pl.DataFrame], list[str]] | None = None,
+) -> list[dict[str, object]]:
+    """Multiselect over the newest runs; ids in the URL that are gone or ambiguous are named in a warning.
+
+    A page that is opened without a choice starts from the suggestion.
+
+    Args:
+        key: prefix of the widget's key.
+        most: largest number of runs.
+        label: of the widget.
+        experiment: only runs of this experiment.
+        suggest: the ids to start from, of the rows of `runs` that are not archived, newest first.
+
+    Returns:
+        Rows of `runs`, in the order chosen.
+    """
+    version = queries.store_version()
+    widget, seen = f"{key}_runs", f"{key}_runs_url"
+    wanted = [part for part in st.query_params.get("runs", "").split(",") if part]
+    if not wanted and suggest and seen not in st.session_state:
+        wanted = suggest(queries.run_list(version, experiment=experiment))[:most]
+        if wanted:
+            st.query_params["runs"] = ",".join(wanted)
+    rows = {row["run_id"]: row for row in _offered(version, experiment).iter_rows(named=True)}
+    linked = _linked(version, wanted)
+    rows = {row["run_id"]: row for row in linked} | rows
+    if st.session_state.get(seen) != wanted:
+        st.session_state[widget] = [str(row["run_id"]) for row in linked][:most]
+        st.session_state[seen] = wanted
+
+    def remember() -> None:
+        chosen = st.session_state[widget]
+        st.session_state[seen] = chosen
+        if chosen:
+            st.query_params["runs"] = ",".join(chosen)
+        elif "runs" in st.query_params:
+            del st.query_params["runs"]
+
+    chosen = st.multiselect(
+        label,
+        sorted(rows, reverse=True),
+        format_func=lambda run_id: elements.run_label(rows[run_id]),
+        key=widget,
+        max_selections=most,
+        on_change=remember,
+        placeholder="choose runs, or select rows on the Runs page",
+    )
+    return [rows[run_id] for run_id in chosen]
+
+
+def _offered(version: str, experiment: str | None) -> pl.DataFrame:
+    return queries.run_list(version, experiment=experiment, limit=OFFERED)
+
+
+def _linked(version: str, wanted: Sequence[str]) -> list[dict[str, object]]:
+    found, gone = [], []
+    for part in wanted:
+        row = queries.find_run(version, part)
+        found.append(row) if row else gone.append(part)
+    if gone:
+        names = ", ".join(gone)
+        st.warning(f"The link names runs that are not in this store: {names}.", icon=":material/link_off:")
+    return found

@@ -1,0 +1,1 @@
+"""Classification with alternating normalization (CAN): correct uncertain predictions with the class prior."""

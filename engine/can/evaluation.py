@@ -1,0 +1,151 @@
+"""What a correction of predictions is worth, and what it would be worth had it not been tuned on the same labels.
+
+The best of many grid points looks better than it is. `cross_fit` chooses a point on one half of the labelled rows and
+takes its predictions on the other half, for both halves: its gain is that of a setting that never saw the labels it is
+scored on. `tuned` is the best point on all labels; its gain is biased upwards and is to be called so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.evidence.intervals import Interval, proportion_interval
+from engine.evidence.paired import Discordance, discordance, macro_f1_of_counts, mcnemar_p, paired_bootstrap
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Predictions before and after a correction, on the same labelled rows."""
+
+    accuracy_before: Interval
+    accuracy: Interval
+    gain: Interval  # of the accuracy, paired bootstrap
+    macro_f1_before: float
+    macro_f1: float
+    p_value: float  # exact McNemar
+    table: Discordance
+    corrected: int  # rows that the method touched
+    flips: int  # rows whose decision changed
+    accuracy_confident: Interval | None  # before, outside the touched rows; None where there are none
+    accuracy_uncertain: Interval | None  # before, inside them
+
+    @property
+    def flips_to_right(self) -> int:
+        """Decisions that were wrong and are right now."""
+        return self.table.only_b
+
+    @property
+    def flips_to_wrong(self) -> int:
+        """Decisions that were right and are wrong now."""
+        return self.table.only_a
+
+
+def evaluate(
+    labels: ArrayLike,
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    n_classes: int,
+    rng: np.random.Generator,
+    touched: ArrayLike | None = None,
+    resamples: int = 2000,
+) -> Gain:
+    """Score a correction.
+
+    Args:
+        labels: (n,) true classes.
+        before: (n,) predicted classes before it.
+        after: (n,) predicted classes after it.
+        n_classes: number of classes.
+        rng: source of randomness of the bootstrap.
+        touched: (n,) booleans, rows that the method was allowed to change; None takes all of them.
+        resamples: bootstrap samples.
+
+    Raises:
+        ValueError: if the arrays differ in length or there is no row.
+    """
+    y, old, new = (np.asarray(values, dtype=np.int64) for values in (labels, before, after))
+    if not (y.shape == old.shape == new.shape) or y.ndim != 1 or len(y) == 0:
+        raise ValueError(f"labels, before and after must have one shape (n,), got {y.shape}, {old.shape}, {new.shape}")
+    inside = np.ones(len(y), dtype=bool) if touched is None else np.asarray(touched, dtype=bool)
+    right_before, right_after = old == y, new == y
+    table = discordance(right_before, right_after)
+    return Gain(
+        accuracy_before=_share(right_before),
+        accuracy=_share(right_after),
+        gain=paired_bootstrap(right_before, right_after, rng=rng, resamples=resamples),
+        macro_f1_before=macro_f1(y, old, n_classes=n_classes),
+        macro_f1=macro_f1(y, new, n_classes=n_classes),
+        p_value=mcnemar_p(table.only_a, table.only_b),
+        table=table,
+        corrected=int(inside.sum()),
+        flips=int((old != new).sum()),
+        accuracy_confident=_share(right_before[~inside]) if not inside.all() else None,
+        accuracy_uncertain=_share(right_before[inside]) if inside.any() else None,
+    )
+
+
+def macro_f1(labels: np.ndarray, preds: np.ndarray, *, n_classes: int) -> float:
+    """F1 averaged over the classes that occur in labels or predictions."""
+    hits = np.bincount(labels[labels == preds], minlength=n_classes)
+    guessed, true = np.bincount(preds, minlength=n_classes), np.bincount(labels, minlength=n_classes)
+    return float(macro_f1_of_counts(np.concatenate([hits, guessed - hits, true - hits])[None])[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFit:
+    """A choice among candidates that was made on one half and is reported on the other."""
+
+    preds: np.ndarray  # (n,) every row from the candidate chosen on the other half
+    chosen: tuple[int, int]  # candidate that predicts the first and the second half
+    half: np.ndarray  # (n,) booleans, True for the second half
+    tuned: int  # best candidate on all labels
+
+
+def cross_fit(labels: ArrayLike, candidates: ArrayLike, *, rng: np.random.Generator) -> CrossFit:
+    """Choose among candidate predictions by accuracy on one half, predict the other half with the choice.
+
+    Args:
+        labels: (n,) true classes.
+        candidates: (g, n) predictions of g settings; earlier ones win ties, so put the preferred setting first.
+        rng: source of the random halves.
+
+    Raises:
+        ValueError: with fewer than two rows or no candidate.
+    """
+    y, preds = np.asarray(labels), np.asarray(candidates)
+    if preds.ndim != 2 or preds.shape[1:] != y.shape or not len(preds) or len(y) < 2:
+        raise ValueError(f"candidates must have shape (g, {len(y)}) with g >= 1 and n >= 2, got {preds.shape}")
+    half = np.zeros(len(y), dtype=bool)
+    half[rng.permutation(len(y))[: len(y) // 2]] = True
+    right = preds == y
+    on_second, on_first = int(right[:, half].mean(axis=1).argmax()), int(right[:, ~half].mean(axis=1).argmax())
+    mixed = np.where(half, preds[on_first], preds[on_second])
+    return CrossFit(mixed, (on_second, on_first), half, int(right.mean(axis=1).argmax()))
+
+
+@dataclass(frozen=True, slots=True)
+class UncertaintyBins:
+    """Accuracy by uncertainty: the assumption behind CAN is that it falls."""
+
+    edges: np.ndarray  # (bins + 1,)
+    count: np.ndarray  # (bins,)
+    right: np.ndarray  # (bins,)
+
+
+def accuracy_by_uncertainty(uncertainty: ArrayLike, correct: ArrayLike, *, bins: int = 20) -> UncertaintyBins:
+    """Count rows and right predictions in equal bins of uncertainty over [0, 1]; each bin is closed on the left."""
+    value, right = np.asarray(uncertainty, dtype=np.float64), np.asarray(correct, dtype=bool)
+    if value.shape != right.shape or value.ndim != 1:
+        raise ValueError(f"uncertainty and correct must have one shape (n,), got {value.shape} and {right.shape}")
+    index = np.clip((value * bins).astype(np.int64), 0, bins - 1)
+    return UncertaintyBins(
+        np.linspace(0, 1, bins + 1),
+        np.bincount(index, minlength=bins),
+        np.bincount(index[right], minlength=bins),
+    )
+
+
+def _share(right: np.ndarray) -> Interval:
+    return proportion_interval(int(right.sum()), len(right))

@@ -1,0 +1,1 @@
+"""How many dimensions word vectors and attention heads need."""

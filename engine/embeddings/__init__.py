@@ -1,0 +1,1 @@
+"""Sentence vectors: pooled, whitened, compared and searched."""

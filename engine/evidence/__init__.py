@@ -1,0 +1,1 @@
+"""Metrics, intervals and tests: how much better, and is it noise?"""

@@ -1,0 +1,1 @@
+"""Initial weights of non-square matrices, and what they do to signals and gradients."""

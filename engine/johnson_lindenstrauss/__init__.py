@@ -1,0 +1,1 @@
+"""The Johnson-Lindenstrauss lemma and its uses: projections, hashes, randomized SVD."""

@@ -1,0 +1,375 @@
+"""A BERT encoder on packed rows.
+
+Devlin et al., 2019 (https://arxiv.org/abs/1810.04805), post-norm, as in the checkpoints everybody uses. Rows of
+different lengths lie one after the other in a single (tokens, hidden) matrix, so that embeddings, linear layers and
+norms never see padding; only the attention scores are computed on the rows padded to the longest of the batch. Segment
+ids are all zero, also for pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.smoothing.activations import activation_from_text
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+}
+
+
+def find_activation(text: str) -> Callable[[Tensor], Tensor]:
+    """The activation of that name: one of BERT's, or a smooth one such as `squareplus:0.5`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return ACTIVATIONS[text] if text in ACTIVATIONS else activation_from_text(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """Shape of an encoder; the defaults are the tiny one: 2 layers, 128 wide."""
+
+    vocab_size: int
+    hidden_size: int = 128
+    layers: int = 2
+    heads: int = 2
+    intermediate_size: int = 512
+    max_positions: int = 512
+    segments: int = 2
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    norm_eps: float = 1e-12
+    activation: str = "gelu"
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of {self.heads} heads")
+        find_activation(self.activation)
+
+    @classmethod
+    def from_hf(cls, config: Mapping[str, Any]) -> EncoderConfig:
+        """From the config.json of a BERT checkpoint."""
+        positions = config.get("position_embedding_type", "absolute")
+        if config.get("model_type", "bert") != "bert" or positions != "absolute":
+            came = f"{config.get('model_type', 'bert')!r} with {positions} positions"
+            raise ValueError(f"expected a 'bert' encoder with absolute positions, got {came}")
+        return cls(
+            vocab_size=config["vocab_size"],
+            hidden_size=config["hidden_size"],
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            intermediate_size=config["intermediate_size"],
+            max_positions=config["max_position_embeddings"],
+            segments=config.get("type_vocab_size", 2),
+            dropout=config.get("hidden_dropout_prob", 0.1),
+            attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
+            norm_eps=config.get("layer_norm_eps", 1e-12),
+            activation=config.get("hidden_act", "gelu"),
+            initializer_range=config.get("initializer_range", 0.02),
+        )
+
+    def to_hf(self) -> dict[str, Any]:
+        """The config.json of a BERT checkpoint; `from_hf` gives the config back."""
+        return {
+            "model_type": "bert",
+            "architectures": ["BertModel"],
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "intermediate_size": self.intermediate_size,
+            "max_position_embeddings": self.max_positions,
+            "type_vocab_size": self.segments,
+            "hidden_dropout_prob": self.dropout,
+            "attention_probs_dropout_prob": self.attention_dropout,
+            "layer_norm_eps": self.norm_eps,
+            "hidden_act": self.activation,
+            "initializer_range": self.initializer_range,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary; `EncoderConfig(**d)` gives the config back."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Token rows of different lengths without padding."""
+
+    tokens: Tensor  # int64 (total,)
+    lengths: Tensor  # int64 (rows,)
+    starts: Tensor  # int64 (rows,), position of each row's first token
+    positions: Tensor  # int64 (total,), 0.. within each row
+    longest: int
+    cells: Tensor | None  # int64 (total,), place of each token among rows x longest; None if no row is shorter
+    mask: Tensor | None  # bool (rows, 1, 1, longest), True at real tokens; None if no row is shorter
+
+    @classmethod
+    def of(cls, tokens: np.ndarray, lengths: np.ndarray, *, device: torch.device | str = "cpu") -> Packed:
+        """From `tokens` (total,) of rows with `lengths` (rows,), all positive."""
+        if len(lengths) == 0 or lengths.min() < 1 or lengths.sum() != len(tokens):
+            raise ValueError(f"expected positive lengths that add up to {len(tokens)} tokens, got {lengths}")
+        starts = np.cumsum(lengths) - lengths
+        positions = np.arange(len(tokens)) - np.repeat(starts, lengths)
+        longest = int(lengths.max())
+        cells = mask = None
+        if int(lengths.min()) != longest:
+            row_starts = np.repeat(np.arange(len(lengths)) * longest, lengths)
+            cells = torch.from_numpy(row_starts + positions).to(device)
+            mask = torch.from_numpy(np.arange(longest) < lengths[:, None])[:, None, None].to(device)
+
+        def move(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array.astype(np.int64)).to(device)
+
+        return cls(move(tokens), move(lengths), move(starts), move(positions), longest, cells, mask)
+
+    def pad(self, x: Tensor) -> Tensor:
+        """(total, d) -> (rows, longest, d), zeros after the end of each row."""
+        shape = (len(self.lengths), self.longest, x.shape[-1])
+        if self.cells is None:
+            return x.view(shape)
+        return x.new_zeros(shape[0] * shape[1], shape[2]).index_copy(0, self.cells, x).view(shape)
+
+    def unpad(self, x: Tensor) -> Tensor:
+        """(rows, longest, d) -> (total, d)."""
+        flat = x.reshape(-1, x.shape[-1])
+        return flat if self.cells is None else flat.index_select(0, self.cells)
+
+
+def dropout(x: Tensor, share: float, *, training: bool) -> Tensor:
+    """Dropout; on CPU from 16 random bits per element, which cost a third of what torch's own draws cost.
+
+    There the share is rounded down to a multiple of 1 / 65536.
+    """
+    if not training or share == 0.0:
+        return x
+    if x.device.type != "cpu" or not 0.0 < share < 1.0:
+        return functional.dropout(x, share, training)
+    words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    bits = words.view(torch.int16)[: x.numel()].view(x.shape)
+    return x * ((bits >= int(share * 65536) - 32768) * torch.tensor(1.0 / (1.0 - share), dtype=x.dtype))
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, share: float) -> Tensor:
+    """Scaled dot-product attention of (rows, heads, length, head_dim) tensors, with dropout of `share` of the weights.
+
+    Torch's kernel for bfloat16 on CPU takes three times as long backwards as its three plain steps, so those are
+    taken there.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or not query.requires_grad:
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=share)
+    with torch.autocast("cpu", enabled=False):
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf)
+        return dropout(scores.softmax(-1), share, training=share > 0.0) @ value
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and a two-layer perceptron, each followed by a residual sum and a norm."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.attention_dropout = config.attention_dropout
+        self.activation = find_activation(config.activation)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, eps=config.norm_eps)
+        self.up = nn.Linear(width, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, width)
+        self.norm = nn.LayerNorm(width, eps=config.norm_eps)
+
+    def forward(self, x: Tensor, packed: Packed, *, first_only: bool = False) -> Tensor:
+        """(total, hidden) -> (total, hidden); `first_only`: -> (rows, hidden), the first token of each row alone."""
+        if first_only:
+            first = x.index_select(0, packed.starts)
+            context, x = self._attend_first(first, x, packed), first
+        else:
+            context = self._attend(x, packed)
+        x = self.attention_norm(x + dropout(self.attention_out(context), self.dropout, training=self.training))
+        transformed = self.down(self.activation(self.up(x)))
+        out: Tensor = self.norm(x + dropout(transformed, self.dropout, training=self.training))
+        return out
+
+    def _attend(self, x: Tensor, packed: Packed) -> Tensor:
+        rows, longest = len(packed.lengths), packed.longest
+        query, key, value = (
+            packed.pad(self.qkv(x)).view(rows, longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )  # each (rows, heads, longest, head_dim)
+        context = attention(query, key, value, packed.mask, self.attention_dropout if self.training else 0.0)
+        return packed.unpad(context.transpose(1, 2).reshape(rows, longest, -1))
+
+    def _attend_first(self, first: Tensor, x: Tensor, packed: Packed) -> Tensor:
+        rows, width = first.shape
+        (q, kv), (q_bias, kv_bias) = (
+            torch.split(part, [width, 2 * width]) for part in (self.qkv.weight, self.qkv.bias)
+        )
+        query = functional.linear(first, q, q_bias).view(rows, self.heads, 1, -1)
+        key, value = (
+            packed.pad(functional.linear(x, kv, kv_bias))
+            .view(rows, packed.longest, 2, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
+        context = attention(query, key, value, packed.mask, self.attention_dropout if self.training else 0.0)
+        return context.reshape(rows, width)
+
+
+class BertEncoder(nn.Module):
+    """Embeddings and layers; the output is the last layer's after its norm, without a pooler."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.words = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.positions = nn.Embedding(config.max_positions, config.hidden_size)
+        self.segments = nn.Embedding(config.segments, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+
+    @classmethod
+    def shapes(cls, config: EncoderConfig) -> dict[str, tuple[int, ...]]:
+        """Shape of every weight, without allocating any."""
+        with torch.device("meta"):
+            model: nn.Module = cls(config)
+        return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw all matrices from a normal distribution truncated at two standard deviations; biases are zero."""
+        for module in self.modules():
+            initialize_module(module, std=self.config.initializer_range, generator=generator)
+
+    def forward(self, packed: Packed, *, first_only: bool = False) -> Tensor:
+        """Hidden states of the last layer, (total, hidden).
+
+        With `first_only` those of each row's first token, (rows, hidden): the same numbers for less work, because the
+        last layer computes no other token.
+        """
+        *lower, last = self.layers
+        x = self._embed(packed)
+        for layer in lower:
+            x = layer(x, packed)
+        out: Tensor = last(x, packed, first_only=first_only)
+        return out
+
+    def hidden_states(self, packed: Packed) -> list[Tensor]:
+        """Embedding output and the output of every layer, layers + 1 tensors (total, hidden)."""
+        states = [self._embed(packed)]
+        for layer in self.layers:
+            states.append(layer(states[-1], packed))
+        return states
+
+    def encode_hidden(self, input_ids: Tensor, mask: Tensor) -> list[Tensor]:
+        """Hidden states of padded rows: ids and mask (batch, length) -> layers + 1 tensors (batch, length, hidden).
+
+        The mask is 1 at the tokens of a row and 0 after its end; hidden states after the end are zero.
+        """
+        lengths = mask.long().sum(dim=1)
+        inside = torch.arange(mask.shape[1], device=mask.device) < lengths[:, None]
+        if not torch.equal(inside, mask.bool()):
+            raise ValueError("the mask must be ones followed by zeros in every row")
+        packed = Packed.of(input_ids[inside].cpu().numpy(), lengths.cpu().numpy(), device=input_ids.device)
+        rest = input_ids.shape[1] - packed.longest
+        return [functional.pad(packed.pad(state), (0, 0, 0, rest)) for state in self.hidden_states(packed)]
+
+    def _embed(self, packed: Packed) -> Tensor:
+        if packed.longest > self.config.max_positions:
+            raise ValueError(f"a row has {packed.longest} tokens but the encoder {self.config.max_positions} positions")
+        x = self.words(packed.tokens) + self.positions(packed.positions) + self.segments.weight[0]
+        return dropout(self.norm(x), self.config.dropout, training=self.training)
+
+
+def initialize_module(module: nn.Module, *, std: float, generator: torch.Generator) -> None:
+    """Truncated normal matrices of standard deviation `std` before truncation, zero biases, unit norms."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std, generator=generator)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.LayerNorm):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+_HF_EMBEDDINGS = {
+    "words.weight": "embeddings.word_embeddings.weight",
+    "positions.weight": "embeddings.position_embeddings.weight",
+    "segments.weight": "embeddings.token_type_embeddings.weight",
+    "norm.weight": "embeddings.LayerNorm.weight",
+    "norm.bias": "embeddings.LayerNorm.bias",
+}
+_HF_LAYER = {
+    "attention_out": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+    "norm": "output.LayerNorm",
+}
+
+
+def weights_from_hf(tensors: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
+    """Translate the tensors of a BERT checkpoint (with or without the prefix "bert.", old or new norm names).
+
+    Raises:
+        ValueError: if a tensor is missing or has another shape than the config says.
+    """
+    plain = {
+        name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
+        for name, tensor in tensors.items()
+    }
+
+    def take(name: str) -> Tensor:
+        if name not in plain:
+            raise ValueError(f"the checkpoint has no tensor {name!r}; it is not a BERT encoder")
+        return plain[name].float()
+
+    weights = {ours: take(theirs) for ours, theirs in _HF_EMBEDDINGS.items()}
+    for number in range(config.layers):
+        source, target = f"encoder.layer.{number}.", f"layers.{number}."
+        for part in ("weight", "bias"):
+            names = [f"{source}attention.self.{name}.{part}" for name in ("query", "key", "value")]
+            weights[f"{target}qkv.{part}"] = torch.cat([take(name) for name in names])
+            for ours, theirs in _HF_LAYER.items():
+                weights[f"{target}{ours}.{part}"] = take(f"{source}{theirs}.{part}")
+    expected = BertEncoder.shapes(config)
+    for name, tensor in weights.items():
+        if tuple(tensor.shape) != expected[name]:
+            raise ValueError(f"tensor {name!r} has shape {tuple(tensor.shape)}, the config says {expected[name]}")
+    return weights
+
+
+def weights_to_hf(encoder: BertEncoder) -> dict[str, Tensor]:
+    """The encoder's weights under the names of a BERT checkpoint; `weights_from_hf` gives them back."""
+    own = {name: tensor.detach().float().cpu() for name, tensor in encoder.state_dict().items()}
+    weights = {theirs: own[ours] for ours, theirs in _HF_EMBEDDINGS.items()}
+    for number in range(encoder.config.layers):
+        source, target = f"layers.{number}.", f"encoder.layer.{number}."
+        for part in ("weight", "bias"):
+            thirds = own[f"{source}qkv.{part}"].chunk(3)
+            for name, tensor in zip(("query", "key", "value"), thirds, strict=True):
+                weights[f"{target}attention.self.{name}.{part}"] = tensor
+            for ours, theirs in _HF_LAYER.items():
+                weights[f"{target}{theirs}.{part}"] = own[f"{source}{ours}.{part}"]
+    return {name: tensor.contiguous() for name, tensor in weights.items()}
+
+
+def parameter_depth(name: str, layers: int) -> int:
+    """Depth of a parameter of a model with `encoder` and `head`: 0 embeddings, 1..layers, layers + 1 head."""
+    if not name.startswith("encoder."):
+        return layers + 1
+    parts = name.split(".")
+    return int(parts[2]) + 1 if parts[1] == "layers" else 0

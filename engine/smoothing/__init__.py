@@ -1,0 +1,1 @@
+"""Smooth approximations by Dirac kernels."""

@@ -1,0 +1,166 @@
+"""Read one file of a CLUE or FewCLUE task and check every row; what is wrong is refused with file and line."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.text.tasks import Example, TaskSpec
+from jobs.cli import InputError
+from jobs.clue.data.documents import read_c3, read_chid, read_cmrc
+from jobs.clue.data.parsing import FileRows, Place, json_lines, text_of, texts_in
+
+
+def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
+    """Read a file in the official format of a task.
+
+    Args:
+        spec: the task.
+        path: a file of CLUE or FewCLUE (or one of the same format).
+        labelled: True: every row needs a label, rows labelled "-" are dropped. False: labels are read where they are,
+            and no row is dropped, because the order of a test file matters.
+
+    Raises:
+        InputError: naming file and line, if the file cannot be read or a row is not as the task's rows are.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    readers = {"cmrc2018": read_cmrc, "c3": read_c3, "chid": read_chid}
+    found = readers.get(spec.name, _read_lines)(spec, path, labelled=labelled)
+    if not found.examples:
+        raise InputError(f"{path}: no {'labelled ' if labelled else ''}rows of {spec.name}")
+    _unique_ids(found, path, keep=not labelled)
+    return found
+
+
+def _unique_ids(found: FileRows, path: Path, *, keep: bool) -> None:
+    """Replace the ids by row numbers where they are not unique; refuse where the ids must be kept."""
+    counts = Counter(example.example_id for example in found.examples)
+    doubled = [name for name, count in counts.items() if count > 1]
+    if not doubled:
+        return
+    if keep:
+        raise InputError(f"{path}: id {doubled[0]!r} occurs {counts[doubled[0]]} times, the ids of a test file differ")
+    found.notes.append(f"{path.name}: {len(doubled)} ids occur more than once, row numbers are used instead")
+    found.examples = [
+        Example(str(i), example.fields, example.label, example.group) for i, example in enumerate(found.examples)
+    ]
+
+
+def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
+    examples: list[Example] = []
+    dropped: Counter[str] = Counter()
+    overlapping = rows = 0
+    has_ids: bool | None = None
+    for place, row in json_lines(path):
+        fields = _fields(spec, row, place)
+        if spec.kind == "entities":
+            label: Any = _entities(spec, row, place, labelled=labelled)
+            overlapping += _overlap(label)
+        else:
+            label = _class(spec, row, place, labelled=labelled)
+        rows += 1
+        if label in spec.dropped_labels:
+            if labelled:
+                dropped[str(label)] += 1
+                continue
+            label = None
+        has_ids = "id" in row if has_ids is None else has_ids and "id" in row
+        name = str(row["id"]) if has_ids else str(rows - 1)
+        examples.append(Example(name, fields, label, name))
+    if has_ids is False and any(example.example_id != str(i) for i, example in enumerate(examples)):
+        examples = [Example(str(i), e.fields, e.label, str(i)) for i, e in enumerate(examples)]
+    notes = [f"{path.name}: {count} rows labelled {name!r} dropped" for name, count in dropped.items()]
+    if overlapping:
+        notes.append(f"{path.name}: {overlapping} rows with overlapping entities (kept)")
+    return FileRows(examples, rows, notes)
+
+
+def _fields(spec: TaskSpec, row: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    missing = [name for name in spec.fields if name not in row]
+    if missing:
+        raise place.refuse(f"field {missing[0]!r} is missing (fields here: {', '.join(row) or 'none'})")
+    fields = {name: row[name] for name in spec.fields}
+    for name, value in fields.items():
+        if name == "target":
+            fields[name] = _wsc_target(row["text"], value, place)
+        elif name == "keyword":
+            texts_in(value, place, name)
+        else:
+            text_of(value, place, name)
+    return fields
+
+
+def _wsc_target(text: str, target: Any, place: Place) -> dict[str, Any]:
+    """The marked noun and pronoun, checked against the text."""
+    if not isinstance(target, dict):
+        raise place.refuse(f"'target' must be an object, got {type(target).__name__}")
+    checked: dict[str, Any] = {}
+    for number in (1, 2):
+        try:
+            surface, index = str(target[f"span{number}_text"]), int(target[f"span{number}_index"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise place.refuse(f"'target' needs span{number}_text and span{number}_index") from error
+        if index < 0 or index + len(surface) > len(text):
+            raise place.refuse(f"span{number} {surface!r} at {index} lies outside the text of {len(text)} characters")
+        if text[index : index + len(surface)] != surface:
+            raise place.refuse(
+                f"span{number} is {surface!r} but the text at {index} reads {text[index : index + len(surface)]!r}"
+            )
+        checked |= {f"span{number}_text": surface, f"span{number}_index": index}
+    return checked
+
+
+def _class(spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bool) -> int | str | None:
+    """Class index, a label that means none, or None where there is no label and none is needed."""
+    if row.get("label") is None:
+        if labelled:
+            raise place.refuse(f"no label (expected one of {_some(spec.labels)})")
+        return None
+    value = row["label"]
+    spelled = str(value).lower() if isinstance(value, bool) else str(value)
+    if spelled in spec.dropped_labels:
+        return spelled
+    try:
+        return spec.labels.index(spelled)
+    except ValueError:
+        raise place.refuse(f"label {value!r} is not one of {_some(spec.labels)}") from None
+
+
+def _some(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels) if len(labels) < 20 else f"{labels[0]}, {labels[1]}, ..., {labels[-1]}"
+
+
+def _entities(
+    spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bool
+) -> list[tuple[str, int, int]] | None:
+    """Entities as (type, start, inclusive end), by place in the text."""
+    nested, text = row.get("label"), row["text"]
+    if nested is None:
+        if labelled:
+            raise place.refuse("no label (expected {type: {surface: [[start, end], ...]}})")
+        return None
+    found = []
+    try:
+        for kind, surfaces in nested.items():
+            if kind not in spec.labels:
+                raise place.refuse(f"entity type {kind!r} is not one of {_some(spec.labels)}")
+            for surface, spans in surfaces.items():
+                for start, end in spans:
+                    if not 0 <= start <= end < len(text):
+                        raise place.refuse(
+                            f"entity {surface!r} at [{start}, {end}] lies outside the text of {len(text)} characters"
+                        )
+                    if text[start : end + 1] != surface:
+                        raise place.refuse(
+                            f"entity {surface!r} but the text at [{start}, {end}] reads {text[start : end + 1]!r}"
+                        )
+                    found.append((kind, start, end))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise place.refuse("the label must read {type: {surface: [[start, end], ...]}}") from error
+    return sorted(found, key=lambda item: (item[1], item[2], item[0]))
+
+
+def _overlap(entities: Any) -> bool:
+    pairs = zip(entities or (), (entities or ())[1:], strict=False)
+    return any(first[2] >= second[1] for first, second in pairs)

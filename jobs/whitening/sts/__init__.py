@@ -1,0 +1,1 @@
+"""Sets of sentence pairs that whitening is evaluated on."""

@@ -1,0 +1,1 @@
+"""The DuckDB side: connections, schema, ingest's tables, publishing."""

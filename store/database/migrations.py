@@ -1,0 +1,160 @@
+"""The schema, as numbered migrations; a file of every older version is brought up to date when ingest opens it.
+
+What people query lies in the schema `main` and its names are public; the tables behind it lie in `raw`, where runs
+are numbered (`run_no`) so that the big tables stay small and DuckDB skips the parts that belong to other runs. There
+are no keys and no indexes: rows are unique by construction, because a row and the byte offset it was read up to are
+committed together.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from store.database.sql import count_change, one
+from store.errors import StoreError
+
+RUN_COLUMNS = {
+    "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR",
+    "recipe": "VARCHAR",
+    "dataset": "VARCHAR", "data_source": "VARCHAR", "train_fingerprint": "VARCHAR", "dev_fingerprint": "VARCHAR",
+    "config_hash": "VARCHAR", "status": "VARCHAR", "progress": "DOUBLE", "eta_s": "DOUBLE", "started_at": "TIMESTAMP",
+    "heartbeat_at": "TIMESTAMP", "finished_at": "TIMESTAMP", "duration_s": "DOUBLE", "earlier_s": "DOUBLE",
+    "seed": "BIGINT",
+    "command": "VARCHAR", "git_commit": "VARCHAR", "git_dirty": "BOOLEAN", "host": "VARCHAR", "pid": "BIGINT",
+    "device": "VARCHAR",
+    "versions": "VARCHAR", "parent_run_id": "VARCHAR", "tags": "VARCHAR[]", "note": "VARCHAR", "error": "VARCHAR",
+}  # fmt: skip
+PUBLIC_RUN_COLUMNS = tuple(name for name in RUN_COLUMNS if name not in ("run_no", "earlier_s", "tags", "note", "error"))
+LOWER_IS_BETTER = "loss|error|perplexity|brier|ece|nll|distance|seconds|bytes|_s$"
+
+_RAW = f"""
+CREATE SCHEMA raw;
+CREATE TABLE raw.meta (key VARCHAR, value VARCHAR);
+CREATE TABLE raw.spools (file VARCHAR, run_no INTEGER, read BIGINT, over BOOLEAN);
+CREATE TABLE raw.runs ({", ".join(f"{name} {kind}" for name, kind in RUN_COLUMNS.items())});
+CREATE TABLE raw.params (run_no INTEGER, name VARCHAR, value VARCHAR);
+CREATE TABLE raw.names (name_no INTEGER, name VARCHAR);
+CREATE TABLE raw.points (run_no INTEGER, name_no INTEGER, step BIGINT, epoch DOUBLE, value DOUBLE, logged_at TIMESTAMP);
+CREATE TABLE raw.summary (run_no INTEGER, name_no INTEGER, value DOUBLE, step BIGINT, said BOOLEAN);
+CREATE TABLE raw.cells (run_no INTEGER, tbl VARCHAR, axes VARCHAR, metric VARCHAR, source VARCHAR,
+    value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT);
+CREATE TABLE raw.axes (tbl VARCHAR, axis VARCHAR, kind VARCHAR);
+CREATE TABLE raw.examples (dataset VARCHAR, split VARCHAR, example_id VARCHAR, hash VARCHAR, text VARCHAR);
+CREATE TABLE raw.predictions (run_no INTEGER, split VARCHAR, example_id VARCHAR, hash VARCHAR, label VARCHAR,
+    prediction VARCHAR, confidence DOUBLE);
+CREATE TABLE raw.files (file VARCHAR, run_no INTEGER);
+CREATE TABLE raw.artifacts (run_no INTEGER, name VARCHAR, kind VARCHAR, path VARCHAR, bytes BIGINT, sha256 VARCHAR);
+CREATE TABLE raw.edits (run_id VARCHAR, tags VARCHAR[], note VARCHAR, archived BOOLEAN, deleted BOOLEAN);
+CREATE TABLE marks (hash VARCHAR, run_id VARCHAR, kind VARCHAR, note VARCHAR, marked_at TIMESTAMP);
+CREATE TABLE published (experiment VARCHAR, task VARCHAR, dataset VARCHAR, model VARCHAR, variant VARCHAR,
+    split VARCHAR, metric VARCHAR, value DOUBLE, source VARCHAR, note VARCHAR);
+CREATE TABLE damaged (file VARCHAR, byte_offset BIGINT, text VARCHAR, reason VARCHAR);
+"""
+
+_VIEWS = f"""
+CREATE VIEW runs AS SELECT {", ".join("r." + name for name in PUBLIC_RUN_COLUMNS)},
+    coalesce(e.tags, r.tags, []) AS tags, coalesce(e.note, r.note, '') AS note,
+    coalesce(e.archived, false) AS archived, r.error
+    FROM raw.runs r LEFT JOIN raw.edits e USING (run_id);
+CREATE VIEW params AS SELECT r.run_id, p.name, p.value FROM raw.params p JOIN raw.runs r USING (run_no);
+CREATE VIEW metrics AS SELECT r.run_id, n.name, p.step, p.epoch, p.value, p.logged_at
+    FROM raw.points p JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
+CREATE VIEW summary AS SELECT r.run_id, n.name, s.value
+    FROM raw.summary s JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
+CREATE VIEW measurements AS
+    SELECT r.run_id, c.tbl, c.axes::JSON AS axes, c.metric, c.source, c.value, c.low, c.high, c.n
+    FROM raw.cells c JOIN raw.runs r USING (run_no);
+CREATE VIEW examples AS SELECT dataset, split, example_id, hash, text::JSON AS text FROM raw.examples;
+CREATE VIEW predictions AS SELECT r.run_id, p.split, p.example_id, p.hash, p.label, p.prediction, p.confidence
+    FROM raw.predictions p JOIN raw.runs r USING (run_no);
+CREATE VIEW artifacts AS
+    SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
+    FROM raw.artifacts a JOIN raw.runs r USING (run_no);
+"""
+
+
+def _leaderboard(chosen: str) -> str:
+    return f"""
+CREATE OR REPLACE VIEW leaderboard AS
+    WITH scores AS (
+        SELECT r.*, split_part(n.name, '/', 1) AS split, substr(n.name, strpos(n.name, '/') + 1) AS metric, s.value
+        FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no)
+            LEFT JOIN raw.edits e USING (run_id)
+        WHERE r.status = 'finished' AND NOT coalesce(e.archived, false) AND contains(n.name, '/')
+            AND r.run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))
+        {chosen})
+    SELECT experiment, task, model, dataset, split, metric, config_hash, any_value(recipe) AS recipe,
+        any_value(data_source) AS data_source, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS sd,
+        CASE WHEN regexp_matches(metric, '{LOWER_IS_BETTER}') THEN min(value) ELSE max(value) END AS best,
+        NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS higher_is_better, max_by(run_id, started_at) AS newest_run_id
+    FROM scores WHERE split NOT IN ('train', 'time')
+    GROUP BY experiment, task, model, dataset, split, metric, config_hash;
+"""
+
+
+_NEWEST_OF_A_SEED = """QUALIFY r.seed IS NULL OR row_number() OVER (
+            PARTITION BY experiment, task, model, dataset, config_hash, r.seed, n.name ORDER BY started_at DESC) = 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    number: int
+    statements: str
+
+
+MIGRATIONS = (
+    Migration(1, _RAW + _VIEWS + _leaderboard("")),
+    Migration(2, _leaderboard(_NEWEST_OF_A_SEED)),  # the same seed again is no second seed
+)
+
+
+def version_of(con: duckdb.DuckDBPyConnection) -> int | None:
+    """Schema version of an open database: 0 for an empty one, None for one that is not a store."""
+    names = con.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables").fetchall()
+    if not names:
+        return 0
+    if ("raw.meta",) not in names:
+        return None
+    row = one(con, "SELECT value FROM raw.meta WHERE key = 'schema'")
+    return int(row[0]) if row else None
+
+
+def check_version(
+    con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Migration, ...] | None = None
+) -> int:
+    """Version of a store's database.
+
+    Raises:
+        StoreError: if the database is something else or of a newer schema.
+    """
+    newest = (migrations or MIGRATIONS)[-1].number
+    version = version_of(con)
+    if version is None:
+        raise StoreError(f"{path} is a DuckDB database, but not a store of clueboard")
+    if version > newest:
+        raise StoreError(
+            f"{path} has schema version {version}, this clueboard knows up to {newest}: install a newer one"
+        )
+    return version
+
+
+def migrate(con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Migration, ...] | None = None) -> int:
+    """Bring an open database to the newest schema, each step in a transaction with its number, then checkpoint.
+
+    Returns:
+        How many steps were taken.
+    """
+    version = check_version(con, path, migrations=migrations)
+    steps = [step for step in migrations or MIGRATIONS if step.number > version]
+    for step in steps:
+        con.execute("BEGIN")
+        con.execute(step.statements)
+        con.execute("DELETE FROM raw.meta WHERE key = 'schema'")
+        con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(step.number)])
+        count_change(con)
+        con.execute("COMMIT")
+        con.execute("CHECKPOINT")
+    return len(steps)

@@ -1,0 +1,171 @@
+"""Publish: the closed work database is copied aside and renamed over the one everybody reads.
+
+A reader sees the old file or the new one, whole, for as long as it likes. A counter inside the work database travels
+with the copy; publishing is due whenever the two differ. It rests for twenty times its own duration, except when
+forced (the end of a run), so that it never takes more than 5% of a core. The copy is made only after the database is
+closed: closing a copy of a file that this process has open would drop its lock.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from store.database.connections import open_published
+from store.database.sql import count_change, insert, one
+from store.errors import StoreError
+from store.paths import Layout
+
+REST = 20.0  # times its own duration
+COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
+OWN = "own:"  # marks figures that came from a file of the user's
+PUBLISHED = Path(__file__).parents[1] / "published.csv"
+
+
+def counter(con: duckdb.DuckDBPyConnection) -> int:
+    """Version of the content of an open database."""
+    row = one(con, "SELECT value FROM raw.meta WHERE key = 'counter'")
+    return int(row[0]) if row else 0
+
+
+def verify_target(layout: Layout) -> None:
+    """Refuse to publish over a database that is not ours.
+
+    Raises:
+        StoreError: if the path holds something else.
+    """
+    if layout.db.exists() and _note(layout) is None:
+        published_counter(layout)
+
+
+def if_due(layout: Layout, current: int, *, force: bool) -> tuple[bool, float | None]:
+    """Publish if the published counter is another.
+
+    Returns:
+        Whether the published version is the current one, and otherwise the seconds until it may be.
+    """
+    if published_counter(layout) == current:
+        return True, None
+    note = _note(layout) or {}
+    elapsed = time.time() - note.get("at", 0.0)
+    rest = REST * note.get("cost", 0.0)
+    if not force and 0 <= elapsed < rest:
+        return False, rest - elapsed
+    publish(layout, current)
+    return True, None
+
+
+def publish(layout: Layout, current: int) -> None:
+    """Copy the closed work database over the published one.
+
+    Raises:
+        StoreError: if the work database was not closed cleanly, or the disk refuses; the published version stays.
+    """
+    started = time.monotonic()
+    if Path(f"{layout.work}.wal").exists():
+        raise StoreError(f"{layout.work} was not closed cleanly; the next ingest will publish it")
+    aside = layout.db.with_name(f".{layout.db.name}.new")
+    try:
+        aside.unlink(missing_ok=True)
+        shutil.copyfile(layout.work, aside)
+        aside.chmod(0o444)
+        aside.rename(layout.db)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise StoreError(f"cannot publish {layout.db}: {error.strerror}") from error
+    _write_note(layout, current, time.monotonic() - started)
+
+
+def published_counter(layout: Layout) -> int | None:
+    """Counter of the published version; None where there is none."""
+    if not layout.db.exists():
+        return None
+    note = _note(layout)
+    if note is not None:
+        return int(note["counter"])
+    con = open_published(layout, older=True)
+    try:
+        return counter(con)
+    finally:
+        con.close()
+
+
+def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None, *, automatic: bool = False) -> int:
+    """Load the figures of papers and posts; returns the number of rows loaded.
+
+    Args:
+        con: an open work database.
+        file: CSV; None for the project's.
+        automatic: do nothing if they did not change, or if somebody loaded a file of his own.
+
+    Raises:
+        StoreError: if the file has other columns or a value that is no number.
+    """
+    path = file or PUBLISHED
+    try:
+        stamp = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    have = one(con, "SELECT value FROM raw.meta WHERE key = 'published'")
+    if automatic and have is not None and (have[0] == stamp or have[0].startswith(OWN)):
+        return 0
+    rows = read_published(path)
+    schema = {name: pl.Float64 if name == "value" else pl.String for name in COLUMNS}
+    con.execute("BEGIN")
+    con.execute("DELETE FROM published")
+    insert(con, "published", pl.DataFrame(rows, schema=schema, orient="row"))
+    con.execute("DELETE FROM raw.meta WHERE key = 'published'")
+    con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [stamp if file is None else OWN + stamp])
+    count_change(con)
+    con.execute("COMMIT")
+    return len(rows)
+
+
+def read_published(path: Path) -> list[list[Any]]:
+    """Rows of the file of published figures, values as floats.
+
+    Raises:
+        StoreError: if the file has other columns or a value that is no number.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if header != COLUMNS:
+            raise StoreError(f"{path} must have the columns {','.join(COLUMNS)}, got {','.join(header)}")
+        rows: list[list[Any]] = []
+        for row in reader:
+            try:
+                rows.append([*row[:7], float(row[7]), *row[8:]])
+            except (ValueError, IndexError):
+                raise StoreError(
+                    f"{path}, line {reader.line_num}: expected a number as value, got {row[7:8]}"
+                ) from None
+            if len(row) != len(COLUMNS):
+                raise StoreError(f"{path}, line {reader.line_num}: expected {len(COLUMNS)} fields, got {len(row)}")
+    return rows
+
+
+def _note(layout: Layout) -> dict[str, Any] | None:
+    """What the last publish wrote of itself, if it is about the file that is there."""
+    try:
+        note: dict[str, Any] = json.loads((layout.folder / "published.json").read_text())
+        found = layout.db.stat()
+    except (OSError, ValueError):
+        return None
+    return note if note.get("file") == [found.st_ino, found.st_mtime_ns, found.st_size] else None
+
+
+def _write_note(layout: Layout, current: int, cost: float) -> None:
+    found = layout.db.stat()
+    file = [found.st_ino, found.st_mtime_ns, found.st_size]
+    path = layout.folder / "published.json"
+    aside = path.with_suffix(f".{os.getpid()}")
+    aside.write_text(json.dumps({"file": file, "counter": current, "cost": round(cost, 4), "at": time.time()}))
+    aside.rename(path)

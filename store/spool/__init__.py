@@ -1,0 +1,1 @@
+"""The append-only files that runs write: lines, heartbeats, Parquet files beside them."""

@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.text.decode import decode, nest_entities, spell
+from engine.text.describe import as_model_sees, class_balance, lengths
+from engine.text.encode import encode
+from engine.text.tasks import TASKS, Example
+from engine.text.tokenizer import SPECIALS, WordPiece
+
+ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "clue_io.json").read_text(encoding="utf-8"))
+SPEC = TASKS["cluener"]
+
+
+def _oracle_example():
+    row = ORACLE["cluener"]["input"]
+    found = [(t, s, e) for t, surfaces in row["label"].items() for spans in surfaces.values() for s, e in spans]
+    return Example("0", {"text": row["text"]}, sorted(found, key=lambda item: item[1]))
+
+
+def test_label_cells_are_those_of_the_reference():
+    tokenizer = WordPiece(ORACLE["tokenizer"]["vocab"])
+    rows = encode(SPEC, [_oracle_example()], tokenizer)
+    assert [tokenizer.token(int(i)) for i in rows.row(0)] == ORACLE["cluener"]["tokens"]
+    assert list(SPEC.labels) == ORACLE["cluener"]["categories"]
+    assert sorted(map(list, rows.targets[0])) == sorted(ORACLE["cluener"]["label_ones"])
+
+
+def test_cells_come_back_as_characters_and_special_tokens_have_none():
+    tokenizer = WordPiece(ORACLE["tokenizer"]["vocab"])
+    example = _oracle_example()
+    rows = encode(SPEC, [example], tokenizer)
+    cells = np.array([[0, 3, 4, 2.0], [6, 1, 1, 0.5], [1, 0, 0, 9.0], [1, 0, 3, 9.0], [2, 5, 6, 9.0]])
+    decoded = decode(SPEC, rows, [example], [cells])
+    assert decoded.predictions == [[("name", 0, 0), ("address", 2, 3)]]
+    assert decoded.confidence == pytest.approx([1 / (1 + np.exp(-0.5))])
+    assert json.loads(spell(SPEC, example, decoded.predictions[0])) == ORACLE["cluener"]["input"]["label"]
+
+
+def test_spans_inside_a_word_are_no_targets_but_counted():
+    tokenizer = WordPiece([*SPECIALS, "我", "abc"])
+    rows = encode(SPEC, [Example("0", {"text": "我abc"}, [("name", 1, 2), ("name", 1, 3)])], tokenizer)
+    assert rows.targets == [[(6, 2, 2)]]
+    assert rows.unaligned == 1
+
+
+def test_entities_that_were_cut_off_are_counted():
+    tokenizer = WordPiece([*SPECIALS, "我"])
+    rows = encode(SPEC, [Example("0", {"text": "我" * 20}, [("name", 19, 19)])], tokenizer, max_length=10)
+    assert (rows.truncated, rows.unaligned, rows.targets) == (1, 1, [[]])
+
+
+def test_nesting_groups_by_type_and_surface():
+    nested = nest_entities("北京到北京", [("address", 0, 1), ("address", 3, 4)])
+    assert nested == {"address": {"北京": [[0, 1], [3, 4]]}}
+
+
+def test_rows_are_shown_as_tokens():
+    tokenizer = WordPiece(ORACLE["tokenizer"]["vocab"])
+    assert as_model_sees(SPEC, _oracle_example(), tokenizer) == [ORACLE["cluener"]["tokens"]]
+    pair = Example("0", {"sentence1": "我", "sentence2": "爱"}, 1)
+    assert as_model_sees(TASKS["afqmc"], pair, tokenizer) == [["[CLS]", "我", "[SEP]", "爱", "[SEP]"]]
+
+
+def test_lengths_are_those_before_cutting():
+    tokenizer = WordPiece([*SPECIALS, "我"])
+    examples = [Example(str(n), {"sentence": "我" * n}, 0) for n in (10, 200)]
+    found = lengths(TASKS["tnews"], examples, tokenizer)
+    assert found.tokens.tolist() == [12, 202]
+    assert found.cut == 0.5
+    counts, borders = found.histogram(bins=10)
+    assert counts.sum() == 2
+    assert len(borders) == 11
+
+
+def test_balance_counts_classes_positions_and_types():
+    pair = [Example("0", {}, 1), Example("1", {}, 1), Example("2", {}, 0)]
+    assert class_balance(TASKS["afqmc"], pair) == {"0": 1, "1": 2}
+    assert class_balance(TASKS["c3"], pair) == {"0": 1, "1": 2}
+    assert class_balance(SPEC, [_oracle_example()])["name"] == 1
+    assert class_balance(TASKS["cmrc2018"], pair) == {}
