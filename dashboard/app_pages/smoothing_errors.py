@@ -166,4 +166,4 @@ st.dataframe(
     placeholder="",
 )
 if source == "student" and target == "logistic" and math.isclose(width, 1.0):
-    st.caption("The square of the width closest for ReLU is SquarePlus' b = 1.52382103….")
+    st.caption("The square of the width closest for ReLU is SquarePlus' b = 1.5238210325….")

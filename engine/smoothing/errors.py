@@ -230,7 +230,7 @@ def minmax_width(
     Example:
         >>> width, error = minmax_width("student", "logistic", of="relu")  # SquarePlus for SoftPlus: b = width^2
         >>> width**2, error
-        (1.52382103148..., 0.0759314501...)
+        (1.52382103251..., 0.07593144993...)
     """
     one, two, scale = find_kernel(kernel), find_kernel(target), check_width(target_width)
     if of not in ("step", "relu", "gate"):

@@ -57,12 +57,12 @@ def _row(name: str, seconds: float, peer_seconds: float, peer: str, bar: str) ->
 def _gaussian(full: bool) -> Iterator[Row]:
     from sklearn.random_projection import GaussianRandomProjection
 
-    from engine.johnson_lindenstrauss.projectors import GaussianProjection
+    from engine.johnson_lindenstrauss.random_projection import project
 
     n, m, k = (10_000, 768, 256) if full else (2000, 768, 128)
     x = np.random.default_rng(0).standard_normal((n, m), dtype=np.float32)
     seconds, peer = race(
-        lambda: GaussianProjection(n_components=k, random_state=0).fit_transform(x),
+        lambda: project(x, n_components=k, rng=np.random.default_rng(0)),
         lambda: GaussianRandomProjection(n_components=k, random_state=0).fit_transform(x),
         rounds=9,
     )

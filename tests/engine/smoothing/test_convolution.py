@@ -83,7 +83,7 @@ def test_floor_facts_of_the_oracle():
     facts = ORACLE["floor_at_integers"]
     expected = [facts["slope_at_integer_logistic_t10"], facts["slope_at_half_logistic_t10"]]
     assert slopes.tolist() == pytest.approx(expected, rel=1e-9)
-    grid = np.arange(200) / 200  # the oracle's largest residual is that of this grid
+    grid = np.arange(200_000) / 400_000
     for name, value in ORACLE["floor_residual_amplitude (max |floor_s - (x-1/2)|)"].items():
         residual = np.abs(smooth_floor(grid, kernel="gaussian", width=float(name.split("=")[1])) - grid + 0.5)
         assert residual.max() == pytest.approx(value, rel=1e-9)

@@ -109,18 +109,16 @@ def test_convergence_at_a_jump_is_pointwise_only():
 
 
 def test_minmax_fits_match_the_oracle():
-    """The oracle's step fit came from a grid: its error is 1.7e-9 above the optimum, so it agrees to 2e-7 only."""
+    """The oracle's numbers are those of 30 digits, by solving the three equations of equioscillation."""
     width, error = minmax_width("logistic", "gaussian", of="step")
     expected = ORACLE["gelu_approximations"]
-    assert 1 / width == pytest.approx(expected["minimax k for Phi(x)~sigmoid(kx)"], rel=2e-8)
-    assert error == pytest.approx(expected["minimax error"], rel=2e-7)
-    assert error < expected["minimax error"]
-    # 30 digits by solving for three equations of equioscillation
+    assert 1 / width == pytest.approx(expected["minimax k for Phi(x)~sigmoid(kx)"], rel=1e-11)
+    assert error == pytest.approx(expected["minimax error"], rel=1e-11)
     assert (1 / width, error) == pytest.approx((1.70174492533800331, 0.00945730917637108), rel=1e-11)
     width, error = minmax_width("student", "logistic", of="relu")
     expected = ORACLE["squareplus_vs_softplus"]
-    assert width**2 == pytest.approx(expected["b_minimax"], rel=1e-9)
-    assert error == pytest.approx(expected["max_error"], rel=3e-9)
+    assert width**2 == pytest.approx(expected["b_minimax"], rel=1e-12)
+    assert error == pytest.approx(expected["max_error"], rel=1e-12)
     assert (width**2, error) == pytest.approx((1.52382103251875066, 0.0759314499359699891), rel=1e-12)
 
 
