@@ -47,10 +47,31 @@ def test_the_readme_names_every_job_and_every_heading_of_the_dashboard():
     assert [heading for heading in headings if heading not in README] == []
 
 
-def test_files_named_in_the_readme_exist():
-    named = re.findall(r"`((?:dashboard|engine|store|jobs|tests)/[\w./]+\w)`", README)
-    assert named
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_and_links_of_the_documents_exist(path):
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:dashboard|engine|store|jobs|tests|docs)/[\w./]+\w)`", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("http")]
+    assert [link for link in links if link and not (path.parent / link).exists()] == []
+
+
+def test_the_readme_is_one_page_and_the_chinese_one_has_the_same_commands():
+    chinese = (ROOT / "README.zh.md").read_text(encoding="utf-8")
+    assert len(README.splitlines()) <= 120
+    assert len(chinese.splitlines()) <= 120
+
+    def commands(text):
+        """Lines of shell blocks, commands in the tables, and statements without their comments."""
+        blocks = re.findall(r"```(?:bash|sql)\n(.*?)```", text, flags=re.S)
+        lines = [line for block in blocks for line in block.splitlines() if not line.startswith("--")]
+        return lines + re.findall(r"^\| `(python [^`]+)`", text, flags=re.M)
+
+    assert len(commands(README)) > 20
+    assert commands(README) == commands(chinese)
 
 
 def test_no_path_of_a_machine_stands_in_the_repository():
