@@ -13,6 +13,7 @@ from typing import Any
 
 from dashboard.figures import style
 from engine.text.tasks import ENTITY_TYPES
+from engine.text.tokenizer import find_folded
 
 DIFFERENT = "rgba(221,107,32,0.30)"
 GOLD = "rgba(31,157,107,0.30)"
@@ -142,9 +143,9 @@ def _span(fields: Mapping[str, Any], label: str | None, predictions: Sequence[st
     answers = [(label, GOLD, "gold")]
     answers += [(answer, PREDICTED, f"predicted by {who}") for who, answer in zip("AB", predictions, strict=False)]
     for answer, color, title in answers:
-        at = context.lower().find(answer.lower()) if answer else -1
-        if answer and at >= 0:
-            spans.append((at, at + len(answer), color, title))
+        place = find_folded(context, answer) if answer else None  # older runs stored answers in lower case
+        if place:
+            spans.append((*place, color, title))
     said = "".join(
         f"<br><small>{html.escape(title)}:</small> {_mark(answer, color)}" for answer, color, title in answers if answer
     )

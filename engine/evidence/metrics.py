@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from engine.text.tasks import Example, TaskSpec
-from engine.text.tokenizer import normalise
 
 _IGNORED = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")  # the official scorer's list, nothing else
 _PIECE = re.compile(
@@ -91,7 +90,7 @@ def score_spans(gold: Sequence[Sequence[tuple[str, int]]], predictions: Sequence
         exact.append(max(cmrc_exact(answer, text) for answer, _ in answers))
         overlap.append(max(cmrc_f1(answer, text) for answer, _ in answers))
         first, first_start = answers[0]
-        placed.append(start == first_start and len(text) == len(normalise(first)))
+        placed.append(text == first.strip() and start == first_start + len(first) - len(first.lstrip()))
     return {"em": float(np.mean(exact)), "f1": float(np.mean(overlap)), "index_accuracy": float(np.mean(placed))}
 
 

@@ -12,7 +12,6 @@ from scipy.special import expit, softmax
 
 from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
-from engine.text.tokenizer import normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def _decode_spans(rows: Rows, examples: Sequence[Example], outputs: np.ndarray) 
         if row >= 0:
             first, last = (int(rows.offsets[row] + outputs[row, k]) for k in (1, 2))
             start, end = int(rows.starts[first]), int(rows.ends[last])
-        predictions.append((normalise(item.fields["context"])[max(start, 0) : max(end, 0)], start))
+        predictions.append((item.fields["context"][max(start, 0) : max(end, 0)], start))
     confidence = np.where(best >= 0, np.exp(outputs[np.maximum(best, 0), 3].astype(np.float64)), 0.0)
     return Decoded(predictions, confidence)
 

@@ -1,10 +1,10 @@
 """CMRC2018: a question is asked of every window of the passage, the best span of all windows is the answer.
 
-Windows are counted in characters of the normalised passage (lower case, NFD, no combining marks). The head may choose
-among the window's tokens and [CLS], which means "not here".
+Windows, answers and positions are counted in characters of the passage as it came; what folds case or combining marks
+is the tokenizer alone. The head may choose among the window's tokens and [CLS], which means "not here".
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,41 +13,39 @@ import numpy as np
 
 from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
-from engine.text.tokenizer import Tokenizer, Tokens, normalise
+from engine.text.tokenizer import Tokenizer, Tokens
 
 
-def window_starts(n_characters: int, width: int, stride: int) -> list[int]:
-    """First characters of the windows: 0, stride, ... until one reaches the end of the text."""
-    starts = [0]
-    while starts[-1] + width < n_characters:
-        starts.append(starts[-1] + stride)
-    return starts
+def locate_answer(context: str, answer: str, start: int) -> int | None:
+    """Where the answer stands: at `start` if it does, else at the nearest place that reads like it, None if none does.
 
-
-def windows(
-    question: str, context: str, answer: str, answer_start: int, *, max_length: int, stride: int
-) -> list[tuple[str, str, int, int]]:
-    """Windows of one question and answer as (text, answer, start, end), the answer's place relative to the window.
-
-    A window that does not hold the whole answer gives ("", -1, -1) for it. All texts are normalised; answer_start is
-    taken as it is.
+    Example:
+        >>> locate_answer("首尔是首都，首尔在韩国。", "首尔", 5)
+        6
     """
-    question, context, answer = normalise(question), normalise(context), normalise(answer)
-    width = _width(question, max_length)
-    found = []
-    for start in window_starts(len(context), width, stride):
-        text = context[start : start + width]
-        first, last = answer_start - start, answer_start - start + len(answer)
-        inside = answer_start >= 0 and first >= 0 and last <= len(text)
-        found.append((text, answer, first, last) if inside else (text, "", -1, -1))
-    return found
+    if context.startswith(answer, start):
+        return start
+    places, at = [], context.find(answer)
+    while at >= 0:
+        places.append(at)
+        at = context.find(answer, at + 1)
+    return min(places, key=lambda place: abs(place - start), default=None)
 
 
-def _width(question: str, max_length: int) -> int:
-    width = max_length - len(question) - 3
-    if width < 1:
-        raise ValueError(f"max_length={max_length} leaves no room for a passage after a question of {len(question)}")
-    return width
+def long_questions(
+    spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int
+) -> list[Example]:
+    """Questions that leave too little room for the passage, so that `encode_span` cuts them."""
+    most = max_length - 3 - _least_width(max_length, spec.stride)
+    questions = [example.fields["question"] for example in examples]
+    return [
+        example for example, tokens in zip(examples, tokenizer.encode(questions), strict=True) if len(tokens.ids) > most
+    ]
+
+
+def _least_width(max_length: int, stride: int) -> int:
+    """Tokens that a question always leaves to the passage."""
+    return min(stride, (max_length - 3) // 2)
 
 
 _Columns = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, first characters, characters after the last
@@ -55,14 +53,22 @@ _Columns = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, first characters, c
 
 @dataclass(slots=True)
 class _Passage:
-    """A normalised passage and its tokens."""
+    """A passage and its tokens."""
 
     text: str
     ids: np.ndarray
     starts: list[int]
-    ends: list[int]
     start_array: np.ndarray
     end_array: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The tokens before the passage, and the room they leave."""
+
+    head: np.ndarray
+    width: int  # characters of a window
+    room: int  # tokens of a window
 
 
 @dataclass(slots=True)
@@ -83,6 +89,9 @@ def encode_span(
 ) -> Rows:
     """Encode one row per window.
 
+    A question too long for the row is cut (`long_questions` names them). An answer that does not stand where its
+    label says is not taught: in training it gives no row, and it is counted as unaligned.
+
     Args:
         spec: the task.
         examples: questions; their labels are lists of (answer text, first character), -1 for a placeholder.
@@ -92,20 +101,22 @@ def encode_span(
             answer at -1 ends a question's list); False one set per question that knows nothing of the answer.
     """
     contexts = list(dict.fromkeys(example.fields["context"] for example in examples))
-    normal = [normalise(context) for context in contexts]
-    passages = dict(zip(contexts, map(_passage, normal, tokenizer.encode(normal)), strict=True))
-    questions = [normalise(example.fields["question"]) for example in examples]
+    passages = dict(zip(contexts, map(_passage, contexts, tokenizer.encode(contexts)), strict=True))
+    questions = [example.fields["question"] for example in examples]
     builder = _Builder()
     cut = 0
-    for i, (example, question, tokens) in enumerate(zip(examples, questions, tokenizer.encode(questions), strict=True)):
+    for i, (example, text, tokens) in enumerate(zip(examples, questions, tokenizer.encode(questions), strict=True)):
         passage = passages[example.fields["context"]]
-        head = np.array([tokenizer.cls_id, *tokens.ids, tokenizer.sep_id], dtype=np.int32)
-        width = _width(question, max_length)
-        cut += width < len(passage.text)
+        question = _question(text, tokens, tokenizer, max_length=max_length, stride=spec.stride)
+        windows = _windows(passage, question, spec.stride)
+        cut += len(windows) > 1
         for answer, start in _answers(example, training=training):
-            for left in window_starts(len(passage.text), width, spec.stride):
-                right = min(left + width, len(passage.text))
-                _add_window(builder, i, head, passage, left, right, answer, start, tokenizer, split=training)
+            if start >= 0 and not passage.text.startswith(answer, start):
+                builder.unaligned += 1
+                if training:
+                    continue
+            for window in windows:
+                _add_window(builder, i, question, passage, window, answer, start, tokenizer, split=training)
             if start < 0:
                 break
     return _finish(builder, len(examples), has_labels=all(e.label is not None for e in examples), cut=cut)
@@ -113,49 +124,87 @@ def encode_span(
 
 def _passage(text: str, tokens: Tokens) -> _Passage:
     ids, starts, ends = (np.array(column, dtype=np.int32) for column in (tokens.ids, tokens.starts, tokens.ends))
-    return _Passage(text, ids, tokens.starts, tokens.ends, starts, ends)
+    return _Passage(text, ids, tokens.starts, starts, ends)
+
+
+def _question(text: str, tokens: Tokens, tokenizer: Tokenizer, *, max_length: int, stride: int) -> _Question:
+    least = _least_width(max_length, stride)
+    ids = tokens.ids[: max_length - 3 - least]
+    head = np.array([tokenizer.cls_id, *ids, tokenizer.sep_id], dtype=np.int32)
+    return _Question(head, max(least, max_length - len(text) - 3), max_length - len(head) - 1)
+
+
+def _windows(passage: _Passage, question: _Question, stride: int) -> list[tuple[int, int]]:
+    """Windows (first character, character after the last): at 0, stride, ... until one reaches the end of the text.
+
+    A window is as wide as the question lets it be, less where its characters become more tokens than there is room
+    for (a Korean syllable can be three); then the next one starts where it ends, so that no character is left out.
+    """
+    left, n_characters, found = 0, len(passage.text), []
+    while True:
+        right = min(left + question.width, n_characters)
+        over = bisect_left(passage.starts, left) + question.room
+        if over < len(passage.starts):
+            right = max(left + 1, min(right, passage.starts[over]))
+        found.append((left, right))
+        if right >= n_characters:
+            return found
+        left = min(left + stride, right)
 
 
 def _answers(example: Example, *, training: bool) -> list[tuple[str, int]]:
-    """Normalised answers whose windows are encoded."""
+    """Answers whose windows are encoded."""
     if not example.label:
         return [("", -1)]
-    answers = example.label if training else example.label[:1]
-    return [(normalise(text), start) for text, start in answers]
+    return list(example.label if training else example.label[:1])
 
 
 def _add_window(
     builder: _Builder,
     example: int,
-    head: np.ndarray,
+    question: _Question,
     passage: _Passage,
-    left: int,
-    right: int,
+    window: tuple[int, int],
     answer: str,
     start: int,
     tokenizer: Tokenizer,
     *,
     split: bool,
 ) -> None:
-    """Append the row of passage[left:right]; split cuts the text at the answer's borders before tokenising."""
-    end = start + len(answer)
-    inside = bool(answer) and start >= left and end <= right
+    """Append the row of a window; split cuts the text at the answer's borders before tokenising.
+
+    A window that holds the answer but cannot teach it gives no row where answers are taught (split).
+    """
+    (left, right), end = window, start + len(answer)
+    inside = bool(answer) and start >= left and end <= right and passage.text.startswith(answer, start)
     borders = (left, start, end, right) if inside and split else (left, right)
     pieces = [piece for a, b in pairwise(borders) for piece in _tokens_between(passage, a, b, tokenizer)]
     ids, starts, ends = (np.concatenate(column) for column in zip(*pieces, strict=True))
     target = (0, 0)
     if inside:
-        first, last = int(np.searchsorted(starts, start)), int(np.searchsorted(ends, end))
-        if last < len(ends) and first <= last and starts[first] == start and ends[last] == end:
-            target = (len(head) + first, len(head) + last)
+        cells = _cells(starts, ends, start, end)
+        if cells is not None and cells[1] < question.room:
+            target = (len(question.head) + cells[0], len(question.head) + cells[1])
         else:
             builder.unaligned += 1
-    builder.ids += [head, ids, np.array([tokenizer.sep_id], dtype=np.int32)]
+            if split:
+                return
+    ids, starts, ends = ids[: question.room], starts[: question.room], ends[: question.room]
+    builder.ids += [question.head, ids, np.array([tokenizer.sep_id], dtype=np.int32)]
     builder.starts.append(starts)
     builder.ends.append(ends)
-    builder.questions.append(len(head))
+    builder.questions.append(len(question.head))
     builder.targets.append(target)
     builder.example.append(example)
+
+
+def _cells(starts: np.ndarray, ends: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
+    """First and last token of text[start:end]; None if it has none, or a token also holds characters outside.
+
+    Characters at its edges that no token holds (white space) are left out.
+    """
+    first, last = int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(starts, end)) - 1
+    return (first, last) if first <= last and starts[first] >= start and ends[last] <= end else None
 
 
 def _tokens_between(passage: _Passage, left: int, right: int, tokenizer: Tokenizer) -> list[_Columns]:
@@ -165,9 +214,10 @@ def _tokens_between(passage: _Passage, left: int, right: int, tokenizer: Tokeniz
         first += 1
     while last > first and tokenizer.inside_word(passage.text, last):
         last -= 1
-    begin, stop = bisect_left(passage.starts, first), bisect_right(passage.ends, last)
+    begin, stop = bisect_left(passage.starts, first), bisect_left(passage.starts, last)
+    ends = np.minimum(passage.end_array[begin:stop], right)
     found = [_columns(tokenizer, passage.text, left, first)] if left < first else []
-    found.append((passage.ids[begin:stop], passage.start_array[begin:stop], passage.end_array[begin:stop]))
+    found.append((passage.ids[begin:stop], passage.start_array[begin:stop], ends))
     return [*found, _columns(tokenizer, passage.text, last, right)] if last < right else found
 
 

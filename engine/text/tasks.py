@@ -257,6 +257,7 @@ _SPECS = (
         sizes={"train": 10_142, "dev": 3_219, "test": 2_000},
         tests=(TestVersion(version="1.0", rows=2_000, submission="cmrc2018_predict.json"),),
         hub_config="cmrc2018",
+        version=2,
         source="Cui et al. 2019, arXiv 1810.07366, https://github.com/ymcui/cmrc2018",
     ),
     TaskSpec(
@@ -312,6 +313,7 @@ _SPECS = (
         sizes={"train": 10_748, "dev": 1_343, "test": 1_345},
         tests=(TestVersion(version="1.0", rows=1_345, submission="cluener_predict.json"),),
         folders=("cluener2020",),
+        version=2,
         source="Xu et al. 2020, arXiv 2001.04351, https://github.com/CLUEbenchmark/CLUENER2020",
     ),
 )

@@ -7,6 +7,7 @@ All of this but the cutting looks at single characters, so it is done once per d
 """
 
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ _CJK = (
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one text without special tokens; token i covers the characters starts[i] to ends[i] (exclusive)."""
+    """Tokens of one text without special tokens; token i covers the characters starts[i] to ends[i] (exclusive).
+
+    Characters are those of the text as it came. A combining mark that folding drops belongs to the token before it.
+    """
 
     ids: list[int]
     starts: list[int]
@@ -67,6 +71,18 @@ def normalise(text: str, *, lower: bool = True) -> str:
     if not lower or text.isascii():
         return text.lower() if lower else text
     return unicodedata.normalize("NFD", text.lower()).translate(_WITHOUT_MARKS)
+
+
+def find_folded(text: str, part: str) -> tuple[int, int] | None:
+    """First place (start, end) in the text that reads like the part but for case and combining marks, else None."""
+    at = text.find(part)
+    if at >= 0:
+        return at, at + len(part)
+    pieces = [normalise(char) for char in text]
+    owner = [position for position, piece in enumerate(pieces) for _ in piece]
+    folded, wanted = "".join(pieces), "".join(map(normalise, part))
+    at = folded.find(wanted) if wanted else -1
+    return (owner[at], owner[at + len(wanted) - 1] + 1) if at >= 0 else None
 
 
 class _WithoutMarks(dict[int, int | None]):
@@ -182,6 +198,7 @@ class WordPiece:
         ends: list[int] = []
         chars = self._chars
         word: list[int] = []  # positions of the characters of the word being read
+        marks: list[int] = []
         for position, char in enumerate(text):
             code = chars.get(char)
             if code is None:
@@ -197,6 +214,8 @@ class WordPiece:
                 starts.append(position)
                 ends.append(position + 1)
             elif code == _MIXED:
+                if not self._folded[char] and unicodedata.combining(char):
+                    marks.append(position)
                 for piece in self._folded[char]:
                     if not piece.isspace():
                         ids.append(self.index.get(piece, self.unk_id))
@@ -204,6 +223,11 @@ class WordPiece:
                         ends.append(position + 1)
         if word:
             self._flush(text, word, ids, starts, ends)
+        for position in marks:
+            token = bisect_left(ends, position)
+            while token < len(ends) and ends[token] == position:
+                ends[token] += 1
+                token += 1
         return Tokens(ids, starts, ends)
 
     def _classify(self, char: str) -> int:

@@ -71,6 +71,9 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     with cli.input_errors("--max-length"):
         train_rows = clue_rows.encode(spec, train, loaded.tokenizer, max_length=limit, training=True)
         select_rows = clue_rows.encode(spec, select, loaded.tokenizer, max_length=limit)
+    if processes.is_first():
+        for note in (*untaught(train_rows), *cut_questions(spec, [*train, *select], loaded, limit)):
+            print(f"  note: {note}")
     plan = clue_settings.resolve(config, spec, loaded, train_rows)
     model = build_model(config, spec, loaded).to(plan.device)
     with cli.input_errors(spec.name):
@@ -103,6 +106,26 @@ def read(config: Config, spec: TaskSpec) -> clue_data.Data:
         for note in data.notes:
             print(f"  note: {note}")
     return data
+
+
+def untaught(rows: Rows) -> list[str]:
+    """A note on gold spans that no tokens spell, if there are any."""
+    if not rows.unaligned:
+        return []
+    return [f"train: {rows.unaligned:,} gold spans are not taught, because no whole tokens of the text spell them"]
+
+
+def cut_questions(spec: TaskSpec, examples: Sequence[Example], loaded: models.Loaded, max_length: int) -> list[str]:
+    """A note that names the questions too long for a row, if there are any (spans)."""
+    from engine.text.span import long_questions
+
+    if spec.kind != "span":
+        return []
+    found = [example.example_id for example in long_questions(spec, examples, loaded.tokenizer, max_length=max_length)]
+    if not found:
+        return []
+    names = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+    return [f"{len(found):,} questions leave no room for their passage at {max_length} tokens and are cut: {names}"]
 
 
 def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], list[Example], str]:

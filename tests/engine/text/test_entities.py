@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.text.decode import decode, nest_entities, spell
 from engine.text.describe import as_model_sees, class_balance, lengths
 from engine.text.encode import encode
 from engine.text.tasks import TASKS, Example
-from engine.text.tokenizer import SPECIALS, WordPiece
+from engine.text.tokenizer import SPECIALS, WordPiece, build_vocabulary
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "clue_io.json").read_text(encoding="utf-8"))
 SPEC = TASKS["cluener"]
@@ -81,3 +83,16 @@ def test_balance_counts_classes_positions_and_types():
     assert class_balance(TASKS["c3"], pair) == {"0": 1, "1": 2}
     assert class_balance(SPEC, [_oracle_example()])["name"] == 1
     assert class_balance(TASKS["cmrc2018"], pair) == {}
+
+
+@given(st.text(alphabet="我爱北京2019 Éeガか\u3099\u0301한İ\u200b", min_size=1, max_size=40), st.data(), st.booleans())
+def test_a_taught_entity_is_its_gold_text_and_a_found_one_a_part_of_the_sentence(text, data, lower):
+    tokenizer = WordPiece(build_vocabulary([text], min_count=1), lower=lower)
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start, len(text) - 1))
+    example = Example("0", {"text": text}, [("name", start, end)])
+    rows = encode(SPEC, [example], tokenizer, max_length=50)
+    assert len(rows.targets[0]) + rows.unaligned == 1
+    cells = [[(*cell, 1.0) for cell in rows.targets[0]]]
+    (found,) = decode(SPEC, rows, [example], cells).predictions
+    assert found == (example.label if rows.targets[0] else [])

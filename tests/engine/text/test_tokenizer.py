@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text.tokenizer import SPECIALS, WordPiece, basic_words, build_vocabulary, normalise
+from engine.text.tokenizer import SPECIALS, WordPiece, basic_words, build_vocabulary, find_folded, normalise
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "clue_io.json").read_text(encoding="utf-8"))
 VOCABULARY = [
@@ -115,3 +115,25 @@ def test_agrees_with_the_tokenizer_of_transformers_on_a_real_vocabulary():
     for i, tokens in enumerate(WordPiece(vocabulary).encode(texts)):
         assert tokens.ids == reference["input_ids"][i]
         assert list(zip(tokens.starts, tokens.ends, strict=True)) == reference["offset_mapping"][i]
+
+
+def test_a_dropped_combining_mark_belongs_to_the_token_before_it():
+    tokenizer = WordPiece([*SPECIALS, "e", "##e", "我", "か"])
+    (tokens,) = tokenizer.encode(["e\u0301e我\u0301か\u3099"])
+    assert [tokenizer.token(i) for i in tokens.ids] == ["e", "##e", "我", "か"]
+    assert (tokens.starts, tokens.ends) == ([0, 2, 3, 5], [2, 3, 5, 7])
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "place"),
+    [
+        ("歌手Beyoncé唱", "beyonce", (2, 9)),
+        ("İstanbul Ankara", "ankara", (9, 15)),
+        ("ガンダム", "カンタム", (0, 4)),
+        ("ab AB", "AB", (3, 5)),
+        ("我", "你", None),
+        ("我", "\u0301", None),
+    ],
+)
+def test_a_text_is_found_but_for_case_and_marks(text, part, place):
+    assert find_folded(text, part) == place
