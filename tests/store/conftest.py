@@ -10,6 +10,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from store import runs, upkeep
@@ -94,7 +96,7 @@ def zygote():
     process.close()
 
 
-@pytest.fixture(params=[10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.fixture(params=[3, pytest.param(100, marks=pytest.mark.slow)])
 def trials(request):
     """How often a fault is injected."""
     return request.param
@@ -151,3 +153,43 @@ def assert_whole(db, acks):
 def layout(db):
     """Files of the store."""
     return locate(db)
+
+
+@pytest.fixture
+def filled(db, zygote, acks):
+    """A store with one finished run of 200 points, published."""
+    assert zygote.run("write", db=str(db), acks=acks.new(), points=200, end=True) == 0
+    ingest(db, force=True)
+    return db
+
+
+@pytest.fixture
+def fill():
+    """Write one finished run with a checkpoint, an example and a prediction; answers with its id."""
+
+    def write(db, values=(0.5, 0.25), **fields):
+        with runs.start("clue", config={}, command="", config_hash="h", db=db, follow=False, **fields) as run:
+            for step, value in enumerate(values):
+                run.log({"train/loss": value}, step=step)
+            path = run.folder / "model.safetensors"
+            path.write_bytes(b"weights")
+            run.artifact("model.safetensors", "checkpoint", path)
+            rows = {"example_id": ["1"], "hash": ["aa"], "label": ["1"], "prediction": ["0"], "confidence": [0.75]}
+            frame = pl.DataFrame({**rows, "text": ["{}"]})
+            run.examples("tnews", "dev", frame)
+            run.predictions("dev", frame, probabilities=np.array([[0.25, 0.75]]), labels=["no", "yes"])
+        return run.run_id
+
+    return write
+
+
+@pytest.fixture
+def everything():
+    """All rows of the public tables, in an order of their own."""
+
+    def read(db):
+        tables = ("runs", "params", "metrics", "summary", "predictions", "examples", "artifacts", "marks")
+        con = reader(locate(db))
+        return {table: sorted(map(repr, con.execute(f"FROM {table}").fetchall())) for table in tables}
+
+    return read

@@ -1,0 +1,74 @@
+"""Import of trackio databases."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from store import queries, upkeep
+from store.importers.into_spools import import_from
+
+
+def trackio_database(path):
+    con = sqlite3.connect(path)
+    con.execute(
+        "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, "
+        "step INTEGER, metrics TEXT)"
+    )
+    con.execute(
+        "CREATE TABLE configs (id INTEGER PRIMARY KEY, run_id TEXT, run_name TEXT, config TEXT, created_at TEXT)"
+    )
+    con.execute("CREATE TABLE alerts (id INTEGER PRIMARY KEY, title TEXT)")
+    con.execute("INSERT INTO alerts VALUES (1, 'x')")
+    con.execute("""INSERT INTO configs VALUES (1, 'r1', 'one', '{"lr": 0.1, "_Username": null}', '')""")
+    for step in range(3):
+        row = json.dumps({"loss": 1 / (step + 1), "odd": "Infinity", "text": "hi"})
+        con.execute(
+            "INSERT INTO metrics VALUES (NULL, 'r1', ?, 'one', ?, ?)", (f"2026-01-01T00:00:0{step}+00:00", step, row)
+        )
+    con.commit()
+    return con
+
+
+def test_import_of_trackio_again_and_after_it_grew(tmp_path):
+    db, source = tmp_path / "r.duckdb", tmp_path / "proj.db"
+    con = trackio_database(source)
+    first = import_from(source, db=db)
+    assert (len(first.new), first.not_understood) == (1, {"table alerts": 1, "text 'text'": 3})
+    assert len(import_from(source, db=db).same) == 1
+    con.execute("""INSERT INTO metrics VALUES (NULL, 'r1', '2026-01-01T00:01:00+00:00', 'one', 3, '{"loss": 0.25}')""")
+    con.commit()
+    con.close()
+    assert len(import_from(source, db=db).grown) == 1
+    assert len(import_from(source, db=db).same) == 1
+    run_id = first.new[0]
+    assert queries.curves(run_id, "loss", db=db)["value"].to_list() == [1.0, 0.5, pytest.approx(1 / 3), 0.25]
+    row = queries.run(run_id, db)
+    assert (row["experiment"], row["model"], row["status"], row["duration_s"]) == ("trackio", "one", "finished", 60.0)
+    assert queries.params(run_id, db)["value"].to_list() == ["0.1"]
+    upkeep.rebuild(db)
+    assert queries.run(run_id, db) == row
+
+
+def test_import_of_a_database_written_by_trackio(tmp_path):
+    pytest.importorskip("trackio")
+    code = """
+import trackio
+trackio.init(project="proj", name="one", config={"lr": 0.1}, embed=False)
+for step in range(20):
+    trackio.log({"loss": 1 / (step + 1)}, step=step)
+trackio.finish()
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, "TRACKIO_DIR": str(tmp_path / "tk")},
+        capture_output=True,
+    )
+    db = tmp_path / "r.duckdb"
+    done = import_from(tmp_path / "tk" / "proj.db", db=db)
+    assert queries.curves(done.new[0], "loss", db=db)["value"].to_list() == [1 / (step + 1) for step in range(20)]
+    assert queries.params(done.new[0], db).rows()[0][1:] == ("lr", "0.1")

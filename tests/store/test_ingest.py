@@ -1,0 +1,117 @@
+"""Every acknowledged point is stored once, whatever process is killed when; every run gets the right status."""
+
+import os
+import random
+import socket
+import time
+
+import pytest
+
+from store import queries, upkeep
+from store.ingest import ingest
+from store.spool.lines import encode
+
+
+def test_ingest_killed_at_random_moments_stores_each_point_once(filled, zygote, acks, trials, assert_whole):
+    rng = random.Random(2)
+    for _ in range(trials):
+        zygote.run("write", db=str(filled), acks=acks.new(), points=400, end=True)
+        pid = zygote.fork("ingest", db=str(filled))
+        time.sleep(rng.uniform(0, 0.08))
+        zygote.kill(pid)
+    assert_whole()
+
+
+@pytest.mark.parametrize("word", ["COMMIT", "CHECKPOINT", "INSERT INTO raw.points"])
+def test_killed_in_a_statement(filled, zygote, acks, trials, assert_whole, word):
+    rng = random.Random(3)
+    for _ in range(trials):
+        zygote.run("write", db=str(filled), acks=acks.new(), points=300, end=True)
+        assert zygote.run("at", db=str(filled), word=word, delay=rng.uniform(0, 0.004)) in (-9, 0)
+    assert_whole()
+
+
+def test_disk_full_while_ingesting_and_publishing(filled, layout, zygote, acks, trials, assert_whole):
+    rng = random.Random(8)
+    before = queries.version(filled)
+    for _ in range(trials):
+        zygote.run("write", db=str(filled), acks=acks.new(), points=2_000, end=True)
+        limit = int(layout.work.stat().st_size * rng.uniform(0.1, 1.0))
+        assert zygote.run("ingest", db=str(filled), limit=limit) in (3, 0)
+        assert len(queries.runs(db=filled)) >= 1
+    assert before == queries.version(filled) or len(queries.runs(db=filled)) > 1
+    assert_whole()
+
+
+def test_real_full_disk(tmp_path, zygote, acks):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or os.system(f"mount -t tmpfs -o size=3m tmpfs '{disk}' 2>/dev/null"):
+        pytest.skip("mounting a small disk needs rights that this user does not have")
+    try:
+        db = disk / "results.duckdb"
+        assert zygote.run("write", db=str(db), acks=acks.new(), points=10_000, end=True) == 0
+        assert zygote.run("write", db=str(db), acks=acks.new()) == 3  # fills the disk
+        assert zygote.run("ingest", db=str(db)) == 3
+        os.system(f"mount -o remount,size=64m '{disk}'")
+        assert zygote.run("ingest", db=str(db)) == 0
+        counts = queries.sql("SELECT count(*) AS n FROM metrics GROUP BY run_id", db=db)["n"].to_list()
+        expected = [len(acks.read(path)[1]) for path in acks.paths]
+        assert sorted(counts) == sorted(expected)
+        assert upkeep.check(db).clean
+    finally:
+        os.system(f"umount -l '{disk}'")
+
+
+def test_two_ingesters_at_once(db, zygote, acks, trials, assert_whole):
+    for _ in range(trials):
+        zygote.run("write", db=str(db), acks=acks.new(), points=300, end=True)
+        pids = [zygote.fork("ingest", db=str(db)) for _ in range(2)]
+        assert [zygote.reap(pid) for pid in pids] == [0, 0]
+    assert_whole()
+
+
+def test_clock_that_jumps_back(start, db, monkeypatch):
+    real = time.time
+    run = start()
+    run.log({"train/loss": 1.0}, step=1)
+    ingest(db, force=True)
+    monkeypatch.setattr(time, "time", lambda: real() - 86_400.0)
+    run.log({"train/loss": 0.5}, step=2)
+    run.progress(0.5)
+    assert queries.runs(db=db)["status"].to_list() == ["running"]
+    second = start()
+    second.finish()
+    run.finish()
+    assert ingest(db).published  # no forcing: a clock in the past does not hold publishing up
+    found = {row["run_id"]: row for row in queries.runs(db=db).to_dicts()}
+    assert found[run.run_id]["status"] == "finished"
+    assert 0 <= found[run.run_id]["duration_s"] < 60
+    assert queries.curves(run.run_id, db=db)["x"].to_list() == [1.0, 2.0]
+
+
+def test_a_pid_that_belongs_to_another_program_keeps_no_run_alive(start, db, layout):
+    path = layout.spool_file("20260101-000000-abcd")
+    layout.create()
+    about = {"experiment": "clue", "host": socket.gethostname(), "pid": os.getpid()}  # alive, but not the run's writer
+    path.write_bytes(encode({"run": about, "config": {}, "at": time.time()}))
+    living = start()
+    ingest(db, force=True)
+    status = dict(queries.runs(db=db).select("run_id", "status").iter_rows())
+    assert status == {"20260101-000000-abcd": "lost", living.run_id: "running"}
+    living.finish()
+
+
+def test_a_run_of_another_host_is_lost_after_ten_minutes(db, layout):
+    path = layout.spool_file("20260101-000000-abcd")
+    layout.create()
+    path.write_bytes(encode({"run": {"experiment": "clue", "host": "elsewhere", "pid": 1}, "config": {}, "at": 0.0}))
+    ingest(db, force=True)
+    assert queries.runs(db=db)["status"].to_list() == ["running"]
+    os.utime(path, (time.time() - 700, time.time() - 700))
+    ingest(db, force=True)
+    assert queries.runs(db=db)["status"].to_list() == ["lost"]
+    with path.open("ab") as spool:
+        spool.write(encode({"log": {"a": 1.0}, "step": 1, "epoch": None, "at": 1.0}))
+    ingest(db, force=True)
+    assert queries.runs(db=db)["status"].to_list() == ["running"]

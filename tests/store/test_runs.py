@@ -1,0 +1,196 @@
+"""What a run writes is what comes back."""
+
+import math
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from store import queries, runs, upkeep
+from store.errors import StoreError
+from store.ingest import ingest
+from store.spool.lines import canonical
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def same(a, b):
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+ANYTHING = st.fixed_dictionaries(
+    {
+        "values": st.dictionaries(NAMES, FLOATS, min_size=1, max_size=5),
+        "step": st.integers(0, 2**62),
+        "note": TEXT,
+        "config": st.dictionaries(NAMES, JSON),
+    }
+)
+
+
+@settings(many, max_examples=6)
+@given(cases=st.lists(ANYTHING, min_size=5, max_size=5))
+def test_round_trip_of_anything(start, db, cases):
+    ids = []
+    for case in cases:
+        with start(note=case["note"], config=case["config"]) as run:
+            run.log(case["values"], step=case["step"], epoch=0.5)
+            run.summary(dict.fromkeys(case["values"], 0.25))
+        ids.append(run.run_id)
+    ingest(db, force=True)
+    for run_id, case in zip(ids, cases, strict=True):
+        check_round_trip(db, run_id, **case)
+
+
+def check_round_trip(db, run_id, *, values, step, note, config):
+    assert queries.run(run_id, db)["note"] == note
+    stored = queries.table_of_run("metrics", run_id, db)
+    back = {row["name"]: row["value"] for row in stored.to_dicts()}
+    assert back.keys() == values.keys()
+    assert all(same(back[name], value) for name, value in values.items())
+    assert stored["step"].unique().to_list() == [step]
+    params = dict(queries.params(run_id, db).select("name", "value").iter_rows())
+    assert params == {name: canonical(value) for name, value in config.items()}
+    assert queries.summary(run_id, db)["value"].unique().to_list() == [0.25]
+
+
+def test_a_run_knows_what_happened_to_it(start, db):
+    with pytest.raises(ZeroDivisionError), start() as failed:
+        1 / 0  # noqa: B018
+    with pytest.raises(KeyboardInterrupt), start() as interrupted:
+        raise KeyboardInterrupt
+    with start(task="tnews", seed=7, tags=["a", "b"], versions={"torch": "2"}) as finished:
+        finished.describe(data_source="files", dev_fingerprint="f")
+        finished.progress(0.4, eta_s=30.0)
+    ingest(db, force=True)
+    rows = {row["run_id"]: row for row in queries.runs(db=db).to_dicts()}
+    assert rows[failed.run_id]["status"] == "failed"
+    assert "ZeroDivisionError" in rows[failed.run_id]["error"]
+    assert rows[interrupted.run_id]["status"] == "interrupted"
+    row = rows[finished.run_id]
+    assert (row["status"], row["progress"], row["task"], row["seed"]) == ("finished", 1.0, "tnews", 7)
+    assert (row["tags"], row["data_source"], row["versions"]) == (["a", "b"], "files", '{"torch":"2"}')
+
+
+def test_last_value_stands_where_the_run_says_nothing(start, db):
+    run = start()
+    for step, value in enumerate((0.9, 0.7, 0.8)):
+        run.log({"dev/accuracy": value, "train/loss": 1 - value}, step=step)
+        ingest(db, force=True)
+    run.summary({"dev/accuracy": 0.9})
+    run.log({"dev/accuracy": 0.1}, step=3)
+    run.finish()
+    ingest(db, force=True)
+    summary = dict(queries.summary(run.run_id, db).select("name", "value").iter_rows())
+    assert summary == {"dev/accuracy": 0.9, "train/loss": pytest.approx(0.2)}
+
+
+def test_many_points_at_once_are_stored_like_single_ones(start, db):
+    with start() as run:
+        run.log({"train/loss": 9.0}, step=4)
+        run.log_many({"train/loss": 1 / (number + 1), "train/rate": math.inf} for number in range(2500))
+        run.log_many([{"dev/accuracy": 0.5}, {"dev/accuracy": math.nan}], steps=np.array([10, 20]))
+        run.log({"dev/accuracy": 0.75})
+        with pytest.raises(ValueError, match="longer"):
+            run.log_many([{"dev/f1": 0.5}, {"dev/f1": 0.5}], steps=[1])
+    ingest(db, force=True)
+    stored = queries.table_of_run("metrics", run.run_id, db).sort("step")
+    loss, rate, accuracy = (stored.filter(pl.col("name") == f"{name}") for name in (
+        "train/loss", "train/rate", "dev/accuracy"))  # fmt: skip
+    assert loss["step"].to_list() == list(range(4, 2505))
+    assert loss["value"].to_list() == [9.0, *(1 / (number + 1) for number in range(2500))]
+    assert rate["value"].unique().to_list() == [math.inf]
+    assert accuracy["step"].to_list() == [10, 20, 21]
+    assert queries.summary(run.run_id, db).filter(pl.col("name") == "dev/accuracy")["value"].to_list() == [0.75]
+
+
+def test_many_points_at_once_show_before_they_are_published_and_go_with_a_resume(start, db):
+    run = start()
+    run.log_many([{"train/loss": 0.5, "dev/accuracy": 0.25}, {"train/loss": 0.25}])
+    ingest(db, force=True)
+    run.log_many(({"train/loss": 0.125}, {"train/loss": 0.0625}))
+    run.log({"train/loss": 2.0})
+
+    def curve(name="train/loss"):
+        return queries.curves(run.run_id, name, db=db).select("x", "value").rows()
+
+    assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125), (4, 0.0625), (5, 2.0)]
+    assert curve("dev/accuracy") == [(1, 0.25)]
+    run.finish("interrupted")
+    with runs.resume(run.run_id, 3, db, follow=False) as run:
+        assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125)]
+    ingest(db, force=True)
+    assert curve() == [(1, 0.5), (2, 0.25), (3, 0.125)]
+
+
+def test_resume_drops_what_came_after_its_step(start, db):
+    run = start()
+    for step in range(10):
+        run.log({"train/loss": float(step)}, step=step)
+    ingest(db, force=True)
+    for step in range(10, 15):
+        run.log({"train/loss": float(step)}, step=step)
+    run.finish("interrupted")
+    again = runs.resume(run.run_id, 6, db, follow=False)
+    again.log({"train/loss": 70.0}, step=7)
+    live = queries.curves(run.run_id, db=db)
+    assert live["x"].to_list() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert live["value"][-1] == 70.0
+    again.finish()
+    ingest(db, force=True)
+    assert queries.curves(run.run_id, db=db).equals(live)
+    assert queries.summary(run.run_id, db)["value"].to_list() == [70.0]
+    assert queries.run("latest", db)["status"] == "finished"
+    upkeep.rebuild(db)
+    assert queries.curves(run.run_id, db=db).equals(live)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda run: run.measure("Can Grid", {}, a=1.0), "needs a free lower-case name like can_grid"),
+        (lambda run: run.measure("runs", {}, a=1.0), "needs a free lower-case name"),
+        (lambda run: run.measure("grid", {"value": 1}, a=1.0), "an axis of grid cannot be called value"),
+        (
+            lambda run: run.measure("grid", {}, source="guess", a=1.0),
+            "source must be measured, exact or bound, got 'guess'",
+        ),
+        (lambda run: run.measure("grid", {}, a=(1, 2, 3, 4, 5)), r"must be a value or \(value, low, high, n\)"),
+        (lambda run: run.log({"": 1.0}), "a metric's name must be text"),
+        (lambda run: run.describe(colour="red"), "a run has no field colour"),
+        (lambda run: run.artifact("x", "file", "/etc/passwd"), "an artifact must lie below"),
+        (
+            lambda run: run.predictions("dev", pl.DataFrame({"hash": ["a"]})),
+            "missing: confidence, example_id, label, prediction",
+        ),
+    ],
+)
+def test_bad_input_of_a_job(start, act, message):
+    with start() as run, pytest.raises(StoreError, match=message):
+        act(run)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_folder(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(StoreError, match="cannot create the store's folder"):
+        runs.start("x", config={}, command="", config_hash="", db=tmp_path / "r.duckdb", follow=False)
