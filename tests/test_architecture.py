@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import rooms
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("dashboard", "engine", "store", "jobs")
 ALLOWED = {"engine": set(), "store": set(), "jobs": {"engine", "store"}, "dashboard": {"engine", "store"}}
@@ -61,6 +63,14 @@ def test_inside_dashboard_figures_frames_and_reports_are_pure(folder):
         assert not wrong, f"{path.name} imports {', '.join(wrong)}"
 
 
+def test_inside_dashboard_streamlit_stays_in_pages_chapters_and_parts():
+    allowed = ("app_pages/", "chapters/", "parts/", "Home.py", "queries.py")
+    for path in sources("dashboard"):
+        name = path.relative_to(ROOT / "dashboard").as_posix()
+        names = {found.split(".")[0] for found in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        assert "streamlit" not in names or name.startswith(allowed), name
+
+
 # Arrows between the packages of engine: only these, so that each can be read alone.
 ENGINE_ARROWS = {
     ("can", "evidence"),
@@ -84,7 +94,7 @@ def test_inside_engine_packages_import_only_what_is_listed():
 
 
 def test_inside_dashboard_pages_read_the_store_through_queries():
-    for path in sources("dashboard/app_pages"):
+    for path in sources("dashboard/app_pages") + sources("dashboard/chapters"):
         names = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
         wrong = {name for name in names if name.startswith("store") and not name.startswith("store.errors")}
         assert not wrong, f"{path.name} imports {', '.join(wrong)}"
@@ -146,10 +156,12 @@ def test_command_lines_name_functions_that_exist():
     assert all(callable(pkgutil.resolve_name(target)) for target in targets)
 
 
-def test_every_page_is_registered_and_no_folder_is_called_pages():
-    home = (ROOT / "dashboard" / "Home.py").read_text(encoding="utf-8")
-    for path in sorted((ROOT / "dashboard" / "app_pages").glob("*.py")):
-        assert f"app_pages/{path.name}" in home, f"{path.name} is not in Home.py"
+def test_every_page_and_chapter_is_registered_and_no_folder_is_called_pages():
+    pages = {path.relative_to(ROOT / "dashboard/app_pages").as_posix() for path in sources("dashboard/app_pages")}
+    assert pages == {f"{room.script}.py" for room in (*rooms.ROOMS, *rooms.LABS)}
+    for lab in rooms.LABS:
+        files = {path.stem for path in sources(f"dashboard/chapters/{lab.key}")} - {"__init__"}
+        assert files == {chapter.key for chapter in lab.chapters}
     assert not (ROOT / "dashboard" / "pages").exists()
 
 
@@ -168,7 +180,7 @@ def test_package_inits_hold_one_docstring_and_nothing_else():
 
 def test_the_dashboard_starts_without_torch():
     pages = [path.stem for path in sources("dashboard/figures") if path.stem != "__init__"]
-    modules = ["dashboard.queries", "dashboard.parts.elements", *(f"dashboard.figures.{name}" for name in pages)]
+    modules = ["dashboard.queries", "dashboard.parts.run_tables", *(f"dashboard.figures.{name}" for name in pages)]
     code = f"import sys\nimport {', '.join(modules)}\nprint({{'torch', 'transformers'}} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)

@@ -11,7 +11,7 @@ from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
 from dashboard.frames import configurations, paired_predictions
-from dashboard.parts import cached_comparisons, curve_controls, elements, plots, run_picker
+from dashboard.parts import badges, cached_comparisons, curve_controls, downloads, headings, links, plots, run_picker
 from dashboard.reports import html_report, paper_tables
 
 MOST_RUNS = 20
@@ -20,9 +20,10 @@ HASHES = {"git_commit", "train_fingerprint", "dev_fingerprint"}
 TOLD_APART = 12  # characters of a hash that are shown
 ENVIRONMENT = ("host", "device", "git_commit", "git_dirty", "data_source", "train_fingerprint", "dev_fingerprint")
 
-elements.title(
+headings.title(
     "Compare",
-    what="""Runs that differ only in their seed are one *configuration*. Two configurations are compared on the examples
+    "Is one setting better than another, by how much, and could it be chance?",
+    note="""Runs that differ only in their seed are one *configuration*. Two configurations are compared on the examples
 that both predicted (paired on id and content), and over their seeds. The sentence names a winner only where the
 interval leaves out zero and the test's p-value, corrected for the number of comparisons, is below 0.05. The test on
 examples asks whether these models differ on other examples of the same kind; the test over seeds asks whether training
@@ -34,7 +35,7 @@ again would show it too.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty():
-    elements.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
+    headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
 chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=configurations.suggest)
 if len(chosen) < 2:
@@ -64,7 +65,7 @@ drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: t
 def legend() -> None:
     """What each configuration is: task, runs, seeds."""
     if runs["data_source"].eq("sample").any():
-        elements.sample_badge("sample")
+        badges.sample_badge("sample")
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
         f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
@@ -102,7 +103,7 @@ def show_evidence() -> set[tuple[str, str]]:
         for item in found:
             if item.needed:
                 st.caption(f"{item.b}: {item.needed}")
-        elements.download(rows, "differences")
+        downloads.download(rows, "differences")
     heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
     sections.append(html_report.Section(heading, [*(item.sentence for item in found), figure, readable]))
     if unseen:  # the metric table is of all rows
@@ -131,7 +132,7 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
         height="content" if readable.height <= 14 else 520,
     )
     with st.container(horizontal=True):
-        elements.download(table, "metrics")
+        downloads.download(table, "metrics")
         with st.popover("For a paper", icon=":material/table:"):
             st.code(paper_tables.markdown(shown, significant=significant), language="markdown")
             st.code(paper_tables.latex(shown, significant=significant), language="latex")
@@ -247,7 +248,7 @@ show_metrics(significant)
 show_curves()
 show_settings()
 with actions:
-    elements.save_report(save_report, "comparison")
+    downloads.save_report(save_report, "comparison")
     if len(configs) == 2:
         pair = f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}"
-        elements.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)
+        links.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)

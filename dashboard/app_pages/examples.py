@@ -8,7 +8,7 @@ from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import style, tables, words
 from dashboard.frames import example_filters, example_html, paired_predictions
-from dashboard.parts import elements, plots, run_picker
+from dashboard.parts import badges, downloads, headings, links, plots, run_picker
 from engine.evidence.class_report import class_report
 
 SIZE = 10
@@ -21,9 +21,10 @@ ORDERS = {
 SIGNS = {True: ":green[:material/check:]", False: ":red[:material/close:]"}
 MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
 
-elements.title(
+headings.title(
     "Examples",
-    what="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
+    "Which examples does a run get wrong, and which ones do two runs answer differently?",
+    note="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
 differently, and mark those whose label looks wrong. With two runs, *gained* are the rows that only the second run gets
 right, *lost* those that only the first one does. The calibration curve compares the confidence of a run with the share
 of right answers at that confidence; ECE is the mean gap.""",
@@ -33,7 +34,7 @@ of right answers at that confidence; ECE is the mean gap.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty():
-    elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 chosen = run_picker.pick_runs(
     "examples", most=2, label="One run, or two", experiment="clue", suggest=example_filters.suggest
@@ -41,7 +42,7 @@ chosen = run_picker.pick_runs(
 if not chosen:
     st.info("Choose a run.", icon=":material/lists:")
     st.stop()
-elements.sample_badge(str(chosen[0].get("data_source")))
+badges.sample_badge(str(chosen[0].get("data_source")))
 split = st.segmented_control(
     "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
 )
@@ -130,7 +131,7 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
             parts += [
                 f"{SIGNS[bool(row['right' if letter == 'A' else 'right_b'])]} "
                 f"{letter if len(answers) > 1 else 'predicted'} `{short(answer)}` "
-                f"{elements.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
+                f"{words.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
                 for letter, answer in zip("AB", answers, strict=False)
             ]
             st.markdown(" · ".join(parts), width="stretch")
@@ -168,10 +169,10 @@ def show_list(frame: pl.DataFrame) -> None:
         st.caption(f"{found.height:,} of {frame.height:,} examples")
         pages = max(1, -(-found.height // SIZE))
         number = st.pagination(pages, key="examples_page", bind="query-params") if pages > 1 else 1
-        elements.download(found, "examples")
+        downloads.download(found, "examples")
         if marked.height:
             joined = marked.join(frame.select("hash", "example_id", "label", "text"), on="hash", how="left")
-            elements.download(joined, "marks", label=f"{marked.height} marks as CSV")
+            downloads.download(joined, "marks", label=f"{marked.height} marks as CSV")
     for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
         show_example(row, marks)
 
@@ -217,7 +218,7 @@ if "right_b" in everything.columns:
         f"**{counts['gained']:,}** wrong → right · **{counts['lost']:,}** right → wrong · "
         f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
     )
-    elements.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
+    links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
                      runs=",".join(ids))  # fmt: skip
 view = st.segmented_control(
     "View",

@@ -7,14 +7,15 @@ from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
 from dashboard.frames import configurations
-from dashboard.parts import elements, plots
+from dashboard.parts import headings, links, plots, run_tables
 
 MOST_RUNS = 2000
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
-elements.title(
+headings.title(
     "Explore",
-    what="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click one) to
+    "How do scores depend on parameters? Each point is a run.",
+    note="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click one) to
 select their runs, then open, compare or list them. The parallel coordinates below show the runs that the widgets leave:
 one line a run, one axis a parameter or metric.""",
 )
@@ -22,7 +23,7 @@ one line a run, one axis a parameter or metric.""",
 version = queries.store_version()
 everything = queries.run_table(version).filter(~pl.col("archived"))
 if everything.is_empty():
-    elements.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
+    headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
@@ -71,12 +72,12 @@ def show_selection(run_ids: list[str]) -> None:
         st.markdown(f"**{len(run_ids)} selected**")
         if len(run_ids) > 1:
             link = ",".join(run_ids[:20])
-            elements.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=link)
-        elements.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
+            links.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=link)
+        links.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
         if run_ids:
-            elements.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
+            links.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
     table = frame.filter(pl.col("run_id").is_in(run_ids)).select("run_id", x, y, color)
-    elements.runs_table(table, key="explore_selected", alt="Selected runs")
+    run_tables.runs_table(table, key="explore_selected", alt="Selected runs")
 
 
 frame, metrics, parameters = wide(chosen)

@@ -6,16 +6,29 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import tables, words
-from dashboard.parts import elements, plots
+from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
 from engine.text.tasks import TASKS
 
 NAMES = list(TASKS)
 BASELINES = ("majority", "chance")
 
-elements.title(
+view = st.segmented_control(
+    "View",
+    ["Scores", "Tasks"],
+    default="Scores",
+    key="leaderboard_view",
+    bind="query-params",
+    required=True,
+    label_visibility="collapsed",
+)
+if view == "Tasks":
+    task_facts.show()
+    st.stop()
+headings.title(
     "Leaderboard",
-    "CLUE 中文语言理解测评基准",
-    what="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
+    "Which model leads on which task, here and in papers?",
+    chinese="CLUE 中文语言理解测评基准",
+    note="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
 of seeds) of finished runs on whole data sets, of each model and recipe the configuration that is best on this split; a
 seed that ran twice counts once. **Published** are figures of papers and posts, nearly all single runs, each with its
 source. Dev and test are never mixed, and runs on the generated sample have a table of their own: their scores say
@@ -31,7 +44,7 @@ published = queries.published(version, "clue").with_columns(
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))
 )
 if board.is_empty() and published.is_empty():
-    elements.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
+    headings.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
     st.stop()
 
 
@@ -146,10 +159,10 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
     st.subheader(f"{name} on {task}: {words.count(same.height, 'run')}", anchor=False)
     shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
     columns = ["run_id", "model", "recipe", "seed", "status", "score", "metric", "data_source", "started_at"]
-    elements.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
+    run_tables.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
     ids = ",".join(same.filter(config_hash=chosen["config_hash"])["run_id"].head(20))
     if "," in ids:
-        elements.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
+        links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -179,7 +192,7 @@ if sample:
 st.subheader(f":blue[:material/labs:] Measured here, {split}", anchor=False)
 if measured.is_empty():
     folder = "" if sample else " --data-dir DIR"
-    elements.empty(
+    headings.empty(
         f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
     )
 levels = baselines(split, sample=sample)
@@ -189,7 +202,7 @@ if cell:
 
 st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():
-    elements.empty("python -m store published", f"No published {split} figure is loaded.")
+    headings.empty("python -m store published", f"No published {split} figure is loaded.")
 else:
     show_published(papers)
 
@@ -199,7 +212,7 @@ plots.show(
     key="leaderboard_scores",
     alt=f"{split} scores of every task, measured and published",
 )
-elements.download(
+downloads.download(
     pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
     "leaderboard",
     label="Scores as CSV",

@@ -12,7 +12,17 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
-from dashboard.parts import curve_controls, elements, plots, run_predictions
+from dashboard.parts import (
+    badges,
+    curve_controls,
+    downloads,
+    headings,
+    links,
+    plots,
+    run_picker,
+    run_predictions,
+    run_tables,
+)
 from dashboard.reports import html_report, run_report
 
 PLOTS = 6  # plots drawn at first
@@ -20,18 +30,19 @@ SCORES = 8  # metrics shown above the tabs
 RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
 MEASURED = 5000  # rows of a measured table shown
 
-elements.title(
+headings.title(
     "Run",
-    what="""Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
+    "What one run is, how it went, where it errs, and the command that repeats it.",
+    note="""Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
 running job's curves move by themselves), its confusion matrix and wrong predictions, what it measured, its files, its
 environment and related runs.""",
     formula=r"\text{smoothed}_t = \frac{\sum_{i\le t} w^{t-i} v_i}{\sum_{i\le t} w^{t-i}}",
     source="the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
 )
 
-run_id = elements.pick_run(None, "run")
+run_id = run_picker.pick_run(None, "run")
 if run_id is None:
-    elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 VERSION = queries.store_version()
 RUN = queries.run(VERSION, run_id)
@@ -40,8 +51,8 @@ RUN = queries.run(VERSION, run_id)
 def header(run: Mapping[str, Any]) -> None:
     """Status, mark of sample data, tags, note, and the error of a failed run."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        elements.status_badge(run["status"])
-        elements.sample_badge(run["data_source"])
+        badges.status_badge(run["status"])
+        badges.sample_badge(run["data_source"])
         limit = queries.params(VERSION, (run_id,)).filter(name="limit")["value"].to_list()
         if limit and limit[0] not in ("null", "0"):
             st.badge(f"first {limit[0]} rows only", icon=":material/content_cut:", color="orange")
@@ -51,8 +62,8 @@ def header(run: Mapping[str, Any]) -> None:
             st.badge("archived", icon=":material/archive:", color="gray")
         seed = "" if run["seed"] is None else f" · seed {run['seed']}"
         started = f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC"
-        st.caption(f"started {started} · {elements.duration(run['duration_s'])}{seed}", width="stretch")
-        elements.save_report(save_report, f"run-{run_id}")
+        st.caption(f"started {started} · {words.duration(run['duration_s'])}{seed}", width="stretch")
+        downloads.save_report(save_report, f"run-{run_id}")
     if run["note"]:
         st.markdown(f"> {run['note']}")
     if run["status"] == "failed":
@@ -80,7 +91,7 @@ def save_report() -> bytes:
         measured={name: measured(name) for name in queries.measured_tables(VERSION, run_id)},
     )
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return html_report.html_report(elements.run_label(RUN), sections, footer=f"clueboard · {moment}").encode()
+    return html_report.html_report(run_picker.run_label(RUN), sections, footer=f"clueboard · {moment}").encode()
 
 
 def show_scores() -> None:
@@ -140,7 +151,7 @@ def show_curves(running: bool) -> None:
                 on_select=lambda key=key: curve_controls.zoom("run", key),
                 selection_mode="box",
             )
-    elements.download(frame, f"curves_{run_id}", label="Curves as CSV")
+    downloads.download(frame, f"curves_{run_id}", label="Curves as CSV")
 
 
 def live_progress() -> None:
@@ -149,8 +160,8 @@ def live_progress() -> None:
     if now["status"] != "running":
         st.rerun()
     share = min(max(now["progress"] or 0.0, 0.0), 1.0)
-    eta = f"{elements.duration(now['eta_s'])} left" if now["eta_s"] is not None else "time left unknown"
-    st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {elements.ago(now['heartbeat_at'])}")
+    eta = f"{words.duration(now['eta_s'])} left" if now["eta_s"] is not None else "time left unknown"
+    st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {words.ago(now['heartbeat_at'])}")
 
 
 def measured(name: str) -> pl.DataFrame:
@@ -175,7 +186,7 @@ def show_measurements() -> None:
         st.caption(
             words.count(rows.height, "row") + (f", the first {MEASURED:,} shown" if rows.height > MEASURED else "")
         )
-        elements.download(rows, f"{name}_{run_id}")
+        downloads.download(rows, f"{name}_{run_id}")
 
 
 def show_config() -> None:
@@ -222,7 +233,7 @@ def show_kin() -> None:
     everything = queries.run_table(VERSION)
     if RUN["parent_run_id"]:
         st.markdown("**Parent**")
-        elements.run_link(RUN["parent_run_id"])
+        links.run_link(RUN["parent_run_id"])
     children = everything.filter(parent_run_id=run_id)
     seeds = everything.filter((pl.col("config_hash") == RUN["config_hash"]) & (pl.col("run_id") != run_id))
     for name, key, frame in (
@@ -232,10 +243,10 @@ def show_kin() -> None:
         st.markdown(f"**{name}** ({frame.height})")
         if not frame.is_empty():
             columns = ["run_id", "experiment", "task", "model", "seed", "status", "score", "metric", "started_at"]
-            elements.runs_table(tables.headline(frame).head(200).select(columns), key=key, alt=name)
+            run_tables.runs_table(tables.headline(frame).head(200).select(columns), key=key, alt=name)
     if not seeds.is_empty():
         ids = ",".join([run_id, *seeds["run_id"].head(19)])
-        elements.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
+        links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
 header(RUN)

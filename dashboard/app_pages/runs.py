@@ -7,22 +7,23 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import tables, words
-from dashboard.parts import elements
+from dashboard.parts import downloads, headings, links, run_tables
 
 SIZE = 50
 DEFAULT = [*(name for name in tables.RUN_COLUMNS[1:] if name != "metric"), "seed", "tags"]
 EQUAL = ("experiment", "task", "status", "model")
 
-elements.title(
+headings.title(
     "Runs",
-    what="""Every stored run, fifty a page. The filters, the order, the columns and the selected rows are part of this
+    "Every stored run: find some, see their curves, name, tag, compare or delete them.",
+    note="""Every stored run, fifty a page. The filters, the order, the columns and the selected rows are part of this
 page's address, so a link shows somebody else the same list. Select rows to compare, tag, annotate or archive them.""",
 )
 
 version = queries.store_version()
 everything = tables.headline(queries.run_table(version))
 if everything.is_empty():
-    elements.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 
 
@@ -79,11 +80,11 @@ def select(shown: pl.DataFrame, columns: list[str]) -> list[str]:
     ids = shown["run_id"].to_list()
     before = [run_id for run_id in st.query_params.get("selected", "").split(",") if run_id]
     digest = hashlib.blake2b(",".join(ids).encode(), digest_size=6).hexdigest()
-    table = elements.in_percent(shown.select(columns))
+    table = run_tables.in_percent(shown.select(columns))
     event = st.dataframe(
         table,
         key=f"runs_table_{digest}",
-        column_config=elements.run_columns(table),
+        column_config=run_tables.run_columns(table),
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -108,9 +109,9 @@ def act(selected: list[str]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(selected)} selected**")
-        elements.page_link("run", "Open", icon=":material/monitoring:", run=selected[0])
+        links.page_link("run", "Open", icon=":material/monitoring:", run=selected[0])
         if len(selected) > 1:
-            elements.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=",".join(selected))
+            links.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=",".join(selected))
         with st.popover("Tag", icon=":material/sell:"):
             tag = st.text_input("Tag", key="runs_new_tag")
             add, remove = st.columns(2)
@@ -146,7 +147,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"{found.height:,} of {everything.height:,} runs")
     if pages > 1:
         number = st.pagination(pages, key="runs_page", bind="query-params")
-    elements.download(found.select(columns), "runs", label="All as CSV")
+    downloads.download(found.select(columns), "runs", label="All as CSV")
 selected = select(tables.page(found, min(number, pages), SIZE), columns)
 with actions:
     act(selected)

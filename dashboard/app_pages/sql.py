@@ -6,16 +6,17 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import sql as figures
 from dashboard.figures import words
-from dashboard.parts import elements, plots, saved_queries
+from dashboard.parts import downloads, headings, plots, saved_queries
 from store.errors import StoreError
 
 LIMIT = 100_000
 SECONDS = 10.0
 HISTORY = 30
 
-elements.title(
+headings.title(
     "SQL",
-    what=f"""One `SELECT`, `EXPLAIN`, `DESCRIBE` or `SHOW` against the store, in DuckDB's dialect. It runs in a process
+    "Ask the store anything: one read-only statement, its result as table and plot.",
+    note=f"""One `SELECT`, `EXPLAIN`, `DESCRIBE` or `SHOW` against the store, in DuckDB's dialect. It runs in a process
 of its own that can only read this database: no files, no extensions, at most {SECONDS:.0f} seconds and {LIMIT:,} rows.
 The statement and the plot are part of this page's address.""",
     source="[DuckDB's SELECT](https://duckdb.org/docs/stable/sql/statements/select); the schema is on this page",
@@ -23,7 +24,7 @@ The statement and the plot are part of this page's address.""",
 
 version = queries.store_version()
 if queries.all_runs(version).is_empty() and queries.published(version).is_empty():
-    elements.empty("python -m jobs.clue --task afqmc", "There is nothing to query yet.")
+    headings.empty("python -m jobs.clue --task afqmc", "There is nothing to query yet.")
     st.stop()
 
 
@@ -148,7 +149,7 @@ with main:
                 f"{words.count(result.height, 'row')} × {words.count(result.width, 'column')}"
                 + (" (cut at the limit)" if result.height >= LIMIT else "")
             )
-            elements.download(result, "query")
+            downloads.download(result, "query")
         table, plot = st.tabs(["Table", "Plot"], key="sql_tab", bind="query-params")
         if table.open:
             with table:

@@ -6,6 +6,7 @@ Stored names stay as they are in links, files and SQL; people read `dev macro F1
 import json
 import math
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 COLUMNS = {
     "run_id": "Run",
@@ -118,3 +119,25 @@ def count(n: int, what: str) -> str:
 def over(n: float | None, what: str) -> str:
     """` over 20 draws`, what an interval is of; nothing where the store does not say."""
     return "" if n is None else f" over {count(int(n), what)}"
+
+
+def duration(seconds: float | None) -> str:
+    """`3 h 05 min`, `2 min 10 s`, `0.8 s`, or an en dash for what is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNSET
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ago(moment: datetime | None) -> str:
+    """`3 min ago` of a stored time (stored times without a zone are UTC)."""
+    if moment is None:
+        return UNSET
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return f"{duration(max(0.0, (datetime.now(UTC) - aware).total_seconds()))} ago"

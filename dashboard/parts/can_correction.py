@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
+from dashboard.figures import words
 from dashboard.frames import can_predictions
-from dashboard.parts import elements
+from dashboard.parts import downloads
 from engine.can.evaluation import Gain
 from engine.can.methods import METHODS, MethodScore
 from engine.evidence.verdict import format_p, verdict
@@ -43,7 +44,7 @@ def show_gain(gain: Gain) -> None:
     with st.container(horizontal=True):
         st.metric(
             "Accuracy before",
-            elements.percent(gain.accuracy_before.value),
+            words.percent(gain.accuracy_before.value),
             delta=f"{gain.accuracy_before.low:.1%} to {gain.accuracy_before.high:.1%}",
             delta_color="off",
             delta_arrow="off",
@@ -52,7 +53,7 @@ def show_gain(gain: Gain) -> None:
         )
         st.metric(
             "Accuracy after",
-            elements.percent(gain.accuracy.value),
+            words.percent(gain.accuracy.value),
             delta=f"{points:+.2f} points" if gain.flips else "no change",
             delta_color="normal" if points else "off",
             delta_arrow="auto" if points else "off",
@@ -109,7 +110,7 @@ def show_flips(lab: can_predictions.Lab, after: np.ndarray, uncertainty: np.ndar
         height=min(420, 40 + 36 * shown.height),
         alt="Rows whose predicted class changed",
     )
-    elements.download(frame, f"can_flips_{run_id}")
+    downloads.download(frame, f"can_flips_{run_id}")
 
 
 def show_methods(scores: Sequence[MethodScore]) -> pl.DataFrame:

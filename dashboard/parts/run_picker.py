@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.parts import elements
+from dashboard.figures import words
 
 OFFERED = 300
 """Newest runs in the list; older ones are reached by a link or from the Runs page."""
@@ -59,7 +59,7 @@ def pick_runs(
     chosen = st.multiselect(
         label,
         sorted(rows, reverse=True),
-        format_func=lambda run_id: elements.run_label(rows[run_id]),
+        format_func=lambda run_id: run_label(rows[run_id]),
         key=widget,
         max_selections=most,
         on_change=remember,
@@ -81,3 +81,52 @@ def _linked(version: str, wanted: Sequence[str]) -> list[dict[str, object]]:
         names = ", ".join(gone)
         st.warning(f"The link names runs that are not in this store: {names}.", icon=":material/link_off:")
     return found
+
+
+def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str | None = None) -> str | None:
+    """Select box over the newest runs of an experiment; the choice lives in the URL as `?<key>=<run id>`.
+
+    Any unambiguous part of an id works in the link, and so does a run that is not among those offered. Call
+    `empty(...)` where this returns None: there is no such run.
+    """
+    frame = queries.run_list(queries.store_version(), experiment=experiment, task=task, limit=OFFERED)
+    labels = {row["run_id"]: run_label(row) for row in frame.iter_rows(named=True)}
+    wanted = st.query_params.get(key)
+    if wanted:
+        found = queries.find_run(queries.store_version(), wanted)
+        if found is None:
+            instead = " The newest run is shown instead." if labels else ""
+            st.warning(
+                f"The link names run {wanted!r}, which is not in this store.{instead}", icon=":material/link_off:"
+            )
+        else:
+            labels = labels | {found["run_id"]: run_label(found)}
+            wanted = found["run_id"]
+    if not labels:
+        return None
+    ids = list(labels)
+    widget = f"{key}_pick"
+    chosen = wanted if wanted in labels else ids[0]
+    if st.session_state.get(widget) not in ids or (
+        wanted in labels and st.session_state.get(f"{widget}_url") != wanted
+    ):
+        st.session_state[widget] = chosen
+        st.session_state[f"{widget}_url"] = chosen
+
+    def remember() -> None:
+        st.query_params[key] = st.session_state[f"{widget}_url"] = st.session_state[widget]
+
+    return st.selectbox(label, ids, format_func=lambda run_id: labels[run_id], key=widget, on_change=remember)
+
+
+def run_label(row: dict[str, object]) -> str:
+    """`20261122-141530-7f3a · clue · afqmc · tiny · sample data` from a row of `runs`.
+
+    Only a final status is named: a label must not change while the page is open.
+    """
+    parts = [row[name] for name in ("run_id", "experiment", "task", "model", "recipe")]
+    if row.get("data_source") == "sample":
+        parts.append("sample data")
+    if row.get("status") not in (None, "finished", "running"):
+        parts.append(row["status"])
+    return words.together(parts)

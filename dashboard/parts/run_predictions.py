@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
-from dashboard.parts import elements, plots
+from dashboard.parts import links, plots
 from engine.evidence.intervals import proportion_interval
 
 WRONG = 200  # wrong examples listed
@@ -32,7 +32,7 @@ def show(version: str, run: Mapping[str, Any]) -> None:
     if not labelled.is_empty():
         exact = proportion_interval((labelled["label"] == labelled["prediction"]).sum(), labelled.height)
         st.caption(
-            f"Right: **{elements.percent(exact.value)}** of {exact.n:,} examples, 95 % interval "
+            f"Right: **{words.percent(exact.value)}** of {exact.n:,} examples, 95 % interval "
             f"{words.between('accuracy', exact.low, exact.high)} (Wilson), which is what other examples of the same "
             "kind would do; what another seed would do is not in it."
         )
@@ -53,7 +53,7 @@ def show(version: str, run: Mapping[str, Any]) -> None:
         drawn = figures.confidence(frame)
         plots.show(drawn, key="run_confidence", alt="Confidence of right and wrong predictions", place=right)
     show_wrong(frame, classes)
-    elements.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run["run_id"])
+    links.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run["run_id"])
 
 
 def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:

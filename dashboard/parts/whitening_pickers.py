@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.frames import stored_vectors
 from dashboard.frames.stored_vectors import StoredVectors
-from dashboard.parts import elements
+from dashboard.parts import badges, headings
 from engine.embeddings.whitening import Whitening
 
 EVALUATE = "python -m jobs.whitening evaluate --encoder FOLDER --data-dir DIR"
@@ -22,7 +22,7 @@ def pick_run(version: str, run_ids: list[str], key: str) -> str:
         "Run", list(labels), format_func=lambda run_id: labels[run_id], key=key, bind="query-params", width=420
     )
     source = runs.filter(run_id=chosen)["data_source"].item()
-    elements.sample_badge(source)
+    badges.sample_badge(source)
     return str(chosen)
 
 
@@ -30,7 +30,7 @@ def pick_vectors(version: str, page: str) -> tuple[str, str, StoredVectors]:
     """Choose run, set and pooling; (run id, data set, vectors). Stops the page where no run kept vectors."""
     runs = _runs_with_vectors(version)
     if not runs:
-        elements.empty(EVALUATE, "No run has kept sentence vectors yet.")
+        headings.empty(EVALUATE, "No run has kept sentence vectors yet.")
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = pick_run(version, runs, f"{page}_run")

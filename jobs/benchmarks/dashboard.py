@@ -29,12 +29,15 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 60
 BAR_S = 0.3
 PAYLOAD_KB = 500
-LABS = (
-    *("can", "can_steps", "can_simulation", "whitening", "whitening_sentences", "initialization"),
-    *("initialization_shapes", "initialization_depth", "smoothing", "smoothing_errors", "smoothing_floor"),
-    *("johnson_lindenstrauss", "johnson_lindenstrauss_distances", "johnson_lindenstrauss_angles"),
-    *("johnson_lindenstrauss_hashing", "johnson_lindenstrauss_svd", "johnson_lindenstrauss_proof", "dimension"),
-)
+LABS = {
+    "can": ("correct", "steps", "simulation"),
+    "whitening": ("scores", "sentences"),
+    "initialization": ("layers", "shapes", "depth"),
+    "smoothing": ("kernels", "errors", "floor"),
+    "johnson_lindenstrauss": ("bounds", "distances", "angles", "hashing", "svd", "proof"),
+    "dimension": ("law",),
+}
+"""Chapters of the labs that compute without a stored run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,19 @@ def cases(db: Path) -> list[Case]:
     two = ",".join(tnews.unique("config_hash", maintain_order=True)["run_id"].head(2))
     twenty = ",".join(tnews["run_id"].head(20))
     return [
-        Case("overview", "", {}, {}),
+        Case("home", "", {}, {}),
         Case("runs, filtered", "runs", {}, {"runs_text": "tnews"}),
         Case("run, 8 curves", "run", {"run": one}, {"run_smoothing": 0.5}),
         Case("run, 50,000 predictions", "run", {"run": one, "run_tab": "Predictions"}, {"run_word": "22"}),
         Case("leaderboard", "leaderboard", {}, {"leaderboard_split": "test"}),
-        Case("tasks", "tasks", {"tasks_task": "tnews"}, {"tasks_first": 11}),
+        Case("tasks", "leaderboard", {"leaderboard_view": "Tasks", "tasks_task": "tnews"}, {"tasks_first": 11}),
         Case("compare, 2 runs x 50,000", "compare", {"runs": two}, {"compare_smoothing": 0.5}),
         Case("compare, 20 runs", "compare", {"runs": twenty}, {"compare_smoothing": 0.5}),
         Case("examples, 1 run x 50,000", "examples", {"runs": one}, {"examples_show": "wrong"}),
         Case("examples, 2 runs x 50,000", "examples", {"runs": two}, {"examples_show": "gained"}),
         Case("explore, 2,000 runs", "explore", {}, {"explore_log_x": True}),
         Case("sql", "sql", {}, {"sql": "SELECT task, count(*) AS n FROM runs GROUP BY task"}),
-        *(Case(name, name, {}) for name in LABS),
+        *(Case(f"{lab}, {name}", lab, {"chapter": name}) for lab, chapters in LABS.items() for name in chapters),
     ]
 
 

@@ -24,6 +24,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import rooms
 from store import queries, runs
 
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
@@ -190,6 +191,18 @@ def empty_store(tmp_path: Path) -> Path:
     return tmp_path / "empty.duckdb"
 
 
+def place_of(page: str) -> tuple[str, dict[str, str]]:
+    """Script and query of a page: a room's script, `<lab>/<chapter>`, or an address of an earlier version."""
+    lab, _, chapter = page.partition("/")
+    if chapter:
+        return rooms.lab_of(lab).script, {"chapter": chapter}
+    for lab_ in rooms.LABS:
+        for part in lab_.chapters:
+            if part.was == page:
+                return lab_.script, {"chapter": part.key}
+    return rooms.MOVED.get(page, (page, {}))
+
+
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a page through Home.py on a store, with a query string; asserts that it shows no exception."""
@@ -200,7 +213,10 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         app.run()
         for name, value in query.items():
             app.query_params[name] = value
-        app.switch_page(f"app_pages/{page}.py").run()
+        script, choice = place_of(page)
+        for name, value in choice.items():
+            app.query_params[name] = value
+        app.switch_page(f"app_pages/{script}.py").run()
         assert not app.exception, app.exception
         return app
 

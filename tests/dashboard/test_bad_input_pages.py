@@ -8,7 +8,7 @@ import pytest
 
 from store import queries, runs
 
-PAGES = ("overview", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql")
+PAGES = ("home", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql")
 ROWS = 200
 
 

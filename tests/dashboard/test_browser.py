@@ -1,7 +1,6 @@
 """What only a browser shows: a curve that moves, links that restore a page, the console, narrow and dark windows."""
 
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -10,24 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import rooms
 from store import queries, runs
 
 pytestmark = pytest.mark.browser
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
-PAGES = re.findall(r'"app_pages/(\w+)\.py"', HOME.read_text(encoding="utf-8"))
-RESULTS = ("overview", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql")
+RESULTS = [room.script for room in rooms.ROOMS if room.script not in ("home", "new_run")]
 POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .map(plot => Math.max(0, ...plot.calcdata.map(trace => trace.length)))"""
 
 
-def path_of(page):
-    return "" if page == "overview" else page
-
-
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", rooms.addresses())
 def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narrow):
     narrow.problems.clear()
-    narrow.open(f"{served}/{path_of(page)}")
+    narrow.open(f"{served}/{page}")
     assert narrow.page.locator('[data-testid="stException"]').count() == 0
     assert narrow.sideways() <= 2
     assert narrow.problems == []
@@ -37,7 +32,7 @@ def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, se
     with serve(tmp_path / "none" / "results.duckdb") as base:
         shown = window(width=390)
         for page in RESULTS:
-            shown.open(f"{base}/{path_of(page)}")
+            shown.open(f"{base}/{page}")
             assert shown.page.get_by_text("This command fills it").first.is_visible(), page
             assert shown.sideways() <= 2, page
         assert shown.problems == []
@@ -253,3 +248,20 @@ def test_every_control_of_the_runs_page_can_be_reached_by_the_keyboard(served, w
         )
         reached.add((label or "").strip())
     assert {"Search", "Ascending"} <= reached
+
+
+@pytest.mark.parametrize(
+    ("old", "place", "choice"),
+    [
+        ("can_steps?can_steps_alpha=2.0", "/can?", ["chapter=steps", "can_steps_alpha=2.0"]),
+        ("smoothing?smoothing_kernel=gaussian", "/smoothing?", ["smoothing_kernel=gaussian"]),
+        ("tasks?tasks_task=cmrc2018", "/leaderboard?", ["leaderboard_view=Tasks", "tasks_task=cmrc2018"]),
+    ],
+)
+def test_an_earlier_link_lands_on_the_same_place_with_its_choices(old, place, choice, served, window):
+    shown = window()
+    shown.open(f"{served}/{old}")
+    assert place in shown.page.url
+    assert [part for part in choice if part not in shown.page.url] == []
+    assert shown.page.title().endswith("— clueboard")
+    assert shown.problems == []

@@ -1,16 +1,13 @@
 """The real server: every page answers, and it listens on this machine only."""
 
 import json
-import re
 import socket
 import urllib.request
-from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
-PAGES = re.findall(r'"app_pages/(\w+)\.py"', HOME.read_text(encoding="utf-8"))
+from dashboard import rooms
 
 
 def ask(base, **request):
@@ -20,9 +17,10 @@ def ask(base, **request):
         return json.load(reply)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_answers_ready_and_shows_no_exception(page, served):
-    answer = ask(served, page="" if page == "overview" else page)
+@pytest.mark.parametrize("address", rooms.addresses())
+def test_every_page_answers_ready_and_shows_no_exception(address, served):
+    parts = urlsplit(address)
+    answer = ask(served, page=parts.path, query_params=parse_qs(parts.query))
     assert answer["status"] == "ready"
     assert '"type": "exception"' not in json.dumps(answer["tree"])
 

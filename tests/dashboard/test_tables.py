@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashboard.figures import tables, words
-from dashboard.parts import elements, saved_queries
+from dashboard.parts import downloads, saved_queries
 
 RUNS = pl.DataFrame(
     {
@@ -96,14 +96,14 @@ def test_texts_are_readable(text, line):
     [(0.84, "0.8 s"), (59.4, "59 s"), (130, "2 min 10 s"), (11_100, "3 h 05 min"), (None, "–"), (float("inf"), "–")],
 )
 def test_durations(seconds, text):
-    assert elements.duration(seconds) == text
+    assert words.duration(seconds) == text
 
 
 def test_times_ago_are_counted_in_utc():
     moment = datetime.now(UTC) - timedelta(minutes=3)
-    assert elements.ago(moment).startswith("3 min 0")
-    assert elements.ago(moment.replace(tzinfo=None)).startswith("3 min 0")
-    assert elements.ago(None) == "–"
+    assert words.ago(moment).startswith("3 min 0")
+    assert words.ago(moment.replace(tzinfo=None)).startswith("3 min 0")
+    assert words.ago(None) == "–"
 
 
 def test_percent_and_numbers():
@@ -113,7 +113,7 @@ def test_percent_and_numbers():
 
 
 def test_csv_opens_with_chinese_and_lists():
-    content = elements.to_csv(pl.DataFrame({"text": ["花呗"], "tags": [["a", "b"]]}))
+    content = downloads.to_csv(pl.DataFrame({"text": ["花呗"], "tags": [["a", "b"]]}))
     assert content.startswith(b"\xef\xbb\xbf")
     assert "花呗,\"['a', 'b']\"" in content.decode("utf-8-sig")
 

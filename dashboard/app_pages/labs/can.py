@@ -1,0 +1,5 @@
+"""The lab on CAN."""
+
+from dashboard.parts import chapters
+
+chapters.show_lab("can")

@@ -1,0 +1,5 @@
+"""The lab on Dimension."""
+
+from dashboard.parts import chapters
+
+chapters.show_lab("dimension")

@@ -1,0 +1,5 @@
+"""The lab on Initialization."""
+
+from dashboard.parts import chapters
+
+chapters.show_lab("initialization")

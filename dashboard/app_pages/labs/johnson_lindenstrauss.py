@@ -1,0 +1,5 @@
+"""The lab on Johnson-Lindenstrauss."""
+
+from dashboard.parts import chapters
+
+chapters.show_lab("johnson_lindenstrauss")

@@ -1,0 +1,5 @@
+"""The lab on Whitening."""
+
+from dashboard.parts import chapters
+
+chapters.show_lab("whitening")

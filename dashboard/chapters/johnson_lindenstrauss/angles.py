@@ -1,0 +1,103 @@
+"""How random vectors become perpendicular: sampled angles, their exact density, and the largest cosine."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard.figures import johnson_lindenstrauss as figures
+from dashboard.parts import plots
+from engine.johnson_lindenstrauss import angles
+
+TITLE = "At what angle do random vectors meet?"
+SENTENCE = "In many dimensions nearly all pairs are nearly perpendicular; the spread shrinks like 1/√n."
+CHINESE = "随机向量几乎正交"
+NOTE = """Two random directions in the plane meet at any angle. In n dimensions nearly all pairs meet at nearly 90°,
+within about 57°/√n. That is why a random matrix is nearly orthogonal, and why far more than n vectors fit into n
+dimensions with small cosines."""
+FORMULA = (
+    r"p_n(\theta) = \frac{\Gamma(n/2)}{\Gamma(\frac{n-1}{2})\sqrt{\pi}}\,\sin^{n-2}\theta, \qquad "
+    r"\operatorname{Var}\theta = \tfrac12\psi_1(n/2) \approx \tfrac{1}{n}"
+)
+SOURCE = "kexue.fm/archives/7076 and 8679"
+SAMPLED = 20_000
+DRAWS = 9
+MOST = 150_000  # random numbers a draw of many vectors: keeps the slider quick
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def sampled(n: int, seed: int) -> np.ndarray:
+    """Angles of random pairs in degrees."""
+    return np.degrees(np.arccos(angles.sample_cosines(SAMPLED, n=n, rng=np.random.default_rng(seed))))
+
+
+@st.cache_data(show_spinner=False)
+def spread() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Quantiles of the angle in degrees over dimensions."""
+    dims = np.unique(np.geomspace(2, 4096, 60).astype(int))
+    names = ("0.01", "0.05", "0.25", "0.75", "0.95", "0.99")
+    return dims, {q: np.degrees([angles.angle_quantile(float(q), n=int(n)) for n in dims]) for q in names}
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def largest_drawn(n: int, seed: int) -> list[tuple[int, float, float, float]]:
+    """Largest |cos| among N random vectors: N, median, smallest and largest of some draws."""
+    rng, rows = np.random.default_rng([seed, n]), []
+    for count in (10, 30, 100, 300):
+        if count * n > MOST:
+            break
+        found = []
+        for _ in range(DRAWS):
+            vectors = rng.standard_normal((count, n))
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            found.append(float(np.abs(vectors @ vectors.T)[np.triu_indices(count, 1)].max()))
+        rows.append((count, float(np.median(found)), min(found), max(found)))
+    return rows
+
+
+def show() -> None:
+    """The chapter below its title."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        n = st.select_slider(
+            "Dimensions n",
+            [2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512, 768, 1024, 4096],
+            16,
+            key="jl_angles_n",
+            bind="query-params",
+            width=420,
+        )
+        seed = st.number_input("Seed", 0, 10_000, 0, key="jl_angles_seed", bind="query-params", width=120)
+    half = min(90.0, 5.5 * np.degrees(np.sqrt(angles.angle_variance(n))))
+    grid = np.linspace(90 - half, 90 + half, 400)
+    exact = angles.angle_density(np.radians(grid), n=n) * np.pi / 180
+    normal = angles.angle_density_normal(np.radians(grid), n=n) * np.pi / 180 if n > 2 else None
+    found = sampled(n, seed)
+    with st.container(horizontal=True):
+        st.metric("Standard deviation, exact", f"{np.degrees(np.sqrt(angles.angle_variance(n))):.3f}°")
+        st.metric(f"of {SAMPLED:,} sampled pairs", f"{found.std():.3f}°")
+        st.metric("P(|cos| ≥ 0.1)", f"{float(angles.cosine_tail(n, threshold=0.1)):.4g}")
+        st.metric("sampled", f"{np.mean(np.abs(np.cos(np.radians(found))) >= 0.1):.4g}")
+    left, right = st.columns(2)
+    with left:
+        st.subheader("The angle of one pair", anchor=False)
+        plots.show(figures.angles(found, grid, exact, normal), key="jl_angles_density", alt="Density of the angle")
+    with right:
+        st.subheader("Against the number of dimensions", anchor=False)
+        plots.show(figures.spread_by_dimension(*spread()), key="jl_angles_spread", alt="Bands of the angle against n")
+    st.subheader("The least perpendicular pair of many vectors", anchor=False)
+    samples = np.geomspace(10, 1e7, 50)
+    shown = sorted({64, 128, 256, 768, max(n, 8)})
+    plots.show(
+        figures.largest_cosine(
+            samples,
+            {value: angles.max_cosine(samples, n=value) for value in shown},
+            np.sqrt(4 * np.log(samples) / max(n, 8)),
+            max(n, 8),
+            largest_drawn(max(n, 8), seed),
+        ),
+        key="jl_angles_largest",
+        alt="Largest cosine among N random vectors",
+    )
+    st.caption(
+        "The dotted rule √(4 ln N / n) comes from the union bound and lies above the median; the curves solve "
+        f"pairs · ln(1 − P(|cos| ≥ c)) = ln ½ with the exact law. Points: medians of {DRAWS} draws made now, bars: "
+        "their range."
+    )

@@ -1,0 +1,128 @@
+"""Any piecewise-linear function under any kernel: closed form, live numerical convolution, derivatives, code."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard.figures import smoothing as figures
+from dashboard.parts import plots
+from engine.smoothing.convolution import Gate, Smoothed, gate, smooth
+from engine.smoothing.errors import area_error, gate_supremum_error, supremum_error
+from engine.smoothing.kernels import KERNELS
+from engine.smoothing.piecewise_linear import FUNCTIONS, PiecewiseLinear, Staircase, named, parse_knots
+from engine.smoothing.quadrature import convolve
+from engine.smoothing.spelled_out import latex, torch_code
+
+TITLE = "How does a kernel make a function smooth?"
+SENTENCE = "Average a function with a kernel of width w: its steps become curves, its kinks become bends."
+CHINESE = "用狄拉克函数构造光滑近似"
+NOTE = """A function with kinks or jumps becomes smooth when it is averaged with a kernel of width w. Every kernel
+has its smoothed step Φ and its smoothed ReLU R: SoftPlus is the logistic kernel's, SquarePlus Student's. GELU and
+Swish are **not** convolutions of ReLU but **gates** x·Φ(x/w): they lie below ReLU, convolutions above. The second
+derivative of a smoothed ReLU is the kernel itself."""
+FORMULA = (
+    r"g(x)=\int f(y)\,\tfrac1w\,p\!\left(\tfrac{x-y}{w}\right)dy,\qquad "
+    r"f=\max(x,0):\quad g''=\tfrac1w\,p\!\left(\tfrac{x}{w}\right)"
+)
+SOURCE = (
+    "[kexue.fm/archives/8718](https://kexue.fm/archives/8718), [kexue.fm/archives/8833](https://kexue.fm/archives/8833)"
+)
+OWN = "own knots"
+POINTS = 301
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def numeric(name: str, knots: str, kernel: str, width: float, low: float, high: float) -> np.ndarray:
+    """Numerical convolution on the page's grid; it shares no formula with the closed form."""
+    function = function_of(name, knots)
+    x = np.linspace(low, high, POINTS)
+    return convolve(function, x, kernel=kernel, width=width, breaks=breaks_of(function, width, low, high))
+
+
+def function_of(name: str, knots: str) -> PiecewiseLinear | Staircase:
+    """The function chosen on the page."""
+    return parse_knots(knots) if name == OWN else named(name)
+
+
+def breaks_of(function: PiecewiseLinear | Staircase, width: float, low: float, high: float) -> list[float]:
+    """Breaks of the function; of a staircase those within reach."""
+    if isinstance(function, PiecewiseLinear):
+        return list(function.knots)
+    margin = min(6 * width + 1, 12)
+    return [k - function.shift for k in range(int(np.floor(low - margin)), int(np.ceil(high + margin)) + 1)]
+
+
+def facts(g: Smoothed, below: Gate | None) -> str:
+    """The page's sentence: exact errors."""
+    area = area_error(g)
+    spread = "no finite area between them (heavy tails)" if np.isinf(area) else f"area between them {area:.4g}"
+    text = f"Largest distance |g − f| = **{supremum_error(g):.6g}**, {spread}"
+    if isinstance(g.f, Staircase):
+        text += " per period"
+    if below is not None:
+        error, place = gate_supremum_error(g.kernel, width=g.width)
+        text += f"; the gate stays within {error:.6g} of ReLU, reached at |x| = {place:.4g}"
+    if g.f.has_jumps:
+        text += ". At a jump the error is half the jump for every width: convergence is pointwise only"
+    return text + "."
+
+
+def show() -> None:
+    """The chapter below its title."""
+    columns = st.columns([1.2, 1.2, 1.6, 1.2])
+    name = columns[0].selectbox("Function f", [*FUNCTIONS, OWN], key="smoothing_f", bind="query-params")
+    kernel = columns[1].selectbox("Kernel", list(KERNELS), key="smoothing_kernel", bind="query-params")
+    log_width = columns[2].slider(
+        "log₁₀ of the width w", -3.0, 1.0, -0.3, 0.05, key="smoothing_width", bind="query-params"
+    )
+    reach = columns[3].slider("Shown |x| up to", 1, 12, 4, key="smoothing_reach", bind="query-params")
+    knots = ""
+    if name == OWN:
+        knots = st.text_input(
+            "Knots x:y, at a jump x:left/right; then the slopes outside",
+            "-1:0, 0:0/1, 2:3; slopes 0 1",
+            key="smoothing_knots",
+            bind="query-params",
+        )
+    width = 10.0**log_width
+    try:
+        f = function_of(name, knots)
+        g = smooth(f, kernel=kernel, width=width)
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")
+        if kernel == "cauchy" and name == "relu":
+            st.info(
+                "The gate x·Φ(x/w) works for every kernel; see the page Errors and gates.", icon=":material/lightbulb:"
+            )
+        st.stop()
+    x = np.linspace(-reach, reach, POINTS)
+    closed, live = g(x), numeric(name, knots, kernel, width, -reach, reach)
+    below = gate(kernel=kernel, width=width) if name == "relu" else None
+    st.markdown(facts(g, below))
+    left, right = st.columns(2)
+    lines = {"closed form": closed, "numerical convolution": live} | ({"gate x·Φ": below(x)} if below else {})
+    plots.show(
+        figures.curves(x, f(x), lines),
+        key="smoothing_curves",
+        alt="f, its closed smooth form and the numerical convolution",
+        place=left,
+    )
+    gaps = {"g − f": closed - f(x), "closed − numerical": closed - live}
+    if below is not None:
+        gaps["convolution − gate"] = below.gap(x)
+    plots.show(figures.differences(x, gaps), key="smoothing_differences", alt="Differences on a log axis", place=right)
+    left, right = st.columns(2)
+    slopes = {"g'": g.derivative(x)} | ({"gate's": below.derivative(x)} if below else {})
+    plots.show(figures.derivatives(x, slopes, y="g'(x)"), key="smoothing_slope", alt="First derivative", place=left)
+    curvature = {"g''": g.second_derivative(x)}
+    if name == "relu":
+        curvature["kernel p(x/w)/w"] = g.kernel.density(np.abs(x / width)) / width
+    plots.show(
+        figures.derivatives(x, curvature, y="g''(x)"), key="smoothing_curvature", alt="Second derivative", place=right
+    )
+    st.subheader("Take it with you", anchor=False)
+    formula = latex(f, kernel=kernel, width=width)
+    for part in formula.split(r",\quad "):
+        st.latex(part)
+    left, right = st.columns(2)
+    left.code(formula, language="latex", wrap_lines=True)
+    right.code(torch_code(f, kernel=kernel, width=width), language="python", wrap_lines=True)

@@ -1,0 +1,52 @@
+"""What every page begins with: name of the tab, heading, one visible sentence, help sign; and the empty state."""
+
+from pathlib import Path
+
+import streamlit as st
+
+NAME = "clueboard"
+ICON = str(Path(__file__).parents[1] / "icon.svg")
+STYLE = Path(__file__).parents[1] / "style.css"
+
+
+def title(
+    name: str,
+    sentence: str,
+    *,
+    tab: str = "",
+    chinese: str = "",
+    note: str = "",
+    formula: str = "",
+    source: str = "",
+) -> None:
+    """Heading of a page, one sentence that says what it answers, and a help sign with the rest.
+
+    Args:
+        name: the heading.
+        sentence: what the page answers (Markdown), always visible.
+        tab: what the browser's tab is called; the heading where empty.
+        chinese: the Chinese name of the topic, if it has one.
+        note: how to read the page, two or three sentences (Markdown), behind the help sign.
+        formula: the page's formula (LaTeX without dollar signs), behind it too.
+        source: where the method or the numbers come from (Markdown), behind it too.
+    """
+    st.set_page_config(page_title=f"{tab or name} — {NAME}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page_heading"):
+        st.title(name, anchor=False, width="content")
+        if note or formula or source:
+            with st.popover("Help", icon=":material/help:", type="tertiary"):
+                if chinese:
+                    st.caption(chinese)
+                st.markdown(note)
+                if formula:
+                    st.latex(formula)
+                if source:
+                    st.caption(f"Source: {source}")
+    with st.container(key="page_sentence"):
+        st.markdown(sentence)
+
+
+def empty(command: str, what: str = "Nothing is stored here yet.") -> None:
+    """Designed empty state: what is missing and the command that fills it."""
+    st.info(f"{what} This command fills it:", icon=":material/inbox:")
+    st.code(command, language="bash", wrap_lines=True)

@@ -1,0 +1,176 @@
+"""What each CLUE task is: sizes, settings, class balance, lengths, and examples as a model sees them."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import queries
+from dashboard.figures import tables, words
+from dashboard.figures import tasks as figures
+from dashboard.parts import badges, headings, links, plots
+from engine.text.tasks import TASKS, TaskSpec
+
+MEASURED = 1000  # examples whose length is measured
+SHOWN = 10
+ROWS = 4  # rows of one example that are shown
+TRIED = 20  # newest runs among which one with examples is looked for
+NOTE = """What each task asks, how large it is, how its classes are balanced, what a window cuts off, and ten of its
+examples as the model sees them: tokens, special tokens, one row per choice or window. Facts are fixed; balance, lengths
+and examples come from the newest finished run of the task."""
+FORMULA = r"\texttt{[CLS]}\; x_1 \dots x_n\; \texttt{[SEP]}\; y_1 \dots y_m\; \texttt{[SEP]},\qquad n + m + 3 \le L"
+SOURCE = "each task's own paper, named below; settings of [kexue.fm/archives/8739](https://kexue.fm/archives/8739)"
+
+
+def overview() -> pl.DataFrame:
+    """One row a task: sizes and settings."""
+    rows = [
+        {
+            "task": spec.name,
+            "name": f"{spec.title} {spec.chinese}",
+            "kind": spec.kind,
+            "classes": spec.n_classes or None,
+            "metric": spec.metric,
+            "train": spec.sizes.get("train"),
+            "dev": spec.sizes.get("dev"),
+            "test": spec.sizes.get("test"),
+            "window": spec.max_length,
+            "batch": f"{spec.batch_size}" + (f" x {spec.accumulation}" if spec.accumulation > 1 else ""),
+            "epochs": spec.epochs,
+        }
+        for spec in TASKS.values()
+    ]
+    return pl.DataFrame(rows)
+
+
+def facts(spec: TaskSpec) -> None:
+    """The fixed facts of a task."""
+    st.markdown(f"{spec.description} Inputs: {', '.join(f'`{name}`' for name in spec.fields)}.")
+    with st.container(horizontal=True):
+        for name in ("train", "dev", "test"):
+            st.metric(name, f"{spec.sizes.get(name, 0):,}", width=110)
+        st.metric("classes", spec.n_classes or "–", width=90)
+        st.metric("window", spec.max_length, width=90)
+        st.metric("metric", spec.metric, width=120)
+    tests = pl.DataFrame(
+        [(test.version, test.rows, test.submission) for test in spec.tests],
+        schema=["version", "rows", "submission"],
+        orient="row",
+    )
+    with st.expander("Test versions and source"):
+        st.dataframe(tests, key="tasks_tests", hide_index=True, alt=f"Test versions of {spec.name}")
+        st.caption(f"Source: {spec.source}")
+
+
+def newest(version: str, task: str) -> dict[str, object] | None:
+    """The newest finished run of a task that stored its dev predictions, real data before the sample."""
+    found = queries.run_list(version, experiment="clue", task=task)
+    found = found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
+    found = found.sort(pl.col("data_source") == "sample", "started_at", descending=[False, True])
+    rows = found.head(TRIED).iter_rows(named=True)
+    return next((row for row in rows if not queries.predictions(version, row["run_id"]).is_empty()), None)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def measured_lengths(version: str, run_id: str, task: str) -> list[int]:
+    """Lengths of the first dev examples of a run."""
+    rows = queries.predictions(version, run_id).head(MEASURED)
+    found = figures.as_examples(TASKS[task], rows)
+    return figures.lengths(TASKS[task], found).tolist() if found else []
+
+
+def balance(version: str, run_id: str, spec: TaskSpec) -> pl.DataFrame:
+    """split, label, count: of dev from the stored labels, of train where the job measured it."""
+    dev = queries.predictions(version, run_id).drop_nulls("label").group_by("label").len("count")
+    parts = [dev.select(pl.lit("dev").alias("split"), "label", pl.col("count").cast(pl.Int64))]
+    stored = queries.measurements(version, "task_facts", run_ids=(run_id,))
+    if {"split", "label"} <= set(stored.columns):
+        counts = stored.filter(pl.col("metric") == "count").with_columns(count=pl.col("value").cast(pl.Int64))
+        parts = [counts.select("split", pl.col("label").cast(pl.String), "count")]
+    return pl.concat(parts).filter(pl.col("label").is_in(list(spec.labels))).sort("split", descending=True)
+
+
+def show_examples(spec: TaskSpec, rows: pl.DataFrame) -> None:
+    """Ten examples as rows of tokens."""
+    first = st.number_input(
+        "From dev example", 1, max(1, rows.height), 1, key="tasks_first", bind="query-params", width=180
+    )
+    chosen = tables.with_class_titles(rows.slice(int(first) - 1, SHOWN), spec.name)
+    found = figures.as_examples(spec, chosen)
+    labels = dict(chosen.select("example_id", "label").iter_rows())
+    for example, spelled in zip(found, figures.token_rows(spec, found) if found else [], strict=True):
+        label = labels.get(example.example_id)
+        with st.container(border=True):
+            longest = max((len(row) for row in spelled), default=0)
+            st.caption(
+                f"example {example.example_id} · label {label} · {words.count(len(spelled), 'row')}, {longest} tokens"
+            )
+            for row in spelled[:ROWS]:
+                st.markdown(figures.marked(row))
+            if len(spelled) > ROWS:
+                st.caption(f"and {len(spelled) - ROWS} more rows")
+
+
+def show() -> None:
+    """The page of one task."""
+    headings.title(
+        "Tasks",
+        "What does each task ask, how large is it, and what does a model see of it?",
+        chinese="CLUE 的十一个任务",
+        note=NOTE,
+        formula=FORMULA,
+        source=SOURCE,
+    )
+    version = queries.store_version()
+    with st.expander("All eleven tasks", icon=":material/table_chart:"):
+        st.dataframe(
+            overview(),
+            key="tasks_overview",
+            hide_index=True,
+            height="content",
+            alt="Sizes and settings of the eleven tasks",
+        )
+    name = st.selectbox(
+        "Task", list(TASKS), index=list(TASKS).index("afqmc"), key="tasks_task", bind="query-params", width=330
+    )
+    spec = TASKS[name]
+    st.subheader(f"{spec.title} · {spec.chinese}", anchor=False)
+    facts(spec)
+    run = newest(version, name)
+    if run is None:
+        headings.empty(
+            f"python -m jobs.clue --task {name} --model ngram",
+            f"No finished run of {name} has stored its examples yet.",
+        )
+        st.stop()
+    run_id = str(run["run_id"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("From run")
+        links.run_link(run_id)
+        badges.sample_badge(run["data_source"])
+    left, right = st.columns(2)
+    counts = balance(version, run_id, spec)
+    with left:
+        st.markdown("**Class balance**")
+        if counts.is_empty():
+            st.caption("The answers of this task are no classes.")
+        else:
+            titles = dict(zip(spec.labels, spec.label_titles, strict=True)) if spec.label_titles else None
+            plots.show(
+                figures.class_balance(counts, titles=titles), key="tasks_balance", alt=f"Class balance of {name}"
+            )
+    with right:
+        sizes = measured_lengths(version, run_id, name)
+        st.markdown("**Lengths**")
+        if sizes:
+            cut = sum(size > spec.max_length for size in sizes) / len(sizes)
+            plots.show(
+                figures.length_histogram(sizes, max_length=spec.max_length),
+                key="tasks_lengths",
+                alt=f"Lengths of {name}",
+            )
+            st.caption(
+                f"{cut:.1%} of the first {len(sizes):,} dev examples exceed the window of {spec.max_length} tokens."
+            )
+        else:
+            st.caption("This run stored no examples.")
+    st.subheader("As the model sees them", anchor=False)
+    show_examples(spec, queries.predictions(version, run_id))
