@@ -7,7 +7,7 @@ hit: polars frames are immutable. Nobody changes what these functions return.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from engine.text.tasks import TASKS, TaskSpec
 from store import paths, queries, runs, sandbox
 from store.errors import StoreError
 from store.ingest import ingest
@@ -70,6 +71,12 @@ def store_version() -> str:
     """Version of the published store that pages read now; it changes when new results become visible."""
     _refresher().refresh(database())
     return f"{database()}@{queries.version()}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def task_specs(version: str) -> Mapping[str, TaskSpec]:
+    """The tasks that the pages know, by name."""
+    return TASKS
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

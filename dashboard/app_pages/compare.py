@@ -82,8 +82,9 @@ def show_evidence() -> set[tuple[str, str]]:
     names = [config.name for config in configs]
     with st.container(horizontal=True):
         baseline = configs[names.index(st.selectbox("Baseline", names, key="compare_baseline", bind="query-params"))]
-        metrics = list(paired_predictions.metrics_of(str(task_of[baseline.run_ids[0]])))
-        metric = st.selectbox("Judged by", metrics, key="compare_judge", bind="query-params", width=160)
+        spec = queries.task_specs(version).get(str(task_of[baseline.run_ids[0]]))
+        metrics = paired_predictions.metrics_of(spec)
+        metric = st.selectbox("Judged by", list(metrics), key="compare_judge", bind="query-params", width=160)
         split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
     unseen = cached_comparisons.without_shared_rows(version, configs)
     found = cached_comparisons.gather(
@@ -108,7 +109,7 @@ def show_evidence() -> set[tuple[str, str]]:
     sections.append(html_report.Section(heading, [*(item.sentence for item in found), figure, readable]))
     if unseen:  # the metric table is of all rows
         return set()
-    return {(f"{split}/{metric.replace(' ', '_').lower()}", item.b) for item in found if item.p_decisive < 0.05}
+    return {(f"{split}/{metrics[metric].name}", item.b) for item in found if item.p_decisive < 0.05}
 
 
 def show_metrics(significant: set[tuple[str, str]]) -> None:

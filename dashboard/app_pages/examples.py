@@ -47,6 +47,7 @@ split = st.segmented_control(
     "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
 )
 split = split or "dev"
+spec = queries.task_specs(version).get(str(chosen[0]["task"]))
 names = [
     f"{letter}: {words.together((row['model'], row['recipe']), by=' ')}"
     for letter, row in zip("AB", chosen, strict=False)
@@ -136,13 +137,13 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
             ]
             st.markdown(" · ".join(parts), width="stretch")
             mark(row, marks)
-        st.html(example_html.render(str(row["text"]), label=row["label"], predictions=answers))
+        st.html(example_html.render(str(row["text"]), spec, label=row["label"], predictions=answers))
 
 
 def short(answer: object) -> str:
     """The first 60 characters, for a line; entities, which stand in the text below, as their number."""
     text = str(answer).replace("`", "'")
-    if str(chosen[0]["task"]) == "cluener":
+    if spec is not None and spec.kind == "entities":
         n = len(paired_predictions.entity_cells(str(answer)))
         return f"{n} entity" if n == 1 else f"{n} entities"
     return text if len(text) <= 60 else text[:59] + "…"
@@ -205,7 +206,8 @@ def show_figures(frame: pl.DataFrame) -> None:
             counts = example_filters.disagreement_counts(frame)
             drawn = figures.disagreement(counts, classes, names[0], names[1])
             plots.show(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
-    if 2 <= len(classes) <= MANY_CLASSES and not classes[0].startswith("{"):
+    has_classes = spec is None or spec.kind in ("classification", "pair")
+    if has_classes and 2 <= len(classes) <= MANY_CLASSES:
         st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
         figure = class_figure(version, ids[0], split, str(chosen[0]["task"]))
         plots.show(figure, key="examples_classes", alt="Precision, recall and F1 of each class")

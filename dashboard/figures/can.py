@@ -6,6 +6,7 @@ import polars as pl
 from dashboard.figures import style
 from engine.can.evaluation import UncertaintyBins
 from engine.evidence.intervals import proportion_bounds
+from engine.evidence.metrics import metric_of
 
 METRICS = {
     "gain": "gain in accuracy, points",
@@ -18,7 +19,6 @@ METRICS = {
     "p_value": "McNemar's p",
 }
 """Cells of a sweep that can be drawn."""
-FRACTIONS = ("gain", "accuracy", "macro_f1", "accuracy_uncertain")
 
 
 def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figure:
@@ -137,7 +137,7 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
 def _written(metric: str) -> tuple[str, float]:
     """Format of a cell's number and what it is multiplied by: gains are differences of shares, hence points."""
     special = {"gain": ("{:+.2f}", 100.0), "p_value": ("{:.3f}", 1.0)}
-    return special.get(metric, ("{:.2%}" if metric in FRACTIONS else "{:.0f}", 1.0))
+    return special.get(metric, ("{:.2%}" if metric_of(metric).fraction else "{:.0f}", 1.0))
 
 
 def _threshold(figure: go.Figure, threshold: float) -> None:

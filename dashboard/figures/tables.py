@@ -1,7 +1,7 @@
 """Frames as tables show them: the headline score of a run, filters and sorting of long lists of runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -25,13 +25,25 @@ HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
 """Metrics that speak for a run in a table with one score column, the first that it has."""
 
 
-def headline(frame: pl.DataFrame, split: str = "dev") -> pl.DataFrame:
-    """Add `score` (a fraction) and `metric` (its name): the first of `HEADLINES` that a run has on a split."""
+def headline(frame: pl.DataFrame, split: str = "dev", *, judged_by: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """Add `score` (a fraction) and `metric` (its name): the task's metric, else the first of `HEADLINES` that is there.
+
+    Args:
+        frame: runs with their summary.
+        split: dev or test.
+        judged_by: task -> the metric that judges it.
+    """
     names = [f"{split}/{metric}" for metric in HEADLINES[:-1] if f"{split}/{metric}" in frame.columns]
     if not names:
         return frame.with_columns(score=pl.lit(None, pl.Float64), metric=pl.lit(None, pl.String))
-    known = [pl.when(pl.col(name).is_not_null()).then(pl.lit(name.split("/", 1)[1])) for name in names]
-    return frame.with_columns(score=pl.coalesce(names), metric=pl.coalesce(known))
+    own = [(task, f"{split}/{metric}") for task, metric in (judged_by or {}).items()]
+    own = [(task, name) for task, name in own if name in frame.columns and name != names[0]]
+    scores = [pl.when(pl.col("task") == task).then(pl.col(name)) for task, name in own] + [pl.col(n) for n in names]
+    known = [
+        pl.when(score.is_not_null()).then(pl.lit(name.split("/", 1)[1]))
+        for score, name in zip(scores, [*(name for _, name in own), *names], strict=True)
+    ]
+    return frame.with_columns(score=pl.coalesce(scores), metric=pl.coalesce(known))
 
 
 def matching(

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from engine.evidence.metrics import metric_of
+
 COLUMNS = {
     "run_id": "Run",
     "experiment": "Experiment",
@@ -41,9 +43,6 @@ COLUMNS = {
     "eta_s": "Seconds left",
 }
 """Columns of `runs` as headings."""
-FRACTIONS = {"accuracy", "accuracy_before", "accuracy_independent", "em", "f1", "index_accuracy", "macro_f1",
-             "majority", "chance", "precision", "recall"}  # fmt: skip
-"""Metrics that are fractions and shown in percent."""
 _SPELLED = {"f1": "F1", "em": "exact match", "ece": "ECE", "mrr": "MRR", "ndcg": "nDCG", "kl": "KL", "pip": "PIP"}
 UNSET = "–"
 
@@ -64,7 +63,7 @@ def heading(stored: str) -> str:
 
 def is_fraction(metric: str) -> bool:
     """Whether a metric (`dev/accuracy`) is a fraction that is shown in percent."""
-    return metric.rsplit("/", 1)[-1] in FRACTIONS
+    return metric_of(metric).fraction
 
 
 def number(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """An example as its reader needs it, as HTML: what differs in a pair, the span in its passage, the entities in colour.
 
-The stored text of an example is the json of its input fields; which fields there are decides how it is drawn. All text
-is escaped. Colours are translucent, so that they read on light and dark pages.
+The stored text of an example is the json of its input fields; its task says what they are and how they are drawn. All
+text is escaped. Colours are translucent, so that they read on light and dark pages.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.figures import style
-from engine.text.tasks import ENTITY_TYPES
+from engine.text.tasks import TaskSpec
 from engine.text.tokenizer import find_folded
 
 DIFFERENT = "rgba(221,107,32,0.30)"
@@ -22,11 +22,12 @@ _BOX = "flex:1 1 260px;padding:.4rem .6rem;border-radius:.4rem;background:rgba(1
 _BLANK = re.compile(r"#idiom\d+#")
 
 
-def render(text: str, *, label: str | None = None, predictions: Sequence[str] = ()) -> str:
+def render(text: str, spec: TaskSpec | None, *, label: str | None = None, predictions: Sequence[str] = ()) -> str:
     """HTML of one stored example.
 
     Args:
         text: json of the input fields, as stored.
+        spec: its task; None shows the fields one after the other.
         label: the gold answer as stored, None where it is hidden.
         predictions: answers of one or two runs, as stored.
     """
@@ -36,22 +37,23 @@ def render(text: str, *, label: str | None = None, predictions: Sequence[str] = 
         return _paragraph(text or "")
     if not isinstance(fields, dict):
         return _paragraph(str(fields))
-    answers = [answer for answer in (label, *predictions) if answer]
-    if "sentence1" in fields:
-        return _pair(str(fields["sentence1"]), str(fields["sentence2"]))
-    if "target" in fields and "text" in fields:
-        return _marked_pronoun(fields)
-    if "keyword" in fields:
-        return _keywords(fields)
-    if "choice" in fields:
-        return _choices(fields, label, predictions)
-    if "candidates" in fields:
-        return _blank(fields, label, predictions)
-    if "context" in fields:
-        return _span(fields, label, predictions)
-    if "text" in fields and any(answer.startswith("{") for answer in answers):
-        return _entities(str(fields["text"]), label, predictions)
-    return _paragraph(" ".join(str(value) for value in fields.values()))
+    if spec is None or any(name not in fields for name in spec.fields):
+        return _paragraph(" ".join(str(value) for value in fields.values()))
+    match spec.kind:
+        case "choice":
+            return (_blank if spec.fills_blanks else _choices)(fields, spec, label, predictions)
+        case "span":
+            return _span(fields, label, predictions)
+        case "entities":
+            return _entities(str(fields["text"]), spec, label, predictions)
+    kinds = {spec.field_kind(name): name for name in spec.fields}
+    if "marks" in kinds:
+        return _marked_pronoun(fields, kinds["marks"])
+    if "texts" in kinds:
+        return _keywords(str(fields[kinds["text"]]), [str(word) for word in fields[kinds["texts"]]])
+    if spec.kind == "pair":
+        return _pair(*(str(fields[name]) for name in spec.fields))
+    return _paragraph(" ".join(str(fields[name]) for name in spec.fields))
 
 
 def differences(a: str, b: str) -> tuple[str, str]:
@@ -94,25 +96,24 @@ def _pair(a: str, b: str) -> str:
     return _row(*differences(a, b))
 
 
-def _marked_pronoun(fields: Mapping[str, Any]) -> str:
-    target, spans = fields["target"], []
+def _marked_pronoun(fields: Mapping[str, Any], marks: str) -> str:
+    target, spans = fields[marks], []
     for number, color in ((1, GOLD), (2, PREDICTED)):
         start, surface = int(target[f"span{number}_index"]), str(target[f"span{number}_text"])
         spans.append((start, start + len(surface), color, "noun" if number == 1 else "pronoun"))
     return _row(highlight(str(fields["text"]), spans))
 
 
-def _keywords(fields: Mapping[str, Any]) -> str:
-    abstract, words = str(fields["abst"]), [str(word) for word in fields["keyword"]]
+def _keywords(abstract: str, words: Sequence[str]) -> str:
     spans = [(m.start(), m.end(), PREDICTED, w) for w in words for m in re.finditer(re.escape(w), abstract)]
     chips = " ".join(_mark(word, PREDICTED if word in abstract else DIFFERENT) for word in words)
     return _row(f"{chips}<br>{highlight(abstract, spans)}")
 
 
-def _choices(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
+def _choices(fields: Mapping[str, Any], spec: TaskSpec, label: str | None, predictions: Sequence[str]) -> str:
     passage = fields.get("passage", "")
     lines = "<br>".join(html.escape(str(line)) for line in (passage if isinstance(passage, list) else [passage]))
-    listed = _options([str(choice) for choice in fields["choice"]], label, predictions)
+    listed = _options([str(choice) for choice in fields[spec.options]], label, predictions)
     return _row(lines, f"<b>{html.escape(str(fields.get('question', '')))}</b>{listed}")
 
 
@@ -127,8 +128,8 @@ def _options(options: Sequence[str], label: str | None, predictions: Sequence[st
     return f'<ol start="0" style="margin:.3rem 0 0 0">{"".join(items)}</ol>'
 
 
-def _blank(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
-    candidates = [str(candidate) for candidate in fields["candidates"]]
+def _blank(fields: Mapping[str, Any], spec: TaskSpec, label: str | None, predictions: Sequence[str]) -> str:
+    candidates = [str(candidate) for candidate in fields[spec.options]]
     shown = label if label is not None else predictions[0] if predictions else None
     filled = (
         candidates[int(shown)] if shown is not None and shown.isdigit() and int(shown) < len(candidates) else "____"
@@ -152,24 +153,24 @@ def _span(fields: Mapping[str, Any], label: str | None, predictions: Sequence[st
     return _row(highlight(context, spans), f"<b>{html.escape(str(fields.get('question', '')))}</b>{said}")
 
 
-def _type_color(kind: str) -> str:
-    known = ENTITY_TYPES.index(kind) if kind in ENTITY_TYPES else 0
+def _type_color(kind: str, spec: TaskSpec) -> str:
+    known = spec.labels.index(kind) if kind in spec.labels else 0
     return style.fade(style.SEQUENCE[known % len(style.SEQUENCE)], 0.35)
 
 
-def _entities(text: str, label: str | None, predictions: Sequence[str]) -> str:
+def _entities(text: str, spec: TaskSpec, label: str | None, predictions: Sequence[str]) -> str:
     rows = [] if label is None else [("gold", label)]
     names = ("A", "B") if len(predictions) > 1 else ("predicted",)
     rows += list(zip(names, predictions, strict=False))
     cells = []
     for name, spelled in rows:
-        nested = json.loads(spelled) if spelled.startswith("{") else {}
+        nested = json.loads(spelled) if spelled else {}
         spans = [
-            (start, end + 1, _type_color(kind), kind)
+            (start, end + 1, _type_color(kind, spec), kind)
             for kind, surfaces in nested.items()
             for places in surfaces.values()
             for start, end in places
         ]
-        kinds = ", ".join(_mark(kind, _type_color(kind)) for kind in nested)
+        kinds = ", ".join(_mark(kind, _type_color(kind, spec)) for kind in nested)
         cells.append(f"<small>{html.escape(name)}: {kinds or 'none'}</small><br>{highlight(text, spans)}")
     return _row(*cells)

@@ -8,14 +8,16 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from dashboard.figures import words
 from dashboard.frames.configurations import Configuration
-from engine.evidence import intervals, paired, power, seeds, verdict
-from engine.evidence.metrics import cmrc_f1
+from engine.evidence import intervals, metrics, paired, power, seeds, verdict
+from engine.evidence.metrics import Metric, cmrc_f1
+from engine.text.tasks import Kind, TaskSpec
 
 KEY = ["example_id", "hash"]
 LEAST_OVERLAP = 0.95
@@ -116,10 +118,16 @@ class Evidence:
 
 
 def compare_accuracy(
-    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
+    a: Configuration,
+    b: Configuration,
+    pairing: Pairing,
+    *,
+    rng: np.random.Generator,
+    resamples: int = 10_000,
+    title: str = "accuracy",
 ) -> Evidence:
-    """Accuracy (exact match) of B minus A on the paired examples, mean over seeds."""
-    return _compare_means(a, b, pairing.rights("a"), pairing.rights("b"), "accuracy", rng, resamples)
+    """Share of right answers of B minus A on the paired examples, mean over seeds; `title` is what a task calls it."""
+    return _compare_means(a, b, pairing.rights("a"), pairing.rights("b"), title, rng, resamples)
 
 
 def compare_span_f1(
@@ -163,20 +171,30 @@ def compare_entity_f1(
     return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "micro F1", rng, resamples)
 
 
-METRICS: Mapping[str, Mapping[str, Callable[..., Evidence]]] = {
-    "cluener": {"micro F1": compare_entity_f1},
-    "cmrc2018": {"accuracy": compare_accuracy, "F1": compare_span_f1},
-    "c3": {"accuracy": compare_accuracy},
-    "chid": {"accuracy": compare_accuracy},
+CLASSES: Kind = "classification"
+"""taken for a task that is not known: equal answers are right ones"""
+_COUNTED: Mapping[Metric, Callable[..., Evidence]] = {
+    metrics.METRICS["macro_f1"]: compare_macro_f1,
+    metrics.ENTITY_F1: compare_entity_f1,
 }
-"""Task -> metric -> its comparison, the first metric first; accuracy of CMRC2018 is the exact match."""
-CLASS_METRICS: Mapping[str, Callable[..., Evidence]] = {"accuracy": compare_accuracy, "macro F1": compare_macro_f1}
-"""The same of tasks with classes."""
+"""the comparison of a metric of counts"""
+_PER_EXAMPLE: Mapping[Metric, Callable[..., Evidence]] = {metrics.SPAN_F1: compare_span_f1}
+"""the comparison of a mean over examples that is not the share of right answers"""
 
 
-def metrics_of(task: str) -> Mapping[str, Callable[..., Evidence]]:
-    """Metric -> its comparison, the task's own metric first."""
-    return METRICS.get(task, CLASS_METRICS)
+def metrics_of(spec: TaskSpec | None) -> Mapping[str, Metric]:
+    """Title -> metric on which two runs on a task are compared, the task's own first."""
+    found = list(metrics.metrics_of(spec.kind if spec else CLASSES))
+    if spec:
+        found.sort(key=lambda metric: metric.name != spec.metric)
+    return {metric.title: metric for metric in found}
+
+
+def comparison(metric: Metric) -> Callable[..., Evidence]:
+    """The function that compares two configurations on a metric."""
+    if metric.is_mean:
+        return _PER_EXAMPLE.get(metric, partial(compare_accuracy, title=metric.title))
+    return _COUNTED[metric]
 
 
 def table(found: Sequence[Evidence]) -> pl.DataFrame:
@@ -225,7 +243,7 @@ def readable(rows: pl.DataFrame) -> pl.DataFrame:
 
 def entity_cells(spelled: str) -> set[tuple[str, int, int]]:
     """Entities of a stored label or prediction `{type: {surface: [[start, end], ...]}}` as (type, start, end)."""
-    nested = json.loads(spelled) if spelled.startswith("{") else {}
+    nested = json.loads(spelled) if spelled else {}
     return {(kind, start, end) for kind, surfaces in nested.items() for at in surfaces.values() for start, end in at}
 
 
@@ -253,7 +271,8 @@ def _compare_means(
     """
     mean_a, mean_b = scores_a.mean(axis=1), scores_b.mean(axis=1)
     difference = paired.paired_bootstrap(mean_a, mean_b, rng=rng, resamples=resamples)
-    if scores_a.shape[1] == scores_b.shape[1] == 1 and metric == "accuracy":
+    right_or_wrong = bool(np.isin(scores_a, (0.0, 1.0)).all() and np.isin(scores_b, (0.0, 1.0)).all())
+    if scores_a.shape[1] == scores_b.shape[1] == 1 and right_or_wrong:
         p_value, test = paired.mcnemar_exact(mean_a, mean_b), "exact McNemar test"
     else:
         n = len(mean_a)

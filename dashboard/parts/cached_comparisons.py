@@ -35,7 +35,8 @@ def evidence_for(
         pairing = pairing_of(version, split, a, b, unseen)
     except paired_predictions.NotComparable as error:
         return str(error)
-    compare = paired_predictions.metrics_of(task)[metric]
+    spec = queries.task_specs(version).get(task)
+    compare = paired_predictions.comparison(paired_predictions.metrics_of(spec)[metric])
     return compare(a, b, pairing, rng=np.random.default_rng(0)), pairing.only_a, pairing.only_b
 
 
@@ -57,7 +58,7 @@ def gather(
         tasks: run id -> task.
         baseline: one of the configurations.
         split: dev or test.
-        metric: a name of `paired_predictions.metrics_of`.
+        metric: a title of `paired_predictions.metrics_of`.
         unseen: leave out rows that stand in the training data too.
     """
     found: list[paired_predictions.Evidence] = []

@@ -4,21 +4,11 @@ Cells are `mean ± sd` in percent for fractions. `*` marks a value whose differe
 p-value below 0.05.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import polars as pl
 
-LOWER_IS_BETTER = ("loss", "ece", "error", "seconds", "perplexity")
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of a metric is the better one, by its name."""
-    return any(word in metric.lower() for word in LOWER_IS_BETTER)
-
-
-def is_fraction(metric: str, values: Sequence[float]) -> bool:
-    """Whether a metric is shown in percent: a score between -1 and 1 that is no loss and no time."""
-    return not lower_is_better(metric) and all(-1 <= value <= 1 for value in values)
+from engine.evidence.metrics import metric_of
 
 
 def markdown(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = ()) -> str:
@@ -54,8 +44,8 @@ def _cells(
         metric = part["metric"][0]
         values = {row["configuration"]: row for row in part.iter_rows(named=True)}
         means = [row["mean"] for row in values.values()]
-        best = min(means) if lower_is_better(metric) else max(means)
-        percent = is_fraction(metric, means)
+        best = max(means) if metric_of(metric).higher_is_better else min(means)
+        percent = metric_of(metric).fraction
         cells = []
         for name in names:
             if name not in values:

@@ -1,4 +1,4 @@
-"""Scores of the CLUE tasks, as fractions.
+"""Scores of the tasks, as fractions, and the one table of what a metric is.
 
 Accuracy for classes and choices. CMRC2018 as its official scorer counts: exact match after dropping punctuation and
 case, and F1 from the longest common substring over characters and English words, each the best over the gold answers
@@ -9,11 +9,81 @@ type, start and end agree.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.text.tasks import Example, TaskSpec
+from engine.text.tasks import Example, Kind, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a metric is: decides how it is shown, which value is better, and how two runs are compared on it."""
+
+    name: str
+    """as stored, without its split"""
+    title: str
+    """as people read it"""
+    fraction: bool = True
+    """shown in percent"""
+    higher_is_better: bool = True
+    is_mean: bool = False
+    """a mean over examples; otherwise it is computed from counts summed over all of them, or from no examples"""
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", is_mean=True),
+        Metric("em", "exact match", is_mean=True),
+        Metric("f1", "F1"),
+        Metric("macro_f1", "macro F1"),
+        Metric("precision", "precision"),
+        Metric("recall", "recall"),
+        Metric("index_accuracy", "index accuracy", is_mean=True),
+        Metric("accuracy_independent", "accuracy independent", is_mean=True),
+        Metric("accuracy_before", "accuracy before", is_mean=True),
+        Metric("accuracy_uncertain", "accuracy uncertain", is_mean=True),
+        Metric("majority", "majority", is_mean=True),
+        Metric("chance", "chance", is_mean=True),
+        Metric("spearman", "Spearman"),
+        Metric("loss", "loss", fraction=False, higher_is_better=False, is_mean=True),
+        Metric("ece", "ECE", fraction=False, higher_is_better=False),
+        Metric("brier", "Brier score", fraction=False, higher_is_better=False, is_mean=True),
+        Metric("nll", "negative log-likelihood", fraction=False, higher_is_better=False, is_mean=True),
+        Metric("perplexity", "perplexity", fraction=False, higher_is_better=False),
+    )
+}
+SPAN_F1 = Metric("f1", "F1", is_mean=True)
+ENTITY_F1 = Metric("f1", "micro F1")
+_OF_KIND: dict[Kind, tuple[Metric, ...]] = {
+    "classification": (METRICS["accuracy"], METRICS["macro_f1"]),
+    "pair": (METRICS["accuracy"], METRICS["macro_f1"]),
+    "choice": (METRICS["accuracy"],),
+    "span": (METRICS["em"], SPAN_F1),
+    "entities": (ENTITY_F1,),
+}
+_LOWER = re.compile(r"loss|error|perplexity|brier|(^|_)ece|(^|_)nll|distance|seconds|bytes|_s$")
+
+
+def metric_of(name: str) -> Metric:
+    """The metric of a stored name (`dev/accuracy`); one that is not in the table is judged by its name."""
+    bare = name.rsplit("/", 1)[-1]
+    if bare in METRICS:
+        return METRICS[bare]
+    return Metric(bare, bare.replace("_", " "), fraction=False, higher_is_better=not _LOWER.search(bare.lower()))
+
+
+def metrics_of(kind: Kind) -> tuple[Metric, ...]:
+    """The metrics on which two runs on a task of this kind are compared."""
+    return _OF_KIND[kind]
+
+
+def is_better(metric: str, value: float, other: float) -> bool:
+    """Whether `value` of a metric is strictly better than `other`."""
+    return value > other if metric_of(metric).higher_is_better else value < other
+
 
 _IGNORED = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")  # the official scorer's list, nothing else
 _PIECE = re.compile(
@@ -178,8 +248,7 @@ def baselines(spec: TaskSpec, train: Sequence[Example], dev: Sequence[Example]) 
         return {"chance": 0.0, "majority": 0.0}
     gold = np.array([example.label for example in dev])
     if spec.kind == "choice":
-        key = "candidates" if "candidates" in spec.fields else "choice"
-        chance = float(np.mean([1 / len(example.fields[key]) for example in dev]))
+        chance = float(np.mean([1 / len(example.fields[spec.options]) for example in dev]))
     else:
         chance = 1 / spec.n_classes
     common = Counter(example.label for example in train).most_common(1)[0][0] if train else 0

@@ -6,20 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.text.csl import join_keywords
 from engine.text.rows import Rows, kept_lengths, pack
 from engine.text.tasks import Example, TaskSpec
 from engine.text.tokenizer import Tokenizer
-from engine.text.wsc import mark_spans
 
 
 def texts_of(spec: TaskSpec, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """The one or two texts that the model reads for an example."""
-    if spec.name == "cluewsc2020":
-        return (mark_spans(fields["text"], fields["target"]),)
-    if spec.name == "csl":
-        return join_keywords(fields["keyword"]), fields["abst"]
-    return tuple(fields[name] for name in spec.fields)
+    return spec.texts(fields) if spec.texts else tuple(fields[name] for name in spec.fields)
 
 
 def encode_texts(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int) -> Rows:

@@ -64,16 +64,16 @@ def _decode_choices(
     column = np.arange(rows.n_rows) - np.repeat(np.cumsum(counts) - counts, counts)
     table = np.full((rows.n_examples, int(counts.max(initial=1))), -np.inf)
     table[rows.example, column] = scores
-    if restrict and "choice" in spec.fields:
-        real = np.array([len(example.fields["choice"]) for example in examples])
+    if restrict and spec.n_choices:
+        real = np.array([len(example.fields[spec.options]) for example in examples])
         table[np.arange(table.shape[1])[None, :] >= real[:, None]] = -np.inf
     probs = softmax(table, axis=1).astype(np.float32)
     independent = table.argmax(axis=1)
     preds = independent
-    if "blank" in spec.fields:
+    if spec.fills_blanks:
         preds = assign_groups(table, [example.group for example in examples])
     confidence = probs[np.arange(len(preds)), preds].astype(np.float64)
-    return Decoded(preds.tolist(), confidence, probs, independent.tolist() if "blank" in spec.fields else None)
+    return Decoded(preds.tolist(), confidence, probs, independent.tolist() if spec.fills_blanks else None)
 
 
 def assign_groups(scores: np.ndarray, groups: Sequence[str]) -> np.ndarray:

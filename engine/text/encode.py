@@ -38,7 +38,7 @@ def encode(
         case "classification" | "pair":
             return encode_texts(spec, examples, tokenizer, max_length=max_length)
         case "choice":
-            build = encode_chid if "blank" in spec.fields else encode_c3
+            build = encode_chid if spec.fills_blanks else encode_c3
             return build(spec, examples, tokenizer, max_length=max_length)
         case "span":
             return encode_span(spec, examples, tokenizer, max_length=max_length, training=training)

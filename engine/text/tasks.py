@@ -1,17 +1,26 @@
-"""The eleven CLUE tasks as data: formats, classes, settings and sizes.
+"""The CLUE tasks as data: formats, classes, settings, sizes and sources.
 
-A task is one `TaskSpec`. Its `kind` chooses the encoder of its input, the head, the metric and the format of the
-submission; everything else that differs between tasks is a field here. Settings are those of Su Jianlin's CLUE
-baselines (https://kexue.fm/archives/8739 and https://github.com/bojone/CLUE-bert4keras); sizes are those of the CLUE
-files (Xu et al., 2020, arXiv 2004.05986, and https://github.com/CLUEbenchmark/CLUE).
+A task is one `TaskSpec`. Its `kind` chooses the encoder of its input, the head and the metrics, its `layout` the reader
+of its files; everything else that differs between tasks is a field or a function named here, so that no other code asks
+for a task by its name. Settings are those of Su Jianlin's CLUE baselines (https://kexue.fm/archives/8739 and
+https://github.com/bojone/CLUE-bert4keras); sizes are those of the CLUE files (Xu et al., 2020, arXiv 2004.05986, and
+https://github.com/CLUEbenchmark/CLUE).
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.text.csl import keywords_and_abstract
+from engine.text.wsc import marked_text
+
 Kind = Literal["classification", "pair", "choice", "span", "entities"]
+Layout = Literal["rows", "squad", "documents", "blanks"]
+"""rows: one example a row; squad: data, paragraphs, context, qas, answers; documents: [lines, questions, id];
+blanks: passages with several blanks a row, the answers in a second file"""
+FieldKind = Literal["text", "texts", "marks"]
+"""what a field holds: a text, a list of texts, or two marked spans of the example's text"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,12 @@ class TaskSpec:
     kind: Kind
     fields: tuple[str, ...]
     """input fields an example has"""
+    field_kinds: Mapping[str, FieldKind] = field(default_factory=dict)
+    """what the fields hold that are not a text"""
+    texts: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+    """the texts that the model reads of an example's fields; None takes the fields as they are"""
+    layout: Layout = "rows"
+    """how the files are laid out"""
     labels: tuple[str, ...] = ()
     """classes in the order of their index, as they are spelled in the files; empty for choice and span"""
     label_titles: tuple[str, ...] = ()
@@ -70,9 +85,15 @@ class TaskSpec:
     """distance of the windows in characters (span)"""
     n_choices: int = 0
     """rows of an example (C3: choices are padded to it); 0 if the data decide"""
+    options: str = "choice"
+    """field that holds the choices (choice)"""
+    submission: Literal["lines", "object"] = "lines"
+    """a submission is one JSON object a row, or one JSON object of all answers by example"""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """examples of the official train and dev files, without dropped rows"""
-    tests: tuple[TestVersion, ...]
+    sizes_count: Literal["examples", "rows"] = "examples"
+    """what `sizes` counts: examples, or rows of the files (ChID, whose rows hold several examples)"""
+    tests: tuple[TestVersion, ...] = ()
     train_files: tuple[str, ...] = ("train.json", "train_few_all.json", "train_0.json")
     """the first that exists is read; parts of one set are joined by +"""
     dev_files: tuple[str, ...] = ("dev.json", "dev_few_all.json", "dev_0.json")
@@ -80,10 +101,25 @@ class TaskSpec:
     """further folder names under which the task is found"""
     hub_config: str = ""
     """configuration in the hub's data set clue/clue; empty if it is not there"""
-    source: str
-    """where the task comes from"""
+    source: str = ""
+    """where the task comes from: paper and site"""
+    revision: str = ""
+    """commit at which the official files were read and compared; empty if no complete copy was at hand"""
+    licence: str = ""
+    """licence of the data as their source states it; empty if it states none"""
+    checked: str = ""
+    """what was compared with the task's reference implementation, and how; empty if nothing was"""
     version: int = 1
     """raised when the task's numbers may change"""
+
+    @property
+    def fills_blanks(self) -> bool:
+        """Whether the choices fill blanks; those of one group get different answers."""
+        return self.layout == "blanks"
+
+    def field_kind(self, name: str) -> FieldKind:
+        """What a field holds."""
+        return self.field_kinds.get(name, "text")
 
     @property
     def n_classes(self) -> int:
@@ -97,6 +133,7 @@ class TaskSpec:
 
 HUB_DATASET = "clue/clue"
 _CLUE = "Xu et al. 2020, arXiv 2004.05986, https://github.com/CLUEbenchmark/CLUE"
+_CHECKED = "{}: equal to the outputs of CLUE-bert4keras's own functions (tests/oracles/clue_io.json)"
 _NLI = ("entailment", "neutral", "contradiction")
 _TNEWS = {
     "100": "story",
@@ -158,6 +195,7 @@ _SPECS = (
         ),
         hub_config="tnews",
         source=_CLUE,
+        revision="https://github.com/zejunwang1/bertorch cd207522",
     ),
     TaskSpec(
         name="cluewsc2020",
@@ -166,6 +204,8 @@ _SPECS = (
         description="Decide whether a marked pronoun refers to a marked noun.",
         kind="classification",
         fields=("text", "target"),
+        field_kinds={"target": "marks"},
+        texts=marked_text,
         labels=("false", "true"),
         epochs=30,
         sizes={"train": 1_244, "dev": 304, "test": 2_574},
@@ -176,6 +216,8 @@ _SPECS = (
         folders=("wsc", "cluewsc"),
         hub_config="cluewsc2020",
         source="https://github.com/CLUEbenchmark/CLUEWSC2020",
+        revision="https://github.com/LowinLi/Transformers4CLUEWSC2020 746b1a1f",
+        checked=_CHECKED.format("marking of noun and pronoun"),
     ),
     TaskSpec(
         name="afqmc",
@@ -190,6 +232,7 @@ _SPECS = (
         tests=(TestVersion(version="1.0", rows=3_861, submission="afqmc_predict.json"),),
         hub_config="afqmc",
         source=_CLUE,
+        revision="https://github.com/LeslieOverfitting/nlp_AFQMC c5ab1362",
     ),
     TaskSpec(
         name="cmnli",
@@ -227,6 +270,8 @@ _SPECS = (
         ),
         hub_config="ocnli",
         source="Hu et al. 2020, arXiv 2010.05444, https://github.com/CLUEbenchmark/OCNLI",
+        revision="https://github.com/CLUEbenchmark/OCNLI b53efdee",
+        licence="CC BY-NC 2.0",
     ),
     TaskSpec(
         name="csl",
@@ -235,12 +280,15 @@ _SPECS = (
         description="Decide whether all given keywords belong to the abstract of a paper.",
         kind="pair",
         fields=("keyword", "abst"),
+        field_kinds={"keyword": "texts"},
+        texts=keywords_and_abstract,
         labels=("0", "1"),
         label_titles=("some wrong", "all right"),
         sizes={"train": 20_000, "dev": 3_000, "test": 3_000},
         tests=(TestVersion(version="1.0", rows=3_000, submission="csl_predict.json"),),
         hub_config="csl",
         source=_CLUE,
+        checked=_CHECKED.format("joining of the keywords"),
     ),
     TaskSpec(
         name="cmrc2018",
@@ -249,6 +297,8 @@ _SPECS = (
         description="Answer a question with a span of a Wikipedia passage.",
         kind="span",
         fields=("context", "question"),
+        layout="squad",
+        submission="object",
         metric="em",
         max_length=512,
         batch_size=16,
@@ -259,6 +309,9 @@ _SPECS = (
         hub_config="cmrc2018",
         version=2,
         source="Cui et al. 2019, arXiv 1810.07366, https://github.com/ymcui/cmrc2018",
+        revision="https://github.com/cingtiye/Chinese_question_sentence_judgment 5ba62f37",
+        licence="CC BY-SA 4.0",
+        checked=_CHECKED.format("windows and features"),
     ),
     TaskSpec(
         name="c3",
@@ -267,6 +320,8 @@ _SPECS = (
         description="Choose the answer to a question about a dialogue or a text among up to four.",
         kind="choice",
         fields=("passage", "question", "choice"),
+        layout="documents",
+        field_kinds={"passage": "texts", "choice": "texts"},
         max_length=512,
         batch_size=4,
         accumulation=4,
@@ -280,6 +335,9 @@ _SPECS = (
         dev_files=("m-dev.json+d-dev.json", "m-dev.json", "d-dev.json", "dev.json"),
         hub_config="c3",
         source="Sun et al. 2020, arXiv 1904.09679, https://github.com/nlpdata/c3",
+        revision="https://github.com/cingtiye/Chinese_question_sentence_judgment 5ba62f37",
+        licence="non-commercial research only",
+        checked=_CHECKED.format("loading, padding of the choices"),
     ),
     TaskSpec(
         name="chid",
@@ -288,17 +346,23 @@ _SPECS = (
         description="Fill the blanks of a text with idioms from one list of candidates, each used once.",
         kind="choice",
         fields=("content", "blank", "candidates"),
+        layout="blanks",
+        field_kinds={"candidates": "texts"},
+        options="candidates",
+        submission="object",
         max_length=64,
         batch_size=12,
         accumulation=2,
         epochs=5,
         sizes={"train": 84_709, "dev": 3_218, "test": 3_447},
+        sizes_count="rows",
         tests=(
             TestVersion(version="1.0", rows=3_231, submission="chid10_predict.json", file="test1.0.json"),
             TestVersion(version="1.1", rows=3_447, submission="chid11_predict.json", file="test1.1.json"),
         ),
         hub_config="chid",
         source="Zheng et al. 2019, arXiv 1906.01265, https://github.com/chujiezheng/ChID-Dataset",
+        checked=_CHECKED.format("cutting around a blank, assignment"),
     ),
     TaskSpec(
         name="cluener",
@@ -315,6 +379,8 @@ _SPECS = (
         folders=("cluener2020",),
         version=2,
         source="Xu et al. 2020, arXiv 2001.04351, https://github.com/CLUEbenchmark/CLUENER2020",
+        revision="https://github.com/CLUEbenchmark/LightLM 7762e02f",
+        checked=_CHECKED.format("label cells"),
     ),
 )
 

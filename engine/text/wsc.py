@@ -18,3 +18,8 @@ def mark_spans(text: str, target: Mapping[str, Any]) -> str:
     for start, length, left, right in sorted(spans, reverse=True):  # the later span first: offsets stay valid
         text = f"{text[:start]}{left}{text[start : start + length]}{right}{text[start + length :]}"
     return text
+
+
+def marked_text(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The one text of an example, its noun and pronoun marked."""
+    return (mark_spans(fields["text"], fields["target"]),)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.text.tasks import TASKS, TaskSpec
 from jobs.clue.data import hub as clue_hub
+from jobs.clue.data import sample
 from jobs.clue.data import sources as clue_data
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def where(spec: TaskSpec, folder: Path | None, *, hub: bool) -> str:
     """Which data a run of the task would read."""
     if folder is None:
         on_hub = hub and bool(spec.hub_config)
-        return "data: the hub's clue/clue" if on_hub else "data: built-in sample"
+        sampled = "built-in sample" if sample.exists(spec.name) else "none (needs --data-dir)"
+        return "data: the hub's clue/clue" if on_hub else f"data: {sampled}"
     found = clue_data.find(spec, folder)
     if found is None:
         return f"data: nothing in {folder}"

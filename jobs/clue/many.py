@@ -7,6 +7,7 @@ finished and goes on with the one that was stopped.
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,12 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
         print(f"\n[{number + 1}/{len(children)}] {child.title}, seed {child.config.seed}", flush=True)
         try:
             done[child] = _train_or_find(child, run.run_id)
-        except cli.InputError as error:
-            failures.append(f"{child.title}: {error}")
-            print(f"failed: {error}")
+        except (Exception, SystemExit) as error:  # whatever ends one training, the others go on
+            said = str(error) if isinstance(error, cli.InputError) else f"{type(error).__name__}: {error}"
+            failures.append(f"{child.title}: {said}")
+            print(f"failed: {said}")
+            if not isinstance(error, cli.InputError):
+                traceback.print_exception(error)
         run.progress((number + 1) / len(children))
     if config.folds and not failures:
         _average_folds(config, get_task(names[0]), list(done.values()), run)

@@ -123,7 +123,7 @@ class Session:
             scores = metrics.score(prepared.spec, prepared.select, decoded.predictions, independent=decoded.independent)
             named = {f"{prepared.split}/{name}": value for name, value in scores.items()}
             self.run_record.log(named, step=step.step, epoch=step.epoch)
-            better = not self.best or scores[self.metric] > self.best[self.metric]
+            better = not self.best or metrics.is_better(self.metric, scores[self.metric], self.best[self.metric])
             self.without_gain = 0 if better else self.without_gain + 1
             if better:
                 self.best, self.best_step, self.best_epoch = scores, step.step, step.epoch

@@ -61,10 +61,9 @@ def write(spec: TaskSpec, version: str, examples: Sequence[Example], predictions
 def render(spec: TaskSpec, examples: Sequence[Example], predictions: Sequence[Any]) -> str:
     """Content of the submission file."""
     pairs = list(zip(examples, predictions, strict=True))
-    if spec.kind == "span":
-        return json.dumps({example.example_id: text for example, (text, _) in pairs}, ensure_ascii=False, indent=1)
-    if spec.name == "chid":
-        return json.dumps({example.example_id: int(index) for example, index in pairs}, ensure_ascii=False, indent=1)
+    if spec.submission == "object":
+        answers = {e.example_id: answer[0] if spec.kind == "span" else int(answer) for e, answer in pairs}
+        return json.dumps(answers, ensure_ascii=False, indent=1)
     if spec.kind == "entities":
         rows = [
             {"id": _plain_id(example), **example.fields, "label": nest_entities(example.fields["text"], found)}
@@ -92,7 +91,7 @@ def check(spec: TaskSpec, examples: Sequence[Example], text: str, *, name: str) 
     Raises:
         InputError: naming the file and the first line that is wrong.
     """
-    if spec.kind == "span" or spec.name == "chid":
+    if spec.submission == "object":
         _check_object(spec, examples, text, name=name)
         return
     lines = [line for line in text.split("\n") if line]
@@ -115,7 +114,7 @@ def check(spec: TaskSpec, examples: Sequence[Example], text: str, *, name: str) 
 
 def _label_problem(spec: TaskSpec, example: Example, label: Any) -> str:
     if spec.kind == "choice":
-        n_choices = max(len(example.fields["choice"]), spec.n_choices)
+        n_choices = max(len(example.fields[spec.options]), spec.n_choices)
         good = isinstance(label, str) and label.isdecimal() and int(label) < n_choices
         return "" if good else f'label {label!r} is not one of "0" to "{n_choices - 1}"'
     return "" if label in spec.labels else f"label {label!r} is not a label of {spec.name}"
@@ -154,8 +153,8 @@ def _check_object(spec: TaskSpec, examples: Sequence[Example], text: str, *, nam
         answer = answers[example.example_id]
         if spec.kind == "span" and not isinstance(answer, str):
             raise InputError(f"{name}: the answer of {example.example_id} must be a text, got {answer!r}")
-        if spec.name == "chid":
-            n_candidates = len(example.fields["candidates"])
+        if spec.kind == "choice":
+            n_candidates = len(example.fields[spec.options])
             if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < n_candidates:
                 raise InputError(
                     f"{name}: the answer of {example.example_id} is {answer!r}, not an index below {n_candidates}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def start(config: Config, *, parent: str | None = None, fold: Fold | None = None) -> Outcome | None:
     """Train one task with one seed; None after --dry-run."""
-    spec = get_task(config.task[0] if config.task != ("all",) else "afqmc")
+    spec = get_task(config.task[0])
     if config.model == models.NGRAM:
         from jobs.clue import train_ngram
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from dashboard.frames import configurations, example_html, paired_predictions
 from dashboard.reports import paper_tables
+from engine.text.tasks import TASKS
 
 CLASSES = ("entailment", "neutral", "contradiction")
 
@@ -189,21 +190,33 @@ def test_tables_set_the_best_in_bold_and_mark_significance():
     assert r"dev/f\_1" in paper_tables.latex(metric_frame().with_columns(metric=pl.lit("dev/f_1")))
 
 
+@pytest.mark.parametrize("spec", [None, *TASKS.values()], ids=lambda spec: spec.name if spec else "unknown")
+def test_every_metric_of_a_task_has_its_comparison(spec):
+    found = paired_predictions.metrics_of(spec)
+    assert next(iter(found.values())).name == (spec.metric if spec else "accuracy")
+    assert all(callable(paired_predictions.comparison(metric)) for metric in found.values())
+
+
 @pytest.mark.parametrize(
-    ("fields", "label", "expected"),
+    ("task", "fields", "label", "expected"),
     [
-        ({"sentence1": "花呗怎么还款", "sentence2": "借呗怎么还款"}, "0", ">花</mark>"),
-        ({"context": "他在北京工作", "question": "在哪？"}, "北京", ">北京</mark>"),
-        ({"text": "王小明来了"}, json.dumps({"name": {"王小明": [[0, 2]]}}), 'title="name"'),
-        ({"passage": ["甲：好"], "question": "谁？", "choice": ["甲", "乙"]}, "0", "✓ "),
+        ("afqmc", {"sentence1": "花呗怎么还款", "sentence2": "借呗怎么还款"}, "0", ">花</mark>"),
+        ("cmrc2018", {"context": "他在北京工作", "question": "在哪？"}, "北京", ">北京</mark>"),
+        ("cluener", {"text": "王小明来了"}, json.dumps({"name": {"王小明": [[0, 2]]}}), 'title="name"'),
+        ("c3", {"passage": ["甲：好"], "question": "谁？", "choice": ["甲", "乙"]}, "0", "✓ "),
         (
+            "chid",
             {"content": "他#idiom000001#。", "blank": "#idiom000001#", "candidates": ["一心一意"]},
             "0",
             ">一心一意</mark>",
         ),
-        ({"sentence": "<b>恶意</b>"}, "1", "&lt;b&gt;恶意"),
+        ("tnews", {"sentence": "<b>恶意</b>"}, "1", "&lt;b&gt;恶意"),
+        ("tnews", {"sentence": "{不是一个对象}"}, "1", "{不是一个对象}"),
+        ("csl", {"keyword": ["成像"], "abst": "水下成像。"}, "1", ">成像</mark>。"),
+        ("unknown", {"sentence1": "一", "sentence2": "二"}, "0", "一 二"),
     ],
 )
-def test_an_example_is_drawn_as_its_reader_needs_it(fields, label, expected):
-    drawn = example_html.render(json.dumps(fields, ensure_ascii=False), label=label, predictions=[label])
+def test_an_example_is_drawn_as_its_task_says(task, fields, label, expected):
+    text = json.dumps(fields, ensure_ascii=False)
+    drawn = example_html.render(text, TASKS.get(task), label=label, predictions=[label])
     assert expected in drawn

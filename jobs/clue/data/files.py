@@ -1,11 +1,11 @@
 """Read one file of a CLUE or FewCLUE task and check every row; what is wrong is refused with file and line."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.text.tasks import Example, TaskSpec
+from engine.text.tasks import Example, Layout, TaskSpec
 from jobs.cli import InputError
 from jobs.clue.data.documents import read_c3, read_chid, read_cmrc
 from jobs.clue.data.parsing import FileRows, Place, json_lines, text_of, texts_in
@@ -25,8 +25,7 @@ def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    readers = {"cmrc2018": read_cmrc, "c3": read_c3, "chid": read_chid}
-    found = readers.get(spec.name, _read_lines)(spec, path, labelled=labelled)
+    found = _READERS[spec.layout](spec, path, labelled=labelled)
     if not found.examples:
         raise InputError(f"{path}: no {'labelled ' if labelled else ''}rows of {spec.name}")
     _unique_ids(found, path, keep=not labelled)
@@ -82,25 +81,26 @@ def _fields(spec: TaskSpec, row: Mapping[str, Any], place: Place) -> dict[str, A
         raise place.refuse(f"field {missing[0]!r} is missing (fields here: {', '.join(row) or 'none'})")
     fields = {name: row[name] for name in spec.fields}
     for name, value in fields.items():
-        if name == "target":
-            fields[name] = _wsc_target(row["text"], value, place)
-        elif name == "keyword":
-            texts_in(value, place, name)
-        else:
-            text_of(value, place, name)
+        match spec.field_kind(name):
+            case "marks":
+                fields[name] = _marks(row["text"], value, place, name)
+            case "texts":
+                texts_in(value, place, name)
+            case "text":
+                text_of(value, place, name)
     return fields
 
 
-def _wsc_target(text: str, target: Any, place: Place) -> dict[str, Any]:
+def _marks(text: str, target: Any, place: Place, name: str) -> dict[str, Any]:
     """The marked noun and pronoun, checked against the text."""
     if not isinstance(target, dict):
-        raise place.refuse(f"'target' must be an object, got {type(target).__name__}")
+        raise place.refuse(f"{name!r} must be an object, got {type(target).__name__}")
     checked: dict[str, Any] = {}
     for number in (1, 2):
         try:
             surface, index = str(target[f"span{number}_text"]), int(target[f"span{number}_index"])
         except (KeyError, TypeError, ValueError) as error:
-            raise place.refuse(f"'target' needs span{number}_text and span{number}_index") from error
+            raise place.refuse(f"{name!r} needs span{number}_text and span{number}_index") from error
         if index < 0 or index + len(surface) > len(text):
             raise place.refuse(f"span{number} {surface!r} at {index} lies outside the text of {len(text)} characters")
         if text[index : index + len(surface)] != surface:
@@ -164,3 +164,12 @@ def _entities(
 def _overlap(entities: Any) -> bool:
     pairs = zip(entities or (), (entities or ())[1:], strict=False)
     return any(first[2] >= second[1] for first, second in pairs)
+
+
+_READERS: dict[Layout, Callable[..., FileRows]] = {
+    "rows": _read_lines,
+    "squad": read_cmrc,
+    "documents": read_c3,
+    "blanks": read_chid,
+}
+"""layout -> the reader of its files"""

@@ -84,21 +84,15 @@ def export(spec: TaskSpec, split: str, rows: Iterable[Mapping[str, Any]], folder
     if name is None:  # trial sets and the like
         return
     rows = list(rows)
-    if spec.name == "cmrc2018":
-        _write_json(folder / f"{name}.json", _cmrc(rows))
-    elif spec.name == "c3":
-        _write_json(folder / f"{name}.json", _c3(rows))
-    elif spec.name == "chid":
-        _write_lines(folder / f"{name}.json", [{"content": r["content"], "candidates": r["candidates"]} for r in rows])
-        answers = {
-            blank: index
-            for row in rows
-            for blank, index in zip(row["answers"]["text"], row["answers"]["candidate_id"], strict=True)
-        }
-        if name != "test":
-            _write_json(folder / f"{name}_answer.json", answers)
-    else:
-        _write_lines(folder / f"{name}.json", [_line(spec, row, test=name == "test") for row in rows])
+    match spec.layout:
+        case "squad":
+            _write_json(folder / f"{name}.json", _squad(rows))
+        case "documents":
+            _write_json(folder / f"{name}.json", _documents(rows))
+        case "blanks":
+            _write_blanks(rows, folder, name)
+        case "rows":
+            _write_lines(folder / f"{name}.json", [_line(spec, row, test=name == "test") for row in rows])
 
 
 def _line(spec: TaskSpec, row: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
@@ -108,7 +102,19 @@ def _line(spec: TaskSpec, row: Mapping[str, Any], *, test: bool) -> dict[str, An
     return {**line, "label": "-" if row.get("label") is None else row["label"]}
 
 
-def _cmrc(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _write_blanks(rows: Iterable[Mapping[str, Any]], folder: Path, name: str) -> None:
+    """Passages with their candidates, and the answers in a file of their own where there are any."""
+    _write_lines(folder / f"{name}.json", [{"content": r["content"], "candidates": r["candidates"]} for r in rows])
+    answers = {
+        blank: index
+        for row in rows
+        for blank, index in zip(row["answers"]["text"], row["answers"]["candidate_id"], strict=True)
+    }
+    if name != "test":
+        _write_json(folder / f"{name}_answer.json", answers)
+
+
+def _squad(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     paragraphs = []
     for row in rows:
         texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
@@ -118,7 +124,7 @@ def _cmrc(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"version": "v1.0", "data": [{"paragraphs": paragraphs}]}
 
 
-def _c3(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+def _documents(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
     documents = []
     for row in rows:
         question = {"question": row["question"], "choice": row["choice"], "id": row["id"]}

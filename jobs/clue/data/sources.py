@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from engine.text.tasks import Example, TaskSpec
+from engine.text.tasks import TASKS, Example, TaskSpec
 from jobs.cli import InputError
+from jobs.clue.data import hub, sample
 from jobs.clue.data.files import read_file
 
 Source = Literal["files", "hub", "sample"]
@@ -79,12 +80,13 @@ def load(
         if not paths:
             raise InputError(f"{found.folder}: no {split} file of {spec.name} (expected {' or '.join(names)})")
     notes: list[str] = []
-    train, dev = (_read_parts(spec, paths, notes) for paths in (train_paths, dev_paths))
+    (train, train_rows), (dev, dev_rows) = (_read_parts(spec, paths, notes) for paths in (train_paths, dev_paths))
     tests, test_files = _read_tests(spec, (test_file,) if test_file else found.tests, source, notes)
     if not tests:
         notes.append("no test file, so no submission")
-    for split, examples, paths in (("train", train, train_paths), ("dev", dev, dev_paths)):
-        _compare_size(spec, split, len(examples), paths, source, notes)
+    for split, examples, rows, paths in (("train", train, train_rows, train_paths), ("dev", dev, dev_rows, dev_paths)):
+        count = len(examples) if spec.sizes_count == "examples" else rows
+        _compare_size(spec, split, count, paths, source, notes)
     cut = slice(None, limit)
     train, dev = train[cut], dev[cut]
     return Data(
@@ -151,7 +153,9 @@ def named_folder(data_dir: Path | None) -> Path | None:
     if not folder.is_dir():
         raise InputError(f"{name}: {folder} is not a folder")
     if not any(folder.iterdir()):
-        raise InputError(f"{name}: {folder} is empty (expected a folder per task, such as {folder / 'afqmc'})")
+        raise InputError(
+            f"{name}: {folder} is empty (expected a folder per task, such as {folder / next(iter(TASKS))})"
+        )
     return folder.expanduser()
 
 
@@ -166,9 +170,9 @@ def _locate(spec: TaskSpec, data_dir: Path | None, *, overridden: bool) -> tuple
         return "files", found or Found(folder=folder, train=(), dev=(), tests=())
     if overridden:
         return "files", Found(folder=Path(), train=(), dev=(), tests=())
-    from jobs.clue.data import hub, sample
-
     downloaded = hub.fetch(spec)
+    if not downloaded and not sample.exists(spec.name):
+        raise InputError(f"{spec.name} has no built-in sample: it needs --data-dir or CLUE_DATA_DIR")
     root = downloaded or sample.folder(spec.name)
     found = find(spec, root)
     if found is None:
@@ -193,14 +197,15 @@ def _join(paths: Sequence[Path]) -> str:
     return "+".join(str(path) for path in paths)
 
 
-def _read_parts(spec: TaskSpec, paths: Sequence[Path], notes: list[str]) -> list[Example]:
+def _read_parts(spec: TaskSpec, paths: Sequence[Path], notes: list[str]) -> tuple[list[Example], int]:
+    """Examples of the parts of one split, and the rows of their files."""
     parts = [read_file(spec, path, labelled=True) for path in paths]
     for part in parts:
         notes += part.notes
     examples = [example for part in parts for example in part.examples]
     if len({example.example_id for example in examples}) < len(examples):
         examples = [replace(example, example_id=str(i)) for i, example in enumerate(examples)]
-    return examples
+    return examples, sum(part.rows for part in parts)
 
 
 def _read_tests(
@@ -238,13 +243,13 @@ def version_of_test(spec: TaskSpec, path: Path, n_rows: int, *, taken: Collectio
 
 
 def _compare_size(
-    spec: TaskSpec, split: str, n_examples: int, paths: Sequence[Path], source: Source, notes: list[str]
+    spec: TaskSpec, split: str, count: int, paths: Sequence[Path], source: Source, notes: list[str]
 ) -> None:
     official = spec.sizes.get(split)
     names = "+".join(path.name for path in paths)
     if source == "sample":
         return
-    if official and spec.name != "chid" and n_examples != official:
-        notes.append(f"{split}: {n_examples:,} rows of {names}, the official file has {official:,}")
+    if official and count != official:
+        notes.append(f"{split}: {count:,} rows of {names}, the official file has {official:,}")
     elif len(spec.train_files) > 3 and split == "train":
         notes.append(f"train: {names}")

@@ -127,3 +127,27 @@ def test_a_span_is_kept_with_the_answer_that_it_is_scored_against():
     assert metrics.nearest_answer(answers, "北京。") == "北京。"
     assert metrics.nearest_answer(answers, "在首都") == "首都"
     assert metrics.nearest_answer(answers, "上海") == "北京市"
+
+
+@pytest.mark.parametrize(
+    ("name", "fraction", "higher"),
+    [
+        ("dev/accuracy", True, True),
+        ("test/macro_f1", True, True),
+        ("train/loss", False, False),
+        ("dev/val_loss", False, False),
+        ("eval_seconds", False, False),
+        ("dev/recette", False, True),
+        ("dev/precision", True, True),
+    ],
+)
+def test_one_table_says_what_a_metric_is(name, fraction, higher):
+    found = metrics.metric_of(name)
+    assert (found.fraction, found.higher_is_better) == (fraction, higher)
+    assert metrics.is_better(name, 0.2, 0.1) == higher
+    assert not metrics.is_better(name, 0.1, 0.1)
+
+
+def test_f1_of_spans_is_a_mean_and_that_of_entities_is_not():
+    assert {metric.name: metric.is_mean for metric in metrics.metrics_of("span")} == {"em": True, "f1": True}
+    assert [metric.is_mean for metric in metrics.metrics_of("entities")] == [False]
