@@ -51,9 +51,11 @@ class Follower:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             if self._process.wait(PATIENCE) == 0:
                 return True
+        except subprocess.TimeoutExpired:
+            _STILL_WORKING.append(self._process)
         log.warning("run %s is stored; its last lines will be in %s at the next ingest", self._run_id, self._layout.db)
         return False
 
@@ -65,6 +67,7 @@ class Follower:
 
 
 _FOLLOWERS: "weakref.WeakSet[Follower]" = weakref.WeakSet()
+_STILL_WORKING: "list[subprocess.Popen[bytes]]" = []  # kept, because Popen warns when one that still runs is dropped
 
 
 def _forget() -> None:
