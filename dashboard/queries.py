@@ -16,7 +16,7 @@ import polars as pl
 import streamlit as st
 
 from engine.text.tasks import TASKS, TaskSpec
-from store import paths, queries, runs, sandbox
+from store import editing, paths, queries, runs, sandbox
 from store.errors import StoreError
 from store.ingest import ingest
 
@@ -288,6 +288,34 @@ def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
         if kept != tags:
             runs.edit(database(), "tags", run_id=run_id, tags=kept)
     ingest(database(), wait=2.0, force=True)
+
+
+def rename_run(run_id: str, name: str) -> None:
+    """Name a run (an empty name takes the given one away) and wait until it can be read."""
+    editing.rename_run(run_id, name, database())
+    ingest(database(), wait=2.0, force=True)
+
+
+def delete_runs(run_ids: Sequence[str]) -> None:
+    """Take runs out of every list and view until `restore_runs`, and wait until they are gone."""
+    for run_id in run_ids:
+        editing.delete_run(run_id, database())
+    ingest(database(), wait=2.0, force=True)
+
+
+def restore_runs(run_ids: Sequence[str]) -> None:
+    """Bring deleted runs back; StoreError where the files of one were removed since."""
+    try:
+        for run_id in run_ids:
+            editing.restore_run(run_id, database())
+    finally:
+        ingest(database(), wait=2.0, force=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def deleted_runs(version: str) -> pl.DataFrame:
+    """Runs that can be brought back: run_id, name, experiment, task, model, started_at, newest first."""
+    return queries.deleted_runs()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

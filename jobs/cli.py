@@ -23,7 +23,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 UNHASHED = frozenset(
-    {"seed", "device", "db", "output", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
+    {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
 )
 """Fields that do not change what an experiment is: where it runs, what it is called, which seed it has."""
 
@@ -40,6 +40,8 @@ class Options:
     """results database (default: $CLUEBOARD_DB, else results.duckdb in the project's root)"""
     seed: int = 42
     """random seed"""
+    name: str = ""
+    """what the run is called (default: what sets its parameters apart)"""
     tags: tuple[str, ...] = ()
     """words to find the run by"""
     note: str = ""
@@ -120,7 +122,7 @@ def params(config: Any) -> dict[str, Any]:
 
 
 def config_hash(config: Any, *fingerprints: str | None) -> str:
-    """Sha256 of the config without seed, device, paths, output, tags, note and resume, plus the data's fingerprints.
+    """Sha256 of the config without what is named in `UNHASHED` and without paths, plus the data's fingerprints.
 
     Two runs with the same hash are the same experiment but for the seed.
     """

@@ -64,6 +64,7 @@ def start(
         config_hash=config_hash,
         db=config.db,
         seed=config.seed,
+        name=config.name or None,
         tags=config.tags,
         note=config.note,
         parent_run_id=parent,

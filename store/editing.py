@@ -4,10 +4,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store.errors import StoreError
-from store.paths import Layout
+from store.paths import Layout, locate
 from store.spool.lines import encode, plain
 
 if TYPE_CHECKING:
@@ -19,9 +20,35 @@ KINDS = {
     "archive": ("run_id", "archived"),
     "mark": ("hash", "run_id", "mark", "note"),
     "unmark": ("hash", "run_id", "mark"),
-    "forget": ("run_id", "name"),
+    "rename": ("run_id", "name"),
     "delete": ("run_id",),
+    "restore": ("run_id",),
+    "forget": ("run_id", "name"),
+    "remove": ("run_id",),
 }
+
+
+def rename_run(run_id: str, name: str | None, db: Path | None = None) -> None:
+    """Name a run; an empty name takes the given one away, and the run is called by its parameters again."""
+    write_edit(locate(db), "rename", run_id=run_id, name=(name or "").strip())
+
+
+def delete_run(run_id: str, db: Path | None = None) -> None:
+    """Take a run out of every list and view; `restore_run` brings it back until `gc` has removed its files."""
+    write_edit(locate(db), "delete", run_id=run_id)
+
+
+def restore_run(run_id: str, db: Path | None = None) -> None:
+    """Undo `delete_run`.
+
+    Raises:
+        StoreError: if the run's files were removed in the meantime.
+    """
+    layout = locate(db)
+    spool = layout.spool_file(run_id)
+    if not spool.exists() and not spool.with_name(spool.name + ".gz").exists():
+        raise StoreError(f"run {run_id} cannot be restored: its files were removed")
+    write_edit(layout, "restore", run_id=run_id)
 
 
 def write_edit(layout: Layout, kind: str, **fields: Any) -> None:
@@ -66,9 +93,11 @@ def apply_edits(con: "duckdb.DuckDBPyConnection", edits: Sequence[dict[str, Any]
             handle(con, edit)
 
 
-def _set(column: str) -> "Callable[[duckdb.DuckDBPyConnection, dict[str, Any]], None]":
+def _set(column: str, always: bool | None = None) -> "Callable[[duckdb.DuckDBPyConnection, dict[str, Any]], None]":
+    """Set a column of what is known of a run: to the edit's field of that name, or to the same value always."""
+
     def handle(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
-        run_id, value = edit["run_id"], True if column == "deleted" else edit[column]
+        run_id, value = edit["run_id"], edit[column] if always is None else always
         con.execute("INSERT INTO raw.edits (run_id) SELECT $1 WHERE $1 NOT IN (SELECT run_id FROM raw.edits)", [run_id])
         con.execute(f"UPDATE raw.edits SET {column} = ? WHERE run_id = ?", [value, run_id])
 
@@ -97,9 +126,9 @@ def _forget(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
     )
 
 
-def _delete(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
+def _remove(con: "duckdb.DuckDBPyConnection", edit: dict[str, Any]) -> None:
     """Remove the rows of a run; its mark among the edits stays, so that nothing brings it back."""
-    _set("deleted")(con, edit)
+    _set("deleted", True)(con, edit)
     tables = ("points", "params", "summary", "cells", "predictions", "artifacts", "files", "runs")
     for table in tables:
         con.execute(
@@ -111,7 +140,10 @@ _HANDLERS = {
     "tags": _set("tags"),
     "note": _set("note"),
     "archive": _set("archived"),
-    "delete": _delete,
+    "rename": _set("name"),
+    "delete": _set("deleted", True),
+    "restore": _set("deleted", False),
+    "remove": _remove,
     "mark": _mark,
     "unmark": _unmark,
     "forget": _forget,

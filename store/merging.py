@@ -116,15 +116,27 @@ def _lines(path: Path) -> bytes:
 def _bring_edits(here: Layout, there: Layout) -> int:
     ours = set(here.edits.read_bytes().split(b"\n")) if here.edits.exists() else set()
     theirs = _lines(there.edits).split(b"\n") if there.edits.exists() else []
-    new = [line for line in theirs if line not in ours and (record := decode(line)) and record.get("edit") != "delete"]
+    new = [
+        line
+        for line in theirs
+        if line not in ours and (record := decode(line)) and record.get("edit") not in _DELETIONS
+    ]
     if new:
         append_edits(here, b"\n".join(new) + b"\n")
     return len(new)
 
 
+_DELETIONS = ("delete", "restore", "remove")  # stay with the store they were said in
+
+
 def _deleted(layout: Layout) -> set[str]:
     lines = layout.edits.read_bytes().split(b"\n") if layout.edits.exists() else []
-    return {str(record["run_id"]) for line in lines if (record := decode(line)) and record.get("edit") == "delete"}
+    last = {
+        str(record.get("run_id")): record["edit"]
+        for line in lines
+        if (record := decode(line)) and record.get("edit") in _DELETIONS
+    }
+    return {run_id for run_id, kind in last.items() if kind != "restore"}
 
 
 def _copy_tree(source: Path, target: Path, *, newer: bool) -> None:

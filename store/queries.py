@@ -28,6 +28,7 @@ __all__ = [
         "columns",
         "curves",
         "damaged",
+        "deleted_runs",
         "done",
         "examples",
         "leaderboard",
@@ -122,6 +123,15 @@ def runs(
         return frame
     wide = _wide_summary(con, frame["run_id"], None if with_summary is True else list(with_summary))
     return frame.join(wide, on="run_id", how="left", maintain_order="left")
+
+
+def deleted_runs(db: Path | None = None) -> pl.DataFrame:
+    """Runs that people deleted and that can still be restored: run_id, name, experiment, task, model, started_at."""
+    return _frame(
+        _con(db),
+        "SELECT r.run_id, nullif(coalesce(e.name, r.name), '') AS name, experiment, task, model, started_at "
+        "FROM raw.runs r JOIN raw.edits e USING (run_id) WHERE e.deleted ORDER BY started_at DESC, run_id DESC",
+    )
 
 
 def with_progress(frame: pl.DataFrame, db: Path | None = None) -> pl.DataFrame:
@@ -235,7 +245,12 @@ def measurements(
 
 def tables(db: Path | None = None) -> list[str]:
     """Names of the tables of measurements that hold something."""
-    return [row[0] for row in _con(db).execute("SELECT DISTINCT tbl FROM raw.cells ORDER BY tbl").fetchall()]
+    return [
+        row[0]
+        for row in _con(db)
+        .execute("SELECT DISTINCT tbl FROM raw.cells SEMI JOIN raw.shown USING (run_no) ORDER BY tbl")
+        .fetchall()
+    ]
 
 
 def columns(db: Path | None = None) -> pl.DataFrame:
@@ -250,7 +265,7 @@ def columns(db: Path | None = None) -> pl.DataFrame:
 def predictions(run_id: str, split: str = "dev", db: Path | None = None, *, texts: bool = True) -> pl.DataFrame:
     """example_id, hash, label, prediction, confidence and, unless left out, text (null where it was not stored)."""
     con = _con(db)
-    found = one(con, "SELECT run_no, dataset FROM raw.runs WHERE run_id = ?", [run_id])
+    found = one(con, "SELECT run_no, dataset FROM raw.shown WHERE run_id = ?", [run_id])
     number, dataset = found or (-1, None)
     own = _frame(
         con,

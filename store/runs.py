@@ -39,6 +39,7 @@ __all__ = ["Run", "edit", "example_hash", "resume", "start"]
 
 FIELDS = (
     *(
+        "name",
         "experiment",
         "task",
         "model",
@@ -263,7 +264,7 @@ def start(
         tags: words to find it by.
         follow: move the lines into the database in the background; False leaves that to others.
         fields: task, model, recipe, dataset, data_source, train_fingerprint, dev_fingerprint, seed, device,
-            parent_run_id, note, git_commit, git_dirty, versions.
+            parent_run_id, name, note, git_commit, git_dirty, versions.
 
     Raises:
         StoreError: if the store cannot be written, or a field is unknown.
@@ -303,8 +304,8 @@ def edit(db: Path | None, kind: str, **fields: Any) -> None:
 
     Args:
         db: the store's database.
-        kind: tags (run_id, tags), note (run_id, note), archive (run_id, archived), mark (hash, run_id, mark, note) or
-            unmark (hash, run_id, mark).
+        kind: rename (run_id, name), tags (run_id, tags), note (run_id, note), archive (run_id, archived),
+            delete (run_id), restore (run_id), mark (hash, run_id, mark, note) or unmark (hash, run_id, mark).
         fields: exactly the fields of the kind.
     """
     write_edit(locate(db), kind, **fields)

@@ -111,7 +111,7 @@ def compact(db: Path | None = None) -> tuple[int, int]:
 
 
 def gc(db: Path | None = None, *, dry_run: bool = True, models: bool = False) -> list[tuple[str, int]]:
-    """Remove what finished runs kept only to be resumed, everything of archived runs, and files no line names.
+    """Remove archived and deleted runs, what finished runs kept only to be resumed, and files no line names.
 
     Args:
         db: the store's database.
@@ -127,30 +127,36 @@ def gc(db: Path | None = None, *, dry_run: bool = True, models: bool = False) ->
         con = open_work(layout.work)
         try:
             old = con.execute(
-                "SELECT run_id, name, path, bytes FROM artifacts JOIN runs USING (run_id) "
+                "SELECT run_id, a.name, path, bytes FROM artifacts a JOIN runs USING (run_id) "
                 "WHERE kind = 'checkpoint' AND status = 'finished' AND NOT archived ORDER BY ALL"
             ).fetchall()
-            archived = [
-                row[0]
-                for row in con.execute("SELECT run_id FROM runs WHERE archived AND status <> 'running'").fetchall()
-            ]
+            unwanted = con.execute(
+                "SELECT CASE WHEN deleted THEN 'deleted' ELSE 'archived' END, run_id "
+                "FROM raw.runs JOIN raw.edits USING (run_id) "
+                "WHERE (deleted OR archived) AND status <> 'running' ORDER BY ALL"
+            ).fetchall()
             files = _resume_files(con, layout) + _orphans(con, layout)
-            gone = [row[0] for row in con.execute("SELECT run_id FROM raw.edits WHERE deleted").fetchall()]
+            gone = [  # their rows went before, and their files if nothing stopped it
+                row[0]
+                for row in con.execute(
+                    "SELECT run_id FROM raw.edits ANTI JOIN raw.runs USING (run_id) WHERE deleted"
+                ).fetchall()
+            ]
         finally:
             con.close()
     old = old if models else []
     found = [(f"model {run_id}/{name}", size) for run_id, name, _, size in old]
-    found += [(f"archived run {run_id}", _run_bytes(layout, run_id)) for run_id in archived]
+    found += [(f"{why} run {run_id}", _run_bytes(layout, run_id)) for why, run_id in unwanted]
     found += [(f"file without a line {path.relative_to(layout.folder)}", path.stat().st_size) for path in files]
     if not dry_run:
         for run_id, name, _, _ in old:
             write_edit(layout, "forget", run_id=run_id, name=name)
-        for run_id in archived:
-            write_edit(layout, "delete", run_id=run_id)
+        for _, run_id in unwanted:
+            write_edit(layout, "remove", run_id=run_id)
         ingest(layout.db, wait=PATIENCE, force=True)
         for _, _, path, _ in old:
             (layout.folder / path).unlink(missing_ok=True)
-        for run_id in {*archived, *gone}:
+        for run_id in {*(run_id for _, run_id in unwanted), *gone}:
             _remove_run(layout, run_id)
         for path in files:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

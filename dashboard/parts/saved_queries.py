@@ -9,7 +9,7 @@ EXAMPLES = {
     "Best dev accuracy per task and model": """SELECT task, data_source, model, recipe, count(*) AS runs,
     max(value) AS accuracy
 FROM runs JOIN summary USING (run_id)
-WHERE name = 'dev/accuracy' AND status = 'finished' AND NOT archived
+WHERE summary.name = 'dev/accuracy' AND isfinite(value) AND status = 'finished' AND NOT archived
 GROUP BY ALL ORDER BY task, data_source, accuracy DESC""",
     "Mean and sd over seeds": """SELECT task, data_source, metric, model, recipe, n, mean, sd, best
 FROM leaderboard WHERE split = 'dev' AND n > 1 ORDER BY task, data_source, metric, mean DESC""",

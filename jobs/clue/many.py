@@ -99,7 +99,7 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
         if config.model == models.NGRAM and not ngram.supports(get_task(name)):
             print(f"{name}: left out, the linear baseline is for classification and pair tasks")
             continue
-        single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, resume="")
+        single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, name="", resume="")
         if config.output:
             single = dataclasses.replace(single, output=config.output / name)
         children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]

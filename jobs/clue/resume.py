@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobs.clue.config import Config
     from jobs.clue.results import Outcome
 
-FREE = frozenset({"resume", "db", "device", "tags", "note", "output", "skip_if_done"})
+FREE = frozenset({"resume", "db", "device", "name", "tags", "note", "output", "skip_if_done"})
 """flags that may be given beside --resume"""
 
 

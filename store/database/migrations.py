@@ -15,8 +15,8 @@ from store.database.sql import count_change, one
 from store.errors import StoreError
 
 RUN_COLUMNS = {
-    "run_no": "INTEGER", "run_id": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR", "model": "VARCHAR",
-    "recipe": "VARCHAR",
+    "run_no": "INTEGER", "run_id": "VARCHAR", "name": "VARCHAR", "experiment": "VARCHAR", "task": "VARCHAR",
+    "model": "VARCHAR", "recipe": "VARCHAR",
     "dataset": "VARCHAR", "data_source": "VARCHAR", "train_fingerprint": "VARCHAR", "dev_fingerprint": "VARCHAR",
     "config_hash": "VARCHAR", "status": "VARCHAR", "progress": "DOUBLE", "eta_s": "DOUBLE", "started_at": "TIMESTAMP",
     "heartbeat_at": "TIMESTAMP", "finished_at": "TIMESTAMP", "duration_s": "DOUBLE", "earlier_s": "DOUBLE",
@@ -25,14 +25,16 @@ RUN_COLUMNS = {
     "device": "VARCHAR",
     "versions": "VARCHAR", "parent_run_id": "VARCHAR", "tags": "VARCHAR[]", "note": "VARCHAR", "error": "VARCHAR",
 }  # fmt: skip
-PUBLIC_RUN_COLUMNS = tuple(name for name in RUN_COLUMNS if name not in ("run_no", "earlier_s", "tags", "note", "error"))
+_WRITTEN_LATER = ("run_no", "run_id", "name", "earlier_s", "tags", "note", "error")
+PUBLIC_RUN_COLUMNS = tuple(name for name in RUN_COLUMNS if name not in _WRITTEN_LATER)
+_FIRST_RUN_COLUMNS = {name: kind for name, kind in RUN_COLUMNS.items() if name != "name"}
 LOWER_IS_BETTER = "loss|error|perplexity|brier|ece|nll|distance|seconds|bytes|_s$"
 
 _RAW = f"""
 CREATE SCHEMA raw;
 CREATE TABLE raw.meta (key VARCHAR, value VARCHAR);
 CREATE TABLE raw.spools (file VARCHAR, run_no INTEGER, read BIGINT, over BOOLEAN);
-CREATE TABLE raw.runs ({", ".join(f"{name} {kind}" for name, kind in RUN_COLUMNS.items())});
+CREATE TABLE raw.runs ({", ".join(f"{name} {kind}" for name, kind in _FIRST_RUN_COLUMNS.items())});
 CREATE TABLE raw.params (run_no INTEGER, name VARCHAR, value VARCHAR);
 CREATE TABLE raw.names (name_no INTEGER, name VARCHAR);
 CREATE TABLE raw.points (run_no INTEGER, name_no INTEGER, step BIGINT, epoch DOUBLE, value DOUBLE, logged_at TIMESTAMP);
@@ -52,49 +54,59 @@ CREATE TABLE published (experiment VARCHAR, task VARCHAR, dataset VARCHAR, model
 CREATE TABLE damaged (file VARCHAR, byte_offset BIGINT, text VARCHAR, reason VARCHAR);
 """
 
-_VIEWS = f"""
-CREATE VIEW runs AS SELECT {", ".join("r." + name for name in PUBLIC_RUN_COLUMNS)},
-    coalesce(e.tags, r.tags, []) AS tags, coalesce(e.note, r.note, '') AS note,
-    coalesce(e.archived, false) AS archived, r.error
-    FROM raw.runs r LEFT JOIN raw.edits e USING (run_id);
-CREATE VIEW params AS SELECT r.run_id, p.name, p.value FROM raw.params p JOIN raw.runs r USING (run_no);
-CREATE VIEW metrics AS SELECT r.run_id, n.name, p.step, p.epoch, p.value, p.logged_at
-    FROM raw.points p JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
-CREATE VIEW summary AS SELECT r.run_id, n.name, s.value
-    FROM raw.summary s JOIN raw.runs r USING (run_no) JOIN raw.names n USING (name_no);
-CREATE VIEW measurements AS
-    SELECT r.run_id, c.tbl, c.axes::JSON AS axes, c.metric, c.source, c.value, c.low, c.high, c.n
-    FROM raw.cells c JOIN raw.runs r USING (run_no);
-CREATE VIEW examples AS SELECT dataset, split, example_id, hash, text::JSON AS text FROM raw.examples;
-CREATE VIEW predictions AS SELECT r.run_id, p.split, p.example_id, p.hash, p.label, p.prediction, p.confidence
-    FROM raw.predictions p JOIN raw.runs r USING (run_no);
-CREATE VIEW artifacts AS
-    SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
-    FROM raw.artifacts a JOIN raw.runs r USING (run_no);
+_NAMED = """
+ALTER TABLE raw.runs ADD COLUMN name VARCHAR;
+ALTER TABLE raw.edits ADD COLUMN name VARCHAR;
 """
 
+# A run that a person deleted keeps its rows until its files are removed, and appears in no view.
+_VIEWS = f"""
+CREATE OR REPLACE VIEW raw.shown AS FROM raw.runs ANTI JOIN (FROM raw.edits WHERE deleted) USING (run_id);
+CREATE OR REPLACE VIEW runs AS SELECT r.run_id, nullif(coalesce(e.name, r.name), '') AS name,
+    {", ".join("r." + name for name in PUBLIC_RUN_COLUMNS)},
+    coalesce(e.tags, r.tags, []) AS tags, coalesce(e.note, r.note, '') AS note,
+    coalesce(e.archived, false) AS archived, r.error
+    FROM raw.runs r LEFT JOIN raw.edits e USING (run_id) WHERE NOT coalesce(e.deleted, false);
+CREATE OR REPLACE VIEW params AS SELECT r.run_id, p.name, p.value FROM raw.params p JOIN raw.shown r USING (run_no);
+CREATE OR REPLACE VIEW metrics AS SELECT r.run_id, n.name, p.step, p.epoch, p.value, p.logged_at
+    FROM raw.points p JOIN raw.shown r USING (run_no) JOIN raw.names n USING (name_no);
+CREATE OR REPLACE VIEW summary AS SELECT r.run_id, n.name, s.value
+    FROM raw.summary s JOIN raw.shown r USING (run_no) JOIN raw.names n USING (name_no);
+CREATE OR REPLACE VIEW measurements AS
+    SELECT r.run_id, c.tbl, c.axes::JSON AS axes, c.metric, c.source, c.value, c.low, c.high, c.n
+    FROM raw.cells c JOIN raw.shown r USING (run_no);
+CREATE OR REPLACE VIEW examples AS SELECT dataset, split, example_id, hash, text::JSON AS text FROM raw.examples;
+CREATE OR REPLACE VIEW predictions AS
+    SELECT r.run_id, p.split, p.example_id, p.hash, p.label, p.prediction, p.confidence
+    FROM raw.predictions p JOIN raw.shown r USING (run_no);
+CREATE OR REPLACE VIEW artifacts AS
+    SELECT r.run_id, a.name, a.kind, 'artifacts/' || r.run_id || '/' || a.path AS path, a.bytes, a.sha256
+    FROM raw.artifacts a JOIN raw.shown r USING (run_no);
+DELETE FROM raw.meta WHERE key = 'views';
+"""
 
-def _leaderboard(chosen: str) -> str:
-    return f"""
+# Only finite values count, and only those whose square is finite too: others would make the mean or the deviation
+# infinite. One row a seed: the same seed again is no second seed.
+_LEADERBOARD = f"""
 CREATE OR REPLACE VIEW leaderboard AS
     WITH scores AS (
-        SELECT r.*, split_part(n.name, '/', 1) AS split, substr(n.name, strpos(n.name, '/') + 1) AS metric, s.value
+        SELECT r.*, split_part(n.name, '/', 1) AS split, substr(n.name, strpos(n.name, '/') + 1) AS metric,
+            CASE WHEN abs(s.value) < 1e150 THEN s.value END AS finite
         FROM raw.summary s JOIN raw.names n USING (name_no) JOIN raw.runs r USING (run_no)
             LEFT JOIN raw.edits e USING (run_id)
-        WHERE r.status = 'finished' AND NOT coalesce(e.archived, false) AND contains(n.name, '/')
+        WHERE r.status = 'finished' AND NOT coalesce(e.archived, false) AND NOT coalesce(e.deleted, false)
+            AND contains(n.name, '/')
             AND r.run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))
-        {chosen})
+        QUALIFY r.seed IS NULL OR row_number() OVER (
+            PARTITION BY experiment, task, model, dataset, config_hash, r.seed, n.name ORDER BY started_at DESC) = 1)
     SELECT experiment, task, model, dataset, split, metric, config_hash, any_value(recipe) AS recipe,
-        any_value(data_source) AS data_source, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS sd,
-        CASE WHEN regexp_matches(metric, '{LOWER_IS_BETTER}') THEN min(value) ELSE max(value) END AS best,
+        any_value(data_source) AS data_source, count(finite) AS n, avg(finite) AS mean, stddev_samp(finite) AS sd,
+        CASE WHEN regexp_matches(metric, '{LOWER_IS_BETTER}') THEN min(finite) ELSE max(finite) END AS best,
+        count(*) - count(finite) AS diverged,
         NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS higher_is_better, max_by(run_id, started_at) AS newest_run_id
     FROM scores WHERE split NOT IN ('train', 'time')
     GROUP BY experiment, task, model, dataset, split, metric, config_hash;
 """
-
-
-_NEWEST_OF_A_SEED = """QUALIFY r.seed IS NULL OR row_number() OVER (
-            PARTITION BY experiment, task, model, dataset, config_hash, r.seed, n.name ORDER BY started_at DESC) = 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +118,9 @@ class Migration:
 
 
 MIGRATIONS = (
-    Migration(1, _RAW + _VIEWS + _leaderboard("")),
-    Migration(2, _leaderboard(_NEWEST_OF_A_SEED)),  # the same seed again is no second seed
+    Migration(1, _RAW),
+    Migration(2, ""),  # changed a view; views are made by the newest step, for every older file too
+    Migration(3, _NAMED + _VIEWS + _LEADERBOARD),
 )
 
 

@@ -128,7 +128,7 @@ def _view(tbl: str, axes: list[tuple[str, str]]) -> str:
         columns.append(f"TRY_CAST(json_extract_string(c.axes, {path}) AS {kind}) AS {quote(axis)}")
     fields = ", ".join(["r.run_id", *columns, "c.metric", "c.source", "c.value", "c.low", "c.high", "c.n"])
     return (
-        f"CREATE OR REPLACE VIEW {quote(tbl)} AS SELECT {fields} FROM raw.cells c JOIN raw.runs r USING (run_no) "
+        f"CREATE OR REPLACE VIEW {quote(tbl)} AS SELECT {fields} FROM raw.cells c JOIN raw.shown r USING (run_no) "
         f"WHERE c.tbl = {literal(tbl)}"
     )
 

@@ -38,6 +38,17 @@ def test_settled_values_are_stored_in_place_of_null(tmp_path):
     assert json.loads(stored.filter(name="learning_rate")["value"][0]) == 0.001
 
 
+def test_a_run_has_the_name_that_the_flag_gives(tmp_path):
+    db = tmp_path / "results.duckdb"
+    named = Config(db=db, name="first try")
+    for config in (Config(db=db), named):
+        with tracking.start(config, experiment="clue"):
+            pass
+    queries.refresh(db)
+    assert queries.runs(db=db)["name"].to_list() == ["first try", None]
+    assert cli.config_hash(named) == cli.config_hash(Config(db=db))
+
+
 def test_a_second_run_of_the_same_config_is_skipped_on_request(tmp_path):
     db = tmp_path / "results.duckdb"
     with tracking.start(Config(db=db), experiment="clue") as run:

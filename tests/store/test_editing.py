@@ -1,8 +1,9 @@
 """What people write."""
 
+import polars as pl
 import pytest
 
-from store import queries, runs, upkeep
+from store import editing, queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
 
@@ -22,3 +23,57 @@ def test_edits_survive_a_rebuild(start, db):
         assert queries.marks(db=db).select("hash", "kind").rows() == [("00", "wrong label")]
     with pytest.raises(StoreError, match="an edit 'note' needs run_id, note, got note"):
         runs.edit(db, "note", note="x")
+
+
+def test_a_name_is_given_changed_and_taken_away(start, db):
+    with start(name="largest batch") as run:
+        run.log({"a/b": 1.0})
+    with start():
+        pass
+    ingest(db, force=True)
+    assert queries.runs(db=db)["name"].to_list() == [None, "largest batch"]
+    editing.rename_run(run.run_id, " 大批量 ", db)
+    for act in (lambda: ingest(db, force=True), lambda: upkeep.rebuild(db)):
+        act()
+        assert queries.run(run.run_id, db)["name"] == "大批量"
+    editing.rename_run(run.run_id, "", db)
+    ingest(db, force=True)
+    assert queries.run(run.run_id, db)["name"] is None
+
+
+def test_a_deleted_run_leaves_every_view_and_comes_back(start, db):
+    frame = pl.DataFrame({"example_id": ["1"], "hash": ["0"], "label": ["a"], "prediction": ["a"], "confidence": [1.0]})
+    with start(task="tnews") as run:
+        run.log({"dev/accuracy": 0.5})
+        run.measure("can_grid", {"k": 3}, accuracy=0.5)
+        run.predictions("dev", frame)
+        kept = run.folder / "x.txt"
+        kept.write_text("x")
+        run.artifact("x.txt", "text", kept)
+    ingest(db, force=True)
+    columns = queries.columns(db)
+    views = columns.filter(pl.col("column_name") == "run_id")["table_name"].to_list()
+
+    def rows():
+        counts = {view: len(queries.table_of_run(view, run.run_id, db)) for view in views}
+        return counts | {"leaderboard": len(queries.leaderboard(db=db)), "tables": len(queries.tables(db))}
+
+    before = rows()
+    assert [view for view, count in before.items() if not count] == ["marks"]
+    editing.delete_run(run.run_id, db)
+    for act in (lambda: ingest(db, force=True), lambda: upkeep.rebuild(db)):
+        act()
+        assert not any(rows().values())
+        assert queries.runs(archived=True, db=db).is_empty()
+        assert queries.deleted_runs(db)["run_id"].to_list() == [run.run_id]
+    editing.restore_run(run.run_id, db)
+    ingest(db, force=True)
+    assert rows() == before
+    editing.delete_run(run.run_id, db)
+    assert [what for what, _ in upkeep.gc(db)] == [f"deleted run {run.run_id}"]
+    upkeep.gc(db, dry_run=False)
+    assert not kept.exists()
+    with pytest.raises(StoreError, match="cannot be restored: its files were removed"):
+        editing.restore_run(run.run_id, db)
+    assert queries.deleted_runs(db).is_empty()
+    assert upkeep.check(db, deep=True).clean
