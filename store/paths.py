@@ -6,9 +6,13 @@ results/lock              a flock on it makes a process the one that ingests
 results/spool/            one JSON-lines file per run, and edits.jsonl
 results/predictions/      Parquet files named by spool lines
 results/artifacts/RUN/    whatever a run keeps: checkpoints, probabilities, submissions
+
+Where the database is a link, all of this lies beside the file that it leads to. Names that come from a line of a spool
+are somebody's data: `inside` and `check_run_id` turn them into paths or refuse what would leave the store.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from store.errors import StoreError
 
 ENVIRONMENT = "CLUEBOARD_DB"
 ROOT = Path(__file__).resolve().parent.parent
+_RUN_ID = re.compile(r"\w[\w.-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,20 @@ class Layout:
         return self.folder / "artifacts"
 
     def spool_file(self, run_id: str) -> Path:
-        """Spool of one run."""
-        return self.spool / f"{run_id}.jsonl"
+        """Spool of one run.
+
+        Raises:
+            StoreError: if no run can have this id.
+        """
+        return self.spool / f"{check_run_id(run_id)}.jsonl"
+
+    def folder_of(self, run_id: str) -> Path:
+        """Folder of the files that one run keeps.
+
+        Raises:
+            StoreError: if no run can have this id, or the folder is a link to somewhere else.
+        """
+        return inside(self.artifacts, check_run_id(run_id))
 
     def create(self) -> None:
         """Make the folders that do not exist yet.
@@ -80,11 +97,67 @@ class Layout:
 
 
 def locate(db: Path | str | None = None) -> Layout:
-    """The store at `db`, else at the variable CLUEBOARD_DB, else at results.duckdb in the project's root."""
-    path = Path(db or os.environ.get(ENVIRONMENT) or ROOT / "results.duckdb").expanduser()
-    if path.suffix != ".duckdb":
+    """The store at `db`, else at the variable CLUEBOARD_DB, else at results.duckdb in the project's root.
+
+    A database that is a link stands for the file it leads to; links among the folders above it stay as they are typed.
+
+    Raises:
+        StoreError: if the path cannot be that of a database.
+    """
+    path = Path(os.path.abspath(Path(db or os.environ.get(ENVIRONMENT) or ROOT / "results.duckdb").expanduser()))  # noqa: PTH100
+    _check_name(path)
+    if path.is_symlink():
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError) as error:
+            raise StoreError(f"{path} is a link that leads nowhere: {error}") from error
+        if not target.parent.is_dir():
+            raise StoreError(f"{path} is a link to {target}, but {target.parent} is not there: is its disk mounted?")
+        _check_name(target)
+        return Layout(target)
+    return Layout(path)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse what cannot be a database before anything is written: DuckDB looks for its log elsewhere then."""
+    if path.suffix != ".duckdb" or path.stem.startswith("."):
         raise StoreError(f"a store's database must end in .duckdb, got {path}")
-    return Layout(Path(os.path.abspath(path)))  # noqa: PTH100 (resolve() would follow a link to another folder)
+    unfit = sorted(
+        {letter for letter in str(path) if letter in "?\\" or ord(letter) < 32 or "\ud800" <= letter < "\ue000"}
+    )
+    if unfit:
+        raise StoreError(f"DuckDB cannot open a path that contains {', '.join(map(repr, unfit))}: {str(path)!r}")
+
+
+def check_run_id(text: object) -> str:
+    """The id of a run, as it came.
+
+    Raises:
+        StoreError: if no run can have it: an id becomes the name of a file.
+    """
+    if not isinstance(text, str) or not _RUN_ID.fullmatch(text):
+        raise StoreError(f"a run's id is made of letters, digits, '-', '_' and '.', got {str(text)[:200]!r}")
+    return text
+
+
+def inside(folder: Path, name: object) -> Path:
+    """The path of something below a folder of the store, named by a line of a spool.
+
+    Raises:
+        StoreError: if the name leads out of the folder, by itself or through a link.
+    """
+    text = name if isinstance(name, str) else ""
+    parts = text.split("/")
+    if not all(part.strip() for part in parts) or ".." in parts or "." in parts or "\0" in text:
+        raise StoreError(f"expected the name of a file below {folder}, got {str(name)[:200]!r}")
+    path = folder / text
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"cannot follow {path}: {error}") from error
+    if not real.is_relative_to(folder.resolve()):
+        raise StoreError(f"{path} is a link that leads out of {folder}")
+    return path
 
 
 def check_target(path: Path) -> None:

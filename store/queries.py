@@ -298,7 +298,7 @@ def probabilities(run_id: str, split: str = "dev", db: Path | None = None) -> pl
         raise StoreError(f"run {run_id} stored no probabilities for {split}")
     path = Path(found["file"][0])
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"cannot read the probabilities {path}: {error}") from error
 

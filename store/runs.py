@@ -10,6 +10,7 @@ and store the rest.
 """
 
 import itertools
+import math
 import os
 import secrets
 import socket
@@ -26,7 +27,7 @@ from store.paths import Layout, check_target, locate
 from store.spool import parquet
 from store.spool.file import Spool
 from store.spool.heartbeat import Heart
-from store.spool.lines import canonical, example_hash, plain, seal, spell
+from store.spool.lines import canonical, example_hash, finite, metric_name, number, numbers, plain, seal, spell, whole
 from store.spool.packing import unpack
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ RESERVED_TABLES = {
 }
 BLOCK = 10_000  # numbers in one line of `log_many`
 PROGRESS_EVERY = 0.2  # seconds between two progress lines
+ENDS = ("finished", "failed", "interrupted")
 
 
 class Run:
@@ -79,7 +81,7 @@ class Run:
         self.layout = layout
         self.run_id = run_id
         self.status = "running"
-        self.folder = layout.artifacts / run_id
+        self.folder = layout.folder_of(run_id)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._spool = spool
         self._keys: dict[str, str] = {}
@@ -89,52 +91,66 @@ class Run:
         self._heart = Heart(spool, self._started)
         self._follower = Follower(layout, run_id) if follow else None
 
-    def log(self, values: Mapping[str, float], *, step: int | None = None, epoch: float | None = None) -> None:
+    def log(self, values: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
         """Log what has a step.
 
         Args:
-            values: `<split>/<metric>` -> number; fractions and seconds.
+            values: `<split>/<metric>` -> number; fractions and seconds. None is left out, names of nested mappings are
+                joined by `/`.
             step: optimizer step; None takes the next one.
-            epoch: position in epochs, where it makes sense.
-        """
-        self._step = self._step + 1 if step is None else int(step)
-        at = "null" if epoch is None else repr(float(epoch))
-        self._spool.write(self._line(values, self._step, at, f"{time.time():.3f}"))
+            epoch: position in epochs, where it makes sense; NaN says nothing.
 
-    def log_many(self, rows: Iterable[Mapping[str, float]], *, steps: Iterable[int] | None = None) -> None:
+        Raises:
+            StoreError: if something cannot be stored; nothing of the call is written then.
+        """
+        at = self._step + 1 if step is None else step
+        if type(at) is not int or not -(2**63) <= at < 2**63:
+            at = whole("step", at)
+        epoch_text = "null" if epoch is None or epoch != epoch else repr(finite("epoch", epoch))
+        keys, parts = self._keys, []
+        for name, value in values.items() if type(values) is dict else numbers(values):
+            if type(value) is float and value - value == 0 and name in keys:
+                parts.append(f"{keys[name]}{value!r}")
+            else:
+                parts = [self._key(name) + _spelled(value) for name, value in dict(numbers(values)).items()]
+                break
+        now = time.time_ns() // 1_000_000
+        logged = f'"step":{at},"epoch":{epoch_text},"at":{now // 1000}.{now % 1000:03d}'
+        self._spool.write(seal(f'{{"log":{{{",".join(parts)}}},{logged}'))
+        self._step = at
+
+    def log_many(self, rows: Iterable[Mapping[str, Any]], *, steps: Iterable[int] | None = None) -> None:
         """Log what is there at once - a curve computed elsewhere, say - many steps in one line of the spool.
 
         Args:
             rows: one mapping like `log`'s for each step.
             steps: as many steps; None takes the next ones.
+
+        Raises:
+            StoreError: if a value or a step cannot be stored, or there are not as many steps; nothing is written then.
         """
+        last, length, records = self._step, 1, []  # the first line shows how many numbers a step has
         numbered = (
-            zip(itertools.count(self._step + 1), rows) if steps is None else zip(map(int, steps), rows, strict=True)
+            zip(itertools.count(last + 1), rows)
+            if steps is None
+            else zip((whole("steps", step) for step in steps), rows, strict=True)
         )
-        length = 1  # of the first line, which shows how many numbers a step has
-        while block := list(itertools.islice(numbered, length)):
-            length = max(1, BLOCK // max(1, len(block[-1][1])))
-            self._step = block[-1][0]
-            names = dict.fromkeys(name for _, values in block for name in values)
-            many = {
-                str(name): [float(values[name]) if name in values else None for _, values in block] for name in names
-            }
-            self._spool.record({"many": many, "steps": [step for step, _ in block]})
+        try:
+            while block := list(itertools.islice(numbered, length)):
+                records.append(
+                    {"many": _columns([values for _, values in block]), "steps": [step for step, _ in block]}
+                )
+                length = max(1, BLOCK // max(1, len(block[-1][1])))
+                last = block[-1][0]
+        except ValueError as error:
+            raise StoreError(f"log_many needs as many steps as rows: {error}") from None
+        for record in records:
+            self._spool.record(record)
+        self._step = last
 
-    def _line(self, values: Mapping[str, float], step: int, epoch: str, at: str) -> bytes:
-        keys = self._keys
-        parts = []
-        for name, value in values.items():
-            number = float(value)
-            parts.append(
-                (keys.get(name) or self._key(name)) + (repr(number) if number - number == 0 else f'"{spell(number)}"')
-            )
-        self._step = step
-        return seal(f'{{"log":{{{",".join(parts)}}},"step":{step},"epoch":{epoch},"at":{at}}}')
-
-    def summary(self, values: Mapping[str, float]) -> None:
+    def summary(self, values: Mapping[str, Any]) -> None:
         """Say what the run is worth at its chosen checkpoint; a later value of a name replaces the earlier."""
-        self._spool.record({"summary": {str(name): float(value) for name, value in values.items()}})
+        self._spool.record({"summary": dict(numbers(values))})
 
     def measure(self, tbl: str, axes: Mapping[str, Any], *, source: str = "measured", **values: Any) -> None:
         """Store one cell of a table of measurements.
@@ -146,24 +162,21 @@ class Run:
             values: metric -> value, or (value, low, high), or (value, low, high, n).
         """
         _check_measure(tbl, axes, source)
-        cells = {name: _cell(name, value) for name, value in values.items()}
+        cells = {name: _cell(name, value) for name, value in values.items() if value is not None}
         self._spool.record({"measure": tbl, "axes": plain(dict(axes)), "source": source, "values": cells})
 
     def describe(self, **fields: Any) -> None:
         """Set fields of the run that were not known when it started."""
-        unknown = sorted(set(fields) - set(FIELDS))
-        if unknown:
-            raise StoreError(f"a run has no field {', '.join(unknown)}; its fields are {', '.join(FIELDS)}")
-        self._spool.record({"describe": plain(fields)})
+        self._spool.record({"describe": _fields(fields)})
 
     def progress(self, fraction: float, *, eta_s: float | None = None) -> None:
         """Say how far the run is (0 to 1) and how many seconds are left; written at most five times a second."""
-        now = time.monotonic()
-        if fraction < 1 and now - self._progress_at < PROGRESS_EVERY:
+        now, done = time.monotonic(), finite("progress", fraction)
+        if done < 1 and now - self._progress_at < PROGRESS_EVERY:
             return
         self._progress_at = now
-        eta = None if eta_s is None else round(float(eta_s), 3)
-        self._spool.record({"beat": round(float(fraction), 6), "eta_s": eta, "elapsed": round(now - self._started, 3)})
+        eta = None if eta_s is None or not math.isfinite(number("eta_s", eta_s)) else round(float(eta_s), 3)
+        self._spool.record({"beat": round(done, 6), "eta_s": eta, "elapsed": round(now - self._started, 3)})
 
     def examples(self, dataset: str, split: str, frame: "pl.DataFrame") -> None:
         """Store the examples of a split: columns example_id, hash and text (JSON of what a person needs to see)."""
@@ -199,14 +212,22 @@ class Run:
         self._spool.record({"artifact": parquet.describe_artifact(self.folder, name, kind, Path(path))})
 
     def finish(self, status: str = "finished", *, error: str | None = None) -> None:
-        """End the run (finished, failed or interrupted) and wait for its last line to be published, 10 s at most."""
+        """End the run (finished, failed or interrupted) and wait for its last line to be published, 10 s at most.
+
+        Raises:
+            StoreError: if the status is another, or the run's lines cannot be kept.
+        """
+        if status not in ENDS:
+            raise StoreError(f"a run ends as {', '.join(ENDS[:-1])} or {ENDS[-1]}, got {status!r}")
         if self._spool.closed:
             return
         self.status = status
         self._heart.stop()
         try:
-            end = {"status": status, "error": error, "elapsed": round(time.monotonic() - self._started, 3)}
+            text = None if error is None else str(error)
+            end = {"status": status, "error": text, "elapsed": round(time.monotonic() - self._started, 3)}
             self._spool.record({"end": end})
+            self._spool.keep()
             self._spool.sync()
         finally:
             self._spool.close()
@@ -237,19 +258,17 @@ class Run:
             self.finish("failed", error=text)
 
     def _key(self, name: str) -> str:
-        if not isinstance(name, str) or not name:
-            raise StoreError(f"a metric's name must be text like 'dev/accuracy', got {name!r}")
         return self._keys.setdefault(name, canonical(name) + ":")
 
 
 def start(
     experiment: str,
     *,
-    config: Mapping[str, Any],
+    config: Any,
     command: str,
     config_hash: str,
     db: Path | None = None,
-    tags: Iterable[str] = (),
+    tags: Iterable[str] | str = (),
     follow: bool = True,
     **fields: Any,
 ) -> Run:
@@ -257,7 +276,7 @@ def start(
 
     Args:
         experiment: name of the experiment.
-        config: the whole configuration; its top-level names become `params`.
+        config: the whole configuration, a mapping, a dataclass or a namespace; its top-level names become `params`.
         command: what reproduces the run.
         config_hash: same hash, same experiment but for the seed.
         db: the store's database; None finds it (`store.paths.locate`).
@@ -267,18 +286,18 @@ def start(
             parent_run_id, name, note, git_commit, git_dirty, versions.
 
     Raises:
-        StoreError: if the store cannot be written, or a field is unknown.
+        StoreError: if the store cannot be written, or a field is unknown or holds what it cannot.
     """
-    unknown = sorted(set(fields) - set(FIELDS))
-    if unknown:
-        raise StoreError(f"a run has no field {', '.join(unknown)}; its fields are {', '.join(FIELDS)}")
+    own = {"experiment": experiment, "command": command, "config_hash": config_hash, "tags": tags}
+    about = {**_fields({**own, **fields}), "host": socket.gethostname(), "pid": os.getpid()}
+    if not about["experiment"]:
+        raise StoreError("a run needs the name of its experiment, got nothing")
+    record = {"run": about, "config": _config(config)}
     layout = locate(db)
     _refuse_foreign(layout)
     layout.create()
     spool = _new_spool(layout)
-    own = {"experiment": experiment, "command": command, "config_hash": config_hash, "tags": list(tags)}
-    about = {**own, **fields, "host": socket.gethostname(), "pid": os.getpid()}
-    spool.record({"run": plain(about), "config": plain(dict(config))})
+    spool.record(record)
     return Run(layout, spool.path.stem, spool, follow=follow)
 
 
@@ -335,6 +354,12 @@ def _refuse_foreign(layout: Layout) -> None:
 def _check_measure(tbl: str, axes: Mapping[str, Any], source: str) -> None:
     if not tbl.isidentifier() or tbl != tbl.lower() or tbl in RESERVED_TABLES:
         raise StoreError(f"a table of measurements needs a free lower-case name like can_grid, got {tbl!r}")
+    if not isinstance(axes, Mapping):
+        raise StoreError(f"axes of {tbl} must be a mapping of names to values, got {axes!r:.200}")
+    for axis, value in axes.items():
+        metric_name(axis)
+        if isinstance(value, int) and not isinstance(value, bool):
+            whole(f"axis {axis} of {tbl}", value)
     taken = sorted(set(axes) & RESERVED_AXES)
     if taken:
         raise StoreError(f"an axis of {tbl} cannot be called {', '.join(taken)}")
@@ -343,9 +368,78 @@ def _check_measure(tbl: str, axes: Mapping[str, Any], source: str) -> None:
 
 
 def _cell(name: str, value: Any) -> list[Any]:
+    if getattr(value, "ndim", 0) == 1:
+        value = value.tolist()
     parts = list(value) if isinstance(value, tuple | list) else [value]
     if not 1 <= len(parts) <= 4:
         raise StoreError(f"{name} must be a value or (value, low, high, n), got {len(parts)} numbers")
     value, low, high, n = parts + [None] * (4 - len(parts))
-    bounds = [None if item is None else float(item) for item in (value, low, high)]
-    return [*bounds, None if n is None else int(n)]
+    bounds = [None if item is None else number(name, item) for item in (value, low, high)]
+    return [*bounds, None if n is None else whole(f"n of {name}", n)]
+
+
+def _spelled(value: float) -> str:
+    return repr(value) if value - value == 0 else f'"{spell(value)}"'
+
+
+def _columns(rows: list[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Rows of many steps as a column a metric; null where a row lacks it."""
+    if any(not isinstance(row, Mapping) for row in rows):
+        raise StoreError("log_many needs a mapping of names to numbers for each step")
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns: dict[str, list[Any]] = {metric_name(name): [row.get(name) for row in rows] for name in names}
+    for name, column in columns.items():
+        kinds = set(map(type, column))
+        if not kinds <= {float, type(None)}:
+            if any(issubclass(kind, Mapping) for kind in kinds):
+                return _columns([dict(numbers(row)) for row in rows])
+            columns[name] = [None if value is None else number(name, value) for value in column]
+    return columns
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a run as a line carries them.
+
+    Raises:
+        StoreError: if one is unknown or holds what it cannot.
+    """
+    unknown = sorted(set(given) - set(FIELDS))
+    if unknown:
+        raise StoreError(f"a run has no field {', '.join(unknown)}; its fields are {', '.join(FIELDS)}")
+    return {name: _field(name, value) for name, value in given.items()}
+
+
+def _field(name: str, value: Any) -> Any:
+    if name == "tags":
+        if isinstance(value, str):
+            return [value]
+        if value is not None and (isinstance(value, Mapping | bytes) or not isinstance(value, Iterable)):
+            raise StoreError(f"tags must be words, got {value!r}")
+        return [str(tag) for tag in value or ()]
+    if value is None:
+        return None
+    if name == "seed":
+        return whole("seed", value)
+    if name == "git_dirty":
+        if not isinstance(value, bool):
+            raise StoreError(f"git_dirty must be true or false, got {value!r}")
+        return value
+    if name == "versions":
+        return _config(value, name)
+    if not isinstance(value, str | int | float | os.PathLike):
+        raise StoreError(f"{name} must be text, got {value!r:.200}")
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def _config(given: Any, name: str = "config") -> dict[str, Any]:
+    """A mapping, dataclass or namespace as a dictionary that JSON can carry."""
+    if not isinstance(given, Mapping) and not isinstance(given, type) and hasattr(given, "__dict__"):
+        given = vars(given)
+    elif hasattr(type(given), "__dataclass_fields__"):  # one with slots
+        given = {field: getattr(given, field) for field in type(given).__dataclass_fields__}
+    if not isinstance(given, Mapping):
+        raise StoreError(f"{name} must be a mapping, a dataclass or a namespace, got {given!r:.200}")
+    try:
+        return {str(key): plain(value) for key, value in given.items()}
+    except RecursionError:
+        raise StoreError(f"{name} contains itself: it cannot be stored") from None

@@ -3,11 +3,13 @@
 The flock is what "alive" means: the kernel frees it on any death, so nobody has to trust process ids or clocks.
 Nothing here waits for a database. A write that fails (disk full) raises and leaves a torn line; the next record then
 starts on a new line behind a marker that says so, and the torn bytes, never acknowledged, are told apart from damage.
+A file that is removed or moved while it is written is put back: the open descriptor holds every line.
 """
 
 import contextlib
 import fcntl
 import os
+import threading
 import time
 import weakref
 from collections.abc import Mapping
@@ -31,9 +33,11 @@ class Spool:
             create: True for a new run (FileExistsError if there is one), False to go on with an old one.
         """
         self.path = path
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
-        self._fd = os.open(path, flags, 0o644)
+        self._guard = threading.Lock()
         self._torn = False
+        self._gone: StoreError | None = None
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        self._fd = os.open(path, flags, 0o644)
         if not _lock(self._fd):
             os.close(self._fd)
             raise StoreError(f"run {path.stem} is being written by another process")
@@ -43,18 +47,70 @@ class Spool:
         """Append one encoded line.
 
         Raises:
-            StoreError: if the line could not be written whole; what was logged before stays.
+            StoreError: if the line could not be written whole, or the file was taken away and cannot be put back; what
+                was logged before stays.
         """
+        with self._guard:
+            if self._torn or self._gone:
+                line = self._careful(line)
+            try:
+                written = os.write(self._fd, line)
+            except OSError as error:
+                raise self._failure(error.strerror or str(error)) from error
+            self._torn = written != len(line)
         if self._torn:
-            line = b"\n" + encode({"torn": True}) + line
-        try:
-            written = os.write(self._fd, line)
-        except OSError as error:
-            raise self._failure(error.strerror or str(error)) from error
-        if written != len(line):
-            self._torn = True
             raise self._failure("no space left on device")
-        self._torn = False
+
+    def _careful(self, line: bytes) -> bytes:
+        if self._gone:
+            raise self._gone
+        return b"\n" + encode({"torn": True}) + line
+
+    def keep(self) -> None:
+        """Put the file back if it was removed, moved or replaced by an older copy of itself.
+
+        Raises:
+            StoreError: if that is impossible; every later write raises it, too.
+        """
+        with self._guard:
+            if self.closed or self._is_there():
+                return
+            try:
+                self._put_back()
+                self._gone = None
+            except OSError as error:
+                self._gone = StoreError(f"{self.path} was removed while its run was writing it: {error.strerror}")
+            except StoreError as error:
+                self._gone = error
+            if self._gone:
+                raise self._gone
+
+    def _is_there(self) -> bool:
+        try:
+            there, mine = self.path.stat(), os.fstat(self._fd)
+        except OSError:
+            return False
+        return (there.st_ino, there.st_dev) == (mine.st_ino, mine.st_dev)
+
+    def _put_back(self) -> None:
+        lines = _content(self._fd)
+        if self.path.exists() and not lines.startswith(self.path.read_bytes()):
+            raise StoreError(f"{self.path} was replaced by another file while its run was writing it")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        fd = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            while lines:
+                lines = lines[os.write(fd, lines) :]
+            os.fsync(fd)
+            aside.rename(self.path)
+        except OSError:
+            os.close(fd)
+            aside.unlink(missing_ok=True)
+            raise
+        os.close(self._fd)
+        self._fd = fd
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Append one record with the time."""
@@ -103,6 +159,14 @@ def _lock(fd: int) -> bool:
             time.sleep(0.02)
         else:
             return True
+
+
+def _content(fd: int) -> bytes:
+    pieces, at = [], 0
+    while piece := os.pread(fd, 1 << 24, at):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
 
 
 def alive(path: Path) -> bool:

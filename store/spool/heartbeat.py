@@ -28,6 +28,7 @@ class Heart:
         self._spool.sync()
         while not self._stop.wait(EVERY):
             try:
+                self._spool.keep()
                 self._spool.record({"beat": None, "elapsed": round(time.monotonic() - self._started, 3)})
             except StoreError:
                 continue  # the run's next point says it; the heart goes on for when there is space again

@@ -4,15 +4,19 @@ A line is `{"log":{"train/loss":0.31},"step":10,"epoch":0.5,"at":1795357200.123,
 are `{"many":{"train/loss":[0.31,null,0.3]},"steps":[10,11,12],"at":1795357200.123,"crc":...}`. The last field is the
 CRC-32 of everything before `,"crc":`, so that a flipped bit or a torn write is found, named and set aside instead of
 becoming a wrong number. JSON has no NaN and no infinities: they are spelled as the strings "NaN", "Infinity" and
-"-Infinity", which `float()` reads back.
+"-Infinity", which `float()` reads back. What a caller gives as a number becomes one here (`number`, `whole`,
+`numbers`), or is refused by its name before anything is written.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import crc32
+
+from store.errors import StoreError
 
 MARK = b',"crc":'
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -24,12 +28,12 @@ def encode(record: Mapping[str, Any]) -> bytes:
         text = _ENCODER.encode(record)
     except (ValueError, TypeError):
         text = _ENCODER.encode(plain(record))
-    return seal(text)
+    return seal(text[:-1])
 
 
 def seal(text: str) -> bytes:
-    """Add checksum and newline to the text of a JSON object."""
-    head = text[:-1].encode("utf-8", "replace")
+    """Add checksum, brace and newline to the text of a JSON object that lacks its last brace."""
+    head = text.encode("utf-8", "replace")
     return b'%b,"crc":%d}\n' % (head, crc32(head))
 
 
@@ -64,6 +68,8 @@ def plain(value: Any) -> Any:
         return sorted((plain(item) for item in value), key=str)
     if hasattr(value, "tolist"):  # numpy and torch scalars and arrays
         return plain(value.tolist())
+    if hasattr(type(value), "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in type(value).__dataclass_fields__}
     return str(value)
 
 
@@ -72,6 +78,95 @@ def spell(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def number(name: str, value: Any) -> float:
+    """A value as a float; an array of one element stands for it.
+
+    Raises:
+        StoreError: if it is no real number.
+    """
+    if type(value) is float or (type(value) is int and -(2**53) <= value <= 2**53):
+        return float(value)
+    try:
+        if hasattr(value, "item"):  # numpy, torch
+            value = value.item()
+        if not isinstance(value, str | bytes | bytearray):
+            return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise StoreError(f"{name} must be one number, got {_shown(value)}")
+
+
+def finite(name: str, value: Any) -> float:
+    """A value as a float that is neither NaN nor infinite.
+
+    Raises:
+        StoreError: if it is anything else.
+    """
+    found = number(name, value)
+    if not math.isfinite(found):
+        raise StoreError(f"{name} must be a finite number, got {found}")
+    return found
+
+
+def whole(name: str, value: Any) -> int:
+    """A value as a whole number of 64 bits, which is what the database holds.
+
+    Raises:
+        StoreError: if it is anything else.
+    """
+    try:
+        if hasattr(value, "item"):
+            value = value.item()
+        found = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise StoreError(f"{name} must be a whole number, got {_shown(value)}") from None
+    if not -(2**63) <= found < 2**63:
+        raise StoreError(f"{name} must fit into 64 bits, got {_shown(found)}")
+    return found
+
+
+def numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Names and numbers of a mapping: None is left out, names of nested mappings are joined by `/`.
+
+    Raises:
+        StoreError: if it is no mapping, or a name or a value in it cannot be stored.
+    """
+    if not isinstance(values, Mapping):
+        raise StoreError(f"expected a mapping of names to numbers, got {_shown(values)}")
+    for name, value in values.items():
+        full = prefix + metric_name(name)
+        if value is None:
+            continue
+        if isinstance(value, Mapping):
+            yield from numbers(value, f"{full}/")
+        else:
+            yield full, number(full, value)
+
+
+def metric_name(name: Any) -> str:
+    """A metric's name, as it came.
+
+    Raises:
+        StoreError: if it is no text or cannot be written as UTF-8.
+    """
+    if not isinstance(name, str) or not name:
+        raise StoreError(f"a metric's name must be text like 'dev/accuracy', got {_shown(name)}")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise StoreError(f"a metric's name must be text that UTF-8 can carry, got {name!r}") from None
+    return name
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    shape = getattr(value, "shape", None)
+    kind = f" ({type(value).__name__}{f' of shape {tuple(shape)}' if shape else ''})"
+    return (text if len(text) <= 80 else f"{text[:77]}...").replace("\n", " ") + (
+        kind if shape or len(text) > 80 else ""
+    )
 
 
 def canonical(value: Any) -> str:

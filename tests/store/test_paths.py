@@ -6,6 +6,7 @@ from store import queries, runs
 from store.errors import StoreError
 from store.ingest import ingest
 from store.merging import merge
+from store.paths import inside
 
 
 def test_bad_store_paths(tmp_path):
@@ -36,3 +37,66 @@ def test_bad_store_paths(tmp_path):
         merge(foreign, tmp_path / "mine.duckdb")
     assert foreign.read_bytes() == before
     assert not foreign.with_suffix("").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a#b", "a%20b", "a'b", 'a"b', "结果", "a;b", "md:x", "a*b", "[ab]", "{a}", "$HOME", "é"]
+)
+def test_a_store_may_lie_anywhere(tmp_path, fill, everything, name):
+    db = tmp_path / name / f"{name}.duckdb"
+    run_id = fill(db)
+    ingest(db, force=True)
+    assert queries.curves(run_id, db=db)["value"].to_list() == [0.5, 0.25]
+    assert queries.probabilities(run_id, db=db)["yes"].to_list() == [0.75]
+    assert len(everything(db)["predictions"]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+    assert sorted(path.name for path in db.parent.iterdir()) == [name, f"{name}.duckdb"]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b", "a\nb", "a\udcffb"])
+def test_a_path_that_duckdb_cannot_open_is_refused_before_anything_is_written(tmp_path, name):
+    for db in (tmp_path / f"{name}.duckdb", tmp_path / name / "r.duckdb"):
+        with pytest.raises(StoreError, match="DuckDB cannot open a path that contains"):
+            runs.start("x", config={}, command="", config_hash="", db=db, follow=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_is_a_link_is_followed(tmp_path, fill):
+    disk, link = tmp_path / "disk", tmp_path / "here" / "results.duckdb"
+    disk.mkdir()
+    link.parent.mkdir()
+    link.symlink_to(disk / "big.duckdb")
+    first = fill(link)
+    ingest(link, force=True)
+    second = fill(link)
+    ingest(link, force=True)
+    assert set(queries.runs(db=link)["run_id"]) == {first, second}
+    assert link.is_symlink()
+    assert sorted(path.name for path in disk.iterdir()) == ["big", "big.duckdb"]
+    assert [path.name for path in link.parent.iterdir()] == ["results.duckdb"]
+    lost = tmp_path / "here" / "lost.duckdb"
+    lost.symlink_to(tmp_path / "unmounted" / "r.duckdb")
+    with pytest.raises(StoreError, match="is not there: is its disk mounted"):
+        fill(lost)
+    loop = tmp_path / "here" / "loop.duckdb"
+    loop.symlink_to(loop)
+    with pytest.raises(StoreError, match=r"leads nowhere|is not there|cannot read"):
+        fill(loop)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/passwd", "a/../../x", "", ".", "a//b", "a/./b", "a\0b", None, 7, "link/x", "link"]
+)
+def test_a_name_of_a_line_never_leaves_its_folder(tmp_path, name):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(StoreError, match=r"expected the name of a file below|leads out of"):
+        inside(folder, name)
+    assert inside(folder, "a/b.txt") == folder / "a" / "b.txt"
+
+
+@pytest.mark.parametrize("run_id", ["..", ".", "../x", "a/b", "", "*", "a b", None, 7, "x" * 300])
+def test_an_id_that_no_run_can_have_is_refused(layout, run_id):
+    with pytest.raises(StoreError, match="a run's id is made of"):
+        layout.spool_file(run_id)

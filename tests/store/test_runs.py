@@ -1,7 +1,12 @@
 """What a run writes is what comes back."""
 
+import json
 import math
 import os
+from argparse import Namespace
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,7 +17,9 @@ from hypothesis import strategies as st
 from store import queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
-from store.spool.lines import canonical
+from store.paths import locate
+from store.spool.lines import canonical, decode
+from store.spool.parsing import Batch
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -110,7 +117,7 @@ def test_many_points_at_once_are_stored_like_single_ones(start, db):
         run.log_many({"train/loss": 1 / (number + 1), "train/rate": math.inf} for number in range(2500))
         run.log_many([{"dev/accuracy": 0.5}, {"dev/accuracy": math.nan}], steps=np.array([10, 20]))
         run.log({"dev/accuracy": 0.75})
-        with pytest.raises(ValueError, match="longer"):
+        with pytest.raises(StoreError, match="as many steps as rows"):
             run.log_many([{"dev/f1": 0.5}, {"dev/f1": 0.5}], steps=[1])
     ingest(db, force=True)
     stored = queries.table_of_run("metrics", run.run_id, db).sort("step")
@@ -194,3 +201,142 @@ def test_read_only_folder(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(StoreError, match="cannot create the store's folder"):
         runs.start("x", config={}, command="", config_hash="", db=tmp_path / "r.duckdb", follow=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    rate: float = 0.5
+    layers: tuple[int, ...] = (1, 2)
+
+
+@pytest.mark.parametrize(
+    "config", [Flags(), Namespace(rate=0.5, layers=(1, 2)), {"rate": np.float64(0.5), "layers": [1, 2]}]
+)
+def test_a_config_may_be_what_people_have(start, db, config):
+    start(config=config, tags="one tag", seed=np.int64(3), note=Path("a") / "b").finish()
+    ingest(db, force=True)
+    row = queries.run("latest", db)
+    assert dict(queries.params(row["run_id"], db).select("name", "value").iter_rows()) == {
+        "rate": "0.5",
+        "layers": "[1,2]",
+    }
+    assert (row["tags"], row["seed"], row["note"]) == (["one tag"], 3, "a/b")
+
+
+LOOP: dict = {}
+LOOP["self"] = LOOP
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"config": "alpha=1"}, "config must be a mapping, a dataclass or a namespace, got 'alpha=1'"),
+        ({"config": None}, "config must be a mapping"),
+        ({"config": Flags}, "config must be a mapping"),
+        ({"config": LOOP}, "config contains itself"),
+        ({"tags": 7}, "tags must be words, got 7"),
+        ({"tags": {"a": 1}}, "tags must be words"),
+        ({"seed": 2**64}, "seed must fit into 64 bits"),
+        ({"seed": "first"}, "seed must be a whole number, got 'first'"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"git_dirty": "no"}, "git_dirty must be true or false"),
+        ({"note": ["a"]}, r"note must be text, got \['a'\]"),
+        ({"versions": "2.0"}, "versions must be a mapping"),
+        ({"colour": "red"}, "a run has no field colour"),
+        ({"experiment": ""}, "needs the name of its experiment"),
+    ],
+)
+def test_a_run_that_cannot_be_described_is_refused_before_anything_is_written(start, db, fields, message):
+    with pytest.raises(StoreError, match=message):
+        start(**fields)
+    assert not db.with_suffix("").exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda run: run.log({"a": 1.0, "b": "high"}), "b must be one number, got 'high'"),
+        (lambda run: run.log({"a": 1.0, "b": "0.5"}), "b must be one number"),
+        (lambda run: run.log({"a": 1.0, "b": np.zeros(2)}), "b must be one number"),
+        (lambda run: run.log({"a": 1.0, "b": 10**400}), "b must be one number"),
+        (lambda run: run.log({"a": 1.0, "b": {"c": object()}}), "b/c must be one number"),
+        (lambda run: run.log({"a": 1.0, "\ud800": 1.0}), "must be text that UTF-8 can carry"),
+        (lambda run: run.log({"a": 1.0, 3: 1.0}), "a metric's name must be text like 'dev/accuracy', got 3"),
+        (lambda run: run.log([1.0]), "expected a mapping of names to numbers"),
+        (lambda run: run.log({"a": 1.0}, step=2**64), "step must fit into 64 bits"),
+        (lambda run: run.log({"a": 1.0}, step=1.5), "step must be a whole number, got 1.5"),
+        (lambda run: run.log({"a": 1.0}, epoch=math.inf), "epoch must be a finite number, got inf"),
+        (lambda run: run.log_many([{"a": 1.0}] * 9 + [{"a": "x"}]), "a must be one number, got 'x'"),
+        (lambda run: run.log_many([{"a": 1.0}] * 2, steps=[1, 2**63]), "steps must fit into 64 bits"),
+        (lambda run: run.log_many([{"a": 1.0}, 7]), "a mapping of names to numbers for each step"),
+        (lambda run: run.summary({"a": 1.0, "b": "best"}), "b must be one number"),
+        (lambda run: run.measure("grid", {"k": 2**70}, a=1.0), "axis k of grid must fit into 64 bits"),
+        (lambda run: run.measure("grid", {"k": 1}, a=(1.0, 0.5, 2.0, 2**70)), "n of a must fit into 64 bits"),
+        (lambda run: run.measure("grid", {"k": 1}, a=1.0, b="x"), "b must be one number"),
+        (lambda run: run.progress(math.nan), "progress must be a finite number"),
+        (lambda run: run.describe(seed="x"), "seed must be a whole number"),
+        (lambda run: run.finish("done"), "a run ends as finished, failed or interrupted, got 'done'"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_and_nothing_of_the_call_is_written(start, layout, act, message):
+    run = start()
+    before = layout.spool_file(run.run_id).read_bytes()
+    with pytest.raises(StoreError, match=message):
+        act(run)
+    assert layout.spool_file(run.run_id).read_bytes() == before
+    run.log({"after": 1.0})
+    assert b'"step":1,' in layout.spool_file(run.run_id).read_bytes()  # a refused call takes no step
+    run.finish()
+
+
+VALUES = st.recursive(
+    st.none()
+    | FLOATS
+    | st.integers(-(2**70), 2**70)
+    | st.booleans()
+    | st.floats(width=32).map(np.float32)
+    | FLOATS.map(lambda value: np.array([value])),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=4,
+)
+STEPS = st.integers(-(2**63), 2**62) | st.integers(0, 99).map(float) | st.integers(0, 9).map(np.int32)
+CALL = st.fixed_dictionaries(
+    {
+        "values": st.dictionaries(NAMES, VALUES, max_size=3),
+        "step": st.none() | STEPS,
+        "epoch": st.none() | st.floats(allow_infinity=False) | st.integers(0, 9),
+    }
+)
+
+
+def flat(values, prefix=""):
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}/")
+        elif value is not None:
+            yield prefix + name, float(np.asarray(value).item())
+
+
+@settings(many, max_examples=20)
+@given(calls=st.lists(CALL, max_size=8))
+def test_whatever_is_accepted_can_be_read_back(tmp_path_factory, calls):
+    db = tmp_path_factory.mktemp("any") / "r.duckdb"
+    run = runs.start("x", config={}, command="", config_hash="", db=db, follow=False)
+    rows = [call["values"] for call in calls]
+    for call in calls:
+        run.log(call["values"], step=call["step"], epoch=call["epoch"])
+    run.log_many(rows)
+    run.finish()
+    lines = locate(db).spool_file(run.run_id).read_bytes().split(b"\n")[1:-2]
+    records = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [decode(line) for line in lines] == records
+    batch = Batch({})
+    batch.runs[1] = {"status": "running"}
+    batch.add("x.jsonl", 1, b"".join(line + b"\n" for line in lines), 0)
+    assert batch.damaged == []
+    names = {number: name for name, number in batch.names.items()}
+    found = [(names[row[1]], row[4]) for row in batch.points.frame().rows()]
+    expected = [pair for values in [*rows, *rows] for pair in dict(flat(values)).items()]
+    assert Counter((name, repr(value)) for name, value in found) == Counter(
+        (name, repr(value)) for name, value in expected
+    )

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from store import queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
+from store.spool.file import alive
 from store.spool.lines import encode
 
 
@@ -136,3 +138,56 @@ def test_two_processes_cannot_write_one_run(start, db, monkeypatch):
     with pytest.raises(StoreError, match="is being written by another process"):
         runs.resume(run.run_id, 0, db, follow=False)
     run.finish()
+
+
+def take_away(folder):
+    shutil.rmtree(folder)
+
+
+def move_away(folder):
+    folder.rename(folder.with_name("moved"))
+
+
+def an_older_copy(folder):
+    shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+
+
+@pytest.mark.parametrize("what", ["folder", "spool"])
+@pytest.mark.parametrize("act", [take_away, move_away, an_older_copy])
+def test_a_spool_that_is_taken_away_while_its_run_writes_is_put_back(start, db, layout, what, act):
+    run = start()
+    run.log({"train/loss": 1.0}, step=1)
+    ingest(db, force=True)
+    act(layout.folder if what == "folder" else layout.spool)
+    run.log({"train/loss": 2.0}, step=2)
+    run.finish()
+    ingest(db, force=True)
+    assert queries.run(run.run_id, db)["status"] == "finished"
+    assert queries.curves(run.run_id, db=db)["value"].to_list() == [1.0, 2.0]
+    assert not [problem for problem in upkeep.check(db).problems if "gone" in problem]
+
+
+def test_the_heartbeat_puts_a_spool_back_and_two_processes_still_cannot_write_it(start, db, layout, monkeypatch):
+    monkeypatch.setattr("store.spool.heartbeat.EVERY", 0.01)
+    monkeypatch.setattr("store.spool.file.LOCK_PATIENCE", 0.05)
+    run = start()
+    run.log({"train/loss": 1.0}, step=1)
+    path = layout.spool_file(run.run_id)
+    path.unlink()
+    wait_until(path.exists)
+    assert alive(path)
+    with pytest.raises(StoreError, match="is being written by another process"):
+        runs.resume(run.run_id, 0, db, follow=False)
+    run.finish()
+
+
+def test_a_spool_that_cannot_be_put_back_fails_its_run(start, db, layout):
+    run = start()
+    path = layout.spool_file(run.run_id)
+    path.unlink()
+    path.write_bytes(b"something else")
+    with pytest.raises(StoreError, match="was replaced by another file while its run was writing it"):
+        run.finish()
+    assert path.read_bytes() == b"something else"
