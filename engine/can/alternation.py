@@ -14,7 +14,9 @@ products per iteration after the first: 2 (d - 1) products in all, and none for 
     new b[c] ~ q[c] b[c]^alpha / (S[c] + b[c]^alpha),    S[c] = sum_i A[i, c]^alpha.
 
 Powers such as alpha^t = 32 would underflow, so the products act on the alternation of A *alone*, which is computed once
-in logarithms and whose rows and columns are normalised, and r and s are kept relative to it.
+in logarithms and whose rows and columns are normalised, and r and s are kept relative to it. Where even that leaves
+the range of a double (alpha = 6 and d = 5 raise a probability to the power 7,776), a sum that came out too small to
+be trusted is added up again in logarithms; at usual settings there is none.
 """
 
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ import numpy as np
 
 TINY = 1e-290
 NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
+TRUSTED = 1e-100  # a sum of products at least as large has lost less than a rounding error to the negligible shares
+NEAR = 1e-15  # the least sum of a row up to which its reciprocal needs no logarithm
 BLOCK_CELLS = 4_000_000  # cells of the (n, block) temporaries: memory stays linear in the input
 
 
@@ -64,8 +68,10 @@ class _Own:
     """One iteration of the alternation of the reference alone, from one row normalisation to the next column sums."""
 
     log_scale: np.ndarray  # (m,) log s; -inf for a class without mass
-    within: np.ndarray  # (n, m) rows sum to one
-    between: np.ndarray  # (n, m) the next power of it, columns sum to one (or to zero)
+    log_within: np.ndarray  # (n, m) rows sum to one
+    log_between: np.ndarray  # (n, m) the next power of it, columns sum to one (or to zero)
+    within: np.ndarray  # (n, m) exponentials of both
+    between: np.ndarray
     log_column: np.ndarray  # (m,) log of the column sums that were divided out of between
 
 
@@ -76,7 +82,7 @@ def _alternate_reference(log_reference: np.ndarray, log_scale: np.ndarray, alpha
     between = (alpha * power) * log_reference + alpha * log_row[:, None]
     log_column = _log_sum(between, axis=0)
     between -= np.where(np.isneginf(log_column), 0, log_column)
-    return _Own(log_scale, _shares(within), _shares(between), log_column)
+    return _Own(log_scale, within, between, _shares(within), _shares(between), log_column)
 
 
 def _next_scales(
@@ -86,19 +92,40 @@ def _next_scales(
     alive = np.isfinite(own.log_scale)
     relative = np.where(alive, log_s - np.where(alive, own.log_scale, 0), -np.inf)
     shift = relative.max(axis=1, keepdims=True)  # a common factor of s cancels in the result: keep exp in range
-    omega = own.within @ _shares(relative - shift).T  # (n, u)
-    np.maximum(omega, TINY, out=omega)
-    np.reciprocal(omega, out=omega)  # r, relative to the reference's own
+    relative -= shift
     log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
-    largest = np.zeros((1, 1))
-    if alpha != 1:
-        np.log(omega, out=omega)
-        largest = omega.max(axis=0, keepdims=True)  # (1, u)
-        omega -= largest
-        omega *= alpha
-        np.exp(omega, out=omega)
-    log_total = own.log_column + _log(own.between.T @ omega).T + alpha * largest.T  # (u, m)
+    sums = own.within @ _shares(relative).T  # (n, u), 1 / r relative to the reference's own
+    if alpha == 1 and sums.min() >= NEAR:  # the usual case: no logarithm of n x u numbers
+        weights = np.reciprocal(sums, out=sums)
+        log_weights, largest = None, np.zeros((1, 1))
+    else:
+        log_weights = -alpha * _log_of_sums(sums, own.log_within, relative)
+        largest = log_weights.max(axis=0, keepdims=True)  # (1, u)
+        log_weights -= largest
+        weights = _shares(log_weights)
+    totals = own.between.T @ weights  # (m, u)
+    totals[~np.isfinite(own.log_column)] = 1  # a class without mass: its log_column of -inf decides
+    if log_weights is None:
+        log_weights = np.log(weights) if totals.min() < TRUSTED else weights  # not looked at where all is well
+    log_total = own.log_column + _log_of_sums(totals, own.log_between.T, log_weights.T).T + largest.T
     return _scale(log_prior, np.logaddexp(log_total, alpha * (power * log_rows + log_rho[:, None])), empty=0)
+
+
+def _log_of_sums(sums: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Log of sums (a, u) = exp(left) @ exp(right).T, those too small to be trusted added up again in logarithms.
+
+    Args:
+        sums: (a, u) the matrix product.
+        left: (a, b) logarithms of its factors.
+        right: (u, b)
+    """
+    logs = _log(sums)
+    rows, columns = np.nonzero(sums < TRUSTED)
+    size = max(1, BLOCK_CELLS // left.shape[1])
+    for start in range(0, len(rows), size):
+        at = rows[start : start + size], columns[start : start + size]
+        logs[at] = _log_sum(left[at[0]] + right[at[1]], axis=1)
+    return logs
 
 
 def correct_together(
@@ -134,16 +161,16 @@ def half_steps(matrix: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0, ite
         alpha: exponent; the power step is listed only where it is not 1.
         iterations: d.
     """
-    now, steps = np.asarray(matrix, dtype=np.float64), []
+    log_now, log_prior, steps = _log(np.asarray(matrix, dtype=np.float64)), np.log(prior), list[HalfStep]()
     for iteration in range(1, iterations + 1):
         if alpha != 1:
-            now = now**alpha
-            steps.append(HalfStep("power", iteration, now))
-        means = now.mean(axis=0)
-        now = np.divide(now, means, out=np.zeros_like(now), where=means > 0) * prior
-        steps.append(HalfStep("between rows", iteration, now))
-        now = now / np.maximum(now.sum(axis=1, keepdims=True), TINY)
-        steps.append(HalfStep("within row", iteration, now))
+            log_now = alpha * log_now
+            steps.append(HalfStep("power", iteration, np.exp(log_now)))
+        log_now = log_now + np.log(len(log_now)) + _scale(log_prior, _log_sum(log_now, axis=0))
+        steps.append(HalfStep("between rows", iteration, np.exp(log_now)))
+        log_row = _log_sum(log_now, axis=1)[:, None]
+        log_now = log_now - np.where(np.isneginf(log_row), 0, log_row)
+        steps.append(HalfStep("within row", iteration, np.exp(log_now)))
     return steps
 
 
@@ -158,8 +185,8 @@ def _log(probs: np.ndarray) -> np.ndarray:
 
 
 def _shares(logs: np.ndarray) -> np.ndarray:
-    """Exponentials, in place, without the negligible ones."""
-    shares = np.exp(logs, out=logs)
+    """Exponentials without the negligible ones."""
+    shares = np.exp(logs)
     shares[shares < NEGLIGIBLE] = 0
     return np.asarray(shares)
 

@@ -2,7 +2,8 @@
 
 The best of many grid points looks better than it is. `cross_fit` chooses a point on one half of the labelled rows and
 takes its predictions on the other half, for both halves: its gain is that of a setting that never saw the labels it is
-scored on. `tuned` is the best point on all labels; its gain is biased upwards and is to be called so.
+scored on. To leave the predictions as they are is a candidate too, so that a grid without a useful point forces no
+loss. `tuned` is the best point on all labels; its gain is biased upwards and is to be called so.
 """
 
 from dataclasses import dataclass
@@ -98,18 +99,21 @@ class CrossFit:
     """A choice among candidates that was made on one half and is reported on the other."""
 
     preds: np.ndarray  # (n,) every row from the candidate chosen on the other half
-    chosen: tuple[int, int]  # candidate that predicts the first and the second half
+    chosen: tuple[int | None, int | None]  # candidate that predicts the first and the second half, None: as it was
     half: np.ndarray  # (n,) booleans, True for the second half
     tuned: int  # best candidate on all labels
 
 
-def cross_fit(labels: ArrayLike, candidates: ArrayLike, *, rng: np.random.Generator) -> CrossFit:
+def cross_fit(
+    labels: ArrayLike, candidates: ArrayLike, *, rng: np.random.Generator, before: ArrayLike | None = None
+) -> CrossFit:
     """Choose among candidate predictions by accuracy on one half, predict the other half with the choice.
 
     Args:
         labels: (n,) true classes.
         candidates: (g, n) predictions of g settings; earlier ones win ties, so put the preferred setting first.
         rng: source of the random halves.
+        before: (n,) predictions as they were: chosen where no candidate does better; None: not among the candidates.
 
     Raises:
         ValueError: with fewer than two rows or no candidate.
@@ -120,9 +124,18 @@ def cross_fit(labels: ArrayLike, candidates: ArrayLike, *, rng: np.random.Genera
     half = np.zeros(len(y), dtype=bool)
     half[rng.permutation(len(y))[: len(y) // 2]] = True
     right = preds == y
-    on_second, on_first = int(right[:, half].mean(axis=1).argmax()), int(right[:, ~half].mean(axis=1).argmax())
-    mixed = np.where(half, preds[on_first], preds[on_second])
-    return CrossFit(mixed, (on_second, on_first), half, int(right.mean(axis=1).argmax()))
+    tuned = int(right.mean(axis=1).argmax())
+    old = np.asarray(before) if before is not None else preds[0]
+    right_before = old == y
+
+    def best(rows: np.ndarray) -> int | None:
+        shares = right[:, rows].mean(axis=1)
+        chosen = int(shares.argmax())
+        return None if before is not None and shares[chosen] <= right_before[rows].mean() else chosen
+
+    first, second = best(half), best(~half)
+    on_first, on_second = (old if chosen is None else preds[chosen] for chosen in (first, second))
+    return CrossFit(np.where(half, on_second, on_first), (first, second), half, tuned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ def report(
     lines = ["", f"{'':50}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  right  wrong"]
     lines.append(_row("before", honest.accuracy_before, None))
     lines.append(_row(f"{first} setting ({_setting(grid[0])})", gains[0].accuracy, gains[0]))
-    lines.append(_row("cross-fitted choice", honest.accuracy, honest))
+    kept = choice.chosen.count(None)
+    name = "cross-fitted choice" + (f" ({kept} of 2 halves left as they are)" if kept else "")
+    lines.append(_row(name, honest.accuracy, honest))
     lines.append(_row(f"tuned on these labels ({_setting(grid[choice.tuned])})", best.accuracy, best))
     confident, uncertain = gains[0].accuracy_confident, gains[0].accuracy_uncertain
     if confident and uncertain:

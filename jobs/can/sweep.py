@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def sweep(config: Sweep) -> None:
     """Check the input, then run the grid."""
     predictions = load(config)
+    if len(predictions.labels) < 2:
+        raise cli.InputError(f"a sweep needs at least 2 labelled rows, got {len(predictions.labels)}")
     priors = inputs.priors(predictions, config.priors, config.prior)
     grid = grid_points(config, len(predictions.names), tuple(priors))
     fields = {**predictions.about, "device": "cpu"}
@@ -100,7 +102,7 @@ def run_grid(
         )
         gains.append(gain)
         run.measure("can_grid", {**point, "uncertainty": config.uncertainty}, **cells(gain))
-    choice = cross_fit(labels, candidates, rng=rng)
+    choice = cross_fit(labels, candidates, rng=rng, before=before)
     honest = evaluate(labels, before, choice.preds, n_classes=n_classes, rng=rng, resamples=config.resamples)
     store_choice(run, grid, choice, honest, gains[choice.tuned])
     store_predictions(run, config, predictions, priors, grid, choice)
@@ -149,8 +151,8 @@ def cells(gain: Gain) -> dict[str, Any]:
 def store_choice(run: Run, grid: list[dict[str, Any]], choice: CrossFit, honest: Gain, tuned: Gain) -> None:
     """The cross-fitted gain, the tuned one, and which grid points they come from."""
     for half, index in zip(("first", "second", "tuned"), (*choice.chosen, choice.tuned), strict=True):
-        point = dict(grid[index])
-        run.measure("can_choice", {"half": half, "prior": point.pop("prior")}, **point)
+        point = dict(grid[index]) if index is not None else {"prior": "none"}  # none: left as it was
+        run.measure("can_choice", {"half": half, "prior": point.pop("prior")}, applied=int(index is not None), **point)
     run.measure("can_gain", {"choice": "cross-fitted"}, **cells(honest))
     run.measure("can_gain", {"choice": "tuned"}, **cells(tuned))
     run.summary(
@@ -179,7 +181,9 @@ def store_predictions(
     from engine.can.correct import alternating_normalization
 
     first, second = (
-        correct(predictions.probs, priors, grid[index], config.uncertainty, alternating_normalization)
+        predictions.probs
+        if index is None
+        else correct(predictions.probs, priors, grid[index], config.uncertainty, alternating_normalization)
         for index in choice.chosen
     )
     probs = np.where(choice.half[:, None], second, first)

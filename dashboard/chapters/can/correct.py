@@ -140,14 +140,15 @@ def show() -> None:
     prior = lab.priors[chosen["prior"]]
     uncertainty = correct.top_k_entropy(lab.probs, k=chosen["k"])
     unsure = uncertainty >= chosen["threshold"]
-    after = correct.alternating_normalization(
-        lab.probs,
-        prior,
-        k=chosen["k"],
-        threshold=chosen["threshold"],
-        alpha=chosen["alpha"],
-        iterations=chosen["iterations"],
-    )
+    with st.spinner(f"Correcting {int(unsure.sum()):,} uncertain rows ..."):  # several iterations can take a second
+        after = correct.alternating_normalization(
+            lab.probs,
+            prior,
+            k=chosen["k"],
+            threshold=chosen["threshold"],
+            alpha=chosen["alpha"],
+            iterations=chosen["iterations"],
+        )
     before = lab.probs.argmax(axis=1)
     gain = evaluate(
         lab.labels,

@@ -15,7 +15,8 @@ SENTENCE = (
 CHINESE = "所有参数组合"
 NOTE = """Every combination of settings on the stored dev predictions of one run. The best of many settings looks
 better than it is, so the gain to believe is the **cross-fitted** one: the setting is chosen on one half of the rows and
-scored on the other, for both halves. The tuned gain is shown beside it and called that."""
+scored on the other, for both halves; where no setting does better, the predictions stay as they are. The tuned gain is
+shown beside it and called that."""
 FORMULA = (
     r"\hat g = \frac{1}{n} \sum_{h \in \{1,2\}} \sum_{i \in h} "
     r"\left( \mathbb{1}[\hat y_i(\theta_{\bar h}) = y_i] - \mathbb{1}[\hat y_i = y_i] \right), "

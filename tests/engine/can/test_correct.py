@@ -121,6 +121,63 @@ def test_high_powers_do_not_underflow():
         assert result.sum(axis=1) == pytest.approx(1)
 
 
+def in_long_doubles(rows, reference, prior, *, alpha, iterations):
+    """The definition row by row in logarithms of 80-bit numbers, which no power of the published grid can underflow."""
+
+    def log_sum(logs, axis):
+        largest = logs.max(axis=axis, keepdims=True)
+        return largest + np.log(np.exp(logs - largest).sum(axis=axis, keepdims=True))
+
+    log_prior, corrected = np.log(prior.astype(np.longdouble)), []
+    for row in rows:
+        logs = np.log(np.vstack([reference, row]).astype(np.longdouble))
+        for _ in range(iterations):
+            logs = np.longdouble(alpha) * logs
+            logs = logs - log_sum(logs, 0) + log_prior
+            logs = logs - log_sum(logs, 1)
+        corrected.append(np.exp(logs[-1]))
+    return np.array(corrected, dtype=np.float64)
+
+
+def like_a_classifier(seed, *, n, u, m):
+    """Softmax rows as networks give them: confident ones with one large logit, tails down to 1e-12."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (n + u, m))
+    logits[np.arange(n), rng.integers(0, m, n)] += 8
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return probs[n:], probs[:n], rng.dirichlet(np.full(m, 3.0))
+
+
+@pytest.mark.parametrize("m", [3, 119])
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9, 1.0, 2.0, 6.0, 9.0, 19.0, 30.0])  # KMnP's grids end at 9, 19 and 30
+def test_the_whole_published_grid_is_exact(alpha, m):
+    rows, reference, prior = like_a_classifier(m, n=60, u=4, m=m)
+    for iterations in (1, 2, 3, 5):
+        expected = in_long_doubles(rows, reference, prior, alpha=alpha, iterations=iterations)
+        found = correct_rows(rows, reference, prior, alpha=alpha, iterations=iterations)
+        # a power of 30^5 = 24 million multiplies the rounding of the logarithms by as much
+        assert found == pytest.approx(expected, abs=1e-12 if alpha <= 2 else 1e-7)
+        assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+        together = correct_together(rows[:1], reference, prior, alpha=alpha, iterations=iterations)
+        assert together[0] == pytest.approx(expected[0], abs=1e-12 if alpha <= 2 else 1e-7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 5), st.integers(2, 30), st.integers(1, 5),
+       st.floats(0.05, 30.0))  # fmt: skip
+def test_any_shape_and_setting_is_exact(seed, n, u, m, iterations, alpha):
+    rows, reference, prior = like_a_classifier(seed, n=n, u=u, m=m)
+    expected = in_long_doubles(rows, reference, prior, alpha=alpha, iterations=iterations)
+    assert correct_rows(rows, reference, prior, alpha=alpha, iterations=iterations) == pytest.approx(expected, abs=1e-6)
+
+
+def test_half_steps_survive_strong_powers():
+    rows, reference, prior = like_a_classifier(0, n=5, u=1, m=4)
+    last = half_steps(np.vstack([reference, rows]), prior, alpha=30.0, iterations=5)[-1].matrix[-1]
+    expected = in_long_doubles(rows, reference, prior, alpha=30.0, iterations=5)[0]
+    assert last == pytest.approx(expected, abs=1e-7)
+
+
 def test_many_iterations_bring_the_mean_prediction_to_the_prior():
     rows, reference, prior = problem(4, u=1)
     before = np.vstack([reference, rows]).mean(axis=0)

@@ -54,6 +54,28 @@ def test_cross_fitting_uses_the_choice_of_the_other_half_and_the_first_wins_ties
     assert choice.tuned == 1
 
 
+def test_leaving_the_predictions_as_they_are_is_a_candidate():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 400)
+    before = np.where(rng.random(400) < 0.7, labels, (labels + 1) % 3)
+    worse = np.where(rng.random((20, 400)) < 0.1, (labels + 1) % 3, before)  # no setting that helps
+    forced = cross_fit(labels, worse, rng=np.random.default_rng(0))
+    free = cross_fit(labels, worse, rng=np.random.default_rng(0), before=before)
+    assert (forced.preds == labels).mean() < (before == labels).mean()
+    assert free.chosen == (None, None)
+    assert (free.preds == before).all()
+    better = np.where(rng.random(400) < 0.5, labels, before)
+    chosen = cross_fit(labels, [*worse, better], rng=np.random.default_rng(0), before=before)
+    assert chosen.chosen == (20, 20)
+    luck = np.where(rng.random((50, 400)) < 0.05, rng.integers(0, 3, (50, 400)), before)  # worth nothing, or a loss
+    losses = [
+        (cross_fit(labels, luck, rng=np.random.default_rng(seed), before=before).preds == labels).mean()
+        - (before == labels).mean()
+        for seed in range(30)
+    ]
+    assert min(losses) < 0  # chance stays, and is shown
+
+
 def test_uncertainty_bins_count_every_row():
     bins = accuracy_by_uncertainty([0.0, 0.49, 0.5, 1.0], [1, 0, 1, 1], bins=2)
     assert bins.count.tolist() == [2, 2]
