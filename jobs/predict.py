@@ -94,15 +94,17 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
 
 def load(path: Path) -> Trained:
     """The model, tokenizer and task of a checkpoint."""
+    from engine.model.encoders import BertEncoder, EncoderConfig
     from engine.model.heads import TaskModel
-    from jobs.models import saving
+    from engine.text.tokenizer import WordPiece
 
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = get_task(about["task"])
-        encoder, tokenizer = saving.restore(about)
+        encoder = BertEncoder(EncoderConfig(**about["encoder"]))
         model = TaskModel(encoder, kind=spec.kind, n_labels=len(spec.labels), pooling=about["pooling"])
         model.load_state_dict(state["model"])
+        tokenizer = WordPiece(about["vocabulary"], lower=about["lower"])
     return Trained(spec, model, tokenizer, about["max_length"])
 
 

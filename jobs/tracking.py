@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import platform
-import subprocess
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jobs import cli
 from store import runs
-
-PACKAGES = ("clueboard", "torch", "transformers", "numpy", "scipy", "scikit-learn", "polars", "duckdb", "datasets")
+from store.tracking import environment
 
 Flags = TypeVar("Flags", bound=cli.Options)
 
@@ -56,7 +51,7 @@ def start(
     config_hash = cli.config_hash(config, train_fingerprint, dev_fingerprint)
     if config.skip_if_done:
         _skip_if_done(config_hash, config)
-    commit, dirty = git_state()
+    commit, dirty = environment.git_state(Path(__file__).parent)
     return runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
@@ -72,7 +67,7 @@ def start(
         dev_fingerprint=dev_fingerprint,
         git_commit=commit,
         git_dirty=dirty,
-        versions=versions(),
+        versions=environment.versions(),
         **fields,
     )
 
@@ -92,31 +87,3 @@ def _skip_if_done(config_hash: str, config: cli.Options) -> None:
     if done:
         print(f"already run: {done[0]} has the same config and seed")
         raise AlreadyDone(done[0])
-
-
-@cache
-def git_state() -> tuple[str | None, bool | None]:
-    """Commit of the project's checkout and whether the tree differs from it; (None, None) without git."""
-    root = Path(__file__).parent.parent
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

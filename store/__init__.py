@@ -1,1 +1,24 @@
-"""The only place with SQL: spools, ingest, publish, and reads that return polars frames."""
+"""The only place with SQL: spools, ingest, publish, and reads that return polars frames.
+
+import store
+run = store.init(name="bert lr 3e-4", config={"lr": 3e-4})
+run.log({"dev/accuracy": 0.73})
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store.tracking.session import current, finish, init, log
+
+__all__ = ["config", "current", "finish", "init", "log", "run", "summary"]
+
+
+def __getattr__(name: str) -> Any:
+    """`init`, `log`, `finish`, and of the open run `run`, `config` and `summary`; nothing is imported before."""
+    if name not in __all__:
+        raise AttributeError(f"module 'store' has no attribute {name!r}")
+    from store.tracking import session
+
+    if name in ("config", "summary"):
+        return getattr(session.current(), name)
+    return session.current() if name == "run" else getattr(session, name)

@@ -165,6 +165,14 @@ class Run:
         cells = {name: _cell(name, value) for name, value in values.items() if value is not None}
         self._spool.record({"measure": tbl, "axes": plain(dict(axes)), "source": source, "values": cells})
 
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Set parameters that were not known when the run started; a later value of a name replaces the earlier."""
+        self._spool.record({"params": plain(dict(values))})
+
+    def log_beside(self, values: Mapping[str, float]) -> None:
+        """Log numbers at the current step without moving it: for a thread that watches beside the training."""
+        self._spool.record({"log": dict(numbers(values)), "step": self._step, "epoch": None})
+
     def describe(self, **fields: Any) -> None:
         """Set fields of the run that were not known when it started."""
         self._spool.record({"describe": _fields(fields)})

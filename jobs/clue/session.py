@@ -10,7 +10,6 @@ from jobs import checkpoints, cli
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import processes
 from jobs.interrupts import stop_requests
-from jobs.models import saving
 from jobs.progress import Bar
 
 if TYPE_CHECKING:
@@ -150,7 +149,9 @@ class Session:
         return {
             "task": prepared.spec.name,
             "version": prepared.spec.version,
-            **saving.describe(prepared.loaded.encoder, prepared.loaded.tokenizer),
+            "encoder": prepared.loaded.encoder.config.to_dict(),
+            "vocabulary": prepared.loaded.tokenizer.vocabulary,
+            "lower": prepared.loaded.tokenizer.lower,
             "pooling": prepared.config.pooling,
             "max_length": prepared.plan.max_length,
             "best": self.best,

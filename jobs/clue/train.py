@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import get_task
-from jobs import tracking
+from jobs import models, tracking
 from jobs.clue import processes, run_folder
 from jobs.clue.prepare import Fold, Prepared, prepare
-from jobs.models import names
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def start(config: Config, *, parent: str | None = None, fold: Fold | None = None) -> Outcome | None:
     """Train one task with one seed; None after --dry-run."""
     spec = get_task(config.task[0])
-    if config.model == names.NGRAM:
+    if config.model == models.NGRAM:
         from jobs.clue import train_ngram
 
         return train_ngram.start(config, spec, parent=parent)
@@ -55,7 +54,7 @@ def open_run(prepared: Prepared, *, parent: str | None) -> Run:
         experiment="clue",
         parent=parent,
         task=spec.name,
-        model=names.title(config.model),
+        model=models.title(config.model),
         recipe=config.recipe,
         dataset=spec.name,
         data_source=data.source,

@@ -195,11 +195,8 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 def _write_runs(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     replace(con, "raw.runs", pl.DataFrame(list(batch.runs.values()), schema=RUN_SCHEMA, strict=False), ["run_no"])
     rows = [(run_no, name, value) for run_no, values in batch.params.items() for name, value in values.items()]
-    insert(
-        con,
-        "raw.params",
-        pl.DataFrame(rows, schema={"run_no": pl.Int32, "name": pl.String, "value": pl.String}, orient="row"),
-    )
+    schema = {"run_no": pl.Int32, "name": pl.String, "value": pl.String}
+    replace(con, "raw.params", pl.DataFrame(rows, schema=schema, orient="row"), ["run_no", "name"])
 
 
 def _write_cells(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:

@@ -168,6 +168,9 @@ class Batch:
         run.update(status="running", started_at=moment(record["at"]), earlier_s=0.0, duration_s=0.0, progress=0.0)
         self.params[run_no] = {name: canonical(value) for name, value in (record.get("config") or {}).items()}
 
+    def _params(self, run_no: int, _: Row, record: Row) -> None:
+        self.params.setdefault(run_no, {}).update({name: canonical(value) for name, value in record["params"].items()})
+
     def _describe(self, _: int, run: Row, record: Row) -> None:
         for name, value in record["describe"].items():
             if name == "versions" and value is not None:
@@ -230,6 +233,7 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
     "resumed_at_step": Batch._resume,
     "summary": Batch._summary,
     "measure": Batch._measure,
+    "params": Batch._params,
     "describe": Batch._describe,
     "artifact": Batch._artifact,
     "predictions": Batch._predictions,

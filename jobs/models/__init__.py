@@ -1,1 +1,0 @@
-"""Encoders by name: finding, checking, loading and saving them."""

@@ -1,0 +1,472 @@
+"""Log from a training loop of your own, in three lines.
+
+    import store
+    run = store.init(name="bert lr 3e-4", config=args)
+    run.log({"train/loss": loss, "dev/accuracy": accuracy})
+
+`init` finds experiment, command, git commit, versions and device by itself. The run ends by itself when the script
+does: `finished`, `failed` with its error, or `interrupted`. The functions and their arguments are called as in wandb
+and trackio, so that a script written for them runs after its import line is changed (docs/LOGGING.md lists what is not
+there).
+"""
+
+import atexit
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Literal
+
+from store import runs
+from store.errors import StoreError
+from store.spool.lines import canonical
+from store.tracking import environment
+
+UNHASHED = frozenset(
+    {"seed", "device", "output", "output_dir", "logging_dir", "log_dir", "data_dir", "cache_dir", "group"}
+)
+"""Parameters that do not change what an experiment is; the others decide `config_hash`."""
+IGNORED = frozenset({"entity", "dir", "reinit", "save_code", "settings", "anonymous", "force", "sync_tensorboard"})
+"""Arguments of `wandb.init` and `trackio.init` that mean nothing here and are taken without effect."""
+AGGREGATES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "first": lambda old, _: old}
+
+_current: "Session | None" = None
+
+
+class Config(MutableMapping[str, Any]):
+    """Parameters of a run: `run.config["lr"]`, `run.config.lr`, `run.config.update({...})`."""
+
+    def __init__(self, session: "Session", values: Mapping[str, Any]) -> None:
+        self.__dict__["_session"] = session
+        self.__dict__["_values"] = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        raise StoreError(f"the parameter {name!r} is stored and cannot be taken back; set it to another value")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"the run has no parameter {name!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def update(self, *values: Any, allow_val_change: bool = True, **more: Any) -> None:
+        """Set parameters; those of a mapping, a dataclass or a namespace, and those given by name."""
+        new: dict[str, Any] = {}
+        for value in values:
+            new |= flat(value)
+        new |= more
+        self._values.update(new)
+        self._session._store_config(new, dict(self._values))
+
+
+class Summary(MutableMapping[str, float]):
+    """What the run says of itself: `run.summary["dev/accuracy"] = 0.73`."""
+
+    def __init__(self, run: runs.Run) -> None:
+        self._run = run
+        self._values: dict[str, float] = {}
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: float) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        raise StoreError(f"the summary {name!r} is stored and cannot be taken back; set it to another value")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def update(self, values: Mapping[str, float] | None = None, **more: float) -> None:  # type: ignore[override]
+        """Set several at once."""
+        new = {**(values or {}), **more}
+        self._run.summary(new)
+        self._values.update(new)
+
+
+class Session:
+    """A run of a script of one's own; made by `store.init`."""
+
+    def __init__(self, run: runs.Run, config: Mapping[str, Any], *, name: str | None, experiment: str) -> None:
+        self.run = run
+        self.name = name
+        self.experiment = self.project = experiment
+        self.config = Config(self, config)
+        self.summary = Summary(run)
+        self._pid = os.getpid()
+        self._pending: dict[str, Any] = {}
+        self._defined: dict[str, str] = {}
+        self._best: dict[str, float] = {}
+        self._watchers: list[Any] = []
+
+    @property
+    def id(self) -> str:
+        """The run's id in the store."""
+        return self.run.run_id
+
+    @property
+    def dir(self) -> str:
+        """Folder for files of the run; `run.artifact(name, kind, path)` registers one."""
+        return str(self.run.folder)
+
+    def log(
+        self, values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True
+    ) -> None:
+        """Log numbers of a step.
+
+        Args:
+            values: name -> number; nested mappings are joined by `/`, None is left out. Tables and the leaderboard
+                recognise `<split>/<metric>` as a score: `dev/accuracy`, `train/loss`.
+            step: optimizer step; None takes the next one.
+            epoch: position in epochs.
+            commit: False keeps the values for the next call.
+
+        Raises:
+            StoreError: if something is no number; nothing of the call is stored then.
+        """
+        if not commit or self._pending:
+            self._pending |= values
+            if not commit:
+                return
+            values, self._pending = self._pending, {}
+        self.run.log(values, step=step, epoch=epoch)
+        if self._defined:
+            self._remember(values)
+
+    def define_metric(
+        self, name: str, *, summary: Literal["max", "min", "last", "first"] | None = None, **_: Any
+    ) -> None:
+        """Say which value of a metric stands for the run: its largest, smallest, first or last (the default)."""
+        if summary not in (None, "last", *AGGREGATES):
+            raise StoreError(f"summary of {name} must be max, min, first or last, got {summary!r}")
+        if summary in AGGREGATES:
+            self._defined[name] = str(summary)
+
+    def predictions(
+        self,
+        split: str,
+        examples: Sequence[Any],
+        labels: Sequence[Any] | None,
+        predictions: Sequence[Any],
+        probabilities: Any = None,
+        *,
+        classes: Sequence[str] | None = None,
+        ids: Sequence[Any] | None = None,
+        dataset: str | None = None,
+    ) -> None:
+        """Store the answers on a split, so that two runs can be compared example by example.
+
+        Args:
+            split: dev or test.
+            examples: n texts, or n mappings of what a person needs to see.
+            labels: n gold labels; None, or None for a row, where unknown.
+            predictions: n answers.
+            probabilities: (n, c) class probabilities, or None.
+            classes: c names of the classes, in the order of the columns.
+            ids: n ids; None numbers the rows.
+            dataset: name of the data; None takes the experiment's name.
+
+        Raises:
+            StoreError: if the lengths differ.
+        """
+        from store.tracking.answers import store_answers
+
+        store_answers(
+            self.run, split, examples, labels, predictions, probabilities,
+            classes=classes, ids=ids, dataset=dataset or self.experiment,
+        )  # fmt: skip
+
+    def artifact(self, name: str, kind: str, path: Path | str) -> None:
+        """Register a file below `run.dir`."""
+        self.run.artifact(name, kind, path)
+
+    def finish(self, exit_code: int = 0, *, status: str | None = None, error: str | None = None) -> None:
+        """End the run; a script that ends does this by itself."""
+        global _current
+        if os.getpid() != self._pid:
+            return
+        for watcher in self._watchers:
+            watcher.stop()
+        if self._pending:
+            self.log({}, commit=True)
+        if self._best:
+            self.run.summary(self._best)
+        self.run.finish(status or ("failed" if exit_code else "finished"), error=error)
+        if _current is self:
+            _current = None
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.finish(**_ending(error))
+
+    def _remember(self, values: Mapping[str, Any]) -> None:
+        for name, value in flat(values).items():
+            if name in self._defined and value is not None and value == value:
+                choose = AGGREGATES[self._defined[name]]
+                self._best[name] = choose(self._best[name], float(value)) if name in self._best else float(value)
+
+    def _store_config(self, new: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+        self.run.configure(new)
+        self.run.describe(config_hash=config_hash(self.experiment, whole))
+
+
+class NoRun:
+    """Takes every call and stores nothing: `mode="disabled"`, and every process but the first of a training."""
+
+    config: dict[str, Any]
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+        self.summary: dict[str, Any] = {}
+        self.id = self.name = self.dir = ""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+    def __enter__(self) -> "NoRun":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+def init(
+    project: str | None = None,
+    *,
+    name: str | None = None,
+    experiment: str | None = None,
+    config: Any = None,
+    group: str | None = None,
+    tags: Iterable[str] | str = (),
+    note: str | None = None,
+    notes: str | None = None,
+    resume: bool | str | None = None,
+    id: str | None = None,
+    mode: str = "online",
+    system_metrics: float = 15.0,
+    console: bool = True,
+    db: Path | str | None = None,
+    **fields: Any,
+) -> Session | NoRun:
+    """Start a run of a script of one's own, or go on with one.
+
+    Args:
+        project: another word for `experiment`.
+        name: what people call the run.
+        experiment: what the run belongs to; None takes the script's name.
+        config: its parameters: a mapping, a dataclass, an argparse namespace. Names of nested ones are joined by `/`.
+        group: runs that belong together; stored as the parameter `group`.
+        tags: words to find it by.
+        note: a sentence about it.
+        notes: another word for `note`.
+        resume: True or "must" goes on with the newest run of that name (or `id`); "allow" starts one where there is
+            none.
+        id: run to go on with, or a part of its id.
+        mode: "disabled" stores nothing.
+        system_metrics: seconds between two looks at processor, memory and GPU; 0 never looks.
+        console: keep what the script prints, its last megabyte.
+        db: the store's database; None takes CLUEBOARD_DB, else `results.duckdb` of the checkout.
+        fields: columns of `runs`: task, model, dataset, recipe, seed, device, train_fingerprint, dev_fingerprint,
+            parent_run_id.
+
+    Raises:
+        StoreError: if the store cannot be written, an argument is not understood, or there is no run to go on with.
+    """
+    global _current
+    parameters = flat(config)
+    if group is not None:
+        parameters["group"] = group
+    if mode == "disabled" or environment.rank() > 0:
+        return NoRun(parameters)
+    fields = {key: value for key, value in fields.items() if key not in IGNORED}
+    if _current is not None:
+        _current.finish()
+    script = environment.script()
+    called = experiment or project or (script.stem if script else "notebook")
+    where = None if db is None else Path(db)
+    run = _resumed(called, name, id, resume, where) if resume not in (None, False, "never") else None
+    if run is None:
+        commit, dirty = environment.git_state(script.parent if script else Path.cwd())
+        seed = parameters.get("seed")
+        own = {
+            "name": name, "note": note or notes, "git_commit": commit, "git_dirty": dirty,
+            "versions": environment.versions(), "device": environment.device(),
+            "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        }  # fmt: skip
+        run = runs.start(
+            called,
+            config=parameters,
+            command=environment.command(),
+            config_hash=config_hash(called, parameters),
+            db=where,
+            tags=tags,
+            **{**own, **fields},
+        )
+    _current = Session(run, parameters, name=name, experiment=called)
+    _watch(_current, system_metrics, console)
+    _end_with_the_script()
+    return _current
+
+
+def current() -> Session:
+    """The run that `init` started.
+
+    Raises:
+        StoreError: if there is none.
+    """
+    if _current is None:
+        raise StoreError("no run is open: call store.init() first")
+    return _current
+
+
+def log(values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True) -> None:
+    """Log numbers of a step to the open run."""
+    if _current is not None or environment.rank() == 0:
+        current().log(values, step, epoch=epoch, commit=commit)
+
+
+def finish(exit_code: int = 0) -> None:
+    """End the open run, if there is one."""
+    if _current is not None:
+        _current.finish(exit_code)
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """Parameters of a mapping, dataclass or namespace, nested names joined by `/`.
+
+    Raises:
+        StoreError: if it is none of these, or contains itself.
+    """
+    if config is None:
+        return {}
+    found: dict[str, Any] = {}
+    _flatten("", config, found, ())
+    return found
+
+
+def config_hash(experiment: str, parameters: Mapping[str, Any]) -> str:
+    """Sha256 of experiment and parameters without seed, device and folders; same hash: same but for the seed."""
+    identity = {name: value for name, value in parameters.items() if name.split("/")[-1] not in UNHASHED}
+    return hashlib.sha256(canonical([experiment, identity]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _flatten(prefix: str, value: Any, found: dict[str, Any], above: tuple[int, ...]) -> None:
+    if id(value) in above:
+        raise StoreError(f"the config contains itself at {prefix or 'its top'}: it cannot be stored")
+    if hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
+        value = {field: getattr(value, field) for field in type(value).__dataclass_fields__}
+    elif not isinstance(value, Mapping) and not prefix:
+        try:
+            value = vars(value)
+        except TypeError:
+            raise StoreError(f"config must be a mapping, a dataclass or a namespace, got {value!r:.200}") from None
+    if isinstance(value, Mapping) and (value or not prefix):
+        for key, item in value.items():
+            _flatten(f"{prefix}/{key}" if prefix else str(key), item, found, (*above, id(value)))
+    else:
+        found[prefix] = value
+
+
+def _resumed(
+    experiment: str, name: str | None, part: str | None, resume: bool | str, db: Path | None
+) -> runs.Run | None:
+    if resume not in (True, "must", "allow", "auto"):
+        raise StoreError(f"resume must be True, 'must', 'allow' or 'never', got {resume!r}")
+    if not name and not part:
+        raise StoreError("resume needs the name (or the id) of the run to go on with")
+    from store.tracking.resuming import last_step, newest
+
+    found = newest(experiment, name, part, db)
+    if found is None:
+        if resume in (True, "must"):
+            raise StoreError(f"no run of {experiment} is called {name or part!r}; resume='allow' starts one")
+        return None
+    return runs.resume(found, last_step(found, db), db)
+
+
+def _watch(session: Session, seconds: float, console: bool) -> None:
+    if seconds and seconds > 0:
+        from store.tracking.system_metrics import SystemMetrics
+
+        session._watchers.append(SystemMetrics(session.run, seconds))
+    if console:
+        from store.tracking.console import Console
+
+        session._watchers.append(Console(session.run))
+
+
+def _ending(error: BaseException | None) -> dict[str, Any]:
+    """Status and error of a run that ends with an exception, or without one."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return {}
+    if isinstance(error, KeyboardInterrupt):
+        return {"status": "interrupted"}
+    import traceback
+
+    return {"status": "failed", "error": "".join(traceback.format_exception(error))[-20_000:]}
+
+
+_watching_the_end = False
+
+
+def _end_with_the_script() -> None:
+    """Let the run end with the script: at exit, with its error, or by a signal."""
+    global _watching_the_end
+    if _watching_the_end:
+        return
+    _watching_the_end = True
+    atexit.register(_at_exit)
+    earlier = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if _current is not None:
+            with contextlib.suppress(StoreError):
+                _current.finish(**_ending(error))
+        earlier(kind, error, traceback)
+
+    sys.excepthook = hook
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _on_signal)
+
+
+def _at_exit() -> None:
+    if _current is not None:
+        with contextlib.suppress(StoreError):
+            _current.finish()
+
+
+def _on_signal(number: int, _: FrameType | None) -> None:
+    if _current is not None:
+        _current.finish(status="interrupted")
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -1,0 +1,245 @@
+"""Runs of scripts of one's own: three lines, an end for every way a script ends, parameters, answers, resume."""
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import store
+from store import queries
+from store.errors import StoreError
+from store.ingest import ingest
+from store.tracking import session
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def db(tmp_path, monkeypatch):
+    path = tmp_path / "results.duckdb"
+    monkeypatch.setenv("CLUEBOARD_DB", str(path))
+    monkeypatch.setattr(session, "_watching_the_end", True)  # the end of pytest is not the end of a script
+    yield path
+    store.finish()
+
+
+def only(db):
+    ingest(db, force=True)
+    (row,) = queries.runs(db=db).iter_rows(named=True)
+    return row
+
+
+def parameters(db):
+    return dict(queries.params(db=db).select("name", "value").iter_rows())
+
+
+def script(db, text, *arguments, kill=None):
+    path = db.parent / "train.py"
+    path.write_text("import store\n" + textwrap.dedent(text))
+    command = [sys.executable, str(path), *arguments]
+    environment = {"CLUEBOARD_DB": str(db), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, cwd=db.parent, capture_output=True, text=True, timeout=120)
+
+
+def test_three_lines_store_a_named_run(db):
+    done = script(
+        db,
+        """
+        run = store.init(name="bert lr 3e-4", config={"lr": 3e-4, "opt": {"name": "adam"}, "seed": 7, "none": None})
+        for step in range(3):
+            run.log({"train/loss": 1.0 / (step + 1), "dev": {"accuracy": 0.5}}, step=step)
+        print("被训练的模型")
+        """,
+        "--flag",
+    )
+    assert done.returncode == 0, done.stderr
+    row = only(db)
+    assert (row["name"], row["experiment"], row["status"], row["seed"]) == ("bert lr 3e-4", "train", "finished", 7)
+    assert row["command"].endswith("train.py --flag")
+    assert row["dev/accuracy"] == 0.5
+    assert parameters(db)["opt/name"] == '"adam"'
+    console = db.with_suffix("") / "artifacts" / row["run_id"] / "console.log"
+    assert console.read_text(encoding="utf-8") == "被训练的模型\n"
+    assert queries.artifacts(row["run_id"], db)["kind"].to_list() == ["console"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("raise ValueError('损失为 NaN')", "failed"),
+        ("raise KeyboardInterrupt", "interrupted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "interrupted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", "interrupted"),
+        ("raise SystemExit(0)", "finished"),
+        ("store.finish(exit_code=1)", "failed"),
+    ],
+)
+def test_a_run_ends_as_its_script_does(db, ending, status):
+    script(db, f"store.init(experiment='intent')\nstore.log({{'train/loss': 1.0}})\n{ending}\n")
+    row = only(db)
+    assert (row["experiment"], row["status"]) == ("intent", status)
+    assert ("损失为 NaN" in (row["error"] or "")) == ("ValueError" in ending)
+
+
+@dataclasses.dataclass(slots=True)
+class Flags:
+    lr: float = 3e-4
+    inner: object = None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        argparse.Namespace(lr=3e-4, inner={"a": 1}),
+        Flags(inner={"a": 1}),
+        {"lr": 3e-4, "inner": Flags(lr=1, inner=None)},
+    ],
+    ids=["namespace", "dataclass", "mapping"],
+)
+def test_parameters_come_as_people_have_them(db, config):
+    run = store.init(config=config)
+    assert run.config.lr == 3e-4
+    run.config.update({"epochs": 3}, warmup=0.1)
+    run.config["epochs"] = 4
+    store.finish()
+    stored = parameters(db)
+    assert stored["lr"] == "0.0003"
+    assert (stored["epochs"], stored["warmup"]) == ("4", "0.1")
+    assert any(name.startswith("inner/") for name in stored)
+
+
+def test_the_hash_is_that_of_the_parameters_but_for_the_seed(db):
+    for seed in (0, 1):
+        store.init(experiment="x", config={"lr": 1, "seed": seed})
+        store.finish()
+    store.init(experiment="x", config={"seed": 2}).config.update({"lr": 1})
+    store.finish()
+    ingest(db, force=True)
+    assert queries.runs(db=db)["config_hash"].n_unique() == 1
+
+
+@pytest.mark.parametrize("config", [3, "lr=3", [1, 2]])
+def test_a_config_that_is_none_is_refused_before_anything_is_written(db, config):
+    with pytest.raises(StoreError, match="config must be a mapping, a dataclass or a namespace"):
+        store.init(config=config)
+    assert not db.with_suffix("").exists()
+
+
+def test_a_config_that_contains_itself_is_refused(db):
+    config = {}
+    config["self"] = config
+    with pytest.raises(StoreError, match="contains itself"):
+        store.init(config=config)
+
+
+def test_wandb_habits_work(db):
+    run = store.init(project="intent", entity="lab", group="a", notes="try", tags=["x"], reinit=True)
+    run.define_metric("dev/accuracy", summary="max")
+    store.log({"dev/accuracy": 0.6}, commit=False)
+    store.log({"train/loss": 1.0})
+    store.log({"dev/accuracy": 0.4})
+    run.summary["best_epoch"] = 3
+    store.config.update({"late": True})
+    assert store.run is run
+    run.finish()
+    row = only(db)
+    assert (row["note"], row["tags"]) == ("try", ["x"])
+    assert (row["dev/accuracy"], row["best_epoch"]) == (0.6, 3)
+    assert parameters(db) == {"group": '"a"', "late": "true"}
+    with pytest.raises(StoreError, match=r"call store\.init"):
+        store.log({"x": 1.0})
+
+
+@pytest.mark.parametrize("way", ["mode", "rank"])
+def test_a_run_that_is_switched_off_stores_nothing(db, way, monkeypatch):
+    if way == "rank":
+        monkeypatch.setenv("RANK", "1")
+    run = store.init(config={"lr": 1}, mode="disabled" if way == "mode" else "online")
+    run.log({"x": 1.0})
+    run.config.update({"a": 1})
+    run.summary["x"] = 1
+    run.finish()
+    assert not db.with_suffix("").exists()
+
+
+def test_a_run_goes_on_by_its_name(db):
+    run = store.init(name="long", experiment="x")
+    run.log({"train/loss": 3.0}, step=5)
+    run.finish()
+    again = store.init(name="long", experiment="x", resume="allow")
+    assert again.id == run.id
+    again.log({"train/loss": 2.0})
+    again.finish()
+    assert queries.table_of_run("metrics", run.id, db=db)["step"].to_list() == [5, 6]
+    assert only(db)["status"] == "finished"
+    with pytest.raises(StoreError, match="no run of x is called 'short'"):
+        store.init(name="short", experiment="x", resume=True)
+
+
+def test_answers_pair_two_runs_example_by_example(db):
+    ids = []
+    for answers in (["好", "坏"], ["好", "好"]):
+        run = store.init(experiment="情感")
+        probabilities = [[0.9, 0.1], [0.4, 0.6]]
+        run.predictions("dev", ["很好", "不好"], ["好", "坏"], answers, probabilities, classes=["好", "坏"])
+        ids.append(run.id)
+        store.finish()
+    ingest(db, force=True)
+    pairs = queries.paired(*ids, db=db)
+    assert pairs.height == 2
+    assert queries.predictions(ids[0], db=db)["confidence"].to_list() == pytest.approx([0.9, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ["好"]}, "2 examples need 2 labels, got 1"),
+        ({"predictions": ["好"] * 3}, "2 examples need 2 predictions, got 3"),
+        ({"ids": [1, 1]}, "an id of its own"),
+        ({"probabilities": [0.1, 0.9]}, r"probabilities must have shape \(2, c\)"),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused(db, change, message):
+    run = store.init(experiment="x")
+    given = {"examples": ["甲", "乙"], "labels": None, "predictions": ["好", "坏"], **change}
+    with pytest.raises(StoreError, match=message):
+        run.predictions("dev", **given)
+
+
+def test_system_metrics_are_logged_at_the_current_step(db):
+    run = store.init(system_metrics=0.05, console=False)
+    run.log({"train/loss": 1.0}, step=41)
+    run._watchers[0]._stop.wait(0.3)
+    run.finish()
+    points = queries.table_of_run("metrics", run.id, db=db)
+    assert {"system/cpu_percent", "system/memory_gb"} <= set(points["name"])
+    assert points.filter(points["name"] == "system/memory_gb")["value"].min() > 0.01
+    assert set(points["step"]) == {41}
+
+
+def test_the_console_keeps_the_last_megabyte(db, monkeypatch):
+    from store.tracking import console
+
+    monkeypatch.setattr(console, "HALF", 100)
+    run = store.init(system_metrics=0)
+    for number in range(100):
+        sys.stdout.write(f"line {number}\n")
+    run.finish()
+    older, newer = (Path(run.dir) / name for name in ("console.1.log", "console.log"))
+    assert newer.read_text().endswith("line 99\n")
+    assert older.stat().st_size + newer.stat().st_size <= 200
+    assert "line 0\n" not in older.read_text() + newer.read_text()
+
+
+def test_importing_the_store_is_cheap():
+    code = (
+        "import sys, time; start = time.process_time(); import store; spent = time.process_time() - start\n"
+        "print({'torch', 'duckdb', 'polars', 'numpy'} & set(sys.modules), spent < 0.06)\n"
+        "store.init; print({'torch', 'duckdb', 'polars'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set() True\nset()\n"
