@@ -94,17 +94,15 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
 
 def load(path: Path) -> Trained:
     """The model, tokenizer and task of a checkpoint."""
-    from engine.model.encoders import BertEncoder, EncoderConfig
     from engine.model.heads import TaskModel
-    from engine.text.tokenizer import WordPiece
+    from jobs.models import saving
 
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = get_task(about["task"])
-        encoder = BertEncoder(EncoderConfig(**about["encoder"]))
+        encoder, tokenizer = saving.restore(about)
         model = TaskModel(encoder, kind=spec.kind, n_labels=len(spec.labels), pooling=about["pooling"])
         model.load_state_dict(state["model"])
-        tokenizer = WordPiece(about["vocabulary"], lower=about["lower"])
     return Trained(spec, model, tokenizer, about["max_length"])
 
 

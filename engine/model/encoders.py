@@ -1,4 +1,4 @@
-"""A BERT encoder on packed rows.
+"""A BERT encoder on packed rows, also for the families that differ from BERT only in their embeddings.
 
 Devlin et al., 2019 (https://arxiv.org/abs/1810.04805), post-norm, as in the checkpoints everybody uses. Rows of
 different lengths lie one after the other in a single (tokens, hidden) matrix, so that embeddings, linear layers and
@@ -9,7 +9,7 @@ ids are all zero, also for pairs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,71 +38,84 @@ def find_activation(text: str) -> Callable[[Tensor], Tensor]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderConfig:
-    """Shape of an encoder; the defaults are the tiny one: 2 layers, 128 wide."""
+class Shape:
+    """What every encoder says of itself."""
 
     vocab_size: int
     hidden_size: int = 128
     layers: int = 2
-    heads: int = 2
-    intermediate_size: int = 512
     max_positions: int = 512
-    segments: int = 2
+    position_offset: int = 0
+    """position embeddings before that of the first token (RoBERTa)"""
     dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm_eps: float = 1e-12
-    activation: str = "gelu"
     initializer_range: float = 0.02
+    family: str = "bert"
+    """the model_type of its config.json"""
+    causal: bool = False
+    """whether a token sees only those before it"""
 
-    def __post_init__(self) -> None:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of {self.heads} heads")
-        find_activation(self.activation)
-
-    @classmethod
-    def from_hf(cls, config: Mapping[str, Any]) -> EncoderConfig:
-        """From the config.json of a BERT checkpoint."""
-        positions = config.get("position_embedding_type", "absolute")
-        if config.get("model_type", "bert") != "bert" or positions != "absolute":
-            came = f"{config.get('model_type', 'bert')!r} with {positions} positions"
-            raise ValueError(f"expected a 'bert' encoder with absolute positions, got {came}")
-        return cls(
-            vocab_size=config["vocab_size"],
-            hidden_size=config["hidden_size"],
-            layers=config["num_hidden_layers"],
-            heads=config["num_attention_heads"],
-            intermediate_size=config["intermediate_size"],
-            max_positions=config["max_position_embeddings"],
-            segments=config.get("type_vocab_size", 2),
-            dropout=config.get("hidden_dropout_prob", 0.1),
-            attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
-            norm_eps=config.get("layer_norm_eps", 1e-12),
-            activation=config.get("hidden_act", "gelu"),
-            initializer_range=config.get("initializer_range", 0.02),
-        )
-
-    def to_hf(self) -> dict[str, Any]:
-        """The config.json of a BERT checkpoint; `from_hf` gives the config back."""
-        return {
-            "model_type": "bert",
-            "architectures": ["BertModel"],
-            "vocab_size": self.vocab_size,
-            "hidden_size": self.hidden_size,
-            "num_hidden_layers": self.layers,
-            "num_attention_heads": self.heads,
-            "intermediate_size": self.intermediate_size,
-            "max_position_embeddings": self.max_positions,
-            "type_vocab_size": self.segments,
-            "hidden_dropout_prob": self.dropout,
-            "attention_probs_dropout_prob": self.attention_dropout,
-            "layer_norm_eps": self.norm_eps,
-            "hidden_act": self.activation,
-            "initializer_range": self.initializer_range,
-        }
+    @property
+    def longest(self) -> int:
+        """Most tokens of a row."""
+        return self.max_positions - self.position_offset
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary; `EncoderConfig(**d)` gives the config back."""
+        """Plain dictionary; the class called with it gives the shape back."""
         return asdict(self)
+
+
+class Encoder(nn.Module):
+    """What heads, training and sentence vectors need of an encoder."""
+
+    config: Shape
+    words: nn.Embedding
+    """embeddings of the tokens"""
+
+    def hidden_states(self, packed: Packed) -> list[Tensor]:
+        """Embedding output and the output of every layer, layers + 1 tensors (total, hidden)."""
+        raise NotImplementedError
+
+    def depth_of(self, name: str) -> int:
+        """Depth of one of this module's parameters: 0 embeddings, 1..layers."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig(Shape):
+    """Shape of a packed encoder; the defaults are the tiny one: 2 layers, 128 wide."""
+
+    heads: int = 2
+    intermediate_size: int = 512
+    segments: int = 2
+    norm_eps: float = 1e-12
+    activation: str = "gelu"
+    embedding_size: int = 0
+    """width of the embeddings where it is not hidden_size (ELECTRA); 0: hidden_size"""
+    task_types: int = 0
+    """embeddings of tasks, of which the first is added to every token (ERNIE 2 and 3); 0: none"""
+
+    def __post_init__(self) -> None:
+        sizes = ("vocab_size", "hidden_size", "layers", "heads", "intermediate_size", "max_positions", "segments")
+        for name in sizes:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        for name in ("dropout", "attention_dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)!r}")
+        if self.norm_eps < 0:
+            raise ValueError(f"norm_eps must not be negative, got {self.norm_eps!r}")
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of {self.heads} heads")
+        if not 0 <= self.position_offset < self.max_positions:
+            raise ValueError(f"position_offset {self.position_offset} leaves none of {self.max_positions} positions")
+        find_activation(self.activation)
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the embeddings."""
+        return self.embedding_size or self.hidden_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +243,21 @@ class EncoderLayer(nn.Module):
         return context.reshape(rows, width)
 
 
-class BertEncoder(nn.Module):
+class BertEncoder(Encoder):
     """Embeddings and layers; the output is the last layer's after its norm, without a pooler."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.config = config
-        self.words = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.positions = nn.Embedding(config.max_positions, config.hidden_size)
-        self.segments = nn.Embedding(config.segments, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps)
+        self.config: EncoderConfig = config
+        width = config.embedding_width
+        self.words = nn.Embedding(config.vocab_size, width)
+        self.positions = nn.Embedding(config.max_positions, width)
+        self.segments = nn.Embedding(config.segments, width)
+        if config.task_types:
+            self.tasks = nn.Embedding(config.task_types, width)
+        self.norm = nn.LayerNorm(width, eps=config.norm_eps)
+        if width != config.hidden_size:
+            self.widen = nn.Linear(width, config.hidden_size)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
 
     @classmethod
@@ -287,11 +305,21 @@ class BertEncoder(nn.Module):
         rest = input_ids.shape[1] - packed.longest
         return [functional.pad(packed.pad(state), (0, 0, 0, rest)) for state in self.hidden_states(packed)]
 
+    def depth_of(self, name: str) -> int:
+        """Depth of one of this module's parameters: 0 embeddings, 1..layers."""
+        parts = name.split(".")
+        return int(parts[1]) + 1 if parts[0] == "layers" else 0
+
     def _embed(self, packed: Packed) -> Tensor:
-        if packed.longest > self.config.max_positions:
-            raise ValueError(f"a row has {packed.longest} tokens but the encoder {self.config.max_positions} positions")
-        x = self.words(packed.tokens) + self.positions(packed.positions) + self.segments.weight[0]
-        return dropout(self.norm(x), self.config.dropout, training=self.training)
+        config = self.config
+        if packed.longest > config.longest:
+            raise ValueError(f"a row has {packed.longest} tokens but the encoder {config.longest} positions")
+        positions = packed.positions + config.position_offset if config.position_offset else packed.positions
+        x = self.words(packed.tokens) + self.positions(positions) + self.segments.weight[0]
+        if config.task_types:
+            x = x + self.tasks.weight[0]
+        x = dropout(self.norm(x), config.dropout, training=self.training)
+        return self.widen(x) if config.embedding_width != config.hidden_size else x
 
 
 def initialize_module(module: nn.Module, *, std: float, generator: torch.Generator) -> None:
@@ -305,71 +333,8 @@ def initialize_module(module: nn.Module, *, std: float, generator: torch.Generat
         nn.init.zeros_(module.bias)
 
 
-_HF_EMBEDDINGS = {
-    "words.weight": "embeddings.word_embeddings.weight",
-    "positions.weight": "embeddings.position_embeddings.weight",
-    "segments.weight": "embeddings.token_type_embeddings.weight",
-    "norm.weight": "embeddings.LayerNorm.weight",
-    "norm.bias": "embeddings.LayerNorm.bias",
-}
-_HF_LAYER = {
-    "attention_out": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "up": "intermediate.dense",
-    "down": "output.dense",
-    "norm": "output.LayerNorm",
-}
-
-
-def weights_from_hf(tensors: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
-    """Translate the tensors of a BERT checkpoint (with or without the prefix "bert.", old or new norm names).
-
-    Raises:
-        ValueError: if a tensor is missing or has another shape than the config says.
-    """
-    plain = {
-        name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
-        for name, tensor in tensors.items()
-    }
-
-    def take(name: str) -> Tensor:
-        if name not in plain:
-            raise ValueError(f"the checkpoint has no tensor {name!r}; it is not a BERT encoder")
-        return plain[name].float()
-
-    weights = {ours: take(theirs) for ours, theirs in _HF_EMBEDDINGS.items()}
-    for number in range(config.layers):
-        source, target = f"encoder.layer.{number}.", f"layers.{number}."
-        for part in ("weight", "bias"):
-            names = [f"{source}attention.self.{name}.{part}" for name in ("query", "key", "value")]
-            weights[f"{target}qkv.{part}"] = torch.cat([take(name) for name in names])
-            for ours, theirs in _HF_LAYER.items():
-                weights[f"{target}{ours}.{part}"] = take(f"{source}{theirs}.{part}")
-    expected = BertEncoder.shapes(config)
-    for name, tensor in weights.items():
-        if tuple(tensor.shape) != expected[name]:
-            raise ValueError(f"tensor {name!r} has shape {tuple(tensor.shape)}, the config says {expected[name]}")
-    return weights
-
-
-def weights_to_hf(encoder: BertEncoder) -> dict[str, Tensor]:
-    """The encoder's weights under the names of a BERT checkpoint; `weights_from_hf` gives them back."""
-    own = {name: tensor.detach().float().cpu() for name, tensor in encoder.state_dict().items()}
-    weights = {theirs: own[ours] for ours, theirs in _HF_EMBEDDINGS.items()}
-    for number in range(encoder.config.layers):
-        source, target = f"layers.{number}.", f"encoder.layer.{number}."
-        for part in ("weight", "bias"):
-            thirds = own[f"{source}qkv.{part}"].chunk(3)
-            for name, tensor in zip(("query", "key", "value"), thirds, strict=True):
-                weights[f"{target}attention.self.{name}.{part}"] = tensor
-            for ours, theirs in _HF_LAYER.items():
-                weights[f"{target}{theirs}.{part}"] = own[f"{source}{ours}.{part}"]
-    return {name: tensor.contiguous() for name, tensor in weights.items()}
-
-
-def parameter_depth(name: str, layers: int) -> int:
+def parameter_depth(name: str, encoder: Encoder) -> int:
     """Depth of a parameter of a model with `encoder` and `head`: 0 embeddings, 1..layers, layers + 1 head."""
     if not name.startswith("encoder."):
-        return layers + 1
-    parts = name.split(".")
-    return int(parts[2]) + 1 if parts[1] == "layers" else 0
+        return encoder.config.layers + 1
+    return encoder.depth_of(name.removeprefix("encoder."))

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.model.encoders import BertEncoder, Packed
+from engine.model.encoders import Encoder, Packed
 
-Pooling = Literal["first", "mean", "max"]
-POOLINGS: tuple[Pooling, ...] = ("first", "mean", "max")
+Pooling = Literal["first", "mean", "max", "last"]
+POOLINGS: tuple[Pooling, ...] = ("first", "mean", "max", "last")
 NO_CELL = -math.inf
 
 
@@ -40,9 +40,11 @@ class Batch:
 
 
 def pool(hidden: Tensor, packed: Packed, *, pooling: Pooling) -> Tensor:
-    """Sentence vectors (rows, hidden) of packed states (total, hidden): first token, mean or maximum of all."""
+    """Sentence vectors (rows, hidden) of packed states (total, hidden): first or last token, mean or maximum of all."""
     if pooling == "first":
         return hidden.index_select(0, packed.starts)
+    if pooling == "last":
+        return hidden.index_select(0, packed.starts + packed.lengths - 1)
     if pooling in ("mean", "max"):
         pooled: Tensor = torch.segment_reduce(hidden.float(), pooling, lengths=packed.lengths, axis=0)
         return pooled
@@ -165,13 +167,18 @@ class TaskModel(nn.Module):
     """
 
     def __init__(
-        self, encoder: BertEncoder, *, kind: str, n_labels: int = 0, pooling: Pooling = "first", smoothing: float = 0.0
+        self, encoder: Encoder, *, kind: str, n_labels: int = 0, pooling: Pooling = "first", smoothing: float = 0.0
     ) -> None:
         super().__init__()
         if kind not in ("classification", "pair", "choice", "span", "entities"):
             raise ValueError(f"unknown kind of task: {kind!r}")
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {POOLINGS}, got {pooling!r}")
+        if encoder.config.causal and pooling == "first" and kind in ("classification", "pair", "choice"):
+            raise ValueError(
+                f"expected last or mean with a {encoder.config.family} encoder, got 'first': "
+                "its first token sees no other"
+            )
         self.encoder, self.kind, self.pooling, self.smoothing = encoder, kind, pooling, smoothing
         hidden = encoder.config.hidden_size
         self.head: nn.Module

@@ -21,7 +21,7 @@ def encode_texts(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokeniz
     n_texts = 2 if spec.kind == "pair" else 1
     texts = list(chain.from_iterable(texts_of(spec, example.fields) for example in examples))
     tokens = [entry.ids for entry in tokenizer.encode(texts)]
-    budget = max_length - 1 - n_texts
+    budget = max_length - len(tokenizer.begin) - (n_texts - 1) * len(tokenizer.between) - len(tokenizer.end)
     rows, truncated = [], 0
     for i in range(0, len(tokens), n_texts):
         parts = tokens[i : i + n_texts]
@@ -29,11 +29,10 @@ def encode_texts(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokeniz
             kept = kept_lengths([len(part) for part in parts], budget)
             parts = [part[:length] for part, length in zip(parts, kept, strict=True)]
             truncated += 1
-        row = [tokenizer.cls_id]
-        for part in parts:
-            row += part
-            row.append(tokenizer.sep_id)
-        rows.append(row)
+        row = [*tokenizer.begin, *parts[0]]
+        for part in parts[1:]:
+            row += [*tokenizer.between, *part]
+        rows.append([*row, *tokenizer.end])
     flat, offsets = pack(rows)
     return Rows(
         tokens=flat,

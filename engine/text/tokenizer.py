@@ -52,6 +52,12 @@ class Tokenizer(Protocol):
     pad_id: int
     unused_id: int
     size: int
+    begin: list[int]
+    """ids before a text"""
+    between: list[int]
+    """ids between the two texts of a pair"""
+    end: list[int]
+    """ids after the last text"""
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenise texts, without special tokens."""
@@ -172,6 +178,7 @@ class WordPiece:
         self.pad_id, self.unk_id = self.index[PAD], self.index[UNK]
         self.cls_id, self.sep_id, self.mask_id = self.index[CLS], self.index[SEP], self.index[MASK]
         self.unused_id = self.index.get(UNUSED, self.mask_id)
+        self.begin, self.between, self.end = [self.cls_id], [self.sep_id], [self.sep_id]
         self.size = len(self.vocabulary)
         self._chars: dict[str, int] = {}
         self._folded: dict[str, str] = {}

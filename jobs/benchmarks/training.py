@@ -166,7 +166,9 @@ def _trainer(rows: Any, folder: str, *, best: bool) -> Any:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-    config = BertConfig(**_model().encoder.config.to_hf())
+    from engine.model.families.registry import config_to_hf
+
+    config = BertConfig(**config_to_hf(_model().encoder.config))
     options: dict[str, Any] = {}
     if best:
         options = {"bf16": _precision() == "bf16", "per_device_eval_batch_size": 64, **_grouped(TrainingArguments)}

@@ -124,7 +124,7 @@ def _encoding_row() -> dict[str, Any]:
 
     from engine.model.encoders import BertEncoder, EncoderConfig
     from engine.text.tokenizer import WordPiece, build_vocabulary
-    from jobs.models import Loaded
+    from jobs.models.loading import Loaded
     from jobs.whitening.sentence_encoders import BertSentences
     from jobs.whitening.sts.sample import pairs
 

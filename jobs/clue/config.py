@@ -16,7 +16,7 @@ class Config(cli.Options):
     task: tuple[str, ...] = ("afqmc",)
     """tasks, or `all`; --list names them"""
     model: str = "tiny"
-    """tiny (2 layers from scratch), ngram (linear baseline), a folder, or a hub name of a BERT-type encoder"""
+    """tiny (2 layers from scratch), ngram (linear baseline), a folder, or a hub name of an encoder"""
     recipe: Literal["modern", "blog"] = "modern"
     """modern: AdamW, warm-up, linear decay, batches of similar length; blog: AdaFactor and settings of kexue.fm/8739"""
     data_dir: Path | None = None
@@ -55,7 +55,7 @@ class Config(cli.Options):
     """evaluate dev every so many updates besides the end of each epoch; 0: only there"""
     early_stopping: int = 0
     """stop after so many evaluations without a better one; 0: never"""
-    pooling: Literal["first", "mean", "max"] = "first"
+    pooling: Literal["first", "mean", "max", "last"] = "first"
     """how the tokens of a row become one vector"""
     fgm: float = 0.0
     """adversarial training: size of the perturbation of the embeddings (1.0 is usual); 0: off"""
@@ -87,10 +87,10 @@ class Config(cli.Options):
 
 def check(config: Config) -> None:
     """Refuse flags that cannot mean anything, before anything is read."""
-    from jobs import models
+    from jobs.models import names
 
     task_names(config.task)
-    models.check_name(config.model)
+    names.check_name(config.model)
     positive = ("limit", "epochs", "batch_size", "tokens_per_batch", "accumulation", "learning_rate", "max_length")
     for name in (*positive, "processes"):
         value = getattr(config, name)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.text.tasks import TaskSpec, get_task
-from jobs import cli, models, tracking
+from jobs import cli, tracking
 from jobs.clue import ngram, run_folder, train
 from jobs.clue.config import task_names
 from jobs.clue.data import sources as clue_data
 from jobs.clue.prepare import Fold, read
 from jobs.clue.resume import go_on
+from jobs.models.names import NGRAM, title
 from store import paths, runs
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def start(config: Config) -> None:
         config,
         experiment="clue",
         task=names[0] if len(names) == 1 else "all",
-        model=models.title(config.model),
+        model=title(config.model),
         recipe=config.recipe,
         dataset=names[0] if len(names) == 1 else None,
     ) as run:
@@ -79,7 +80,7 @@ def check(config: Config, names: Sequence[str]) -> None:
         raise cli.InputError("--processes trains one task with one seed; start the tasks one by one")
     if config.folds:
         others = [name for name in names if get_task(name).kind in ("span", "entities")]
-        if others or config.model == models.NGRAM or len(names) > 1:
+        if others or config.model == NGRAM or len(names) > 1:
             reason = f"{others[0]} has none" if others else "one task and a neural model at a time"
             raise cli.InputError(f"--folds averages the probabilities of classes or choices: {reason}")
     overridden = [name for name in ("train_file", "dev_file", "test_file") if getattr(config, name)]
@@ -96,7 +97,7 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
     """The children in order; tasks that the linear baseline does not know are left out with a note."""
     children = []
     for name in names:
-        if config.model == models.NGRAM and not ngram.supports(get_task(name)):
+        if config.model == NGRAM and not ngram.supports(get_task(name)):
             print(f"{name}: left out, the linear baseline is for classification and pair tasks")
             continue
         single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, name="", resume="")

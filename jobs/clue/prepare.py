@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import Example, TaskSpec, texts_in
-from jobs import cli, models
+from jobs import cli
 from jobs.clue import processes
 from jobs.clue.data import sources as clue_data
+from jobs.models import loading
 
 if TYPE_CHECKING:
     from engine.model.training import Training, World
@@ -33,7 +34,7 @@ class Prepared:
     config: Config
     spec: TaskSpec
     data: clue_data.Data
-    loaded: models.Loaded
+    loaded: loading.Loaded
     plan: Plan
     train_rows: Rows
     select_rows: Rows
@@ -54,20 +55,22 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     data = read(config, spec)
     train, select, split = held_out(data, fold)
     activation = config.activation or "gelu"
-    loaded = models.load(
+    loaded = loading.load(
         config.model,
         texts=lambda: (text for example in train for text in texts_in(example.fields)),
         seed=config.seed,
         activation=activation,
     )
+    if loaded.note and processes.is_first():
+        print(f"  note: {loaded.name}: {loaded.note}")
     if config.init:
         apply_rule(loaded, config)
     shape = loaded.encoder.config
     if config.rdrop and not (shape.dropout or shape.attention_dropout):
         raise cli.InputError(f"--rdrop compares two passes with different dropout, and {loaded.name} has none")
     limit = config.max_length or spec.max_length
-    if limit > shape.max_positions:
-        raise cli.InputError(f"--max-length {limit}: {loaded.name} has {shape.max_positions} positions")
+    if limit > shape.longest:
+        raise cli.InputError(f"--max-length {limit}: {loaded.name} has {shape.longest} positions")
     with cli.input_errors("--max-length"):
         train_rows = clue_rows.encode(spec, train, loaded.tokenizer, max_length=limit, training=True)
         select_rows = clue_rows.encode(spec, select, loaded.tokenizer, max_length=limit)
@@ -115,7 +118,7 @@ def untaught(rows: Rows) -> list[str]:
     return [f"train: {rows.unaligned:,} gold spans are not taught, because no whole tokens of the text spell them"]
 
 
-def cut_questions(spec: TaskSpec, examples: Sequence[Example], loaded: models.Loaded, max_length: int) -> list[str]:
+def cut_questions(spec: TaskSpec, examples: Sequence[Example], loaded: loading.Loaded, max_length: int) -> list[str]:
     """A note that names the questions too long for a row, if there are any (spans)."""
     from engine.text.span import long_questions
 
@@ -147,7 +150,7 @@ def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], li
     return inside, outside, "fold"
 
 
-def apply_rule(loaded: models.Loaded, config: Config) -> None:
+def apply_rule(loaded: loading.Loaded, config: Config) -> None:
     """Draw the matrices of a fresh encoder anew by an initialization rule."""
     import torch
 
@@ -157,19 +160,20 @@ def apply_rule(loaded: models.Loaded, config: Config) -> None:
         redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
 
 
-def build_model(config: Config, spec: TaskSpec, loaded: models.Loaded) -> Any:
+def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:
     """The encoder with the task's head."""
     import torch
 
     from engine.model.heads import TaskModel
 
-    model = TaskModel(
-        loaded.encoder,
-        kind=spec.kind,
-        n_labels=len(spec.labels),
-        pooling=config.pooling,
-        smoothing=config.label_smoothing,
-    )
+    with cli.input_errors("--pooling"):
+        model = TaskModel(
+            loaded.encoder,
+            kind=spec.kind,
+            n_labels=len(spec.labels),
+            pooling=config.pooling,
+            smoothing=config.label_smoothing,
+        )
     model.initialize_head(torch.Generator().manual_seed(config.seed + 1))
     return model
 
@@ -179,13 +183,12 @@ def build_optimizer(config: Config, plan: Plan, model: Any) -> Any:
     from engine.model.encoders import parameter_depth
     from engine.model.optimizers import adafactor, adamw, parameter_groups
 
-    layers = model.encoder.config.layers
     groups = parameter_groups(
         model,
         learning_rate=plan.learning_rate,
         weight_decay=plan.weight_decay,
         layer_decay=config.llrd,
-        depth_of=lambda name: parameter_depth(name, layers),
-        layers=layers,
+        depth_of=lambda name: parameter_depth(name, model.encoder),
+        layers=model.encoder.config.layers,
     )
     return adamw(groups) if plan.optimizer == "adamw" else adafactor(groups)

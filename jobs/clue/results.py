@@ -190,11 +190,10 @@ def export(session: Session, folder: Path, outcome: Outcome) -> None:
     """Copy the model, the dev predictions, the result and the submissions to a folder of the user's choice."""
     import shutil
 
-    from jobs.models import save_folder
+    from jobs.models.saving import save_folder
 
     prepared = session.prepared
-    tokenizer = prepared.loaded.tokenizer
-    save_folder(folder, prepared.training.model.encoder, tokenizer.vocabulary, lower=tokenizer.lower)
+    save_folder(folder, prepared.training.model.encoder, prepared.loaded.tokenizer)
     shutil.copyfile(session.folder / BEST, folder / BEST)
     frame = prediction_frame(prepared.spec, prepared.data.dev, outcome.decoded["dev"])
     frame.write_ndjson(folder / "dev_predictions.jsonl")

@@ -10,6 +10,7 @@ from jobs import checkpoints, cli
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import processes
 from jobs.interrupts import stop_requests
+from jobs.models import saving
 from jobs.progress import Bar
 
 if TYPE_CHECKING:
@@ -149,9 +150,7 @@ class Session:
         return {
             "task": prepared.spec.name,
             "version": prepared.spec.version,
-            "encoder": prepared.loaded.encoder.config.to_dict(),
-            "vocabulary": prepared.loaded.tokenizer.vocabulary,
-            "lower": prepared.loaded.tokenizer.lower,
+            **saving.describe(prepared.loaded.encoder, prepared.loaded.tokenizer),
             "pooling": prepared.config.pooling,
             "max_length": prepared.plan.max_length,
             "best": self.best,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.model.training import Precision, Settings
     from engine.text.rows import Rows
     from jobs.clue.config import Config
-    from jobs.models import Loaded
+    from jobs.models.loading import Loaded
 
 SCRATCH_RATE = 1e-3
 BLOG_RATE = 5e-4

@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import get_task
-from jobs import models, tracking
+from jobs import tracking
 from jobs.clue import processes, run_folder
 from jobs.clue.prepare import Fold, Prepared, prepare
+from jobs.models import names
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def start(config: Config, *, parent: str | None = None, fold: Fold | None = None) -> Outcome | None:
     """Train one task with one seed; None after --dry-run."""
     spec = get_task(config.task[0])
-    if config.model == models.NGRAM:
+    if config.model == names.NGRAM:
         from jobs.clue import train_ngram
 
         return train_ngram.start(config, spec, parent=parent)
@@ -54,7 +55,7 @@ def open_run(prepared: Prepared, *, parent: str | None) -> Run:
         experiment="clue",
         parent=parent,
         task=spec.name,
-        model=models.title(config.model),
+        model=names.title(config.model),
         recipe=config.recipe,
         dataset=spec.name,
         data_source=data.source,

@@ -175,24 +175,17 @@ def read_matrices(model: str) -> dict[str, np.ndarray]:
     """
     from pathlib import Path
 
-    from safetensors.numpy import load_file
-
-    from jobs import models
+    from jobs.models import names
+    from jobs.models.weight_files import read_tensors, weight_files
 
     if not Path(model).is_dir():  # of a folder only the matrices count, whatever its architecture
-        models.check_name(model)
-    if model in (models.TINY, models.NGRAM):
+        names.check_name(model)
+    if model in (names.TINY, names.NGRAM):
         raise cli.InputError(f"--model {model} has no trained matrices; name a folder or a hub model")
-    folder = Path(model) if Path(model).is_dir() else models.fetch(models.ALIASES.get(model, model))
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise cli.InputError(f"--model {model}: {folder} has no safetensors file")
     found = {}
-    with cli.input_errors(f"--model {model}"):
-        for file in files:
-            for name, tensor in load_file(file).items():
-                if tensor.ndim == 2 and min(tensor.shape) > 1 and "embedding" not in name:
-                    found[name.removesuffix(".weight")] = np.ascontiguousarray(tensor.T, dtype=np.float32)
+    for name, tensor in read_tensors(weight_files(names.folder_of(model))).items():
+        if tensor.ndim == 2 and min(tensor.shape) > 1 and tensor.is_floating_point() and "embedding" not in name:
+            found[name.removesuffix(".weight")] = np.ascontiguousarray(tensor.float().numpy().T)
     if not found:
         raise cli.InputError(f"--model {model} has no linear weight matrix")
     return found

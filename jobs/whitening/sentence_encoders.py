@@ -24,7 +24,7 @@ from engine.embeddings.pooling import POOLINGS, Pooling, View, parse_pooling, po
 from jobs import cli
 
 if TYPE_CHECKING:
-    from jobs.models import Loaded
+    from jobs.models.loading import Loaded
 
 NATIVE = "native"
 NATIVE_VIEW = View("native", 0)
@@ -96,14 +96,14 @@ class HashedEncoder:
 class BertSentences:
     """A BERT-type encoder whose hidden states are pooled."""
 
-    def __init__(self, loaded: Loaded, *, device: str = "cpu", pooler: Mapping[str, np.ndarray] | None = None) -> None:
+    def __init__(self, loaded: Loaded, *, device: str = "cpu") -> None:
         self.name = loaded.name
         self.model = loaded.encoder.to(device).eval()
         self.tokenizer = loaded.tokenizer
         self.device = device
         self.layers = loaded.encoder.config.layers
         self.width = loaded.encoder.config.hidden_size
-        self.pooler = (pooler["weight"], pooler["bias"]) if pooler else None
+        self.pooler = loaded.pooler
         self.poolings: tuple[str, ...] = tuple(name for name in POOLINGS if name != "pooler" or self.pooler)
         self.fingerprint = _weights_fingerprint(loaded, self.pooler)
 
@@ -142,8 +142,8 @@ class BertSentences:
 
     def _tokenise(self, texts: Sequence[str], max_length: int) -> tuple[np.ndarray, np.ndarray]:
         """Tokens of all rows one after the other, with [CLS] and [SEP], and the length of each."""
-        room = min(max_length, self.model.config.max_positions) - 2
-        begin, end = [self.tokenizer.cls_id], [self.tokenizer.sep_id]
+        begin, end = self.tokenizer.begin, self.tokenizer.end
+        room = min(max_length, self.model.config.longest) - len(begin) - len(end)
         rows = [begin + tokens.ids[:room] + end for tokens in self.tokenizer.encode(texts)]
         lengths = np.array([len(row) for row in rows], np.int64)
         return np.fromiter((token for row in rows for token in row), np.int32, int(lengths.sum())), lengths
@@ -227,10 +227,9 @@ def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> 
     if (folder / "modules.json").is_file():
         return _sentence_transformer(folder, device)
     if kind != "run" and (folder.exists() or "/" in name or _is_model(name)):
-        from jobs import models
+        from jobs.models import loading
 
-        loaded = models.load(name)
-        return BertSentences(loaded, device=device, pooler=_pooler(name))
+        return BertSentences(loading.load(name), device=device)
     from jobs.whitening.trained_encoder import load_encoder
 
     return BertSentences(load_encoder(width or name, db=db), device=device)
@@ -244,9 +243,9 @@ def only_native(pooling: str, name: str) -> Pooling:
 
 
 def _is_model(name: str) -> bool:
-    from jobs import models
+    from jobs.models import names
 
-    return name in (models.TINY, *models.ALIASES)
+    return name in (names.TINY, *names.ALIASES)
 
 
 def _device(name: str) -> str:
@@ -258,7 +257,7 @@ def _device(name: str) -> str:
 
 
 def _sentence_transformer(folder: Path, device: str) -> SentenceTransformer:
-    from jobs import models
+    from jobs.models import loading
 
     modules = _read_json(folder / "modules.json")
     if not isinstance(modules, list) or not all(isinstance(m, dict) and {"type", "path"} <= m.keys() for m in modules):
@@ -266,7 +265,7 @@ def _sentence_transformer(folder: Path, device: str) -> SentenceTransformer:
     native = NativeModules(folder, modules)
     body = next((str(m["path"]) for m in modules if str(m["type"]).endswith(".Transformer")), "")
     return SentenceTransformer(
-        folder, models.load_folder(folder / body, name=str(folder)), device=device, native=native
+        folder, loading.load_folder(folder / body, name=str(folder)), device=device, native=native
     )
 
 
@@ -297,25 +296,11 @@ def _dense(folder: Path) -> tuple[np.ndarray, np.ndarray, str]:
     return weight, tensors.get("linear.bias", np.zeros(len(weight), weight.dtype)), activation
 
 
-def _pooler(name: str) -> dict[str, np.ndarray] | None:
-    """Weight and bias of a checkpoint's pooler, None where it has none."""
-    from safetensors import safe_open
-
-    from jobs import models
-
-    folder = Path(name) if Path(name).is_dir() else models.fetch(models.ALIASES.get(name, name))
-    found: dict[str, np.ndarray] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="np") as file:
-            for key in file.keys():  # noqa: SIM118
-                if key.removeprefix("bert.").startswith("pooler.dense."):
-                    found[key.rpartition(".")[2]] = file.get_tensor(key).astype(np.float32)
-    return found if found.keys() >= {"weight", "bias"} else None
-
-
 def _weights_fingerprint(loaded: Loaded, pooler: tuple[np.ndarray, ...] | None) -> str:
-    digest = hashlib.sha256("\n".join(loaded.tokenizer.vocabulary).encode())
-    digest.update(str((loaded.tokenizer.lower, sorted(loaded.encoder.config.to_dict().items()))).encode())
+    from jobs.models import tokenizer_files
+
+    digest = hashlib.sha256(tokenizer_files.fingerprint(loaded.tokenizer).encode())
+    digest.update(str(sorted(loaded.encoder.config.to_dict().items())).encode())
     for name, tensor in sorted(loaded.encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(memoryview(tensor.cpu().contiguous().numpy()))

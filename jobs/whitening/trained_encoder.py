@@ -9,7 +9,7 @@ from jobs import cli
 from jobs.checkpoints import BEST
 
 if TYPE_CHECKING:
-    from jobs.models import Loaded
+    from jobs.models.loading import Loaded
 
 
 def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
@@ -41,14 +41,13 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
 
 
 def _restore(path: Path, *, name: str) -> Loaded:
-    from engine.model.encoders import BertEncoder, EncoderConfig
-    from engine.text.tokenizer import WordPiece
     from jobs import checkpoints
-    from jobs.models import Loaded
+    from jobs.models import saving
+    from jobs.models.loading import Loaded
 
     state, about = checkpoints.load(path)
-    encoder = BertEncoder(EncoderConfig(**about["encoder"]))
+    encoder, tokenizer = saving.restore(about)
     prefix = "encoder."
     weights = {key.removeprefix(prefix): value for key, value in state["model"].items() if key.startswith(prefix)}
     encoder.load_state_dict(weights)
-    return Loaded(name, encoder, WordPiece(about["vocabulary"], lower=about["lower"]), pretrained=True)
+    return Loaded(name, encoder, tokenizer, pretrained=True)

@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 
 from engine.text.tasks import get_task
-from jobs import checkpoints, cli, models, predict
+from jobs import checkpoints, cli, predict
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import run_folder, session, start, submission
 from jobs.clue.config import Config
 from jobs.clue.data import sources as clue_data
+from jobs.models import saving
 from store import paths, queries
 
 
@@ -239,10 +240,11 @@ def test_bad_flags_are_refused_in_one_sentence(tmp_path, flags, message):
 
 def test_rdrop_without_dropout_is_refused(tmp_path):
     from engine.model.encoders import BertEncoder, EncoderConfig
+    from engine.text.tokenizer import WordPiece
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"花呗怎么还款"]
     shape = EncoderConfig(vocab_size=len(vocabulary), hidden_size=8, layers=1, dropout=0.0, attention_dropout=0.0)
-    models.save_folder(tmp_path / "still", BertEncoder(shape), vocabulary, lower=True)
+    saving.save_folder(tmp_path / "still", BertEncoder(shape), WordPiece(vocabulary))
     with pytest.raises(cli.InputError, match=r"--rdrop compares two passes .*still has none"):
         start.run(small(tmp_path, model=str(tmp_path / "still"), rdrop=1.0))
 

@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 from engine.embeddings.similarity import unit_rows
 from engine.model.encoders import BertEncoder, EncoderConfig
 from engine.text.tokenizer import WordPiece, build_vocabulary
-from jobs import checkpoints, models, tracking
+from jobs import checkpoints, tracking
 from jobs.cli import InputError
+from jobs.models import loading, saving
 from jobs.whitening import config as whitening
 from jobs.whitening import encode, layers
 from jobs.whitening.sentence_encoders import BertSentences, open_encoder
@@ -47,7 +48,7 @@ def encoder():
 @pytest.fixture(scope="module")
 def folder(encoder, tmp_path_factory):
     path = tmp_path_factory.mktemp("model")
-    models.save_folder(path, encoder[0], encoder[1].vocabulary, lower=True)
+    saving.save_folder(path, encoder[0], encoder[1])
     return path
 
 
@@ -105,7 +106,7 @@ def test_the_pooler_is_linear_where_the_checkpoint_has_one(encoder, folder, tmp_
     with pytest.raises(ValueError, match="no pooler weights"):
         bare.parse("pooler")
     weight, bias = 5 * torch.eye(WIDTH), torch.full((WIDTH,), 3.0)
-    models.save_folder(tmp_path, encoder[0], encoder[1].vocabulary, lower=True)
+    saving.save_folder(tmp_path, encoder[0], encoder[1])
     tensors = load_file(tmp_path / "model.safetensors")
     tensors |= {"bert.pooler.dense.weight": weight, "bert.pooler.dense.bias": bias}
     save_file(tensors, tmp_path / "model.safetensors")
@@ -118,7 +119,7 @@ def test_the_pooler_is_linear_where_the_checkpoint_has_one(encoder, folder, tmp_
 def sentence_transformer(
     base, encoder, *, mode="mean_tokens", modules=("Transformer", "Pooling", "Dense", "Normalize")
 ):
-    models.save_folder(base / "0_Transformer", encoder[0], encoder[1].vocabulary, lower=True)
+    saving.save_folder(base / "0_Transformer", encoder[0], encoder[1])
     listed = [
         {"idx": i, "name": str(i), "path": f"{i}_{kind}", "type": f"sentence_transformers.models.{kind}"}
         for i, kind in enumerate(modules)
@@ -223,11 +224,11 @@ def test_encode_writes_one_row_a_sentence(folder, tmp_path, capsys):
 
 
 def test_the_encoder_is_told_by_its_weights_not_its_path(encoder, folder):
-    loaded = models.Loaded("elsewhere", encoder[0], encoder[1], pretrained=True)
+    loaded = loading.Loaded("elsewhere", encoder[0], encoder[1], pretrained=True)
     assert BertSentences(loaded).fingerprint == open_encoder(str(folder), device="cpu").fingerprint
     changed = BertEncoder(encoder[0].config)
     changed.load_state_dict(encoder[0].state_dict())
     with torch.no_grad():
         changed.words.weight[0, 0] += 1
-    loaded = models.Loaded("elsewhere", changed, encoder[1], pretrained=True)
+    loaded = loading.Loaded("elsewhere", changed, encoder[1], pretrained=True)
     assert BertSentences(loaded).fingerprint != open_encoder(str(folder), device="cpu").fingerprint

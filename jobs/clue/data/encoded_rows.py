@@ -16,17 +16,18 @@ import numpy as np
 from engine.text.tasks import Example, TaskSpec
 from jobs.caches import cache_folder
 from jobs.clue.data.sources import fingerprint
+from jobs.models import tokenizer_files
 
 if TYPE_CHECKING:
     from engine.text.rows import Rows
-    from engine.text.tokenizer import WordPiece
+    from engine.text.tokenizer import Tokenizer
 
 WORTH_KEEPING_S = 2.5
 _PARTS = ("tokens", "offsets", "example", "head_mask", "starts", "ends")
 
 
 def encode(
-    spec: TaskSpec, examples: Sequence[Example], tokenizer: WordPiece, *, max_length: int, training: bool = False
+    spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int, training: bool = False
 ) -> Rows:
     """Encode `examples`, or read the rows that an earlier run has kept."""
     from engine.text.encode import encode as encode_rows
@@ -43,11 +44,11 @@ def encode(
 
 
 def _path(
-    spec: TaskSpec, examples: Sequence[Example], tokenizer: WordPiece, *, max_length: int, training: bool
+    spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int, training: bool
 ) -> Path:
     identity = [spec.name, spec.version, spec.stride, max_length, training, fingerprint(examples)]
     digest = hashlib.sha256(json.dumps(identity).encode())
-    digest.update(json.dumps([tokenizer.vocabulary, tokenizer.lower]).encode())
+    digest.update(tokenizer_files.fingerprint(tokenizer).encode())
     return cache_folder() / "rows" / f"{spec.name}-{digest.hexdigest()[:24]}.npz"
 
 

@@ -1,10 +1,13 @@
 """The packed encoder beside transformers' BERT, padding, and the checkpoint's names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from engine.model.encoders import BertEncoder, EncoderConfig, Packed, parameter_depth, weights_from_hf, weights_to_hf
+from engine.model.encoders import BertEncoder, EncoderConfig, Packed, parameter_depth
+from engine.model.families.registry import config_from_hf, config_to_hf, weights_from_hf, weights_to_hf
 
 CONFIG = EncoderConfig(vocab_size=60, hidden_size=16, layers=2, heads=2, intermediate_size=32, max_positions=24)
 
@@ -26,7 +29,7 @@ def padded(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("lengths", [[3, 9, 5], [6, 6], [1]])
 def test_hidden_states_equal_those_of_transformers(encoder, lengths):
     transformers = pytest.importorskip("transformers")
-    config = transformers.BertConfig(**CONFIG.to_hf())
+    config = transformers.BertConfig(**config_to_hf(CONFIG))
     peer = transformers.BertModel(config, add_pooling_layer=False).eval()
     peer.load_state_dict(weights_to_hf(encoder))
     ids, mask = padded(lengths)
@@ -66,19 +69,22 @@ def test_checkpoint_names_round_trip_with_prefix_and_old_norm_names(encoder):
     own = encoder.state_dict()
     assert set(again) == set(own)
     assert all(torch.equal(again[name], own[name]) for name in own)
-    assert EncoderConfig.from_hf(CONFIG.to_hf()) == CONFIG
+    assert config_from_hf(config_to_hf(CONFIG)) == CONFIG
 
 
 def test_wrong_checkpoints_are_refused(encoder):
     weights = weights_to_hf(encoder)
     lacking = {n: t for n, t in weights.items() if "layer.1.output.dense.bias" not in n}
-    with pytest.raises(ValueError, match=r"no tensor 'encoder.layer.1.output.dense.bias'; it is not a BERT"):
+    with pytest.raises(ValueError, match=r"no tensor 'encoder.layer.1.output.dense.bias'; it is not the bert encoder"):
         weights_from_hf(lacking, CONFIG)
     weights["embeddings.word_embeddings.weight"] = torch.zeros(59, 16)
-    with pytest.raises(ValueError, match=r"'words.weight' has shape \(59, 16\), the config says \(60, 16\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"'words.weight' .embeddings.word_embeddings.weight. has shape \(59, 16\), the config says \(60, 16\)",
+    ):
         weights_from_hf(weights, CONFIG)
-    with pytest.raises(ValueError, match="expected a 'bert' encoder with absolute positions, got 'roformer'"):
-        EncoderConfig.from_hf({"model_type": "roformer"})
+    with pytest.raises(ValueError, match="expected one of bert, ernie, electra, roberta, xlm-roberta, got 'roformer'"):
+        config_from_hf({"model_type": "roformer"})
     with pytest.raises(ValueError, match="a row has 25 tokens but the encoder 24 positions"):
         encoder(Packed.of(np.zeros(25, dtype=int), np.array([25])))
     with pytest.raises(ValueError, match="unknown activation 'swish'"):
@@ -90,9 +96,10 @@ def test_wrong_checkpoints_are_refused(encoder):
 
 
 def test_depth_counts_from_the_embeddings():
-    assert parameter_depth("encoder.words.weight", 12) == 0
-    assert parameter_depth("encoder.layers.11.up.bias", 12) == 12
-    assert parameter_depth("head.weight", 12) == 13
+    encoder = BertEncoder(replace(CONFIG, layers=12))
+    assert parameter_depth("encoder.words.weight", encoder) == 0
+    assert parameter_depth("encoder.layers.11.up.bias", encoder) == 12
+    assert parameter_depth("head.weight", encoder) == 13
 
 
 @pytest.mark.parametrize("lengths", [[3, 9, 5], [6, 6], [1]])

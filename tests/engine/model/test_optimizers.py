@@ -55,7 +55,12 @@ def small_model() -> TaskModel:
 def test_layer_decay_shrinks_rates_towards_the_embeddings():
     model = small_model()
     groups = parameter_groups(
-        model, learning_rate=1.0, weight_decay=0.01, layer_decay=0.5, depth_of=lambda n: parameter_depth(n, 2), layers=2
+        model,
+        learning_rate=1.0,
+        weight_decay=0.01,
+        layer_decay=0.5,
+        depth_of=lambda n: parameter_depth(n, model.encoder),
+        layers=2,
     )
     rates = {id(parameter): group["base_lr"] for group in groups for parameter in group["params"]}
     assert rates[id(model.head.weight)] == 1.0

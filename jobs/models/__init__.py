@@ -1,0 +1,1 @@
+"""Encoders by name: finding, checking, loading and saving them."""
