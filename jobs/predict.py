@@ -1,7 +1,10 @@
-"""Apply a finished run's model to new rows in its task's format.
+"""Answer texts with a finished run's model: from the command line, standard input, or a file in the task's format.
 
-    python -m jobs.predict --run 7f3a --input new.json --output answers.jsonl
+    python -m jobs.predict --run 7f3a --text "快递三天没有更新"
+    cat texts.txt | python -m jobs.predict --run 7f3a
+    python -m jobs.predict --run 7f3a --input new.csv --output answers.jsonl
 
+A pair takes two texts, a question its context and itself; on standard input they stand in one line with a tab between.
 Each line of the output has the row's id, the prediction and its confidence; classes also have their probabilities.
 """
 
@@ -9,30 +12,41 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.text.decode import decode, nest_entities, spell
+from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
+from jobs.clue import run_folder
 from jobs.clue.data import sources as clue_data
+from store import paths
 
 if TYPE_CHECKING:
     from engine.model.heads import TaskModel
     from engine.text.decode import Decoded
 
+SHOWN = 5
+"""classes shown of a text from the command line"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Apply a finished run's model to new rows in its task's format."""
+    """Answer texts with a finished run's model."""
 
     run: str
     """run of a neural model (an unambiguous part of its id, or latest)"""
-    input: Path
-    """file in the format of the run's task; labels are optional"""
-    output: Path
-    """file to write, one JSON object a line"""
+    text: tuple[str, ...] = ()
+    """texts to answer: one or several; of a pair both, of a question its context and itself (and the choices)"""
+    input: Path | None = None
+    """file in the format of the run's task, labels are optional; without it and --text: standard input"""
+    output: Path | None = None
+    """file to write, one JSON object a line (default: standard output)"""
     db: Path | None = None
     """results database (default: $CLUEBOARD_DB, else results.duckdb in the project's root)"""
     device: str = "auto"
@@ -50,26 +64,84 @@ class Trained:
 
 
 def predict(config: Config) -> None:
-    """Read, answer, write."""
+    """Read, answer, write or show."""
     from engine.evidence import metrics
     from engine.model.training import predict as answer
-    from engine.text.decode import decode
-    from engine.text.encode import encode
     from jobs.clue import settings as clue_settings
 
-    path = find_checkpoint(config.run, config.db)
-    if not config.output.parent.is_dir():
+    if config.text and config.input:
+        raise cli.InputError("--text and --input cannot be combined")
+    if config.output and not config.output.parent.is_dir():
         raise cli.InputError(f"--output: {config.output.parent} is not a folder")
+    path = find_checkpoint(config.run, config.db)
     trained = load(path)
-    examples = clue_data.read_rows(trained.spec, config.input)
+    examples = read(trained.spec, config)
     model = trained.model.to(clue_settings.pick_device(config.device))
     rows = encode(trained.spec, examples, trained.tokenizer, max_length=trained.max_length)
     decoded = decode(trained.spec, rows, examples, answer(model, rows))
-    write(config.output, trained.spec, examples, decoded)
-    print(f"{len(examples):,} answers of run {path.parent.name} ({trained.spec.name}) in {config.output}")
+    lines = [json.dumps(line, ensure_ascii=False) for line in answers(trained.spec, examples, decoded)]
+    if config.output:
+        write(config.output, lines)
+        print(f"{len(examples):,} answers of run {path.parent.name} ({trained.spec.name}) in {config.output}")
+    elif config.text:
+        print("\n".join(readable(trained.spec, line) for line in answers(trained.spec, examples, decoded)))
+    else:
+        print("\n".join(lines))
     if all(example.label is not None for example in examples):
         scores = metrics.score(trained.spec, examples, decoded.predictions, independent=decoded.independent)
-        print("the rows have labels: " + "   ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+        said = "the rows have labels: " + "   ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        print(said, file=sys.stdout if config.output else sys.stderr)
+
+
+def read(spec: TaskSpec, config: Config) -> list[Example]:
+    """The rows to answer, from wherever they come.
+
+    Raises:
+        InputError: if there are none, or they are not as the task's rows are.
+    """
+    if config.text:
+        return typed(spec, config.text)
+    if config.input:
+        return clue_data.read_rows(spec, config.input)
+    try:
+        content = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise cli.InputError(f"standard input: not UTF-8 ({error})") from error
+    if not content.strip():
+        raise cli.InputError("standard input is empty: give --text, --input, or texts on standard input")
+    if content.lstrip()[0] in "{[" and spec.layout in ("rows", "table", "blanks"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "standard-input.jsonl"
+            path.write_text(content, encoding="utf-8")
+            return clue_data.read_rows(spec, path)
+    lines = [line.rstrip("\r") for line in content.split("\n") if line.strip()]
+    if spec.kind in ("classification", "entities"):
+        return typed(spec, lines)
+    rows = [typed(spec, line.split("\t")) for line in lines]
+    return [dataclasses.replace(row, example_id=str(i), group=str(i)) for i, (row,) in enumerate(rows)]
+
+
+def typed(spec: TaskSpec, texts: Sequence[str]) -> list[Example]:
+    """Examples of texts that somebody typed.
+
+    Raises:
+        InputError: if the task needs another number of texts, or more than texts.
+    """
+    kinds = {spec.field_kind(name) for name in spec.fields}
+    if "marks" in kinds or (spec.kind in ("pair", "choice") and (spec.fills_blanks or spec.texts)):
+        raise cli.InputError(f"a row of {spec.name} is more than texts; give --input a file in its format")
+    if any(not text.strip() for text in texts):
+        raise cli.InputError("a text is empty")
+    if spec.kind in ("classification", "entities"):
+        return [Example(str(i), {spec.fields[0]: text}, group=str(i)) for i, text in enumerate(texts)]
+    least = len(spec.fields) + (spec.kind == "choice")
+    if len(texts) < least or (spec.kind != "choice" and len(texts) > least):
+        named = ", ".join(spec.fields) + (", and at least one more choice" if spec.kind == "choice" else "")
+        raise cli.InputError(f"a {spec.kind} task needs {least} texts ({named}), got {len(texts)}")
+    fields: dict[str, Any] = dict(zip(spec.fields, texts, strict=False))
+    if spec.kind == "choice":
+        fields |= {"passage": [texts[0]], spec.options: list(texts[2:])}
+    return [Example("0", fields, group="0")]
 
 
 def find_checkpoint(part: str, db: Path | None) -> Path:
@@ -78,9 +150,6 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     Raises:
         InputError: if no run or several match, or the run has no model.
     """
-    from jobs.clue import run_folder
-    from store import paths
-
     if part != "latest":
         folder = run_folder.find(part, db, flag="--run")
         if not (folder / BEST).is_file():
@@ -99,17 +168,15 @@ def load(path: Path) -> Trained:
 
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
-        spec = get_task(about["task"])
+        spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])
         encoder, tokenizer = saving.restore(about)
         model = TaskModel(encoder, kind=spec.kind, n_labels=len(spec.labels), pooling=about["pooling"])
         model.load_state_dict(state["model"])
     return Trained(spec, model, tokenizer, about["max_length"])
 
 
-def write(path: Path, spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> None:
-    """Write one JSON object per example, to the side first."""
-    from engine.text.decode import nest_entities, spell
-
+def answers(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> list[dict[str, Any]]:
+    """One json-ready object per example."""
     lines = []
     for index, (example, answer) in enumerate(zip(examples, decoded.predictions, strict=True)):
         shown: Any = spell(spec, example, answer)
@@ -118,11 +185,31 @@ def write(path: Path, spec: TaskSpec, examples: Sequence[Example], decoded: Deco
         line = {"id": example.example_id, "prediction": shown, "confidence": round(float(decoded.confidence[index]), 6)}
         if decoded.probs is not None:
             names = spec.labels or [str(number) for number in range(decoded.probs.shape[1])]
-            line["probabilities"] = dict(zip(names, decoded.probs[index].round(6).tolist(), strict=True))
-        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+            line["probabilities"] = {
+                name: round(float(share), 6) for name, share in zip(names, decoded.probs[index], strict=True)
+            }
+        lines.append(line)
+    return lines
+
+
+def readable(spec: TaskSpec, line: dict[str, Any]) -> str:
+    """An answer for a person: the prediction, and the likeliest classes with their probabilities."""
+    titles = dict(zip(spec.labels, spec.label_titles or spec.labels, strict=True))
+
+    def named(label: str) -> str:
+        return label if titles.get(label, label) == label else f"{label} {titles[label]}"
+
+    if "probabilities" not in line:
+        return f"{json.dumps(line['prediction'], ensure_ascii=False)}   {line['confidence']:.1%}"
+    ranked = sorted(line["probabilities"].items(), key=lambda item: -item[1])[:SHOWN]
+    return f"{named(line['prediction'])}   ({', '.join(f'{named(label)} {share:.1%}' for label, share in ranked)})"
+
+
+def write(path: Path, lines: Sequence[str]) -> None:
+    """Write the lines, to the side first."""
     side = path.with_name(f".{path.name}.part")
     try:
-        side.write_text("".join(lines), encoding="utf-8")
+        side.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         side.replace(path)
     except OSError as error:
         raise cli.InputError(f"--output {path}: {error.strerror}") from error

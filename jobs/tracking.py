@@ -31,6 +31,8 @@ def start(
     train_fingerprint: str | None = None,
     dev_fingerprint: str | None = None,
     resolved: Mapping[str, Any] | None = None,
+    hashed: cli.Options | None = None,
+    identity: str = "",
     **fields: Any,
 ) -> runs.Run:
     """Start a run that stores its config, command, seed, git state and versions by itself.
@@ -42,13 +44,17 @@ def start(
         train_fingerprint: of the training data; part of the config hash.
         dev_fingerprint: of the evaluation data; part of the config hash.
         resolved: values of flags that were left out, as they were settled: stored in place of the flags' null.
+        hashed: the flags that make the config hash, where they differ from those of the command.
+        identity: what makes the experiment besides flags and data (a task of one's own); part of the config hash.
         fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
 
     Raises:
         AlreadyDone: ends the process with code 0, if `--skip-if-done` is set and a finished run of the same config and
             seed is stored.
     """
-    config_hash = cli.config_hash(config, train_fingerprint, dev_fingerprint)
+    config_hash = cli.config_hash(
+        hashed or config, train_fingerprint, dev_fingerprint, *([identity] if identity else [])
+    )
     if config.skip_if_done:
         _skip_if_done(config_hash, config)
     commit, dirty = environment.git_state(Path(__file__).parent)

@@ -7,6 +7,7 @@ https://github.com/bojone/CLUE-bert4keras); sizes are those of the CLUE files (X
 https://github.com/CLUEbenchmark/CLUE).
 """
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from engine.text.csl import keywords_and_abstract
 from engine.text.wsc import marked_text
 
 Kind = Literal["classification", "pair", "choice", "span", "entities"]
-Layout = Literal["rows", "squad", "documents", "blanks"]
-"""rows: one example a row; squad: data, paragraphs, context, qas, answers; documents: [lines, questions, id];
-blanks: passages with several blanks a row, the answers in a second file"""
+Layout = Literal["rows", "squad", "documents", "blanks", "table"]
+"""rows: one example a row of an official file; table: the same in a file of one's own, whose columns are named here;
+squad: data, paragraphs, context, qas, answers; documents: [lines, questions, id]; blanks: passages with several blanks
+a row, the answers in a second file"""
 FieldKind = Literal["text", "texts", "marks"]
 """what a field holds: a text, a list of texts, or two marked spans of the example's text"""
 
@@ -58,8 +60,8 @@ class TaskSpec:
 
     name: str
     title: str
-    chinese: str
-    description: str
+    chinese: str = ""
+    description: str = ""
     kind: Kind
     fields: tuple[str, ...]
     """input fields an example has"""
@@ -101,6 +103,16 @@ class TaskSpec:
     """further folder names under which the task is found"""
     hub_config: str = ""
     """configuration in the hub's data set clue/clue; empty if it is not there"""
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """field -> the column that holds it, or the columns of its parts (table); by default the column of its own name"""
+    label_column: str = "label"
+    """column of the answers (table)"""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """train, dev, test -> file of a task of one's own, or data -> a data set of the hub or of a folder"""
+    encoding: str = ""
+    """of these files; empty finds it out"""
+    dev_share: float = 0.1
+    """share of the training rows that become dev where there is no dev file"""
     source: str = ""
     """where the task comes from: paper and site"""
     revision: str = ""
@@ -126,9 +138,36 @@ class TaskSpec:
         """Number of classes; 0 where the answer is not a class."""
         return len(self.labels)
 
+    @property
+    def own(self) -> bool:
+        """Whether it is a task of one's own, from a task file."""
+        return bool(self.files)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Json-ready fields that differ from their defaults."""
+        return {
+            item.name: list(value) if isinstance(value, tuple) else value
+            for item in dataclasses.fields(self)
+            if item.name not in ("texts", "tests")
+            and (value := getattr(self, item.name)) not in ((), "", {}, item.default)
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TaskSpec":
+        """The spec of `to_dict`'s fields; what a newer version has added is left out."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        return cls(**{name: _tuples(value) for name, value in values.items() if name in known})
+
     def label_title(self, index: int) -> str:
         """Readable name of class `index`."""
         return (self.label_titles or self.labels)[index]
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which JSON has, as tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 HUB_DATASET = "clue/clue"

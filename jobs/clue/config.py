@@ -6,7 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+from engine.text.tasks import TASKS
 from jobs import cli
+from jobs.clue import task_file
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,7 @@ class Config(cli.Options):
     """Train and evaluate on the CLUE tasks."""
 
     task: tuple[str, ...] = ("afqmc",)
-    """tasks, or `all`; --list names them"""
+    """tasks, `all`, or task files of one's own (intent.toml); --list names the tasks"""
     model: str = "tiny"
     """tiny (2 layers from scratch), ngram (linear baseline), a folder, or a hub name of an encoder"""
     recipe: Literal["modern", "blog"] = "modern"
@@ -81,6 +83,8 @@ class Config(cli.Options):
     """go on with this run (an unambiguous part of its id, or latest); needs no other flag"""
     list: bool = False
     """list the tasks, their sizes, and the data found"""
+    new_task: Path | None = None
+    """look into a data file of one's own and write a first task file for it"""
     dry_run: bool = False
     """show the settings, the data source and an estimate of the time, and train nothing"""
 
@@ -116,15 +120,10 @@ def check(config: Config) -> None:
 
 def task_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the tasks that were asked for, `all` spelled out."""
-    from engine.text.tasks import TASKS, get_task
-
     if not names:
         raise cli.InputError(f"--task: name at least one of all, {', '.join(TASKS)}")
     if "all" in names:
         return tuple(TASKS)
     for name in names:
-        try:
-            get_task(name)
-        except ValueError as error:
-            raise cli.InputError(f"--task: {error}") from error
+        task_file.find(name)
     return tuple(dict.fromkeys(names))

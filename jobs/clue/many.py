@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.text.tasks import TaskSpec, get_task
+from engine.text.tasks import TaskSpec
 from jobs import cli, tracking
-from jobs.clue import ngram, run_folder, train
+from jobs.clue import ngram, run_folder, task_file, train
 from jobs.clue.config import task_names
 from jobs.clue.data import sources as clue_data
 from jobs.clue.prepare import Fold, read
@@ -42,7 +42,8 @@ class Child:
     @property
     def title(self) -> str:
         """Task, and what tells it from its siblings."""
-        return f"{self.config.task[0]} fold {self.fold.number}" if self.fold else self.config.task[0]
+        name = task_file.find(self.config.task[0]).name
+        return f"{name} fold {self.fold.number}" if self.fold else name
 
 
 def start(config: Config) -> None:
@@ -54,13 +55,14 @@ def start(config: Config) -> None:
             print(f"-- {child.title}, seed {child.config.seed}")
             train.start(dataclasses.replace(child.config, dry_run=True), fold=child.fold)
         return
+    name = task_file.find(names[0]).name if len(names) == 1 else "all"
     with tracking.start(
         config,
         experiment="clue",
-        task=names[0] if len(names) == 1 else "all",
+        task=name,
         model=title(config.model),
         recipe=config.recipe,
-        dataset=names[0] if len(names) == 1 else None,
+        dataset=name if len(names) == 1 else None,
     ) as run:
         run_folder.remember(run.folder, config, children=True)
         work(config, names, run)
@@ -79,7 +81,7 @@ def check(config: Config, names: Sequence[str]) -> None:
     if config.processes > 1:
         raise cli.InputError("--processes trains one task with one seed; start the tasks one by one")
     if config.folds:
-        others = [name for name in names if get_task(name).kind in ("span", "entities")]
+        others = [name for name in names if task_file.find(name).kind in ("span", "entities")]
         if others or config.model == NGRAM or len(names) > 1:
             reason = f"{others[0]} has none" if others else "one task and a neural model at a time"
             raise cli.InputError(f"--folds averages the probabilities of classes or choices: {reason}")
@@ -88,7 +90,8 @@ def check(config: Config, names: Sequence[str]) -> None:
         raise cli.InputError(f"--{overridden[0].replace('_', '-')} is for one task, not for {len(names)}")
     folder = clue_data.named_folder(config.data_dir)
     if folder is not None and not (config.train_file and config.dev_file):
-        missing = [name for name in names if clue_data.find(get_task(name), folder) is None]
+        specs = [spec for spec in map(task_file.find, names) if not spec.own]
+        missing = [spec.name for spec in specs if clue_data.find(spec, folder) is None]
         if missing:
             raise cli.InputError(f"{folder} has no folder {', '.join(missing)}")
 
@@ -97,12 +100,12 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
     """The children in order; tasks that the linear baseline does not know are left out with a note."""
     children = []
     for name in names:
-        if config.model == NGRAM and not ngram.supports(get_task(name)):
+        if config.model == NGRAM and not ngram.supports(task_file.find(name)):
             print(f"{name}: left out, the linear baseline is for classification and pair tasks")
             continue
         single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, name="", resume="")
         if config.output:
-            single = dataclasses.replace(single, output=config.output / name)
+            single = dataclasses.replace(single, output=config.output / task_file.find(name).name)
         children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]
         if config.folds:
             children = [Child(single, Fold(number, config.folds)) for number in range(config.folds)]
@@ -126,7 +129,7 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
                 traceback.print_exception(error)
         run.progress((number + 1) / len(children))
     if config.folds and not failures:
-        _average_folds(config, get_task(names[0]), list(done.values()), run)
+        _average_folds(config, task_file.find(names[0]), list(done.values()), run)
     table(run, done, config)
     if len(names) > 1:
         upload(run, config)
@@ -173,6 +176,7 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
     from jobs.clue import results as clue_results
 
     data = read(config, spec)
+    spec = data.spec
     splits = clue_results.splits(data)
     folder = paths.locate(config.db).artifacts
     sums: dict[str, np.ndarray] = {}
@@ -202,7 +206,7 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
     queries.refresh(db=config.db)
     print(f"\n{'task':<12} {'metric':<10} {'score':>8} {'sd':>7} {'n':>2}  {'majority':>8} {'chance':>7}  runs")
     for name in dict.fromkeys(child.config.task[0] for child in done):
-        spec = get_task(name)
+        spec = task_file.find(name)
         ids = [run_id for child, run_id in done.items() if child.config.task[0] == name and child.fold is None]
         summary = queries.summary(ids, db=config.db) if ids else None
         if summary is None or summary.is_empty():
@@ -214,17 +218,17 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
         interval, sd = mean_interval(scores), float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
         run.measure(
             "seed_scores",
-            {"task": name, "scored_by": spec.metric},
+            {"task": spec.name, "scored_by": spec.metric},
             score=(interval.value, interval.low, interval.high, len(scores)),
             sd=sd,
         )
         beside = [
-            f"{values[f'dev/{key}'][0]:.4f}" if spec.n_classes or spec.kind == "choice" else ""
+            f"{values[f'dev/{key}'][0]:.4f}" if spec.kind not in ("span", "entities") else ""
             for key in ("majority", "chance")
         ]
         spread = f"{sd:.4f}" if len(scores) > 1 else ""
         print(
-            f"{name:<12} {spec.metric:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
+            f"{spec.name:<12} {spec.metric:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
             f"{beside[0]:>8} {beside[1]:>7}  {' '.join(ids)}"
         )
     print(f"parent {run.run_id}")

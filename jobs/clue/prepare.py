@@ -53,6 +53,7 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     from jobs.clue.data import encoded_rows as clue_rows
 
     data = read(config, spec)
+    spec = data.spec
     train, select, split = held_out(data, fold)
     activation = config.activation or "gelu"
     loaded = loading.load(

@@ -106,7 +106,7 @@ def _store_test(
     if all(example.label is not None for example in examples):
         scores = metrics.score(spec, examples, decoded.predictions, independent=decoded.independent)
         run.summary({f"test/{name}": value for name, value in scores.items()})
-    if version == clue_data.PUBLIC_TEST or config.limit:
+    if version in (clue_data.PUBLIC_TEST, clue_data.OWN_TEST) or config.limit:
         return
     path = submission.write(spec, version, examples, decoded.predictions, run.folder)
     run.artifact(path.name, "submission", path)

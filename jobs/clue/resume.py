@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.text.tasks import get_task
+from engine.text.tasks import TaskSpec
 from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
-from jobs.clue import processes, run_folder, train
+from jobs.clue import processes, run_folder, task_file, train
 from jobs.clue.prepare import Fold, prepare
 from store import runs
 
@@ -44,7 +44,9 @@ def go_on(config: Config, folder: Path) -> Outcome | None:
         raise cli.InputError(f"run {folder.name} is a linear model of seconds; run it again: {cli.command(config)}")
     fold = Fold(*document["fold"]) if document.get("fold") else None
     with processes.join(config.processes) as world:
-        prepared = prepare(config, get_task(config.task[0]), world=world, fold=fold)
+        own = document.get("task_spec")
+        spec = TaskSpec.from_dict(own) if own else task_file.find(config.task[0])
+        prepared = prepare(config, spec, world=world, fold=fold)
         if prepared.data.fingerprints != document["fingerprints"]:
             raise cli.InputError(f"the data of {prepared.spec.name} are not those that run {folder.name} started with")
         about: dict[str, Any] = {}

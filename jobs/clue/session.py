@@ -150,6 +150,7 @@ class Session:
         return {
             "task": prepared.spec.name,
             "version": prepared.spec.version,
+            "task_spec": prepared.spec.to_dict() if prepared.spec.own else None,
             **saving.describe(prepared.loaded.encoder, prepared.loaded.tokenizer),
             "pooling": prepared.config.pooling,
             "max_length": prepared.plan.max_length,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from jobs.clue import new_task, task_file
 from jobs.clue.config import Config, check, task_names
 
 
 def run(config: Config) -> None:
     """Do what the flags say: list, resume, estimate, or train one task or many."""
+    if config.new_task:
+        new_task.write(config.new_task)
+        return
+    config = dataclasses.replace(config, task=tuple(map(task_file.absolute, config.task)))
     check(config)
     if config.list:
         from jobs.clue import listing

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.text.tasks import get_task
 from jobs import tracking
-from jobs.clue import processes, run_folder
+from jobs.clue import processes, run_folder, task_file
 from jobs.clue.prepare import Fold, Prepared, prepare
 from jobs.models import names
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
+    from jobs.clue.data.sources import Data
     from jobs.clue.results import Outcome
     from store.runs import Run
 
 
 def start(config: Config, *, parent: str | None = None, fold: Fold | None = None) -> Outcome | None:
     """Train one task with one seed; None after --dry-run."""
-    spec = get_task(config.task[0])
+    spec = task_file.find(config.task[0])
     if config.model == names.NGRAM:
         from jobs.clue import train_ngram
 
@@ -43,26 +45,40 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
                 fold=[fold.number, fold.count] if fold else None,
                 fingerprints=prepared.data.fingerprints,
                 settings=prepared.plan.to_dict(),
+                task_spec=prepared.spec.to_dict() if prepared.spec.own else None,
             )
             return train(prepared, run)
 
 
 def open_run(prepared: Prepared, *, parent: str | None) -> Run:
     """Start the run of a prepared training."""
-    config, spec, data = prepared.config, prepared.spec, prepared.data
+    config, data = prepared.config, prepared.data
+    return start_run(
+        config,
+        data,
+        parent=parent,
+        model=names.title(config.model),
+        recipe=config.recipe,
+        device=prepared.plan.device,
+        resolved=prepared.plan.to_dict(),
+    )
+
+
+def start_run(config: Config, data: Data, *, resolved: Mapping[str, Any] | None = None, **fields: Any) -> Run:
+    """Start a run on a task's data; that of a task file stores the task, so that its id alone is enough later."""
+    spec = data.spec
     return tracking.start(
         config,
         experiment="clue",
-        parent=parent,
         task=spec.name,
-        model=names.title(config.model),
-        recipe=config.recipe,
         dataset=spec.name,
         data_source=data.source,
         train_fingerprint=data.fingerprints["train"],
         dev_fingerprint=data.fingerprints["dev"],
-        device=prepared.plan.device,
-        resolved=prepared.plan.to_dict(),
+        resolved={**(resolved or {}), **({"task_spec": spec.to_dict()} if spec.own else {})},
+        hashed=dataclasses.replace(config, task=(spec.name,)) if spec.own else config,
+        identity=task_file.describe(spec) if spec.own else "",
+        **fields,
     )
 
 

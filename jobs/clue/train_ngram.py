@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.text.tasks import TaskSpec
-from jobs import cli, tracking
+from jobs import cli
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
@@ -18,26 +18,16 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
     from jobs.clue import ngram, run_folder
     from jobs.clue import results as clue_results
     from jobs.clue.prepare import read
+    from jobs.clue.train import start_run
 
     if not ngram.supports(spec):
         raise cli.InputError(f"--model ngram is for classification and pair tasks; {spec.name} is a {spec.kind} task")
     data = read(config, spec)
+    spec = data.spec
     if config.dry_run:
         print("seconds; nothing was trained or stored")
         return None
-    with tracking.start(
-        config,
-        experiment="clue",
-        parent=parent,
-        task=spec.name,
-        model="ngram",
-        recipe="ngram",
-        dataset=spec.name,
-        data_source=data.source,
-        train_fingerprint=data.fingerprints["train"],
-        dev_fingerprint=data.fingerprints["dev"],
-        device="cpu",
-    ) as run:
+    with start_run(config, data, parent=parent, model="ngram", recipe="ngram", device="cpu") as run:
         run_folder.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
         splits = clue_results.splits(data)
         predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)

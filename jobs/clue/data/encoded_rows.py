@@ -46,7 +46,7 @@ def encode(
 def _path(
     spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int, training: bool
 ) -> Path:
-    identity = [spec.name, spec.version, spec.stride, max_length, training, fingerprint(examples)]
+    identity = [spec.name, spec.version, spec.labels, spec.stride, max_length, training, fingerprint(examples)]
     digest = hashlib.sha256(json.dumps(identity).encode())
     digest.update(tokenizer_files.fingerprint(tokenizer).encode())
     return cache_folder() / "rows" / f"{spec.name}-{digest.hexdigest()[:24]}.npz"

@@ -135,16 +135,21 @@ def _entities(
     spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bool
 ) -> list[tuple[str, int, int]] | None:
     """Entities as (type, start, inclusive end), by place in the text."""
-    nested, text = row.get("label"), row["text"]
+    nested = row.get("label")
     if nested is None:
         if labelled:
             raise place.refuse("no label (expected {type: {surface: [[start, end], ...]}})")
         return None
+    return check_entities(spec.labels, nested, row["text"], place)
+
+
+def check_entities(labels: tuple[str, ...] | None, nested: Any, text: str, place: Place) -> list[tuple[str, int, int]]:
+    """Entities of {type: {surface: [[start, end], ...]}}, checked against the text; labels None takes any type."""
     found = []
     try:
         for kind, surfaces in nested.items():
-            if kind not in spec.labels:
-                raise place.refuse(f"entity type {kind!r} is not one of {_some(spec.labels)}")
+            if labels is not None and kind not in labels:
+                raise place.refuse(f"entity type {kind!r} is not one of {_some(labels)}")
             for surface, spans in surfaces.items():
                 for start, end in spans:
                     if not 0 <= start <= end < len(text):
@@ -171,5 +176,6 @@ _READERS: dict[Layout, Callable[..., FileRows]] = {
     "squad": read_cmrc,
     "documents": read_c3,
     "blanks": read_chid,
+    "table": _read_lines,  # of one's own: jobs.clue.data.own reads it, this only rows in the official form
 }
 """layout -> the reader of its files"""

@@ -17,10 +17,13 @@ from engine.text.tasks import TASKS, Example, TaskSpec
 from jobs.cli import InputError
 from jobs.clue.data import hub, sample
 from jobs.clue.data.files import read_file
+from jobs.clue.data.own import load as own
 
 Source = Literal["files", "hub", "sample"]
 PUBLIC_TEST = "public"
 """version of FewCLUE's labelled test file, which has no submission"""
+OWN_TEST = "own"
+"""version of the test file of a task of one's own, which has no submission"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ def load(
     Raises:
         InputError: if a named folder lacks the task, or a row is not as it must be (file and line are named).
     """
+    if spec.own:
+        return _load_own(spec, limit=limit, instead={"train": train_file, "dev": dev_file, "test": test_file})
     source, found = _locate(spec, data_dir, overridden=bool(train_file and dev_file))
     train_paths = (train_file,) if train_file else found.train
     dev_paths = (dev_file,) if dev_file else found.dev
@@ -101,6 +106,20 @@ def load(
     )
 
 
+def _load_own(spec: TaskSpec, *, limit: int | None, instead: dict[str, Path | None]) -> Data:
+    found = own.load(spec, limit=limit, instead=instead)
+    return Data(
+        spec=found.spec,
+        source="files",
+        train=found.train,
+        dev=found.dev,
+        tests={OWN_TEST: found.test} if found.test else {},
+        files=found.files,
+        fingerprints={"train": fingerprint(found.train), "dev": fingerprint(found.dev)},
+        notes=found.notes,
+    )
+
+
 def load_tests(
     spec: TaskSpec, *, data_dir: Path | None = None, test_file: Path | None = None
 ) -> dict[str, list[Example]]:
@@ -113,6 +132,8 @@ def load_tests(
 
 def read_rows(spec: TaskSpec, path: Path) -> list[Example]:
     """Read new rows in the task's format; labels are optional."""
+    if spec.own:
+        return own.read_file(spec, path, labelled=False)
     return read_file(spec, path, labelled=False).examples
 
 

@@ -1,0 +1,125 @@
+"""The classes of a task: named in its file, or those of its data; labels become their indices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.text.tasks import Example, TaskSpec
+from jobs import cli
+from jobs.cli import InputError
+from jobs.clue.data.own.examples import Found
+
+MOST_CLASSES = 2000
+SHOWN = 12
+"""classes named in the note about the balance"""
+
+
+def settle(spec: TaskSpec, train: Found, dev: Found | None, notes: list[str]) -> TaskSpec:
+    """The task with its classes; the labels of the examples become indices.
+
+    Raises:
+        InputError: if the labels are no classes: mixed types, one class only, classes that train lacks, far too many.
+    """
+    parts = [train, *([dev] if dev else [])]
+    if spec.kind == "span":
+        return spec
+    if spec.kind == "choice":
+        for part in parts:
+            number_choices(spec, part)
+        longest = max(len(example.fields[spec.options]) for part in parts for example in part.examples)
+        return replace(spec, n_choices=max(spec.n_choices, longest))
+    for part in parts:
+        _one_type(part)
+    counts = [Counter(_labels(spec, part.examples)) for part in parts]
+    named = bool(spec.labels)
+    labels = spec.labels or tuple(sorted(counts[0], key=_in_order))
+    if not named:
+        _refuse_what_is_no_class(spec, counts[0], len(train.examples), str(train.places[0].path))
+    only_in_dev = sorted(set(counts[1]) - set(labels)) if dev else []
+    if only_in_dev and spec.kind != "entities":
+        rows = sum(counts[1][label] for label in only_in_dev)
+        raise InputError(
+            f"classes only in dev, not in train: {', '.join(only_in_dev[:SHOWN])} ({rows} rows); a model cannot learn "
+            "them: add training rows or take these out"
+        )
+    if only_in_dev:
+        labels = (*labels, *only_in_dev)
+    notes.append(f"classes: {_balance(counts[0])}")
+    spec = replace(spec, labels=labels)
+    if spec.kind != "entities":
+        for part in parts:
+            number_labels(spec, part)
+    return spec
+
+
+def number_labels(spec: TaskSpec, part: Found) -> None:
+    """Labels as class indices.
+
+    Raises:
+        InputError: if one is not a class of the task; the nearest is named.
+    """
+    index = {label: number for number, label in enumerate(spec.labels)}
+    for number, example in enumerate(part.examples):
+        if isinstance(example.label, str):
+            if example.label not in index:
+                near = cli.suggest(example.label, spec.labels)
+                few = ", ".join(spec.labels[:SHOWN])
+                raise part.places[number].refuse(f"label {example.label!r} is not a class of {spec.name}{near} ({few})")
+            part.examples[number] = replace(example, label=index[example.label])
+
+
+def number_choices(spec: TaskSpec, part: Found) -> None:
+    """Numbers as indices: counted from 1 where none is 0 and one is the number of choices, else from 0."""
+    numbers = [
+        (number, int(example.label), len(example.fields[spec.options]))
+        for number, example in enumerate(part.examples)
+        if isinstance(example.label, str)
+    ]
+    if not numbers:
+        return
+    first = 1 if all(n > 0 for _, n, _ in numbers) and any(n == count for _, n, count in numbers) else 0
+    for number, answer, count in numbers:
+        if not 0 <= answer - first < count:
+            raise part.places[number].refuse(f"answer {answer} is none of the {count} choices, counted from {first}")
+        part.examples[number] = replace(part.examples[number], label=answer - first)
+
+
+def _labels(spec: TaskSpec, examples: Iterable[Example]) -> list[str]:
+    if spec.kind == "entities":
+        return [kind for example in examples for kind, *_ in example.label or ()]
+    return [example.label for example in examples if example.label is not None]
+
+
+def _one_type(part: Found) -> None:
+    kinds = {"int": "number", "float": "number"}
+    types = {kinds.get(name, name): place for name, place in part.label_types.items()}
+    if len(types) > 1:
+        (first, place), (second, other) = list(types.items())[:2]
+        raise InputError(
+            f"{place.path}: labels of mixed types: {first} in row {place.line}, {second} in row {other.line}; write "
+            "all of them the same way"
+        )
+
+
+def _refuse_what_is_no_class(spec: TaskSpec, counts: Counter[str], rows: int, file: str) -> None:
+    what = "entity types" if spec.kind == "entities" else "classes"
+    if len(counts) < (1 if spec.kind == "entities" else 2):
+        only = f"only one class, {next(iter(counts))!r}" if counts else f"no {what}"
+        raise InputError(f"{file}: column {spec.label_column!r} has {only}; there is nothing to learn")
+    if len(counts) > MOST_CLASSES or (rows >= 50 and len(counts) > rows / 2 and spec.kind != "entities"):
+        raise InputError(
+            f"{file}: column {spec.label_column!r} has {len(counts):,} values in {rows:,} rows: they are no "
+            "classes; name another label column"
+        )
+
+
+def _in_order(label: str) -> tuple[bool, int, str]:
+    number = label.lstrip("-").isdecimal()
+    return not number, int(label) if number else 0, label
+
+
+def _balance(counts: Counter[str]) -> str:
+    shown = ", ".join(f"{label} {count:,}" for label, count in counts.most_common(SHOWN))
+    return shown + (f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else "")

@@ -1,0 +1,201 @@
+"""Rows of a table as examples of a task's kind, checked; labels stay as spelled until all of them are known."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.text.tasks import Example, TaskSpec
+from jobs import cli
+from jobs.cli import InputError
+from jobs.clue.data.files import check_entities
+from jobs.clue.data.parsing import Place, text_of, texts_in
+
+Row = Mapping[str, Any]
+LETTERS = "ABCDEFGHIJ"
+ID_COLUMNS = ("id", "example_id")
+
+
+@dataclass(slots=True)
+class Found:
+    """Examples of one file or split."""
+
+    examples: list[Example] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    empty: int = 0
+    """rows left out, because their text or their label is empty"""
+    label_types: dict[str, Place] = field(default_factory=dict)
+    """types of the labels, each with the first row that has it"""
+
+
+def columns_of(spec: TaskSpec, name: str) -> tuple[str, ...]:
+    """The columns that hold a field."""
+    columns = spec.columns.get(name, name)
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def check_columns(spec: TaskSpec, row: Row, place: Place, *, labelled: bool) -> None:
+    """Refuse a table without the columns of the task, with the nearest name."""
+    wanted = [column for name in spec.fields for column in columns_of(spec, name)]
+    for column in [*wanted, *([spec.label_column] if labelled else [])]:
+        if column not in row:
+            what = "no label column" if column == spec.label_column else "no column"
+            raise InputError(
+                f"{place.path}: {what} {column!r}{cli.suggest(column, row)} (it has {', '.join(map(str, row))})"
+            )
+
+
+def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool, keep_all: bool = False) -> None:
+    """Append the example of a row.
+
+    Args:
+        spec: the task.
+        found: where it goes.
+        place: of the row.
+        row: column -> value.
+        labelled: the row needs an answer.
+        keep_all: refuse a row without text instead of leaving it out (a file to predict keeps its order).
+    """
+    if not found.places:
+        check_columns(spec, row, place, labelled=labelled)
+    fields = {name: _field(spec, name, row, place) for name in spec.fields}
+    blank = next((name for name, value in fields.items() if value is None), None)
+    raw = row.get(spec.label_column)
+    unlabelled = (
+        raw is None or (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and math.isnan(raw))
+    )
+    if keep_all and blank:
+        raise place.refuse(f"{blank!r} is empty")
+    if not keep_all and (blank or (labelled and unlabelled)):
+        found.empty += 1
+        return
+    label = None if unlabelled else _answer(spec, fields, raw, row, place, found)
+    name = next((str(row[column]) for column in ID_COLUMNS if row.get(column) not in (None, "")), "")
+    name = name or str(len(found.examples) + found.empty)
+    found.examples.append(Example(name, fields, label, name))
+    found.places.append(place)
+
+
+def _field(spec: TaskSpec, name: str, row: Row, place: Place) -> Any:
+    """Value of a field, None if it is empty."""
+    columns = columns_of(spec, name)
+    values = [row.get(column) for column in columns]
+    if spec.field_kind(name) == "texts":
+        if len(columns) == 1:
+            return _texts(values[0], place, columns[0])
+        kept = [value for value in values if value not in (None, "")]
+        return [_text(value, place, column) for value, column in zip(kept, columns, strict=False)] or None
+    value = values[0]
+    return None if value is None or (isinstance(value, str) and not value.strip()) else _text(value, place, columns[0])
+
+
+def _text(value: Any, place: Place, name: str) -> str:
+    text = text_of(value, place, name)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise place.refuse(
+            f"{name!r} holds half a character ({error.object[error.start]!r}), which is no text"
+        ) from None
+    return text
+
+
+def _texts(value: Any, place: Place, name: str) -> list[str] | None:
+    """A list of texts; in a table it may be written as JSON."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.lstrip().startswith("[") else [value]
+        except ValueError as error:
+            raise place.refuse(f"{name!r} is no JSON list ({error})") from error
+    return texts_in(list(value) if isinstance(value, tuple) else value, place, name)
+
+
+def _answer(spec: TaskSpec, fields: dict[str, Any], raw: Any, row: Row, place: Place, found: Found) -> Any:
+    match spec.kind:
+        case "classification" | "pair":
+            found.label_types.setdefault(type(raw).__name__, place)
+            return spelled(raw, place)
+        case "choice":
+            found.label_types.setdefault("number" if str(raw).isdecimal() else "text", place)
+            return _choice(fields[spec.options], raw, place)
+        case "span":
+            return _spans(fields["context"], raw, row.get("answer_start"), place)
+        case "entities":
+            return check_entities(spec.labels or None, _nested(fields["text"], raw, place), fields["text"], place)
+
+
+def spelled(raw: Any, place: Place) -> str:
+    """A label as text: 1 and 1.0 are "1", truth values "true" and "false"."""
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    if isinstance(raw, float):
+        if not raw.is_integer():
+            raise place.refuse(f"label {raw!r} is a number with decimals, not a class")
+        return str(int(raw))
+    if not isinstance(raw, str | int):
+        raise place.refuse(f"a label must be a text or a whole number, got {type(raw).__name__}")
+    return str(raw).strip()
+
+
+def _choice(options: Sequence[str], raw: Any, place: Place) -> int | str:
+    """Index of the right choice: its text, its letter, or its number; a number is settled when all are known."""
+    answer = str(raw).strip()
+    if answer in options:
+        return list(options).index(answer)
+    if answer.isdecimal():
+        return answer
+    if len(answer) == 1 and answer.upper() in LETTERS[: len(options)]:
+        return LETTERS.index(answer.upper())
+    raise place.refuse(f"answer {answer!r} is none of the choices {list(options)}, no letter and no number")
+
+
+def _spans(context: str, raw: Any, start: Any, place: Place) -> list[tuple[str, int]]:
+    """Answers with their places: texts (found in the context), or {text: [...], answer_start: [...]}."""
+    if isinstance(raw, str) and raw.lstrip()[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError):  # a text that begins with a bracket
+            raw = json.loads(raw)
+    if isinstance(raw, Mapping):
+        texts, starts = raw.get("text"), raw.get("answer_start")
+    else:
+        texts, starts = raw, start
+    texts = [texts] if isinstance(texts, str) else texts
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise place.refuse(f"the answer must be a text, a list of texts or {{text, answer_start}}, got {raw!r:.60}")
+    starts = starts if isinstance(starts, list) else [starts] * len(texts)
+    if len(starts) != len(texts):
+        raise place.refuse(f"{len(texts)} answers, but {len(starts)} places")
+    return [(text, _place_in(context, text, at, place)) for text, at in zip(texts, starts, strict=True)]
+
+
+def _place_in(context: str, text: str, start: Any, place: Place) -> int:
+    at = context.find(text) if start in (None, "") else int(start) if str(start).isdecimal() else -1
+    if at < 0 or not context.startswith(text, at):
+        where = "" if start in (None, "") else f" at {start}"
+        raise place.refuse(f"answer {text!r} does not stand in the context{where}")
+    return at
+
+
+def _nested(text: str, raw: Any, place: Place) -> Any:
+    """Entities as {type: {surface: [[start, end]]}}; lists of [start, end (exclusive), type] become it."""
+    if isinstance(raw, str):
+        try:
+            raw = json.loads(raw)
+        except ValueError as error:
+            raise place.refuse(f"the entities are not JSON ({error})") from error
+    if not isinstance(raw, list):
+        return raw
+    nested: dict[str, dict[str, list[list[int]]]] = {}
+    for item in raw:
+        if isinstance(item, Mapping):
+            item = [item.get("start"), item.get("end"), item.get("label", item.get("type"))]
+        if not (isinstance(item, list) and len(item) == 3 and all(type(number) is int for number in item[:2])):
+            raise place.refuse(f"an entity must read [start, end, type] with an exclusive end, got {item!r:.60}")
+        start, end, kind = item
+        nested.setdefault(str(kind), {}).setdefault(text[start:end], []).append([start, end - 1])
+    return nested

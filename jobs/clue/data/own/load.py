@@ -1,0 +1,156 @@
+"""The data of a task file: read, split where there is no dev file, labels settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.text.tasks import Example, TaskSpec
+from jobs import cli
+from jobs.cli import InputError
+from jobs.clue.data.own import classes, examples, split, tables
+from jobs.clue.data.own.examples import Found
+from jobs.clue.data.parsing import Place
+
+DATASET_SPLITS = {"dev": ("validation", "dev", "valid"), "train": ("train",), "test": ("test",)}
+
+Rows = Iterator[tuple[Place, dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class Splits:
+    """What was read, with the task as its data settle it."""
+
+    spec: TaskSpec
+    train: list[Example]
+    dev: list[Example]
+    test: list[Example]
+    files: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+
+def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | None] | None = None) -> Splits:
+    """Read every split of a task of one's own.
+
+    Args:
+        spec: from a task file.
+        limit: only the first rows of every split.
+        instead: split -> file to read instead of the task file's.
+    """
+    notes: list[str] = []
+    files = dict(spec.files) | {name: str(path) for name, path in (instead or {}).items() if path}
+    sources = _sources(spec, files, notes)
+    if "train" not in sources:
+        raise InputError(f"{spec.name}: the task file names no training data")
+    found = {
+        name: read(
+            spec,
+            islice(rows, limit),
+            labelled=name != "test",
+            where=files.get(name, files.get("data", "")),
+            notes=notes,
+        )
+        for name, rows in sources.items()
+    }
+    train, dev, test = found["train"], found.get("dev"), found.get("test")
+    spec = classes.settle(spec, train, dev, notes)
+    if test:
+        _number(spec, test)
+    if dev:
+        dev_examples = dev.examples
+        train_examples = train.examples
+    else:
+        kept, held_out = split.split(spec, train.examples, spec.dev_share)
+        train_examples, dev_examples = ([train.examples[i] for i in side] for side in (kept, held_out))
+        notes.append(
+            f"no dev file: {len(held_out):,} of {len(train.examples):,} rows are held out, an equal share of each "
+            "class, equal texts on one side, the same rows every time"
+        )
+        files["dev"] = f"{files.get('train', files.get('data', ''))} (held out)"
+    where = {name: files.get(name, files.get("data", "")) for name in ("train", "dev", "test")}
+    return Splits(spec, _unique(train_examples), _unique(dev_examples), test.examples if test else [], where, notes)
+
+
+def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> list[Example]:
+    """Rows of one further file of a task whose labels are settled, such as rows to predict; none is left out."""
+    found = read(spec, tables.rows(path, encoding=spec.encoding), labelled=labelled, where=str(path), keep_all=True)
+    _number(spec, found)
+    return found.examples
+
+
+def read(
+    spec: TaskSpec,
+    rows: Rows,
+    *,
+    labelled: bool,
+    where: str,
+    notes: list[str] | None = None,
+    keep_all: bool = False,
+) -> Found:
+    """Examples of rows.
+
+    Raises:
+        InputError: naming file and row.
+    """
+    found = Found()
+    for place, row in rows:
+        examples.add(spec, found, place, row, labelled=labelled, keep_all=keep_all)
+    if not found.examples:
+        raise InputError(f"{where}: no {'labelled ' if labelled else ''}rows with text")
+    if found.empty and notes is not None:
+        name = where.rsplit("/", 1)[-1]
+        notes.append(f"{name}: {found.empty:,} rows with an empty text{' or label' if labelled else ''} are left out")
+    return found
+
+
+def _sources(spec: TaskSpec, files: dict[str, str], notes: list[str]) -> dict[str, Rows]:
+    sources = _dataset(files["data"]) if "data" in files else {}
+    for name in ("train", "dev", "test"):
+        if name in files:
+            sources[name] = tables.rows(Path(files[name]), encoding=spec.encoding, notes=notes)
+    return sources
+
+
+def _dataset(name: str) -> dict[str, Rows]:
+    """Splits of a data set of the hub or of a folder that `datasets` saved."""
+    import datasets  # heavy: only for its data sets
+
+    try:
+        saved = any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json"))
+        loaded = datasets.load_from_disk(name) if saved else datasets.load_dataset(name)
+    except Exception as error:  # whatever goes wrong in a download or a folder
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(f"data set {name!r} cannot be loaded: {type(error).__name__}: {reason}") from error
+    splits = loaded if isinstance(loaded, dict) else {"train": loaded}
+    chosen = {ours: next((s for s in theirs if s in splits), None) for ours, theirs in DATASET_SPLITS.items()}
+    if chosen["train"] is None:
+        raise InputError(
+            f"data set {name!r} has no split 'train'{cli.suggest('train', splits)} (it has {', '.join(splits)})"
+        )
+    return {ours: _dataset_rows(name, splits[theirs]) for ours, theirs in chosen.items() if theirs}
+
+
+def _dataset_rows(name: str, rows: Any) -> Rows:
+    names = {column: kind.names for column, kind in rows.features.items() if hasattr(kind, "names")}
+    for number, row in enumerate(rows, start=1):
+        spelled = {
+            c: row[c] if row[c] is None else (None if row[c] < 0 else titles[row[c]]) for c, titles in names.items()
+        }
+        yield Place(Path(name), number), {**row, **spelled}
+
+
+def _number(spec: TaskSpec, found: Found) -> None:
+    if spec.kind == "choice":
+        classes.number_choices(spec, found)
+    elif spec.kind in ("classification", "pair"):
+        classes.number_labels(spec, found)
+
+
+def _unique(rows: list[Example]) -> list[Example]:
+    """Row numbers for ids where the ids are not unique; each row a group of its own."""
+    if len({row.example_id for row in rows}) == len(rows):
+        return rows
+    return [replace(row, example_id=str(number), group=str(number)) for number, row in enumerate(rows)]

@@ -1,0 +1,52 @@
+"""A dev split where a task has none: stratified by label, the same texts on one side, the same every time.
+
+Rows with exactly the same text (of spans: the same context) form a group. Within each class the groups are ordered by
+the sha256 of their text, and the first ones that hold the share of rows become dev; so the split depends on the data
+alone, and rows that are added later move no other row between the sides but at the border.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+
+from engine.text.tasks import Example, TaskSpec
+from jobs.cli import InputError
+
+
+def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[list[int], list[int]]:
+    """Indices of the training and of the dev rows, each in order.
+
+    Raises:
+        InputError: if there are too few rows to hold any out.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"dev_share must lie between 0 and 1, got {share:g}")
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, example in enumerate(examples):
+        groups[_text(spec, example)].append(number)
+    classes: dict[str, list[tuple[str, list[int]]]] = defaultdict(list)
+    for text, rows in groups.items():
+        label = examples[rows[0]].label if spec.kind in ("classification", "pair", "choice") else ""
+        classes[str(label)].append((hashlib.sha256(text.encode()).hexdigest(), rows))
+    dev: set[int] = set()
+    for members in classes.values():
+        wanted = share * sum(len(rows) for _, rows in members)
+        taken = 0
+        for _, rows in sorted(members)[: len(members) - 1]:  # one group of every class stays in train
+            if taken + len(rows) / 2 > wanted:
+                break
+            dev.update(rows)
+            taken += len(rows)
+    if not dev:
+        raise InputError(
+            f"{spec.name}: {len(examples)} rows are too few to hold out {share:.0%} as dev; name a dev file"
+        )
+    return [i for i in range(len(examples)) if i not in dev], sorted(dev)
+
+
+def _text(spec: TaskSpec, example: Example) -> str:
+    fields = example.fields
+    return fields["context"] if spec.kind == "span" else json.dumps(fields, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,178 @@
+"""Rows of a file as dictionaries, each with its place: JSON lines, a JSON array, CSV, TSV, Parquet, also gzipped.
+
+Text files are read as a stream, so that the first rows of a large one cost nothing; the others are read whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from jobs.cli import InputError
+from jobs.clue.data.own import encodings
+from jobs.clue.data.parsing import Place
+
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+_SUFFIXES = {
+    **{"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "csv", "tsv": "tsv", "txt": "tsv"},
+    **{"parquet": "parquet", "pq": "parquet"},
+}
+LARGE = 500_000_000
+MEMORY_FACTOR = 3
+"""bytes of memory that a byte of text takes as Python objects, about"""
+csv.field_size_limit(sys.maxsize)
+
+Row = dict[str, Any]
+
+
+def format_of(path: Path) -> str:
+    """One of `FORMATS`, by the file's name.
+
+    Raises:
+        InputError: if the name says nothing that is read here.
+    """
+    suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes]
+    if suffixes[-1:] == ["gz"]:
+        suffixes.pop()
+    found = _SUFFIXES.get(suffixes[-1] if suffixes else "")
+    if found is None:
+        raise InputError(f"{path}: expected a file called .{', .'.join(_SUFFIXES)} (or the same and .gz)")
+    return found
+
+
+def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> Iterator[tuple[Place, Row]]:
+    """The rows of a file in order, each with its place.
+
+    Args:
+        path: the file.
+        encoding: of a text file; empty finds it out.
+        notes: gets what there is to say about the file.
+
+    Raises:
+        InputError: naming file and row, if it cannot be read.
+    """
+    notes = [] if notes is None else notes
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    kind = format_of(path)
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty")
+    if path.stat().st_size > LARGE:
+        notes.append(_size_note(path))
+    if kind == "parquet":
+        return _parquet_rows(path)
+    if encoding:
+        encodings.check_name(encoding)
+    else:
+        encoding, guessed = encodings.detect(path)
+        if guessed:
+            notes.append(f"{path.name}: read as {encoding.upper()} (guessed; `encoding` in the task file names it)")
+    if kind in ("jsonl", "json"):
+        return _decoded(path, _json_rows(path, encoding), encoding)
+    return _decoded(path, _csv_rows(path, encoding, tabs=kind == "tsv"), encoding)
+
+
+def _size_note(path: Path) -> str:
+    size = path.stat().st_size / 1e9
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{path.name}: {size:.1f} GB; it takes about {MEMORY_FACTOR * size:.0f} GB of memory (this machine has "
+        f"{memory:.0f}); --limit N reads the first N rows only"
+    )
+
+
+def _decoded(path: Path, found: Iterator[tuple[Place, Row]], encoding: str) -> Iterator[tuple[Place, Row]]:
+    """Pass the rows on; what is wrong with the bytes becomes a sentence."""
+    try:
+        yield from found
+    except UnicodeError as error:
+        raise InputError(f"{path}: not {encoding.upper()} ({error})") from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: damaged ({error})") from error
+
+
+def _json_rows(path: Path, encoding: str) -> Iterator[tuple[Place, Row]]:
+    """One object a line, or one array of objects."""
+    with encodings.open_text(path, encoding) as file:
+        first = next((line for line in file if line.strip()), "")
+        file.seek(0)
+        if first.lstrip("\ufeff \t\r\n").startswith("["):
+            yield from _array_rows(path, file.read())
+            return
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                place = Place(path, number)
+                yield place, _object(_loads(line, place), place)
+
+
+def _array_rows(path: Path, text: str) -> Iterator[tuple[Place, Row]]:
+    for number, item in enumerate(_loads(text, Place(path, 1)), start=1):
+        place = Place(path, number)
+        yield place, _object(item, place)
+
+
+def _loads(text: str, place: Place) -> Any:
+    try:
+        return json.loads(text.lstrip("\ufeff"))
+    except json.JSONDecodeError as error:
+        where = Place(place.path, place.line + error.lineno - 1)
+        raise where.refuse(f"not JSON ({error.msg} at column {error.colno})") from error
+    except RecursionError:
+        raise place.refuse("JSON nested too deeply") from None
+
+
+def _object(item: Any, place: Place) -> Row:
+    if not isinstance(item, dict):
+        raise place.refuse(f"expected a JSON object with a value for each column, got {type(item).__name__}")
+    return item
+
+
+def _csv_rows(path: Path, encoding: str, *, tabs: bool) -> Iterator[tuple[Place, Row]]:
+    """The first row names the columns; a quoted value may hold separators and line ends."""
+    with encodings.open_text(path, encoding) as file:
+        header_line = file.readline().lstrip("\ufeff")
+        delimiter = "\t" if tabs else max(",;\t|", key=header_line.count)
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs and '"' not in header_line else csv.QUOTE_MINIMAL
+        header = next(csv.reader([header_line], delimiter=delimiter, quoting=quoting), [])
+        names = [name.strip() for name in header]
+        if not any(names):
+            raise InputError(f"{path}: the first row must name the columns, and it is empty")
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise InputError(f"{path}: two columns are called {doubled[0]!r}")
+        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+        line = 2
+        try:
+            for values in reader:
+                place, line = Place(path, line), reader.line_num + 2
+                if not values:
+                    continue
+                if len(values) != len(names):
+                    raise place.refuse(
+                        f"{len(values)} values, but the first row names {len(names)} columns (a text with "
+                        f"{delimiter!r} in it must stand in double quotes)"
+                    )
+                yield place, dict(zip(names, values, strict=True))
+        except csv.Error as error:
+            raise Place(path, line).refuse(f"not a row of a table: {error}") from error
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[Place, Row]]:
+    import pyarrow.parquet  # heavy: only for Parquet files
+
+    number = 0
+    try:
+        with encodings.open_bytes(path) as file:
+            whole = io.BytesIO(file.read()) if path.suffix == ".gz" else file
+            for batch in pyarrow.parquet.ParquetFile(whole).iter_batches(10_000):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield Place(path, number), row
+    except (pyarrow.ArrowException, OSError, EOFError) as error:
+        raise InputError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error

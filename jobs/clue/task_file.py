@@ -1,0 +1,181 @@
+"""A task of one's own: a TOML file of at most ten lines, read into a `TaskSpec`, and a first version of it.
+
+    name = "complaints"
+    kind = "classification"        # classification, pair, choice, span or entities
+    fields = ["text"]              # columns that the model reads
+    label = "category"             # column of the answers
+    train = "complaints.csv"       # .csv .tsv .json .jsonl .parquet, also .gz; beside this file
+    dev = "dev.csv"                # without it a tenth of train is held out
+
+Further keys: test, data (a data set of the hub or a saved one), encoding, labels, metric, max_length, dev_share,
+title, description, epochs, batch_size, stride. The fields of a pair are two columns; those of choice, span and entities
+are named: `fields = {context = "材料", question = "问题"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.evidence.metrics import metrics_of
+from engine.text.tasks import TASKS, Kind, TaskSpec, get_task
+from jobs import cli
+from jobs.cli import InputError
+
+KINDS: dict[Kind, tuple[str, ...]] = {
+    "classification": (),
+    "pair": (),
+    "choice": ("passage", "question", "choice"),
+    "span": ("context", "question"),
+    "entities": ("text",),
+}
+"""the fields of each kind; those of classification and pair keep the names of their columns"""
+_FILES = ("train", "dev", "test", "data")
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "name": str, "kind": str, "fields": (list, dict, str), "label": str, "labels": list, "metric": str, "encoding": str,
+    "title": str, "description": str, "max_length": int, "epochs": int, "batch_size": int, "stride": int,
+    "dev_share": float, **dict.fromkeys(_FILES, str),
+}  # fmt: skip
+_WHAT = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+
+
+def is_file(name: str) -> bool:
+    """Whether a task is named by its file."""
+    return name.endswith(".toml")
+
+
+def absolute(name: str) -> str:
+    """The name of a task, or the absolute path of a task file, which works from any folder."""
+    return str(Path(name).expanduser().resolve()) if is_file(name) else name
+
+
+def find(name: str) -> TaskSpec:
+    """The task that `name` names: one of CLUE's, or the one of a task file.
+
+    Raises:
+        InputError: if there is none such, or the file is not as it must be.
+    """
+    if is_file(name):
+        return read(Path(name))
+    with cli.input_errors("--task"):
+        return get_task(name)
+
+
+def read(path: Path) -> TaskSpec:
+    """The task of a file.
+
+    Raises:
+        InputError: naming the file and the key that is wrong.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file ({error})") from error
+    _check(path, values)
+    kind: Kind = values["kind"]
+    columns = _columns(path, kind, values["fields"])
+    names = tuple(columns)
+    files = {name: _resolved(path, name, values[name]) for name in _FILES if name in values}
+    defaults = {
+        "span": {"max_length": 512, "batch_size": 16, "stride": 128},
+        "choice": {"max_length": 256, "batch_size": 8},
+    }
+    settings: dict[str, Any] = dict(defaults.get(kind, {}))
+    settings |= {name: values[name] for name in ("max_length", "epochs", "batch_size", "stride") if name in values}
+    return TaskSpec(
+        name=values["name"],
+        title=values.get("title", values["name"]),
+        chinese="",
+        description=values.get("description", f"A task of one's own, from {path.name}."),
+        kind=kind,
+        layout="table",
+        fields=names,
+        field_kinds={"passage": "texts", "choice": "texts"} if kind == "choice" else {},
+        columns={name: column for name, column in columns.items() if column != name},
+        label_column=values.get("label", "label"),
+        labels=tuple(str(label) for label in values.get("labels", ())),
+        metric=values.get("metric", metrics_of(kind)[0].name),
+        files=files,
+        encoding=values.get("encoding", ""),
+        dev_share=float(values.get("dev_share", 0.1)),
+        source=str(path.resolve()),
+        **settings,
+    )
+
+
+def _check(path: Path, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in _PLAIN:
+            raise InputError(f"{path}: unknown key {name!r}{cli.suggest(name, _PLAIN)} (expected {', '.join(_PLAIN)})")
+        wanted = _PLAIN[name]
+        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+        good = isinstance(value, kinds) or (wanted is float and isinstance(value, int))
+        if not good or isinstance(value, bool):
+            raise InputError(f"{path}: {name} must be {' or '.join(_WHAT[kind] for kind in kinds)}, got {value!r}")
+        if wanted is int and value <= 0:
+            raise InputError(f"{path}: {name} must be positive, got {value}")
+    for name in ("name", "kind", "fields"):
+        if not values.get(name):
+            raise InputError(
+                f"{path}: the key {name!r} is missing (python -m jobs.clue --new-task DATAFILE writes a first one)"
+            )
+    if values["kind"] not in KINDS:
+        near = cli.suggest(values["kind"], KINDS)
+        raise InputError(f"{path}: kind {values['kind']!r} is none of {', '.join(KINDS)}{near}")
+    if values["name"] in TASKS or values["name"] == "all":
+        raise InputError(f"{path}: {values['name']} is the name of a task of CLUE; give yours another one")
+    if not values["name"].replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"{path}: a name consists of letters, digits, - and _, got {values['name']!r}")
+    if "train" not in values and "data" not in values:
+        raise InputError(f'{path}: it names no data (train = "FILE", or data = "a data set")')
+    known = [metric.name for metric in metrics_of(values["kind"])]
+    if values.get("metric", known[0]) not in known:
+        near = cli.suggest(values["metric"], known)
+        raise InputError(f"{path}: metric {values['metric']!r} is none of {', '.join(known)}{near}")
+
+
+def _columns(path: Path, kind: Kind, fields: Any) -> dict[str, str | tuple[str, ...]]:
+    """Field -> its column or columns."""
+    expected = KINDS[kind]
+    if isinstance(fields, str):
+        fields = [fields]
+    if isinstance(fields, list):
+        count = {"classification": 1, "pair": 2}.get(kind, len(expected))
+        if len(fields) != count or not all(isinstance(name, str) and name for name in fields):
+            what = f" ({', '.join(expected)})" if expected else ""
+            raise InputError(
+                f"{path}: a {kind} task reads {count} column{'s' if count > 1 else ''}{what}, got {fields}"
+            )
+        return dict(zip(expected or fields, fields, strict=True))
+    if not expected or set(fields) != set(expected):
+        named = (
+            f"fields = {{{', '.join(f'{name} = COLUMN' for name in expected)}}}" if expected else "fields = [COLUMN]"
+        )
+        raise InputError(f"{path}: the fields of a {kind} task are written {named}, got {fields}")
+    return {name: tuple(fields[name]) if isinstance(fields[name], list) else str(fields[name]) for name in expected}
+
+
+def _resolved(path: Path, name: str, value: str) -> str:
+    """A file beside the task file, absolute; a data set of the hub keeps its name."""
+    beside = (path.parent / Path(value).expanduser()).resolve()
+    if name == "data" and not beside.exists():
+        return value
+    if not beside.exists():
+        near = cli.suggest(
+            Path(value).name, [item.name for item in beside.parent.glob("*")] if beside.parent.is_dir() else []
+        )
+        raise InputError(f"{path}: {name} = {value!r}: no such file in {beside.parent}{near}")
+    return str(beside)
+
+
+def describe(spec: TaskSpec) -> str:
+    """What makes a task of one's own an experiment: its fields without paths, as json."""
+    values = {
+        name: value for name, value in spec.to_dict().items() if name not in ("files", "source", "description", "title")
+    }
+    return json.dumps(values, sort_keys=True, ensure_ascii=False)
