@@ -24,7 +24,6 @@ class AnyTokenizer:
 
         self.rules, self.names, self.jieba = dict(rules), dict(names), jieba
         self._tokenizer = Tokenizer.from_str(json.dumps(self.rules))
-        self._tokenizer.encode_special_tokens = True  # "[SEP]" in a text is text
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         if jieba:

@@ -78,11 +78,14 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
         InputError: if the file is damaged or asks for code.
     """
     import pickle
+    import warnings
 
     import torch
 
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on the pickle's age
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise cli.InputError(f"{path} holds more than tensors, which could run code when loaded: refused") from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
