@@ -77,6 +77,8 @@ ENGINE_ARROWS = {
     ("evidence", "text"),
     ("model", "text"),
     ("model", "smoothing"),
+    *((package, "arrays") for package in ("can", "dimension", "embeddings", "evidence", "initialization")),
+    *((package, "arrays") for package in ("johnson_lindenstrauss", "model", "smoothing", "text")),
     ("initialization", "names"),
     ("smoothing", "names"),
 }

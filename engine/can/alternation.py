@@ -22,7 +22,11 @@ be trusted is added up again in logarithms; at usual settings there is none.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
+from engine.arrays import number, numbers, whole_number
+
+LARGEST = 1e100  # of a probability: they are at most 1, and their sums and products must not overflow
 TINY = 1e-290
 NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
 TRUSTED = 1e-100  # a sum of products at least as large has lost less than a rounding error to the negligible shares
@@ -45,6 +49,8 @@ def correct_rows(
     Returns:
         (u, m) rows that sum to one. A class without mass in both the row and the reference keeps 0.
     """
+    rows, reference, prior = _checked(rows, reference, prior)
+    alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
     if alpha == 1 and iterations == 1:
         scaled = prior * rows / np.maximum(reference.sum(axis=0) + rows, TINY)
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
@@ -60,7 +66,7 @@ def correct_rows(
             log_s[block] = _next_scales(log_s[block], log_rows[block], own, log_prior, alpha, power)
         log_column = own.log_column
         power *= alpha
-    return _softmax(power * log_rows + log_s)
+    return np.asarray(softmax(power * log_rows + log_s, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +141,28 @@ def correct_together(
 
     Arguments and result as in `correct_rows`; it is another algorithm, not a faster form of the same one.
     """
+    rows, reference, prior = _checked(rows, reference, prior)
+    alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
     log_both, log_prior = _log(np.vstack([reference, rows])), np.log(prior)
     for _ in range(iterations):
         log_both = alpha * log_both
         log_both = log_both + _scale(log_prior, _log_sum(log_both, axis=0))
         log_both = log_both - _log_sum(log_both, axis=1)[:, None]
     return np.asarray(np.exp(log_both[len(reference) :]))
+
+
+def _checked(rows: np.ndarray, reference: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows = numbers(rows, name="rows", shape=("u", "m"), dtype=np.float64, low=0, high=LARGEST)
+    if not rows.any(axis=1).all():
+        raise ValueError(f"every row needs a probability above 0, row {int((~rows.any(axis=1)).argmax())} has none")
+    width = rows.shape[1]
+    reference = numbers(
+        reference, name="reference", shape=("n", width), dtype=np.float64, low=0, high=LARGEST, empty=False
+    )
+    prior = numbers(prior, name="prior", shape=(width,), dtype=np.float64, high=LARGEST)
+    if not (prior > 0).all():
+        raise ValueError(f"prior must be positive, got {prior.min():g}")
+    return rows, reference, prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +183,12 @@ def half_steps(matrix: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0, ite
         alpha: exponent; the power step is listed only where it is not 1.
         iterations: d.
     """
-    log_now, log_prior, steps = _log(np.asarray(matrix, dtype=np.float64)), np.log(prior), list[HalfStep]()
+    matrix = numbers(matrix, name="matrix", shape=("n + 1", "m"), dtype=np.float64, low=0, high=LARGEST, empty=False)
+    prior = numbers(prior, name="prior", shape=(matrix.shape[1],), dtype=np.float64, high=LARGEST)
+    if not (prior > 0).all():
+        raise ValueError(f"prior must be positive, got {prior.min():g}")
+    alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
+    log_now, log_prior, steps = _log(matrix), np.log(prior), list[HalfStep]()
     for iteration in range(1, iterations + 1):
         if alpha != 1:
             log_now = alpha * log_now
@@ -197,8 +224,3 @@ def _log_sum(values: np.ndarray, *, axis: int) -> np.ndarray:
     largest = np.where(np.isneginf(largest), 0, largest)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.exp(values - largest).sum(axis=axis)) + largest.squeeze(axis))
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    scaled = np.exp(values - values.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import numbers
 from engine.can.alternation import correct_rows, correct_together
 from engine.evidence.validation import check_prior, check_probs
 
@@ -161,12 +162,10 @@ def alternating_normalization_cells(
         alpha: exponent, positive.
         iterations: d, at least 1.
     """
-    cells = np.asarray(probs)
-    if cells.ndim != 2 or not np.issubdtype(cells.dtype, np.floating):
-        raise ValueError(f"probs must be floats of shape (n, labels), got {cells.dtype} of shape {cells.shape}")
-    if cells.size and not (cells.min() >= 0 and cells.max() <= 1):
-        raise ValueError(f"probs must lie in [0, 1], got {cells.min():.4g}..{cells.max():.4g}")
-    rates = np.asarray(positive_rate, dtype=np.float64)
+    cells = numbers(probs, name="probs", shape=("n", "labels"), low=0, high=1)
+    rates = numbers(positive_rate, name="positive_rate", dtype=np.float64)
+    if not ((rates > 0) & (rates < 1)).all():
+        raise ValueError(f"positive_rate must lie strictly between 0 and 1, got {rates.min():g}..{rates.max():g}")
     if rates.shape not in ((), (cells.shape[1],)):
         raise ValueError(f"positive_rate must be one number or one per label ({cells.shape[1]}), got {rates.shape}")
     pools = [cells.reshape(-1)] if rates.ndim == 0 else list(cells.T)

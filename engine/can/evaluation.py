@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import flags, numbers, same_shape, whole, whole_number
 from engine.evidence.intervals import Interval, proportion_interval
-from engine.evidence.paired import Discordance, discordance, macro_f1_of_counts, mcnemar_p, paired_bootstrap
+from engine.evidence.metrics import macro_f1
+from engine.evidence.paired import Discordance, discordance, mcnemar_p, paired_bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,13 @@ def evaluate(
     Raises:
         ValueError: if the arrays differ in length or there is no row.
     """
-    y, old, new = (np.asarray(values, dtype=np.int64) for values in (labels, before, after))
-    if not (y.shape == old.shape == new.shape) or y.ndim != 1 or len(y) == 0:
+    most = whole_number(n_classes, name="n_classes", low=1) - 1
+    y = whole(labels, name="labels", shape=("n",), low=0, high=most, empty=False)
+    old = whole(before, name="before", low=0, high=most)
+    new = whole(after, name="after", low=0, high=most)
+    if not (y.shape == old.shape == new.shape):
         raise ValueError(f"labels, before and after must have one shape (n,), got {y.shape}, {old.shape}, {new.shape}")
-    inside = np.ones(len(y), dtype=bool) if touched is None else np.asarray(touched, dtype=bool)
+    inside = np.ones(len(y), dtype=bool) if touched is None else flags(touched, name="touched", shape=y.shape)
     right_before, right_after = old == y, new == y
     table = discordance(right_before, right_after)
     return Gain(
@@ -85,13 +90,6 @@ def evaluate(
         accuracy_confident=_share(right_before[~inside]) if not inside.all() else None,
         accuracy_uncertain=_share(right_before[inside]) if inside.any() else None,
     )
-
-
-def macro_f1(labels: np.ndarray, preds: np.ndarray, *, n_classes: int) -> float:
-    """F1 averaged over the classes that occur in labels or predictions."""
-    hits = np.bincount(labels[labels == preds], minlength=n_classes)
-    guessed, true = np.bincount(preds, minlength=n_classes), np.bincount(labels, minlength=n_classes)
-    return float(macro_f1_of_counts(np.concatenate([hits, guessed - hits, true - hits])[None])[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def cross_fit(
     Raises:
         ValueError: with fewer than two rows or no candidate.
     """
-    y, preds = np.asarray(labels), np.asarray(candidates)
+    y, preds = whole(labels, name="labels", shape=("n",)), whole(candidates, name="candidates")
     if preds.ndim != 2 or preds.shape[1:] != y.shape or not len(preds) or len(y) < 2:
         raise ValueError(f"candidates must have shape (g, {len(y)}) with g >= 1 and n >= 2, got {preds.shape}")
     half = np.zeros(len(y), dtype=bool)
@@ -149,9 +147,10 @@ class UncertaintyBins:
 
 def accuracy_by_uncertainty(uncertainty: ArrayLike, correct: ArrayLike, *, bins: int = 20) -> UncertaintyBins:
     """Count rows and right predictions in equal bins of uncertainty over [0, 1]; each bin is closed on the left."""
-    value, right = np.asarray(uncertainty, dtype=np.float64), np.asarray(correct, dtype=bool)
-    if value.shape != right.shape or value.ndim != 1:
-        raise ValueError(f"uncertainty and correct must have one shape (n,), got {value.shape} and {right.shape}")
+    value = numbers(uncertainty, name="uncertainty", shape=("n",), dtype=np.float64, low=0, high=1 + 1e-6)
+    right = flags(correct, name="correct", shape=("n",))
+    same_shape(uncertainty=value, correct=right)
+    bins = whole_number(bins, name="bins", low=1)
     index = np.clip((value * bins).astype(np.int64), 0, bins - 1)
     return UncertaintyBins(
         np.linspace(0, 1, bins + 1),

@@ -16,6 +16,8 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import special
 
+from engine.arrays import number, numbers, whole_number
+
 Pattern = Literal["permutation", "sparse", "banded", "dense"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
 
@@ -67,6 +69,7 @@ def attention_pattern(
 
 def exact_head_size(target: np.ndarray) -> int:
     """Head size that represents a positive pattern exactly: the rank of its logarithm, each row's mean subtracted."""
+    target = numbers(target, name="target", shape=("L", "L"), dtype=np.float64, empty=False)
     if not np.all(target > 0):
         raise ValueError("only patterns without zeros are reached exactly by finite logits")
     logarithm = np.log(target)
@@ -92,10 +95,13 @@ def fit_attention(
         learning_rate: at the start; falls to zero.
         watch: called with the step number, for progress.
     """
-    if target.ndim != 2 or target.shape[0] != target.shape[1] or not np.allclose(target.sum(axis=1), 1):
-        raise ValueError(f"target must be square with rows that sum to 1, got shape {target.shape}")
+    target = numbers(target, name="target", shape=("L", "L"), dtype=np.float64, empty=False)
+    learning_rate = number(learning_rate, name="learning_rate", above=0)
+    if target.min() < 0 or not np.allclose(target.sum(axis=1), 1):
+        raise ValueError(f"target must be square with rows of probabilities that sum to 1, got shape {target.shape}")
     if head_size < 1 or steps < 1:
         raise ValueError(f"head_size and steps must be 1 or more, got head_size={head_size}, steps={steps}")
+    head_size, steps = whole_number(head_size, name="head_size"), whole_number(steps, name="steps")
     goal = target.astype(np.float32)
     entropy = -float(special.xlogy(target, target).sum()) / len(target)
     parameters = rng.standard_normal((2, len(target), head_size), dtype=np.float32) / np.float32(head_size**0.25)

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.arrays import numbers, unit, whole, whole_number
+
 # Characters that belong together: whoever learns meaning from text should put each near its own group.
 NEIGHBOUR_GROUPS: dict[str, str] = {
     "numbers": "一二三四五六七八九十百千万",
@@ -59,6 +61,8 @@ def cooccurrence_counts(tokens: np.ndarray, n_words: int, *, window: int) -> np.
     Raises:
         ValueError: if there is no pair at all.
     """
+    n_words = whole_number(n_words, name="n_words", low=1)
+    tokens = whole(tokens, name="tokens", shape=("n",), high=n_words - 1)
     counts = np.zeros(n_words * n_words)
     for left, right in _neighbours(tokens, window):
         counts += np.bincount(left * n_words + right, minlength=n_words * n_words)
@@ -70,7 +74,7 @@ def cooccurrence_counts(tokens: np.ndarray, n_words: int, *, window: int) -> np.
 
 def mutual_information(counts: np.ndarray) -> float:
     """Mutual information of a table of counts, in nats (the plug-in estimate, too high for few counts)."""
-    joint = counts / counts.sum()
+    joint = _joint(counts)
     expected = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
     return float((joint[seen] * np.log(joint[seen] / expected[seen])).sum())
@@ -78,7 +82,7 @@ def mutual_information(counts: np.ndarray) -> float:
 
 def positive_pmi(counts: np.ndarray) -> np.ndarray:
     """Positive pointwise mutual information max(0, ln p(i, j) / (p(i) p(j))) of a table of counts."""
-    joint = counts / counts.sum()
+    joint = _joint(counts)
     expected = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     ratio = np.divide(joint, expected, out=np.ones_like(joint), where=joint > 0)
     return np.asarray(np.maximum(np.log(ratio), 0.0))
@@ -91,21 +95,31 @@ def neighbour_score(vectors: np.ndarray, vocabulary: Sequence[str]) -> tuple[flo
     of pairs, so that large groups do not dominate. NaN if fewer than two groups of two characters are in the
     vocabulary.
     """
-    index = {unit: number for number, unit in enumerate(vocabulary)}
+    vectors = numbers(vectors, name="vectors", shape=(len(vocabulary), "n"))
+    index = {word: place for place, word in enumerate(vocabulary)}
     groups = [[index[c] for c in members if c in index] for members in NEIGHBOUR_GROUPS.values()]
     groups = [members for members in groups if len(members) > 1]
     if len(groups) < 2:
         return float("nan"), 0
     labels = np.concatenate([np.full(len(members), number) for number, members in enumerate(groups)])
-    chosen = vectors[np.concatenate(groups)]
-    unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-30)
-    cosines = unit @ unit.T
+    chosen = unit(vectors[np.concatenate(groups)])
+    cosines = chosen @ chosen.T
     scores = []
     for row, label in enumerate(labels):
         same = (labels == label) & (np.arange(len(labels)) != row)
         inside, outside = cosines[row, same], cosines[row, labels != label]
         scores.append(np.mean(inside[:, None] > outside) + 0.5 * np.mean(inside[:, None] == outside))
     return float(np.mean(scores)), len(labels)
+
+
+def _joint(counts: np.ndarray) -> np.ndarray:
+    """A table of counts as shares; refuses one without counts."""
+    table = numbers(counts, name="counts", shape=("n", "m"), dtype=np.float64, low=0)
+    largest = table.max(initial=0.0)
+    if not largest > 0:
+        raise ValueError("counts must hold at least one pair, got a table of zeros")
+    shares = table / largest
+    return np.asarray(shares / shares.sum())
 
 
 def _units(text: str, units: str) -> Iterator[str]:

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
+from engine.arrays import broadcast, numbers
+
 Form = Literal["pairs", "rows"]
 GOLDEN = (1 + np.sqrt(5)) / 2
 PAIRS_COEFFICIENT = float(4 / np.log(GOLDEN))  # 8.3123...
@@ -46,7 +48,7 @@ def condensation_entropy(n: ArrayLike, *, rho: ArrayLike = 1.0) -> np.ndarray:
 
 def condensation_entropy_asymptote(n: ArrayLike) -> np.ndarray:
     """Two terms for large n at rho = 1: -(n/2) ln phi + ln phi - (ln 5)/4 - 3/5 + 1/sqrt(5), error O(1/n)."""
-    return np.asarray(-np.asarray(n, dtype=np.float64) / 2 * np.log(GOLDEN) + ASYMPTOTE_CONSTANT)
+    return np.asarray(-numbers(n, name="n", dtype=np.float64) / 2 * np.log(GOLDEN) + ASYMPTOTE_CONSTANT)
 
 
 def log_mean_exp(n: ArrayLike, *, rho: ArrayLike = 1.0) -> np.ndarray:
@@ -67,7 +69,7 @@ def coefficient(*, form: Form = "pairs", rho: ArrayLike = 1.0) -> np.ndarray:
 
     c = (sqrt(1 + 4 rho^2) - 1) / (2 rho) is the cosine that dominates; at rho = 1 this is 4 / ln phi.
     """
-    rho_ = np.asarray(rho, dtype=np.float64)
+    rho_ = numbers(rho, name="rho", dtype=np.float64)
     if not np.all(rho_ > 0):
         raise ValueError(f"rho must be positive, got {rho!r}")
     cosine = 2 * rho_ / (np.sqrt(1 + 4 * rho_**2) + 1)
@@ -86,7 +88,7 @@ def dimension_for(vocabulary: ArrayLike, *, form: Form = "pairs", rho: float = 1
     Returns:
         n, not rounded (a float for a scalar); NaN where the root lies below 2 dimensions.
     """
-    sizes = np.asarray(vocabulary, dtype=np.float64)
+    sizes = numbers(vocabulary, name="vocabulary", dtype=np.float64)
     if not np.all(sizes >= 2):
         raise ValueError(f"a vocabulary needs 2 words or more (one word has no entropy), got {vocabulary!r}")
     budget = _log_terms(form) * np.log(sizes)
@@ -112,7 +114,7 @@ def retrieval_threshold(keys: ArrayLike) -> np.ndarray:
 
     Logits are d cos, vectors have norm sqrt(d).
     """
-    lengths = np.asarray(keys, dtype=np.float64)
+    lengths = numbers(keys, name="keys", dtype=np.float64)
     if not np.all(lengths >= 2):
         raise ValueError(f"retrieval needs 2 keys or more, got {keys!r}")
     return np.asarray(RETRIEVAL_COEFFICIENT * np.log(lengths))
@@ -123,8 +125,12 @@ def scaled_attention_entropy(head_size: ArrayLike, length: ArrayLike) -> np.ndar
 
     The usual scale makes the logits' variance 1: no head size condenses, and the boundary of the post does not exist.
     """
-    sizes = np.asarray(head_size, dtype=np.float64)
-    return np.asarray(np.log(length) + condensation_entropy(sizes, rho=1 / np.sqrt(sizes)))
+    sizes = numbers(head_size, name="head_size", dtype=np.float64)
+    lengths = numbers(length, name="length", dtype=np.float64)
+    if not np.all(lengths >= 1):
+        raise ValueError(f"length must be 1 or more, got {length!r}")
+    sizes, lengths = broadcast(head_size=sizes, length=lengths)
+    return np.asarray(np.log(lengths) + condensation_entropy(sizes, rho=1 / np.sqrt(sizes)))
 
 
 def random_table_entropy(
@@ -207,7 +213,7 @@ def _log_terms(form: Form) -> int:
 
 
 def _tilt(n: ArrayLike, rho: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    dims, rho_ = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(rho, dtype=np.float64))
+    dims, rho_ = broadcast(n=numbers(n, name="n", dtype=np.float64), rho=numbers(rho, name="rho", dtype=np.float64))
     if not (np.all(dims >= 2) and np.all(rho_ > 0)):
         raise ValueError(f"n must be 2 or more and rho positive, got n={n!r}, rho={rho!r}")
     return dims, rho_ * dims

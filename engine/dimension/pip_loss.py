@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import number, numbers
+
 
 @dataclass(frozen=True, slots=True)
 class PipLoss:
@@ -29,13 +31,19 @@ class PipLoss:
 
 def estimate_noise(first: np.ndarray, second: np.ndarray) -> float:
     """Noise of the signal matrix of a whole text from those of its two halves: ||M_1 - M_2||_F / (2 V)."""
-    if first.shape != second.shape or first.ndim != 2:
+    first = numbers(first, name="first", shape=("V", "V"), dtype=np.float64, empty=False)
+    second = numbers(second, name="second", shape=("V", "V"), dtype=np.float64)
+    if first.shape != second.shape:
         raise ValueError(f"both halves must be square matrices of one size, got {first.shape} and {second.shape}")
-    return float(np.linalg.norm(first - second) / (2 * np.sqrt(first.size)))
+    half = (first - second) / 2
+    scale = float(np.abs(half).max())
+    return scale * float(np.sqrt(np.mean((half / scale) ** 2))) if scale > 0 else 0.0
 
 
 def estimate_signal(singular_values: np.ndarray, noise: float) -> np.ndarray:
     """Singular values less what noise adds: max(0, s - 2 noise sqrt(V))."""
+    singular_values = numbers(singular_values, name="singular_values", shape=("V",), low=0)
+    noise = number(noise, name="noise", low=0)
     return np.asarray(np.maximum(singular_values - 2 * noise * np.sqrt(len(singular_values)), 0.0))
 
 
@@ -48,12 +56,18 @@ def simulate_pip_loss(signal: np.ndarray, noise: float, *, alpha: float = 0.5, r
         alpha: exponent of the embedding U D^alpha.
         rng: source of singular vectors and noise.
     """
+    signal = numbers(signal, name="signal", shape=("V",), dtype=np.float64, low=0)
+    if (np.diff(signal) > 0).any():
+        raise ValueError("signal must hold singular values in decreasing order")
+    alpha, noise = number(alpha, name="alpha", above=0), number(noise, name="noise", low=0)
     size, rank = len(signal), int((signal > 0).sum())
     if rank == 0:
         raise ValueError("no singular value rises above the noise: the text is too short to tell signal from noise")
+    scale, level = float(signal[0]), noise / float(signal[0])
+    signal = signal / scale  # the loss is relative: it does not change
     left, _ = np.linalg.qr(rng.standard_normal((size, rank)))
     right, _ = np.linalg.qr(rng.standard_normal((size, rank)))
-    seen = (left * signal[:rank]) @ right.T + noise * rng.standard_normal((size, size))
+    seen = (left * signal[:rank]) @ right.T + level * rng.standard_normal((size, size))
     seen_left, seen_values, _ = np.linalg.svd(seen)
     true, found = signal[:rank] ** (2 * alpha), seen_values ** (2 * alpha)
     overlap = (true[:, None] * (left.T @ seen_left) ** 2 * found).sum(axis=0)  # <E E^T, k-th part of the estimate>

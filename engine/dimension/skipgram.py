@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from engine.arrays import check_products, number, numbers, whole_number
+
+LARGEST_COUNT = 1e15  # Poisson counts are drawn around it
 REDRAW = 5  # steps that share one draw of the noise words
 
 
@@ -66,11 +69,17 @@ def train_skipgram(
     Raises:
         ValueError: for a vocabulary of one word, or a table without pairs.
     """
+    counts = numbers(counts, name="counts", dtype=np.float64, low=0, high=LARGEST_COUNT)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or len(counts) < 2:
         raise ValueError(f"counts must be (V, V) with 2 words or more (one word predicts nothing), got {counts.shape}")
     total = float(counts.sum())
     if n_components < 1 or steps < 1 or not total > 0:
         raise ValueError(f"need n_components, steps and pairs, got {n_components}, {steps} and {total} pairs")
+    n_components, steps = whole_number(n_components, name="n_components"), whole_number(steps, name="steps")
+    negatives, learning_rate = (
+        whole_number(negatives, name="negatives", low=1),
+        number(learning_rate, name="learning_rate", above=0),
+    )
     noise = noise_law(counts)
     seen = (counts / total).astype(np.float32)
     parameters = (rng.standard_normal((2, len(counts), n_components)) * n_components**-0.5).astype(np.float32)
@@ -101,6 +110,11 @@ def skipgram_loss(centers: np.ndarray, contexts: np.ndarray, seen: np.ndarray, d
         seen: (V, V) shares of the pairs, sum 1.
         drawn: (V, V) noise pairs in the same unit, sum k.
     """
+    centers = numbers(centers, name="centers", shape=("V", "n"))
+    contexts = numbers(contexts, name="contexts", shape=centers.shape)
+    seen = numbers(seen, name="seen", shape=(len(centers), len(centers)), low=0)
+    drawn = numbers(drawn, name="drawn", shape=(len(centers), len(centers)), low=0)
+    check_products(centers, contexts, "centers", "contexts")
     scores = centers @ contexts.T
     softplus = np.logaddexp(0, scores)
     return float((seen * (softplus - scores) + drawn * softplus).sum(dtype=np.float64))
@@ -108,6 +122,7 @@ def skipgram_loss(centers: np.ndarray, contexts: np.ndarray, seen: np.ndarray, d
 
 def noise_law(counts: np.ndarray) -> np.ndarray:
     """Law of the negative samples: context frequency to the power 0.75; words never seen count half a time."""
+    counts = numbers(counts, name="counts", shape=("V", "V"), dtype=np.float64, low=0, high=1e300, empty=False)
     frequency = np.maximum(counts.sum(axis=0), 0.5) ** 0.75
     return np.asarray(frequency / frequency.sum())
 
@@ -122,7 +137,13 @@ def information_kept(model: SkipGram, counts: np.ndarray) -> float:
     Returns:
         At most `cooccurrence.mutual_information(counts)`; negative if the vectors are worse than the frequencies.
     """
-    joint = counts / counts.sum()
+    size = len(model.centers)
+    counts = numbers(counts, name="counts", shape=(size, size), dtype=np.float64, low=0)
+    largest = counts.max(initial=0.0)
+    if not largest > 0:
+        raise ValueError("counts must hold at least one pair, got a table of zeros")
+    joint = counts / largest
+    joint /= joint.sum()
     marginal = joint.sum(axis=0)
     gain = model.log_conditional() - np.log(np.where(marginal > 0, marginal, 1.0))
     return float((joint * gain).sum())
@@ -133,6 +154,14 @@ def pip_distance(first: np.ndarray, second: np.ndarray) -> float:
 
     Rotations of a table do not change it; (V, n) and (V, n') are compared without forming V x V matrices.
     """
+    first = numbers(first, name="first", shape=("V", "n"), dtype=np.float64)
+    second = numbers(second, name="second", shape=(len(first), "n'"), dtype=np.float64)
+    scale = np.abs(first).max(initial=0.0)
+    if not scale > 0:
+        raise ValueError("first must hold a vector that is not zero: the loss is relative to it")
+    if np.abs(second).max(initial=0.0) > 1e70 * scale:
+        raise ValueError(f"first and second differ in scale by more than 1e70 (first has entries up to {scale:.3g})")
+    first, second = first / scale, second / scale
     own = float(np.square(first.T @ first).sum(dtype=np.float64))
     other = float(np.square(second.T @ second).sum(dtype=np.float64))
     cross = float(np.square(first.T @ second).sum(dtype=np.float64))

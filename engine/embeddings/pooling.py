@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.arrays import numbers, whole
+
 ALIASES = {"P1": "cls", "P2": "pooler", "P3": "last-avg", "P4": "first-last-avg"}
 POOLINGS = ("first-last-avg", "last-avg", "last2avg", "last-two-avg", "cls", "pooler", "last-max")
 STUDIED = ("first-last-avg", "last-avg", "cls", "pooler")
@@ -95,6 +97,8 @@ def reduce_tokens(states: np.ndarray, lengths: np.ndarray, *, kind: str) -> np.n
     Returns:
         (rows, d).
     """
+    states = numbers(states, name="states", shape=("total", "d"))
+    lengths = whole(lengths, name="lengths", shape=("rows",))
     if len(lengths) == 0 or lengths.min() < 1 or lengths.sum() != len(states):
         raise ValueError(f"expected positive lengths that add up to {len(states)} tokens, got {lengths}")
     starts = np.cumsum(lengths) - lengths
@@ -104,7 +108,15 @@ def reduce_tokens(states: np.ndarray, lengths: np.ndarray, *, kind: str) -> np.n
         return np.asarray(np.maximum.reduceat(states, starts, axis=0))
     if kind != "mean":
         raise ValueError(f"kind must be mean, cls or max, got {kind!r}")
+    shares = states / np.repeat(lengths, lengths)[:, None].astype(states.dtype) if _may_overflow(states) else None
+    if shares is not None:
+        return np.asarray(np.add.reduceat(shares, starts, axis=0))
     return np.asarray(np.add.reduceat(states, starts, axis=0) / lengths[:, None].astype(states.dtype))
+
+
+def _may_overflow(states: np.ndarray) -> bool:
+    """Whether a sum of rows may leave the float type."""
+    return bool(states.size and np.abs(states).max() > np.finfo(states.dtype).max / len(states))
 
 
 def pool(
@@ -117,15 +129,19 @@ def pool(
         views: at least the pooling's views.
         dense: weight (d_out, d) and bias (d_out,) of the pooler, needed where the pooling has one.
     """
-    first, *others = (views[view] for view in pooling.views)
-    vectors = np.asarray(first)
+    first, *others = (
+        numbers(views[view], name=f"view {view.kind} {view.layer}", shape=("n", "d")) for view in pooling.views
+    )
+    scale = np.asarray(len(pooling.views), first.dtype)
+    vectors = first / scale if others else first
     for other in others:
-        vectors = vectors + other
-    if others:
-        vectors = vectors / np.asarray(len(pooling.views), vectors.dtype)
+        if other.shape != first.shape:
+            raise ValueError(f"all views must have one shape (n, d), got {first.shape} and {other.shape}")
+        vectors = vectors + other / scale
     if not pooling.pooler:
         return vectors
     if dense is None:
         raise ValueError("pooling 'pooler' needs the weights of the pooler")
-    weight, bias = dense
+    weight = numbers(dense[0], name="weight", shape=("d_out", vectors.shape[1]))
+    bias = numbers(dense[1], name="bias", shape=(len(weight),))
     return np.asarray(vectors @ weight.T + bias)

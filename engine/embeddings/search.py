@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.arrays import check_products, numbers, same_shape, whole, whole_number
+
 FIRST_BLOCK = 1024
 """Rows of the corpus that are sorted; all later ones are only compared with the k-th best so far."""
 
@@ -37,11 +39,21 @@ def top_k(
     Returns:
         Row numbers (q, k) int64 and scores (q, k).
     """
-    if queries.ndim != 2 or corpus.ndim != 2 or queries.shape[1] != corpus.shape[1]:
+    queries = numbers(queries, name="queries", shape=("q", "d"))
+    corpus = numbers(corpus, name="corpus", shape=("n", "d"))
+    if queries.shape[1] != corpus.shape[1]:
         raise ValueError(f"expected (q, d) and (n, d) of one width, got {queries.shape} and {corpus.shape}")
     usable = len(corpus) - (exclude is not None)
     if not 1 <= k <= usable:
         raise ValueError(f"k must lie in 1..{usable} for a corpus of {len(corpus)} rows, got {k}")
+    k = whole_number(k, name="k", low=1)
+    if exclude is not None:
+        exclude = whole(exclude, name="exclude", shape=(len(queries),), low=-1, high=len(corpus) - 1)
+    check_products(queries, corpus, "queries", "corpus")
+    query_block, corpus_block = (
+        whole_number(query_block, name="query_block", low=1),
+        whole_number(corpus_block, name="corpus_block", low=1),
+    )
     rows = np.empty((len(queries), k), np.int64)
     scores = np.empty((len(queries), k), np.result_type(queries, corpus))
     for start in range(0, len(queries), query_block):
@@ -52,9 +64,12 @@ def top_k(
 
 
 def recall(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Share of each row's wanted neighbours that were found: (q, k), (q, k) -> (q,)."""
-    if found.shape != wanted.shape:
-        raise ValueError(f"expected two tables of one shape (q, k), got {found.shape} and {wanted.shape}")
+    """Share of each row's wanted neighbours that were found: (q, k), (q, k) -> (q,); k >= 1."""
+    found = whole(found, name="found", shape=("q", "k"))
+    wanted = whole(wanted, name="wanted", shape=("q", "k"))
+    same_shape(found=found, wanted=wanted)
+    if not found.shape[1]:
+        raise ValueError("recall needs one neighbour or more in every row, got none")
     return np.asarray((found[:, :, None] == wanted[:, None, :]).any(axis=1).mean(axis=1))
 
 
@@ -63,6 +78,10 @@ def reciprocal_ranks(found: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Their mean is MRR@k.
     """
+    found = whole(found, name="found", shape=("q", "k"))
+    target = whole(target, name="target", shape=(len(found),))
+    if not found.shape[1]:
+        raise ValueError("ranks need one neighbour or more in every row, got none")
     hits = found == target[:, None]
     return np.where(hits.any(axis=1), 1.0 / (hits.argmax(axis=1) + 1.0), 0.0)
 

@@ -16,16 +16,21 @@ from typing import Any
 
 import numpy as np
 
-NORM_FLOOR = 1e-8
+from engine.arrays import check_finite, lengths, number, numbers, rescaled, unit, whole, whole_number
+
 COSINE_DECIMALS = 8
 
 
 def cosine_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cosines of row pairs in float64: (n, d), (n, d) -> (n,); norms below 1e-8 count as 1e-8."""
-    if first.shape != second.shape or first.ndim != 2:
-        raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
-    products: np.ndarray = np.einsum("nd,nd->n", first, second, dtype=np.float64)
-    return np.asarray(products / (_norms(first) * _norms(second)))
+    """Cosines of row pairs in float64: (n, d), (n, d) -> (n,); 0 where a row is zero and has no direction."""
+    first, second = _pair(first, second)
+    sizes = lengths(first), lengths(second)
+    usual = np.logical_and(*((size > 2.0**-400) & (size < 2.0**400) for size in sizes))
+    if usual.all():
+        products: np.ndarray = np.einsum("nd,nd->n", first, second, dtype=np.float64)
+        return np.asarray(products / (sizes[0] * sizes[1]))
+    first, second = unit(first.astype(np.float64)), unit(second.astype(np.float64))
+    return np.asarray(np.einsum("nd,nd->n", first, second))
 
 
 def cosines_by_components(first: np.ndarray, second: np.ndarray, components: Sequence[int]) -> np.ndarray:
@@ -39,23 +44,24 @@ def cosines_by_components(first: np.ndarray, second: np.ndarray, components: Seq
     Returns:
         (n, len(components)) float64.
     """
-    if first.shape != second.shape or first.ndim != 2:
-        raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
-    last = np.asarray(components, np.int64) - 1
-    if len(last) == 0 or last.min() < 0 or last.max() >= first.shape[1]:
+    first, second = _pair(first, second)
+    last = whole(components, name="components", shape=("k",), empty=False) - 1
+    if last.min() < 0 or last.max() >= first.shape[1]:
         raise ValueError(f"components must lie in 1..{first.shape[1]}, got {list(components)}")
-    a, b = first.astype(np.float64), second.astype(np.float64)
+    a, b = rescaled(first)[0], rescaled(second)[0]
     products, squares_a, squares_b = (np.cumsum(table, axis=1)[:, last] for table in (a * b, a * a, b * b))
-    return np.asarray(products / (np.sqrt(squares_a).clip(min=NORM_FLOOR) * np.sqrt(squares_b).clip(min=NORM_FLOOR)))
+    sizes = np.sqrt(squares_a) * np.sqrt(squares_b)
+    return np.asarray(np.divide(products, sizes, out=np.zeros_like(products), where=sizes > 0))
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows divided by their norms, in their own float type: (n, d) -> (n, d)."""
-    return np.asarray(vectors / _norms(vectors).astype(vectors.dtype)[:, None])
+    """Rows divided by their lengths, in their own float type: (n, d) -> (n, d); a row of zeros stays."""
+    return unit(numbers(vectors, name="vectors", shape=("n", "d")))
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks 1..n of the values, equal ones getting their average rank: (n,) -> (n,)."""
+    values = numbers(values, name="values", shape=("n",))
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
@@ -70,11 +76,14 @@ def spearman(scores: np.ndarray, gold: np.ndarray) -> float:
     Raises:
         ValueError: if the lengths differ, fewer than two pairs came, a value is NaN, or one side is constant.
     """
-    if scores.shape != gold.shape or scores.ndim != 1 or len(scores) < 2:
+    scores = numbers(scores, name="scores", shape=("n",), finite=False)
+    gold = numbers(gold, name="gold scores", shape=("n",), finite=False)
+    if scores.shape != gold.shape or len(scores) < 2:
         raise ValueError(f"expected two vectors of one length of at least 2, got {scores.shape} and {gold.shape}")
     for name, values in (("scores", scores), ("gold scores", gold)):
         if np.isnan(values).any():
             raise ValueError(f"{name} must not be NaN, {int(np.isnan(values).sum())} of {len(values)} are")
+        check_finite(values, name=name)
         if values.min() == values.max():
             raise ValueError(f"{name} are all equal ({values[0]:g}): they give no ranking to correlate with")
     return float(np.corrcoef(average_ranks(scores), average_ranks(gold))[0, 1])
@@ -98,6 +107,7 @@ def sts_scores(cosines: Mapping[str, np.ndarray], gold: Mapping[str, np.ndarray]
 
 def resample_counts(size: int, *, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each of `size` pairs is drawn in each bootstrap resample: (resamples, size) uint8."""
+    resamples, size = whole_number(resamples, name="resamples", low=1), whole_number(size, name="size", low=1)
     counts = np.empty((resamples, size), np.uint8)
     for row in counts:
         row[:] = np.bincount(rng.integers(size, size=size), minlength=size)
@@ -131,6 +141,9 @@ def spearman_resampled(scores: np.ndarray, gold: np.ndarray, counts: np.ndarray,
     Returns:
         (resamples,) correlations; NaN where one side is constant.
     """
+    scores = numbers(scores, name="scores", shape=("n",), empty=False)
+    gold = numbers(gold, name="gold", shape=(len(scores),))
+    counts = whole(counts, name="counts", shape=("resamples", len(scores)), low=0)
     result = np.empty(len(counts))
     order, score_groups = _groups(scores)
     _, gold_groups = _groups(gold[order])
@@ -146,8 +159,13 @@ def spearman_resampled(scores: np.ndarray, gold: np.ndarray, counts: np.ndarray,
 
 def percentile_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float]:
     """Middle `confidence` of resampled values, NaN left out: the percentile bootstrap interval."""
-    tail = 50.0 * (1.0 - confidence)
-    low, high = np.nanpercentile(values, [tail, 100.0 - tail])
+    values = numbers(values, name="values", shape=("n",), finite=False)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        raise ValueError("values must hold at least one number that is not NaN")
+    check_finite(values, name="values")
+    tail = 50.0 * (1.0 - number(confidence, name="confidence", above=0, high=1))
+    low, high = np.percentile(values, [tail, 100.0 - tail])
     return float(low), float(high)
 
 
@@ -156,16 +174,21 @@ def rank_gaps(cosines: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
     Positive: the cosine calls the pair more similar than people do.
     """
+    cosines = numbers(cosines, name="cosines", shape=("n",), empty=False)
+    gold = numbers(gold, name="gold", shape=(len(cosines),))
     return np.asarray((average_ranks(_rounded(cosines)) - average_ranks(gold)) / len(gold))
 
 
-def _norms(vectors: np.ndarray) -> np.ndarray:
-    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
-    return np.asarray(np.sqrt(squares).clip(min=NORM_FLOOR))
+def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first = numbers(first, name="first", shape=("n", "d"))
+    second = numbers(second, name="second", shape=("n", "d"))
+    if first.shape != second.shape:
+        raise ValueError(f"expected two matrices of one shape (n, d), got {first.shape} and {second.shape}")
+    return first, second
 
 
 def _rounded(cosines: np.ndarray) -> np.ndarray:
-    return np.asarray(np.round(cosines, COSINE_DECIMALS))
+    return np.asarray(np.round(numbers(cosines, name="cosines", finite=False), COSINE_DECIMALS))
 
 
 def _averages(subsets: dict[str, np.ndarray], gold: Mapping[str, np.ndarray], pooled: np.ndarray) -> dict[str, Any]:

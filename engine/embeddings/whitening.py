@@ -25,6 +25,8 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from engine.arrays import check_finite, number, numbers, whole_number
+
 BLOCK_ROWS = 8192
 """Rows multiplied at a time: large enough for BLAS; the error of float32 products grows slowly beyond."""
 
@@ -61,6 +63,7 @@ class Whitening:
         vectors = _matrix(embeddings)
         if vectors.shape[1] != len(self.mean):
             raise ValueError(f"the whitening was fitted on vectors of width {len(self.mean)}, got {vectors.shape}")
+        check_finite(vectors, name="embeddings")
         kind = vectors.dtype
         return np.asarray((vectors - (self.beta * self.mean).astype(kind)) @ self.kernel.astype(kind))
 
@@ -68,7 +71,17 @@ class Whitening:
         """The leading columns of the kernel, divided once more by their eigenvalue to the power of gamma / 2.
 
         From a rotation (fitted with gamma 0) it makes the whitening of any gamma without fitting again.
+
+        Raises:
+            ValueError: if there are not so many columns, or gamma is positive and the rank is lower.
         """
+        gamma = number(gamma, name="gamma", low=0)
+        n_components = whole_number(n_components, name="n_components", low=1, high=self.kernel.shape[1])
+        if gamma > 0 and n_components > self.rank:
+            raise ValueError(
+                f"n_components={n_components} wanted, but the fitted covariance has rank {self.rank}: "
+                f"use at most {self.rank}, or gamma 0"
+            )
         powers = self.eigenvalues[:n_components] ** (-gamma / 2)
         return replace(self, kernel=self.kernel[:, :n_components] * powers)
 
@@ -177,8 +190,7 @@ class WhiteningAccumulator:
 
     def finish(self, *, n_components: int | None = None, beta: float = 1.0, gamma: float = 1.0) -> Whitening:
         """Fit the whitening of the vectors so far; more may be added afterwards. Arguments as of `fit_whitening`."""
-        if not (np.isfinite(beta) and np.isfinite(gamma) and gamma >= 0):
-            raise ValueError(f"beta must be finite and gamma finite and not negative, got beta={beta}, gamma={gamma}")
+        beta, gamma = number(beta, name="beta"), number(gamma, name="gamma", low=0)
         self._require(2)
         width = len(self._shift)
         wanted = width if n_components is None else n_components
@@ -200,9 +212,15 @@ class WhiteningAccumulator:
     def from_state(cls, state: Mapping[str, np.ndarray]) -> WhiteningAccumulator:
         """The accumulator whose `state` was taken."""
         restored = cls()
-        restored.count, restored._single = int(state["count"][0]), bool(state["count"][1])
-        restored._shift, restored._total = state["shift"].copy(), state["total"].copy()
-        restored._scatter = state["scatter"].copy()
+        missing = {"count", "shift", "total", "scatter"} - set(state)
+        if missing:
+            raise ValueError(f"the state of a whitening has count, shift, total and scatter; {min(missing)} is missing")
+        flags = numbers(state["count"], name="count", shape=(2,), low=0)
+        shift = numbers(state["shift"], name="shift", shape=("d",), dtype=np.float64)
+        total = numbers(state["total"], name="total", shape=shift.shape, dtype=np.float64)
+        scatter = numbers(state["scatter"], name="scatter", shape=(len(shift), len(shift)), dtype=np.float64)
+        restored.count, restored._single = int(flags[0]), bool(flags[1])
+        restored._shift, restored._total, restored._scatter = shift.copy(), total.copy(), scatter.copy()
         return restored
 
     def _require(self, vectors: int) -> None:
@@ -232,19 +250,19 @@ def effective_rank(eigenvalues: np.ndarray) -> float:
     Args:
         eigenvalues: (d,) not negative, at least one positive.
     """
-    total = eigenvalues.sum()
-    if not total > 0:
+    spectrum = numbers(eigenvalues, name="eigenvalues", shape=("d",), dtype=np.float64, low=0)
+    largest = spectrum.max(initial=0.0)
+    if not largest > 0:
         raise ValueError("the effective rank needs a positive eigenvalue, got none")
-    shares = eigenvalues[eigenvalues > 0] / total
+    shares = spectrum / largest
+    shares = shares[shares > 0] / shares.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _matrix(embeddings: np.ndarray) -> np.ndarray:
-    array = np.asarray(embeddings)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"embeddings must have shape (n, d), got {array.shape}")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    array = numbers(embeddings, name="embeddings", shape=("n", "d"), finite=False)
+    if array.shape[1] == 0:
+        raise ValueError(f"embeddings must have shape (n, d) with d > 0, got {array.shape}")
     return array
 
 

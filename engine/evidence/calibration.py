@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 
+from engine.arrays import flags, number, numbers, same_shape, whole, whole_number
 from engine.evidence.validation import check_prior, check_probs
 
 FLOOR = 1e-300
@@ -44,13 +46,12 @@ def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) ->
         correct: (n,) whether the prediction is right.
         bins: number of bins of equal width, each closed on the right.
     """
-    sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
-    if sure.ndim != 1 or sure.shape != right.shape:
-        raise ValueError(f"confidence and correct must have one shape (n,), got {sure.shape} and {right.shape}")
+    sure = numbers(confidence, name="confidence", shape=("n",), dtype=np.float64)
+    right = flags(correct, name="correct", shape=("n",)).astype(np.float64)
+    same_shape(confidence=sure, correct=right)
     if len(sure) and not (sure.min() >= 0 and sure.max() <= 1 + 1e-6):
         raise ValueError(f"confidence must lie in [0, 1], got {sure.min():.4g}..{sure.max():.4g}")
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, got {bins}")
+    bins = whole_number(bins, name="bins", low=1)
     index = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
     count = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):
@@ -68,14 +69,18 @@ def expected_calibration_error(probs: ArrayLike, labels: ArrayLike, *, bins: int
 def log_loss(probs: ArrayLike, labels: ArrayLike) -> float:
     """Mean negative log probability of the label, in nats; a probability of 0 counts as 1e-300."""
     array, y = _labelled(probs, labels)
+    if not len(y):
+        raise ValueError("labels are empty: there is no loss to average")
     return float(-np.log(np.maximum(array[np.arange(len(y)), y].astype(np.float64), FLOOR)).mean())
 
 
 def apply_temperature(probs: ArrayLike, temperature: float) -> np.ndarray:
     """Probabilities at another temperature, `p^(1/T)` rescaled: (n, m) -> (n, m) float64; T > 1 softens."""
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
-    return _softmax(np.log(np.maximum(check_probs(probs).astype(np.float64), FLOOR)) / temperature)
+    temperature = number(temperature, name="temperature", above=0)
+    logs = np.log(np.maximum(check_probs(probs).astype(np.float64), FLOOR))
+    logs -= logs.max(axis=1, keepdims=True) if len(logs) else 0.0
+    with np.errstate(over="ignore"):
+        return np.asarray(softmax(logs / temperature, axis=1))
 
 
 def fit_temperature(probs: ArrayLike, labels: ArrayLike) -> float:
@@ -96,7 +101,7 @@ def fit_temperature(probs: ArrayLike, labels: ArrayLike) -> float:
     logs = np.log(np.maximum(array.astype(np.float64), FLOOR))
     target, low, high, beta = float(logs[np.arange(len(y)), y].mean()), 0.01, 100.0, 1.0
     for _ in range(100):
-        soft = _softmax(beta * logs)
+        soft = softmax(beta * logs, axis=1)
         first = np.einsum("nm,nm->n", soft, logs)
         slope = float(first.mean()) - target
         curvature = float((np.einsum("nm,nm,nm->n", soft, logs, logs) - first**2).mean())
@@ -118,7 +123,7 @@ def shift_prior(probs: ArrayLike, train_prior: ArrayLike, target_prior: ArrayLik
 
 def logit_adjustment(probs: ArrayLike, train_prior: ArrayLike, *, tau: float = 1.0) -> np.ndarray:
     """Probabilities over `pi^tau`, rescaled: tau = 1 predicts as if all classes were equally frequent."""
-    array = check_probs(probs).astype(np.float64)
+    array, tau = check_probs(probs).astype(np.float64), number(tau, name="tau", low=-100, high=100)
     return _rescale(array / check_prior(train_prior, array.shape[1]) ** tau)
 
 
@@ -175,17 +180,13 @@ def sinkhorn(probs: ArrayLike, prior: ArrayLike, *, tolerance: float = 1e-6, max
 
 
 def _labelled(probs: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    array, y = check_probs(probs), np.asarray(labels)
+    array, y = check_probs(probs), whole(labels, name="labels")
     if y.shape != (len(array),):
         raise ValueError(f"labels must have shape ({len(array)},) like the rows of probs, got {y.shape}")
     if len(y) and (y.min() < 0 or y.max() >= array.shape[1]):
         raise ValueError(f"labels must lie in 0..{array.shape[1] - 1}, got {y.min()}..{y.max()}")
-    return array, y.astype(np.int64)
+    return array, y
 
 
 def _rescale(values: np.ndarray) -> np.ndarray:
     return np.asarray(values / np.maximum(values.sum(axis=1, keepdims=True), FLOOR))
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    return _rescale(np.exp(values - values.max(axis=1, keepdims=True)))

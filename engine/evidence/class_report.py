@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import whole, whole_number
 from engine.evidence.intervals import check_confidence, proportion_bounds
 
 
@@ -50,7 +51,11 @@ def class_report(
         ValueError: if shapes differ, nothing is given, or a class is out of range.
     """
     check_confidence(confidence)
-    truth, guess = np.asarray(labels, dtype=np.int64), np.asarray(preds, dtype=np.int64)
+    truth, guess = whole(labels, name="labels"), whole(preds, name="preds")
+    n_classes, resamples = (
+        whole_number(n_classes, name="n_classes", low=1),
+        whole_number(resamples, name="resamples", low=2),
+    )
     if truth.ndim != 1 or truth.shape != guess.shape or not len(truth):
         raise ValueError(f"labels and preds must have one shape (n,) with n > 0, got {truth.shape} and {guess.shape}")
     if min(truth.min(), guess.min()) < 0 or max(truth.max(), guess.max()) >= n_classes:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from engine.arrays import whole, whole_number
 from engine.text.tasks import Example, Kind, TaskSpec
 
 
@@ -130,12 +132,15 @@ def score(
             }
 
 
-def accuracy(labels: Sequence[int], preds: Sequence[int]) -> float:
+def accuracy(labels: ArrayLike, preds: ArrayLike) -> float:
     """Fraction of equal entries."""
-    return float(np.mean(np.asarray(labels) == np.asarray(preds)))
+    truth, guess = whole(labels, name="labels", shape=("n",), empty=False), whole(preds, name="preds")
+    if truth.shape != guess.shape:
+        raise ValueError(f"labels and preds must have one shape (n,), got {truth.shape} and {guess.shape}")
+    return float(np.mean(truth == guess))
 
 
-def macro_f1(labels: Sequence[int], preds: Sequence[int], *, n_classes: int) -> float:
+def macro_f1(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> float:
     """F1 averaged over the classes that occur in labels or predictions."""
     table = confusion(labels, preds, n_classes=n_classes)
     hits = np.diag(table).astype(float)
@@ -144,9 +149,12 @@ def macro_f1(labels: Sequence[int], preds: Sequence[int], *, n_classes: int) -> 
     return float((2 * hits[present] / total[present]).mean())
 
 
-def confusion(labels: Sequence[int], preds: Sequence[int], *, n_classes: int) -> np.ndarray:
+def confusion(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> np.ndarray:
     """Counts (n_classes, n_classes): row = label, column = prediction."""
-    cells = np.asarray(labels, dtype=np.int64) * n_classes + np.asarray(preds, dtype=np.int64)
+    most = whole_number(n_classes, name="n_classes", low=1) - 1
+    truth = whole(labels, name="labels", shape=("n",), low=0, high=most, empty=False)
+    guess = whole(preds, name="preds", shape=truth.shape, low=0, high=most)
+    cells = truth * n_classes + guess
     return np.bincount(cells, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
 
 

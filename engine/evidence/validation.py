@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import number, numbers, whole, whole_number
+
 SUM_TOLERANCE = 1e-3
 
 
@@ -19,15 +21,20 @@ def check_probs(probs: ArrayLike, *, name: str = "probs", width: int | None = No
     Raises:
         ValueError: for a wrong shape, NaN, negative numbers, rows that do not sum to one, or logits.
     """
-    array = np.asarray(probs)
+    array = numbers(probs, name=name, finite=False)
+    if np.asarray(probs).dtype.kind != "f" and array.size:
+        raise ValueError(f"{name} must be floats, got {np.asarray(probs).dtype}")
     if array.ndim != 2 or array.shape[1] < 2:
         raise ValueError(f"{name} must have shape (n, classes) with at least 2 classes, got {array.shape}")
     if width is not None and array.shape[1] != width:
         raise ValueError(f"{name} must have {width} columns, one per class, got {array.shape[1]}")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} must be floats, got {array.dtype}")
     if len(array) == 0:
         return array
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _check_simplex(array, name)
+
+
+def _check_simplex(array: np.ndarray, name: str) -> np.ndarray:
     sums = array.sum(axis=1, dtype=np.float64)
     off = np.abs(sums - 1)
     if array.min() >= 0 and off.max() <= SUM_TOLERANCE:  # false also where anything is NaN
@@ -48,7 +55,7 @@ def check_probs(probs: ArrayLike, *, name: str = "probs", width: int | None = No
 
 def check_prior(prior: ArrayLike, n_classes: int) -> np.ndarray:
     """Return the prior as float64 (n_classes,), refusing a wrong length, zeros, NaN and a sum that is not one."""
-    q = np.asarray(prior, dtype=np.float64)
+    q = numbers(prior, name="prior", dtype=np.float64)
     if q.shape != (n_classes,):
         raise ValueError(f"prior must have one frequency per class, shape ({n_classes},), got {q.shape}")
     if not (q > 0).all():
@@ -67,12 +74,11 @@ def class_prior(labels: ArrayLike, *, n_classes: int, smoothing: float = 0.0) ->
     Raises:
         ValueError: if a label is outside 0..n_classes - 1 or there is nothing to count.
     """
-    y = np.asarray(labels)
-    if y.ndim != 1 or (len(y) and not np.issubdtype(y.dtype, np.integer)):
-        raise ValueError(f"labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
+    y = whole(labels, name="labels", shape=("n",))
+    n_classes, smoothing = whole_number(n_classes, name="n_classes", low=1), number(smoothing, name="smoothing", low=0)
     if len(y) and (y.min() < 0 or y.max() >= n_classes):
         raise ValueError(f"labels must lie in 0..{n_classes - 1}, got {y.min()}..{y.max()}")
-    counts = np.bincount(y.astype(np.int64), minlength=n_classes) + smoothing
+    counts = np.bincount(y, minlength=n_classes) + smoothing
     if counts.sum() == 0:
         raise ValueError("labels are empty: there is no class frequency to count")
     return np.asarray(counts / counts.sum(), dtype=np.float64)
@@ -94,7 +100,7 @@ def prior_from_counts(counts: Mapping[str, float], names: Sequence[str]) -> tupl
     Raises:
         ValueError: if none of the names was counted.
     """
-    found = np.array([float(counts.get(name, 0.0)) for name in names])
+    found = numbers([float(counts.get(name, 0.0)) for name in names], name="counts", low=0, high=1e300)
     if not found.sum() > 0:
         raise ValueError(
             f"none of the {len(names)} classes was counted (counted: {', '.join(list(counts)[:5]) or 'nothing'})"

@@ -78,9 +78,12 @@ def initialize_module(
     gain: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> list[str]:
-    """Re-initialise every linear and convolution weight of a module in place and set their biases to 0.
+    """Re-initialise every matrix of a module in place and set the biases beside it to 0.
 
-    Embeddings and norms stay as they are.
+    Matrices are the weights of linear layers, convolutions and transposed convolutions, recurrent layers and attention.
+    Where one tensor holds several matrices (the gates of an LSTM, query, key and value, the groups of a convolution)
+    each is drawn with its own fans. Embeddings and norms stay as they are, and so does a weight that is tied to an
+    embedding; a weight that two layers share is drawn once.
 
     Args:
         module: any module.
@@ -97,14 +100,50 @@ def initialize_module(
     """
     import torch
 
-    kinds = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    embeddings = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    done = {id(part.weight) for part in module.modules() if isinstance(part, embeddings)}
     changed = []
     for name, part in module.named_modules():
-        if isinstance(part, kinds):
-            initialize_(part.weight, rule=rule, law=law, gain=gain, generator=generator)
-            if part.bias is not None:
-                torch.nn.init.zeros_(part.bias)
-            changed.append(f"{name}.weight".lstrip("."))
+        for own, matrices in _matrices(part):
+            weight = getattr(part, own)
+            if id(weight) in done:
+                continue
+            done.add(id(weight))
+            with torch.no_grad():
+                for matrix in matrices:
+                    initialize_(matrix, rule=rule, law=law, gain=gain, generator=generator)
+            changed.append(f"{name}.{own}".lstrip("."))
+        for own, bias in part.named_parameters(recurse=False):
+            if (
+                own.startswith(("bias", "in_proj_bias"))
+                and not own.startswith(("bias_k", "bias_v"))
+                and _matrices(part)
+            ):
+                torch.nn.init.zeros_(bias)
     if not changed:
-        raise ValueError(f"{type(module).__name__} has no linear or convolution weight to initialise")
+        raise ValueError(
+            f"{type(module).__name__} has no linear, convolution, recurrent or attention weight of its own"
+        )
     return changed
+
+
+def _matrices(part: torch.nn.Module) -> list[tuple[str, list[torch.Tensor]]]:
+    """The weights of one layer by name, each as the (out, in, ...) matrices that it consists of, views of it."""
+    import torch
+
+    nn = torch.nn
+    if isinstance(part, nn.Linear):
+        return [("weight", [part.weight])]
+    if isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):  # (in, out / groups, ...)
+        return [("weight", [block.transpose(0, 1) for block in part.weight.chunk(part.groups)])]
+    if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        return [("weight", list(part.weight.chunk(part.groups)))]
+    if isinstance(part, nn.RNNBase | nn.RNNCellBase):
+        gates = {"LSTM": 4, "GRU": 3}.get(part.mode if isinstance(part, nn.RNNBase) else type(part).__name__[:-4], 1)
+        weights = [(name, value) for name, value in part.named_parameters(recurse=False) if name.startswith("weight")]
+        return [(name, list(value.chunk(1 if name.startswith("weight_hr") else gates))) for name, value in weights]
+    if isinstance(part, nn.MultiheadAttention):
+        if part.in_proj_weight is not None:
+            return [("in_proj_weight", list(part.in_proj_weight.chunk(3)))]
+        return [(name, [getattr(part, name)]) for name in ("q_proj_weight", "k_proj_weight", "v_proj_weight")]
+    return []

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import numbers
 from engine.initialization.activation_moments import Activation, find_activation
 from engine.initialization.rules import Gain, check_widths, layer_variance, resolve_gain
 from engine.initialization.samplers import sample_standard
@@ -111,6 +112,11 @@ def _row_mean_square(values: np.ndarray) -> np.ndarray:
 
 def rescale(moments: Moments, ratios: np.ndarray) -> Moments:
     """Moments of a stack with a positively homogeneous activation after its variances are multiplied by ratios (L,)."""
+    ratios = numbers(ratios, name="ratios", shape=(moments.gradients.shape[-1],), dtype=np.float64)
+    if not (ratios > 0).all():
+        raise ValueError(f"ratios must be positive, got {ratios.min():g}")
+    if np.abs(np.log(ratios)).sum() > 600:
+        raise ValueError("the product of the ratios leaves the range of float64")
     before = np.concatenate([[1.0], np.cumprod(ratios)])  # (L + 1,)
     after = np.concatenate([np.cumprod(ratios[::-1])[::-1], [1.0]])
     gradients = moments.gradients * before[:-1] * after[1:] / ratios
@@ -200,4 +206,8 @@ def measure_spectrum(
 
 def typical_over_mean(moments: np.ndarray) -> float:
     """exp(mean log) / mean of positive moments (seeds,): what the log-normal drift takes from a typical draw."""
+    moments = numbers(moments, name="moments", shape=("seeds",), dtype=np.float64, empty=False)
+    if not (moments > 0).all():
+        raise ValueError(f"moments must be positive, got {moments.min():g}")
+    moments = moments / moments.max()
     return math.exp(float(np.log(moments).mean())) / float(moments.mean())

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from engine.arrays import numbers, whole_number
 from engine.initialization.rules import check_widths
 
 
@@ -48,7 +49,8 @@ def singular_value_density(values: np.ndarray, *, fan_in: int, fan_out: int, var
         Density at each value, same shape; 0 outside the edges.
     """
     low, high = singular_value_edges(fan_in, fan_out, variance=variance)
-    squares = np.square(np.asarray(values, dtype=np.float64))
+    points = numbers(values, name="values", dtype=np.float64, low=0)
+    squares = np.square(np.minimum(points, 2 * high))  # far outside the edges a square may overflow
     inside = (squares > low**2) & (squares < high**2)
     safe = np.where(inside, squares, (low**2 + high**2) / 2)
     root = np.sqrt((high**2 - safe) * (safe - low**2))
@@ -63,6 +65,8 @@ def singular_value_quantiles(
     The points are spaced like a cosine, which the square-root edges of the density turn into a smooth integrand.
     """
     low, high = singular_value_edges(fan_in, fan_out, variance=variance)
+    nodes = whole_number(nodes, name="nodes", low=2)
+    probabilities = numbers(probabilities, name="probabilities", dtype=np.float64, low=0, high=1)
     points = low + (high - low) * (1 - np.cos(np.linspace(0, math.pi, nodes))) / 2
     middles = (points[1:] + points[:-1]) / 2
     masses = singular_value_density(middles, fan_in=fan_in, fan_out=fan_out, variance=variance) * np.diff(points)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from engine.arrays import broadcast, numbers
+
 
 def angle_density(theta: ArrayLike, *, n: int) -> np.ndarray:
     """Density of the angle between two random directions.
@@ -21,7 +23,7 @@ def angle_density(theta: ArrayLike, *, n: int) -> np.ndarray:
         n: dimensions, 2 or more.
     """
     _check_dimensions(n)
-    angles = np.asarray(theta, dtype=np.float64)
+    angles = numbers(theta, name="theta", dtype=np.float64)
     sine = np.sin(angles)
     log_constant = special.gammaln(n / 2) - special.gammaln((n - 1) / 2) - 0.5 * np.log(np.pi)
     density = np.exp(log_constant + special.xlogy(n - 2, np.clip(sine, 0.0, None)))
@@ -32,14 +34,14 @@ def angle_density_normal(theta: ArrayLike, *, n: int) -> np.ndarray:
     """The limit N(pi/2, 1/(n-2)) of `angle_density`, for n of 3 or more."""
     if n < 3:
         raise ValueError(f"the normal limit needs n of 3 or more, got n={n}")
-    deviation = np.asarray(theta, dtype=np.float64) - np.pi / 2
+    deviation = numbers(theta, name="theta", dtype=np.float64) - np.pi / 2
     return np.asarray(np.sqrt((n - 2) / (2 * np.pi)) * np.exp(-0.5 * (n - 2) * deviation**2))
 
 
 def angle_quantile(probability: ArrayLike, *, n: int) -> np.ndarray:
     """Angle in radians below which the given share of random pairs lies."""
     _check_dimensions(n)
-    p = np.asarray(probability, dtype=np.float64)
+    p = numbers(probability, name="probability", dtype=np.float64)
     if not np.all((p >= 0) & (p <= 1)):
         raise ValueError(f"probability must lie in [0, 1], got {probability!r}")
     squared_cosine = special.betaincinv(0.5, (n - 1) / 2, np.abs(1 - 2 * p))
@@ -58,9 +60,10 @@ def angle_variance(n: int) -> float:
 
 def cosine_tail(n: ArrayLike, *, threshold: ArrayLike) -> np.ndarray:
     """P(|cos| >= threshold) for two random directions in n dimensions: a regularised incomplete beta function."""
-    dims, limit = np.asarray(n, dtype=np.float64), np.asarray(threshold, dtype=np.float64)
+    dims, limit = numbers(n, name="n", dtype=np.float64), numbers(threshold, name="threshold", dtype=np.float64)
     if not (np.all(dims >= 2) and np.all((limit >= 0) & (limit <= 1))):
         raise ValueError(f"n must be 2 or more and threshold in [0, 1], got n={n!r}, threshold={threshold!r}")
+    dims, limit = broadcast(n=dims, threshold=limit)
     return np.asarray(special.betainc((dims - 1) / 2, 0.5, 1 - limit**2))
 
 
@@ -74,12 +77,13 @@ def max_cosine(n_samples: ArrayLike, *, n: ArrayLike, probability: float = 0.5) 
         n: dimensions, 2 or more.
         probability: quantile wanted; 0.5 is the median.
     """
-    samples, dims = np.asarray(n_samples, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    samples, dims = numbers(n_samples, name="n_samples", dtype=np.float64), numbers(n, name="n", dtype=np.float64)
     if not (np.all(samples >= 2) and np.all(dims >= 2) and 0 < probability < 1):
         raise ValueError(
             f"n_samples and n must be 2 or more and probability in (0, 1), got n_samples={n_samples!r}, n={n!r}, "
             f"probability={probability}"
         )
+    samples, dims = broadcast(n_samples=samples, n=dims)
     tail = -np.expm1(np.log(probability) / (samples * (samples - 1) / 2))
     return np.asarray(np.sqrt(1 - special.betaincinv((dims - 1) / 2, 0.5, tail)))
 

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import broadcast, numbers
 from engine.johnson_lindenstrauss.norm_tails import norm_tail, norm_tail_bound
 
 Bound = Literal["post24", "post16", "sklearn", "achlioptas", "chernoff", "exact_union"]
@@ -70,11 +71,12 @@ def jl_dim(
 
 def sklearn_dim(n_samples: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
     """scikit-learn's johnson_lindenstrauss_min_dim: int(4 ln N / (eps^2/2 - eps^3/3)), also for N = 1."""
-    samples, eps_ = np.asarray(n_samples), np.asarray(eps, dtype=np.float64)
+    samples, eps_ = numbers(n_samples, name="n_samples"), numbers(eps, name="eps", dtype=np.float64)
     if not np.all((eps_ > 0) & (eps_ < 1)):
         raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
     if not np.all(samples >= 1):
         raise ValueError(f"n_samples must be 1 or more, got {n_samples!r}")
+    samples, eps_ = broadcast(n_samples=samples, eps=eps_)
     return np.asarray((4 * np.log(samples) / (eps_**2 / 2 - eps_**3 / 3)).astype(np.int64))
 
 
@@ -88,14 +90,14 @@ def success_probability(n_samples: int, n_components: ArrayLike, *, eps: float, 
         exact: with the exact chi-square tail, else with the bound 2 exp(-eps^2 n / 8) of the lemma's usual proof.
     """
     samples, eps_, _ = _domain(n_samples, eps, None)
-    dims = np.asarray(n_components, dtype=np.float64)
+    dims = numbers(n_components, name="n_components", dtype=np.float64)
     tail = norm_tail(dims, eps=eps_, log=True) if exact else norm_tail_bound(dims, eps=eps_, kind="post", log=True)
     return np.asarray(np.maximum(0.0, -np.expm1(_log_pairs(samples) + tail)))
 
 
 def is_useless(n_components: ArrayLike, n_features: int) -> np.ndarray:
     """True where n >= m: projecting to as many dimensions as there already are saves nothing."""
-    return np.asarray(n_components) >= n_features
+    return numbers(n_components, name="n_components") >= n_features
 
 
 def _log_pairs(samples: np.ndarray) -> np.ndarray:
@@ -104,15 +106,15 @@ def _log_pairs(samples: np.ndarray) -> np.ndarray:
 
 def _domain(n_samples: ArrayLike, eps: ArrayLike, delta: ArrayLike | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Checked float arrays of one shape: N, eps, ln delta."""
-    samples, eps_ = np.asarray(n_samples, dtype=np.float64), np.asarray(eps, dtype=np.float64)
+    samples, eps_ = numbers(n_samples, name="n_samples", dtype=np.float64), numbers(eps, name="eps", dtype=np.float64)
     if not np.all(samples >= 2):
         raise ValueError(f"n_samples must be 2 or more (there are no pairs otherwise), got {n_samples!r}")
     if not np.all((eps_ > 0) & (eps_ < 1)):
         raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
-    delta_ = 1 / samples if delta is None else np.asarray(delta, dtype=np.float64)
+    delta_ = 1 / samples if delta is None else numbers(delta, name="delta", dtype=np.float64)
     if not np.all((delta_ > 0) & (delta_ <= 1)):
         raise ValueError(f"delta must lie in (0, 1], got {delta!r}")
-    samples, eps_, log_delta = np.broadcast_arrays(samples, eps_, np.log(delta_))
+    samples, eps_, log_delta = broadcast(n_samples=samples, eps=eps_, delta=np.log(delta_))
     return samples, eps_, log_delta
 
 

@@ -5,11 +5,12 @@ nearly equal numbers there would lose digits, so close pairs are computed again 
 of equal rows have no ratio and are counted apart.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.johnson_lindenstrauss.random_projection import check_finite
+from engine.arrays import check_finite, numbers, whole_number
 
 TILE = 1024
 REDO_TILE_ABOVE = 0.05  # share of close pairs from which a whole tile is redone in float64
@@ -52,6 +53,12 @@ def distortion(
     Raises:
         ValueError: for fewer than 2 rows, different lengths, or NaN.
     """
+    x, y = (_floats(rows, name) for rows, name in ((x, "x"), (y, "y")))
+    tile = whole_number(tile, name="tile", low=1)
+    if edges is not None:
+        edges = numbers(edges, name="edges", shape=("bins + 1",), dtype=np.float64)
+        if len(edges) < 2 or not (np.diff(edges) > 0).all():
+            raise ValueError(f"edges must be two increasing numbers or more, got {len(edges)}: {edges[:4].tolist()}")
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(f"x and y must have shapes (N, m) and (N, n) with one N, got {x.shape} and {y.shape}")
     if len(x) < 2:
@@ -67,8 +74,17 @@ def distortion(
             keep = old > 0 if upper is None else upper & (old > 0)
             pairs = old.size if upper is None else int(upper.sum())
             np.divide(new, old, out=new, where=keep)
+            if before.exponent != after.exponent:
+                new = np.ldexp(new, 2 * (after.exponent - before.exponent))
             tally.add(new, None if keep.all() else keep, i, j, pairs)
     return tally.result()
+
+
+def _floats(rows: np.ndarray, name: str) -> np.ndarray:
+    """The rows as they are where they hold floats, so that a memory map stays one; checked tile by tile later."""
+    if isinstance(rows, np.ndarray) and rows.dtype in (np.float32, np.float64):
+        return rows
+    return numbers(rows, name=name, dtype=np.float64, finite=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +94,24 @@ class _Rows:
     data: np.ndarray
     mean: np.ndarray
     tile: int
+    exponent: int  # rows are divided by two to this power where squares of them would overflow or vanish, else 0
 
     @staticmethod
     def prepare(data: np.ndarray, tile: int) -> "_Rows":
-        total = np.zeros(data.shape[1])
+        total, largest = np.zeros(data.shape[1]), 0.0
         for start in range(0, len(data), tile):
             block = np.asarray(data[start : start + tile])
             check_finite(block, first_row=start)
-            total += block.sum(axis=0, dtype=np.float64)
-        return _Rows(data, total / len(data), tile)
+            total += block.mean(axis=0, dtype=np.float64) * (len(block) / len(data))
+            largest = max(largest, float(np.abs(block).max(initial=0.0)))
+        exponent = math.frexp(largest)[1]
+        usual = 40 if data.dtype == np.float32 else 400
+        return _Rows(data, total, tile, 0 if abs(exponent) < usual else exponent)
 
     def load(self, start: int) -> np.ndarray:
         rows = np.asarray(self.data[start : start + self.tile])
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(np.float64)
-        return np.asarray(rows - self.mean.astype(rows.dtype))
+        centred = np.asarray(rows - self.mean.astype(rows.dtype))
+        return np.ldexp(centred, -self.exponent) if self.exponent else centred
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:

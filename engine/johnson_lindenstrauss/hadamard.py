@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from engine.arrays import numbers, whole_number
+
 FACTOR = 7  # Hadamard blocks of order at most 2^7 = 128
 BLOCK_BYTES = 1 << 22
 
@@ -28,6 +30,7 @@ class Srht:
     def apply(self, x: np.ndarray) -> np.ndarray:
         """(N, m) -> (N, n)."""
         n_features, n_components = len(self.signs), len(self.rows)
+        x = numbers(x, name="x", shape=("N", n_features))
         signs = self.signs.astype(x.dtype) * np.sqrt(self.padded / n_components).astype(x.dtype)
         result = np.empty((len(x), n_components), dtype=x.dtype)
         step = max(1, BLOCK_BYTES // (self.padded * x.itemsize))
@@ -50,6 +53,10 @@ def draw_srht(n_components: int, n_features: int, *, rng: np.random.Generator) -
         ValueError: if n_components exceeds the padded length (the next power of two): there are no
             more coordinates to keep.
     """
+    n_components, n_features = (
+        whole_number(n_components, name="n_components", low=1),
+        whole_number(n_features, name="n_features", low=1),
+    )
     padded = padded_length(n_features)
     if n_components > padded:
         raise ValueError(
@@ -70,9 +77,10 @@ def hadamard_transform(x: np.ndarray) -> np.ndarray:
     """Orthonormal Walsh-Hadamard transform of every row, in natural (Sylvester) order; its own inverse.
 
     Args:
-        x: (N, P) floats, P a power of two.
+        x: (N, P) numbers, P a power of two.
     """
-    if x.ndim != 2 or x.shape[1] & (x.shape[1] - 1) or x.shape[1] == 0:
+    x = numbers(x, name="x", shape=("N", "P"))
+    if x.shape[1] & (x.shape[1] - 1) or x.shape[1] == 0:
         raise ValueError(f"x must have shape (N, P) with P a power of two, got {x.shape}")
     n_rows, length = x.shape
     result, done = x, 1

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.johnson_lindenstrauss.random_projection import check_finite, gaussian_matrix
+from engine.arrays import broadcast, check_finite, flags, number, numbers, same_shape, unit, whole, whole_number
+from engine.johnson_lindenstrauss.random_projection import gaussian_matrix
 
 BLOCK = 1 << 15
 WORST_COSINE = float(np.sqrt(1 - 4 / np.pi**2))  # 0.7712, where the raw reading is most wrong
@@ -36,36 +37,51 @@ def sign_hash(x: np.ndarray, *, n_bits: int, rng: np.random.Generator, center: n
     Raises:
         ValueError: for NaN, or for rows of length zero after centring, which have no direction.
     """
+    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+        x = numbers(x, name="x")
     if x.ndim != 2 or n_bits < 1:
         raise ValueError(f"x must have shape (N, m) and n_bits be 1 or more, got {x.shape} and n_bits={n_bits}")
-    dtype = np.float32 if x.dtype == np.float32 else np.float64
+    dtype, n_bits = x.dtype, whole_number(n_bits, name="n_bits", low=1)
+    if center is not None:
+        center = numbers(center, name="center", shape=(x.shape[1],))
     matrix = gaussian_matrix(n_bits, x.shape[1], rng=rng, dtype=dtype)
     codes = np.empty((len(x), -(-n_bits // 64)), dtype=np.uint64)
     for start in range(0, len(x), BLOCK):
-        block = np.asarray(x[start : start + BLOCK], dtype=dtype)
+        block = np.asarray(x[start : start + BLOCK])
         check_finite(block, first_row=start)
         block = block if center is None else block - center.astype(dtype)
         zero = np.flatnonzero(~block.any(axis=1))
         if len(zero):
             raise ValueError(f"row {start + zero[0]} has length zero (of {len(zero)} such rows): it has no direction")
-        codes[start : start + BLOCK] = pack_bits(block @ matrix.T >= 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = block @ matrix.T
+        if not np.isfinite(products).all():  # the largest numbers there are: their signs at a smaller scale
+            products = np.ldexp(block, -64) @ matrix.T
+        codes[start : start + BLOCK] = pack_bits(products >= 0)
     return codes
 
 
 def pack_bits(bits: np.ndarray) -> np.ndarray:
     """(N, b) booleans -> (N, ceil(b / 64)) uint64, the last word padded with zeros."""
+    bits = flags(bits, name="bits", shape=("N", "b"))
     padding = -bits.shape[1] % 64
     padded = np.pad(bits, ((0, 0), (0, padding))) if padding else bits
-    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+    return np.ascontiguousarray(np.packbits(padded, axis=1, bitorder="little")).view(np.uint64)
 
 
 def unpack_bits(codes: np.ndarray, n_bits: int) -> np.ndarray:
     """Inverse of `pack_bits`: (N, words) uint64 -> (N, n_bits) booleans."""
+    codes = np.ascontiguousarray(_codes(codes, "codes", ndim=2))
+    n_bits = whole_number(n_bits, name="n_bits", low=0, high=64 * codes.shape[1])
     return np.unpackbits(codes.view(np.uint8), axis=1, count=n_bits, bitorder="little").astype(bool)
 
 
 def hamming(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Differing bits of packed codes, broadcast over all but the last axis."""
+    a, b = _codes(a, "a"), _codes(b, "b")
+    if a.shape[-1:] != b.shape[-1:]:
+        raise ValueError(f"a and b must be codes of the same number of words, got {a.shape} and {b.shape}")
+    a, b = broadcast(a=a, b=b)
     return np.asarray(np.bitwise_count(a ^ b).sum(axis=-1, dtype=np.int64))
 
 
@@ -81,17 +97,17 @@ def expected_raw_cosine(cosine: ArrayLike) -> np.ndarray:
 
 def raw_cosine(distance: ArrayLike, n_bits: int) -> np.ndarray:
     """Mean product of signs, 1 - 2 Hamming/n: the post's reading as a cosine, biased by up to 0.2105."""
-    return np.asarray(1 - 2 * np.asarray(distance, dtype=np.float64) / n_bits)
+    return np.asarray(1 - 2 * _distances(distance, n_bits) / n_bits)
 
 
 def estimate_cosine(distance: ArrayLike, n_bits: int) -> np.ndarray:
     """The repaired reading, cos(pi Hamming/n); its bias falls like 1/n."""
-    return np.asarray(np.cos(np.pi * np.asarray(distance, dtype=np.float64) / n_bits))
+    return np.asarray(np.cos(np.pi * _distances(distance, n_bits) / n_bits))
 
 
 def cosine_standard_error(cosine: ArrayLike, n_bits: int) -> np.ndarray:
     """Standard error of `estimate_cosine` by the delta method: pi sin(theta) sqrt(p (1 - p) / n)."""
-    c = _cosines(cosine)
+    c, n_bits = _cosines(cosine), whole_number(n_bits, name="n_bits", low=1)
     p = collision_probability(c)
     return np.asarray(np.pi * np.sqrt(1 - c**2) * np.sqrt(p * (1 - p) / n_bits))
 
@@ -116,13 +132,16 @@ def bits_for(n_samples: int, *, eps: float, delta: float | None = None) -> int:
 
 def candidate_probability(agreement: ArrayLike, *, rows: int, bands: int) -> np.ndarray:
     """S-curve 1 - (1 - p^rows)^bands: at least one of the bands of `rows` bits agrees wholly."""
-    p = np.asarray(agreement, dtype=np.float64)
+    p = numbers(agreement, name="agreement", dtype=np.float64, low=0, high=1)
+    rows, bands = whole_number(rows, name="rows", low=1), whole_number(bands, name="bands", low=1)
     return np.asarray(-np.expm1(bands * np.log1p(-np.minimum(p**rows, 1 - 1e-16))))
 
 
 def band_matches(a: np.ndarray, b: np.ndarray, *, rows: int, bands: int) -> np.ndarray:
     """Whether any band of two unpacked codes agrees: (N, bits), (N, bits) booleans -> (N,)."""
-    used = rows * bands
+    a, b = flags(a, name="a", shape=("N", "bits")), flags(b, name="b", shape=("N", "bits"))
+    same_shape(a=a, b=b)
+    used = whole_number(rows, name="rows", low=1) * whole_number(bands, name="bands", low=1)
     if a.shape[1] < used:
         raise ValueError(f"{bands} bands of {rows} bits take {used} bits, the codes have {a.shape[1]}")
     equal = (a[:, :used] == b[:, :used]).reshape(len(a), bands, rows)
@@ -138,11 +157,14 @@ class HammingIndex:
     @staticmethod
     def build(codes: np.ndarray) -> "HammingIndex":
         """From (N, words) packed codes."""
-        return HammingIndex(np.ascontiguousarray(codes.T))
+        return HammingIndex(np.ascontiguousarray(_codes(codes, "codes", ndim=2).T))
 
     def distances(self, query: np.ndarray) -> np.ndarray:
-        """Hamming distance of one packed code to all: (words,) -> (N,) uint16."""
-        total = np.zeros(self.words.shape[1], dtype=np.uint16)
+        """Hamming distance of one packed code to all: (words,) -> (N,) uint16, or uint32 above 65,535 bits."""
+        query = _codes(query, "query", ndim=1)
+        if len(query) != len(self.words):
+            raise ValueError(f"the codes have {len(self.words)} words, got a query of {len(query)}")
+        total = np.zeros(self.words.shape[1], dtype=np.uint16 if 64 * len(self.words) < 1 << 16 else np.uint32)
         size = min(BLOCK, len(total))
         differing, ones = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint8)
         for start in range(0, len(total), size):
@@ -158,6 +180,7 @@ class HammingIndex:
         """Nearest codes, ties by index: (q, words) -> indices (q, k) and distances (q, k)."""
         if not 1 <= n_neighbors <= self.words.shape[1]:
             raise ValueError(f"n_neighbors must be between 1 and the {self.words.shape[1]} codes, got {n_neighbors}")
+        queries, n_neighbors = _codes(queries, "queries", ndim=2), whole_number(n_neighbors, name="n_neighbors", low=1)
         indices = np.empty((len(queries), n_neighbors), dtype=np.int64)
         found = np.empty((len(queries), n_neighbors), dtype=np.int64)
         for row, query in enumerate(queries):
@@ -171,10 +194,12 @@ class HammingIndex:
 
 def nearest_by_cosine(x: np.ndarray, queries: np.ndarray, *, n_neighbors: int) -> np.ndarray:
     """Exact neighbours by cosine, in blocks of queries: (N, m), (q, m) -> indices (q, k), the most similar first."""
-    unit, unit_queries = _unit(x, "x"), _unit(queries, "queries")
+    rows = _unit(numbers(x, name="x", shape=("N", "m")), "x")
+    unit_queries = _unit(numbers(queries, name="queries", shape=("q", rows.shape[1])), "queries")
+    n_neighbors = whole_number(n_neighbors, name="n_neighbors", low=1, high=len(rows))
     result = np.empty((len(queries), n_neighbors), dtype=np.int64)
     for start in range(0, len(queries), 256):
-        cosines = unit_queries[start : start + 256] @ unit.T
+        cosines = unit_queries[start : start + 256] @ rows.T
         top = np.argpartition(-cosines, n_neighbors - 1, axis=1)[:, :n_neighbors]
         order = np.argsort(-np.take_along_axis(cosines, top, axis=1), axis=1, kind="stable")
         result[start : start + 256] = np.take_along_axis(top, order, axis=1)
@@ -183,6 +208,8 @@ def nearest_by_cosine(x: np.ndarray, queries: np.ndarray, *, n_neighbors: int) -
 
 def recall(found: np.ndarray, exact: np.ndarray) -> float:
     """Share of the exact neighbours that were found: (q, k'), (q, k) -> mean over queries."""
+    found = whole(found, name="found", shape=("q", "k'"), empty=False)
+    exact = whole(exact, name="exact", shape=(len(found), "k"), empty=False)
     return float(np.mean([np.isin(e, f).mean() for f, e in zip(found, exact, strict=True)]))
 
 
@@ -190,7 +217,7 @@ def pairs_at_cosine(
     cosine: float, count: int, n_features: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Random pairs of unit vectors with exactly this cosine: two (count, m) arrays."""
-    c = float(_cosines(cosine))
+    c = number(cosine, name="cosine", low=-1, high=1)
     first = _unit(rng.standard_normal((count, n_features)), "x")
     other = rng.standard_normal((count, n_features))
     other -= (other * first).sum(axis=1, keepdims=True) * first
@@ -198,15 +225,28 @@ def pairs_at_cosine(
 
 
 def _unit(x: np.ndarray, name: str) -> np.ndarray:
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    zero = np.flatnonzero(lengths[:, 0] == 0)
+    zero = np.flatnonzero(~x.any(axis=1))
     if len(zero):
         raise ValueError(f"row {zero[0]} of {name} has length zero: its cosine is not defined")
-    return np.asarray(x / lengths)
+    return unit(x)
 
 
 def _cosines(cosine: ArrayLike) -> np.ndarray:
-    c = np.asarray(cosine, dtype=np.float64)
+    c = numbers(cosine, name="cosines", dtype=np.float64)
     if not np.all(np.abs(c) <= 1):
         raise ValueError(f"cosines must lie in [-1, 1], got {cosine!r}")
     return c
+
+
+def _distances(distance: ArrayLike, n_bits: int) -> np.ndarray:
+    n_bits = whole_number(n_bits, name="n_bits", low=1)
+    return numbers(distance, name="distance", dtype=np.float64, low=0, high=n_bits)
+
+
+def _codes(codes: np.ndarray, name: str, *, ndim: int | None = None) -> np.ndarray:
+    """Refuse what `pack_bits` did not make: other integers would be read as other bits."""
+    array = np.asarray(codes)
+    if array.dtype != np.uint64 or array.ndim < 1 or (ndim is not None and array.ndim != ndim):
+        expected = {1: "(words,)", 2: "(N, words)"}.get(ndim or 0, "(..., words)")
+        raise ValueError(f"{name} must be packed uint64 codes {expected}, got {array.dtype} of shape {array.shape}")
+    return array

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from engine.arrays import broadcast, numbers
+
 TailBound = Literal["post", "chernoff"]
 
 
@@ -64,7 +66,7 @@ def inner_product_tail(n: ArrayLike, *, eps: ArrayLike, log: bool = False) -> np
         eps: deviation, positive (values of 1 and more are allowed here).
         log: return the natural logarithm.
     """
-    dims, eps_ = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(eps, dtype=np.float64))
+    dims, eps_ = broadcast(n=numbers(n, name="n", dtype=np.float64), eps=numbers(eps, name="eps", dtype=np.float64))
     if not (np.all(dims >= 1) and np.all(eps_ > 0)):
         raise ValueError(f"n must be 1 or more and eps positive, got n={n!r}, eps={eps!r}")
     half, spread = dims / 2, eps_ * np.sqrt(dims)
@@ -114,7 +116,7 @@ def inner_product_tail_bound(
 
 
 def _tail_domain(n: ArrayLike, eps: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    dims, eps_ = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(eps, dtype=np.float64))
+    dims, eps_ = broadcast(n=numbers(n, name="n", dtype=np.float64), eps=numbers(eps, name="eps", dtype=np.float64))
     if not np.all(dims >= 1):
         raise ValueError(f"n must be 1 or more, got {n!r}")
     if not np.all((eps_ > 0) & (eps_ < 1)):

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import linalg
 
-from engine.johnson_lindenstrauss.random_projection import check_finite
+from engine.arrays import numbers, whole_number
 
 Cloud = Literal["gaussian", "one_hot", "decaying", "clustered"]
 CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
@@ -53,6 +53,7 @@ class PrincipalComponents:
 
     def transform(self, x: np.ndarray, *, rescaled: bool = False) -> np.ndarray:
         """(N, m) -> (N, n); rescaled divides by sqrt(explained), so that squared distances are right on average."""
+        x = numbers(x, name="x", shape=("N", len(self.mean)))
         projected = (x - self.mean) @ self.directions
         return np.asarray(projected / np.sqrt(self.explained) if rescaled else projected)
 
@@ -67,12 +68,13 @@ def fit_principal_components(x: np.ndarray, *, n_components: int) -> PrincipalCo
     Raises:
         ValueError: if n is too large, x has NaN, or all rows are equal.
     """
-    check_finite(x)
+    x = numbers(x, name="x", shape=("N", "m"))
     if not 1 <= n_components <= min(x.shape):
         raise ValueError(f"n_components must be between 1 and {min(x.shape)} for {x.shape}, got {n_components}")
-    mean = x.mean(axis=0)
+    n_components = whole_number(n_components, name="n_components", low=1)
+    mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
     _, values, right = linalg.svd(x - mean, full_matrices=False, check_finite=False)
-    total = float((values**2).sum())
-    if total == 0:
+    if values[0] == 0:
         raise ValueError("all rows of x are equal: there is no variance to keep")
-    return PrincipalComponents(mean, right[:n_components].T, float((values[:n_components] ** 2).sum()) / total)
+    shares = (values / values[0]).astype(np.float64) ** 2
+    return PrincipalComponents(mean, right[:n_components].T, float(shares[:n_components].sum() / shares.sum()))

@@ -7,6 +7,8 @@ elementary ln(1 + eps) - eps <= -eps^2/4, the second tail, and the union over pa
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import numbers
+
 
 def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
     """Logarithm of e^{-lambda (1 + eps)} E e^{lambda ||u||^2}, which bounds ln P(||u||^2 >= 1 + eps) for each lambda.
@@ -18,7 +20,7 @@ def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
         n: dimensions.
         eps: deviation.
     """
-    values = np.asarray(lam, dtype=np.float64)
+    values = numbers(lam, name="lam", dtype=np.float64)
     if not np.all((values >= 0) & (values < n / 2)):
         raise ValueError(f"lambda must lie in [0, n/2) = [0, {n / 2}), got {lam!r}")
     return np.asarray(-values * (1 + eps) - n / 2 * np.log1p(-2 * values / n))
@@ -31,7 +33,7 @@ def best_lambda(*, n: int, eps: float) -> float:
 
 def elementary_gap(eps: ArrayLike) -> dict[str, np.ndarray]:
     """The two exponents per n/2 and the -eps^2/4 that replaces both: name -> values."""
-    e = np.asarray(eps, dtype=np.float64)
+    e = numbers(eps, name="eps", dtype=np.float64)
     if not np.all((e >= 0) & (e < 1)):
         raise ValueError(f"eps must lie in [0, 1), got {eps!r}")
     return {
@@ -44,7 +46,7 @@ def elementary_gap(eps: ArrayLike) -> dict[str, np.ndarray]:
 
 def inner_product_sd(cosine: ArrayLike, *, n: int) -> np.ndarray:
     """Standard deviation sqrt((1 + c^2) / n) of <A u, A v> for unit vectors with cosine c and a Gaussian A."""
-    c = np.asarray(cosine, dtype=np.float64)
+    c = numbers(cosine, name="cosine", dtype=np.float64)
     if not np.all(np.abs(c) <= 1):
         raise ValueError(f"cosines must lie in [-1, 1], got {cosine!r}")
     return np.asarray(np.sqrt((1 + c**2) / n))

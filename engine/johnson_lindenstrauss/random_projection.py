@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy import sparse
 
+from engine.arrays import check_finite, numbers, whole_number
 from engine.johnson_lindenstrauss.hadamard import Srht, draw_srht, padded_length
 
 Kind = Literal["gaussian", "rademacher", "achlioptas", "sparse", "srht", "haar"]
@@ -51,11 +52,13 @@ def project(
     Returns:
         (N, n) array of x's float dtype.
     """
-    if x.ndim != 2:
-        raise ValueError(f"x must have shape (N, m), got {x.shape}")
+    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):  # a memory map of floats stays one
+        x = numbers(x, name="x", shape=("N", "m"), dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(f"x must have shape (N, m) with m > 0, got {x.shape}")
     if kind == "auto":
         kind = choose_kind(len(x), x.shape[1], n_components)
-    dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    dtype = x.dtype
     drawn = draw(kind, n_components, x.shape[1], rng=rng, s=s, dtype=dtype)
     result = np.empty((len(x), n_components), dtype=dtype)
     for start in range(0, len(x), BLOCK_ROWS):
@@ -129,6 +132,9 @@ def apply(drawn: Any, x: np.ndarray) -> np.ndarray:
     """Apply a drawn map to rows: (N, m) -> (N, n)."""
     if isinstance(drawn, Srht):
         return drawn.apply(x)
+    x = numbers(x, name="x", shape=("N", "m"))
+    if x.shape[1] != drawn.shape[1]:
+        raise ValueError(f"the map takes rows of {drawn.shape[1]} numbers, got x of shape {x.shape}")
     return np.asarray(x @ drawn.T)
 
 
@@ -136,6 +142,10 @@ def gaussian_matrix(
     n_components: int, n_features: int, *, rng: np.random.Generator, dtype: np.dtype[Any] | type = np.float64
 ) -> np.ndarray:
     """(n, m) matrix of independent N(0, 1/n) entries."""
+    n_components, n_features = (
+        whole_number(n_components, name="n_components", low=1),
+        whole_number(n_features, name="n_features", low=1),
+    )
     matrix = rng.standard_normal((n_components, n_features), dtype=np.dtype(dtype).type)
     matrix *= np.dtype(dtype).type(1 / np.sqrt(n_components))
     return matrix
@@ -147,6 +157,10 @@ def sparse_matrix(n_components: int, n_features: int, *, density: float, rng: np
     The places of the entries are independent coin flips. Where they are rare, the gaps between them are drawn from the
     geometric law, so that the cost is that of the entries. Density 1 gives a dense array, everything else a CSR array.
     """
+    n_components, n_features = (
+        whole_number(n_components, name="n_components", low=1),
+        whole_number(n_features, name="n_features", low=1),
+    )
     if not 0 < density <= 1:
         raise ValueError(f"density must lie in (0, 1], got {density!r}")
     scale = np.sqrt(1 / density) / np.sqrt(n_components)
@@ -182,6 +196,10 @@ def _rare_places(size: int, density: float, rng: np.random.Generator) -> np.ndar
 
 def haar_matrix(n_components: int, n_features: int, *, rng: np.random.Generator) -> np.ndarray:
     """(n, m) matrix: n uniformly distributed orthonormal rows times sqrt(m/n)."""
+    n_components, n_features = (
+        whole_number(n_components, name="n_components", low=1),
+        whole_number(n_features, name="n_features", low=1),
+    )
     if n_components > n_features:
         raise ValueError(
             f"haar needs orthonormal rows: at most n_features={n_features} of them, got n_components={n_components}"
@@ -207,14 +225,6 @@ def variance_factor(kind: Kind, *, n_features: int, n_components: int, q: float,
         return 2 * (1 - q) * (padded - n_components) / (padded - 1)
     kurtosis = {"gaussian": 3.0, "rademacher": 1.0, "achlioptas": 3.0}.get(kind) or 1 / _density(s, n_features)
     return 2 * (1 - q) + (kurtosis - 1) * q
-
-
-def check_finite(x: np.ndarray, *, first_row: int = 0) -> None:
-    """Refuse NaN and infinite entries, naming the first bad row."""
-    bad = np.flatnonzero(~np.isfinite(x.sum(axis=1)))
-    bad = bad[~np.isfinite(x[bad]).all(axis=1)]  # a sum of finite numbers may overflow
-    if len(bad):
-        raise ValueError(f"x has NaN or infinite entries in {len(bad)} rows, the first is row {first_row + bad[0]}")
 
 
 def _density(s: float | None, n_features: int) -> float:

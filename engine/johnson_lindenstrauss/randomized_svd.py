@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
+from engine.arrays import numbers, whole_number
+
 Norm = Literal["frobenius", "spectral"]
 
 
@@ -52,11 +54,16 @@ def randomized_svd(
     Returns:
         k left vectors, values and right vectors; signs are arbitrary.
     """
+    matrix = numbers(matrix, name="matrix", shape=("m", "n"))
+    _check_rank(matrix, n_components)
+    n_components, oversampling = (
+        whole_number(n_components, name="n_components"),
+        whole_number(oversampling, name="oversampling"),
+    )
     size = n_components + oversampling
     tall = matrix.shape[0] >= matrix.shape[1]
     work = matrix if tall else matrix.T
     size = min(size, work.shape[1])
-    _check_rank(work, n_components)
     omega = rng.standard_normal((work.shape[1], size), dtype=_dtype(work))
     basis = range_finder(work, omega, power_iterations=power_iterations)
     left, values, right = linalg.svd(basis.T @ work, full_matrices=False, check_finite=False, overwrite_a=True)
@@ -75,8 +82,12 @@ def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int
         omega: (n, l) test matrix, l <= m.
         power_iterations: q.
     """
+    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
+    omega = numbers(omega, name="omega", shape=(matrix.shape[1], "l"), empty=False).astype(matrix.dtype, copy=False)
+    if omega.shape[1] > len(matrix):
+        raise ValueError(f"omega must have at most {len(matrix)} columns, the rows of the matrix, got {omega.shape}")
     sample = _times(matrix, omega)
-    for _ in range(power_iterations):
+    for _ in range(whole_number(power_iterations, name="power_iterations")):
         sample = _times(matrix.T, _spread(sample))
         sample = _times(matrix, _spread(sample))
     return _orthonormal(sample)
@@ -84,6 +95,8 @@ def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int
 
 def project_on(matrix: np.ndarray, basis: np.ndarray) -> LowRank:
     """Best approximation Q (Q^T M) in the space of an orthonormal basis, as an SVD."""
+    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
+    basis = numbers(basis, name="basis", shape=(len(matrix), "l"), empty=False)
     left, values, right = linalg.svd(basis.T @ matrix, full_matrices=False)
     return LowRank(basis @ left, values, right)
 
@@ -96,6 +109,7 @@ def post_recipe(matrix: np.ndarray, omega: np.ndarray, *, orthonormal: bool = Tr
         omega: (n, k) random matrix; scaled by 1/sqrt(k) if it is not orthonormalised.
         orthonormal: orthonormalise Q by QR (the post's option).
     """
+    matrix, omega = _with_omega(matrix, omega)
     q = linalg.qr(omega, mode="economic")[0] if orthonormal else omega / np.sqrt(omega.shape[1])
     left, values, right = linalg.svd(matrix @ q, full_matrices=False)
     return LowRank(left, values, right @ q.T)
@@ -103,17 +117,19 @@ def post_recipe(matrix: np.ndarray, omega: np.ndarray, *, orthonormal: bool = Tr
 
 def repaired_recipe(matrix: np.ndarray, omega: np.ndarray) -> LowRank:
     """The repair: keep U_B of the post's B = M Q and project M on it, M ~ U_B U_B^T M."""
+    matrix, omega = _with_omega(matrix, omega)
     left, values, _ = linalg.svd(matrix @ omega, full_matrices=False)
     keep = values > values[0] * max(matrix.shape) * np.finfo(values.dtype).eps
+    keep[0] = True  # of the zero matrix too
     return project_on(matrix, left[:, keep])
 
 
 def optimal_error(singular_values: np.ndarray, rank: int, *, norm: Norm = "frobenius") -> float:
     """Smallest error of any matrix of this rank (Eckart and Young)."""
-    rest = np.asarray(singular_values, dtype=np.float64)[rank:]
-    if not len(rest):
+    rest = _spectrum(singular_values)[whole_number(rank, name="rank") :]
+    if not len(rest) or rest[0] == 0:
         return 0.0
-    return float(np.sqrt((rest**2).sum())) if norm == "frobenius" else float(rest[0])
+    return float(rest[0] * np.sqrt(((rest / rest[0]) ** 2).sum())) if norm == "frobenius" else float(rest[0])
 
 
 def expected_error_bound(
@@ -132,7 +148,7 @@ def expected_error_bound(
         raise ValueError(
             f"the bound needs rank and oversampling of 2 or more, got rank={rank}, oversampling={oversampling}"
         )
-    values = np.asarray(singular_values, dtype=np.float64)
+    values = _spectrum(singular_values)
     if norm == "frobenius":
         if power_iterations:
             raise ValueError("there is a bound with power iterations for the spectral norm only")
@@ -154,7 +170,22 @@ def post_recipe_error(frobenius: float, n_columns: int, rank: int, *, orthonorma
 
 def error(matrix: np.ndarray, approximation: LowRank, *, norm: Norm = "frobenius") -> float:
     """Norm of the difference."""
-    return float(np.linalg.norm(matrix - approximation.matrix(), 2 if norm == "spectral" else "fro"))
+    product = approximation.matrix()
+    gap = numbers(matrix, name="matrix", shape=product.shape) - product
+    scale = np.abs(gap).max(initial=0.0)
+    return float(scale * np.linalg.norm(gap / scale, 2 if norm == "spectral" else "fro")) if scale > 0 else 0.0
+
+
+def _with_omega(matrix: np.ndarray, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
+    return matrix, numbers(omega, name="omega", shape=(matrix.shape[1], "k"), empty=False)
+
+
+def _spectrum(singular_values: np.ndarray) -> np.ndarray:
+    values = numbers(singular_values, name="singular_values", shape=("k",), dtype=np.float64, low=0)
+    if (np.diff(values) > 0).any():
+        raise ValueError("singular_values must be in decreasing order")
+    return values
 
 
 def _times(matrix: np.ndarray, thin: np.ndarray) -> np.ndarray:
@@ -186,7 +217,8 @@ def _cholesky_basis(sample: np.ndarray) -> np.ndarray | None:
     100 (judged by the diagonal of R).
     """
     try:
-        factor = linalg.cholesky(sample.T @ sample, lower=False, check_finite=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            factor = linalg.cholesky(sample.T @ sample, lower=False, check_finite=False)
     except linalg.LinAlgError:
         return None
     diagonal = np.abs(np.diag(factor))
@@ -201,10 +233,6 @@ def _check_rank(matrix: np.ndarray, n_components: int) -> None:
         raise ValueError(
             f"n_components must be between 1 and {min(matrix.shape)} for {matrix.shape}, got {n_components}"
         )
-    if not np.isfinite(matrix.sum()):
-        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-        if len(bad):
-            raise ValueError(f"matrix has NaN or infinite entries in {len(bad)} rows or columns, the first is {bad[0]}")
 
 
 def _dtype(matrix: np.ndarray) -> type[np.float32] | type[np.float64]:

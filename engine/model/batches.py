@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import whole
+
 POOL_BATCHES = 64
 
 
@@ -31,6 +33,7 @@ class Units:
 
     def expand(self, units: np.ndarray) -> np.ndarray:
         """Row indices of `units`, unit after unit."""
+        units = whole(units, name="units", shape=("n",), low=0, high=len(self) - 1)
         counts = self.rows[units]
         starts = np.repeat(self.first[units] - (np.cumsum(counts) - counts), counts)
         return starts + np.arange(counts.sum())
@@ -38,8 +41,10 @@ class Units:
 
 def make_units(lengths: np.ndarray, example: np.ndarray, *, grouped: bool) -> Units:
     """Units of rows with `lengths` (rows,): one per row, or one per run of equal `example` (rows,) if grouped."""
+    lengths = whole(lengths, name="lengths", shape=("rows",), low=0)
     if len(lengths) == 0:
         raise ValueError("expected at least one row, got none")
+    example = whole(example, name="example", shape=(len(lengths),))
     if not grouped:
         return Units(np.arange(len(lengths)), np.ones(len(lengths), dtype=np.int64), lengths)
     first = np.flatnonzero(np.r_[True, example[1:] != example[:-1]])
@@ -114,8 +119,11 @@ class Sampler:
 
 def real_share(units: Units, batches: Sequence[np.ndarray], lengths: np.ndarray) -> float:
     """Share of real tokens among rows x longest row, summed over `batches`; `lengths` (rows,) are those of the rows."""
+    lengths = whole(lengths, name="lengths", shape=(int(units.rows.sum()),), low=1)
     real = padded = 0
     for batch in batches:
         chosen = lengths[units.expand(batch)]
         real, padded = real + int(chosen.sum()), padded + len(chosen) * int(chosen.max())
+    if not padded:
+        raise ValueError("batches must hold at least one row, got none")
     return real / padded

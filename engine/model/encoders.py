@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.arrays import whole
 from engine.smoothing.activations import activation_from_text
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -133,6 +134,8 @@ class Packed:
     @classmethod
     def of(cls, tokens: np.ndarray, lengths: np.ndarray, *, device: torch.device | str = "cpu") -> Packed:
         """From `tokens` (total,) of rows with `lengths` (rows,), all positive."""
+        tokens = whole(tokens, name="tokens", shape=("total",), low=0)
+        lengths = whole(lengths, name="lengths", shape=("rows",))
         if len(lengths) == 0 or lengths.min() < 1 or lengths.sum() != len(tokens):
             raise ValueError(f"expected positive lengths that add up to {len(tokens)} tokens, got {lengths}")
         starts = np.cumsum(lengths) - lengths

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import broadcast, numbers
 from engine.smoothing.floor import smooth_floor, smooth_floor_derivative
 from engine.smoothing.kernels import Kernel, check_width, find_kernel
 from engine.smoothing.piecewise_linear import PiecewiseLinear, Staircase, from_knots, named
@@ -33,15 +34,15 @@ class Smoothed:
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """g(x), any shape."""
-        return _like(x, self._evaluate(np.asarray(x, dtype=np.float64), 0))
+        return _like(x, self._evaluate(numbers(x, name="x", dtype=np.float64), 0))
 
     def derivative(self, x: ArrayLike) -> np.ndarray:
         """g'(x), any shape."""
-        return _like(x, self._evaluate(np.asarray(x, dtype=np.float64), 1))
+        return _like(x, self._evaluate(numbers(x, name="x", dtype=np.float64), 1))
 
     def second_derivative(self, x: ArrayLike) -> np.ndarray:
         """g''(x), any shape. For a jump under the uniform kernel the two Dirac spikes of g'' are left out."""
-        return _like(x, self._evaluate(np.asarray(x, dtype=np.float64), 2))
+        return _like(x, self._evaluate(numbers(x, name="x", dtype=np.float64), 2))
 
     def _evaluate(self, x: np.ndarray, order: int) -> np.ndarray:
         if isinstance(self.f, PiecewiseLinear):
@@ -96,17 +97,17 @@ class Gate:
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """X Phi(x/w), any shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers(x, name="x", dtype=np.float64)
         return _like(x, points * self.kernel.cdf(points / self.width))
 
     def derivative(self, x: ArrayLike) -> np.ndarray:
         """Phi(u) + u p(u), u = x/w."""
-        u = np.asarray(x, dtype=np.float64) / self.width
+        u = numbers(x, name="x", dtype=np.float64) / self.width
         return _like(x, self.kernel.cdf(u) + u * self.kernel.density(np.abs(u)))
 
     def second_derivative(self, x: ArrayLike) -> np.ndarray:
         """(2 p(u) + u p'(u)) / w: negative somewhere, which no convolution of ReLU can be."""
-        u = np.asarray(x, dtype=np.float64) / self.width
+        u = numbers(x, name="x", dtype=np.float64) / self.width
         size = np.abs(u)
         return _like(x, (2 * self.kernel.density(size) + size * self.kernel.slope(size)) / self.width)
 
@@ -118,7 +119,7 @@ class Gate:
         """
         if not self.kernel.has_first_moment:
             raise ValueError("the cauchy kernel has no first moment: there is no convolution of relu to compare with")
-        u = np.abs(np.asarray(x, dtype=np.float64)) / self.width
+        u = np.abs(numbers(x, name="x", dtype=np.float64)) / self.width
         return _like(x, self.width * (self.kernel.excess(u) + np.minimum(u, 1e300) * self.kernel.tail(u)))
 
 
@@ -139,16 +140,20 @@ class SmoothMaximum:
 
     def __call__(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
         """Smoothed max(u, v), broadcast shape."""
-        return np.asarray(v + self.ramp(np.subtract(u, v)))
+        return np.asarray(numbers(v, name="v") + self.ramp(_difference(u, v)))
 
     def derivative(self, u: ArrayLike, v: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives by u and by v; they add up to 1."""
-        first = self.ramp.derivative(np.subtract(u, v))
+        first = self.ramp.derivative(_difference(u, v))
         return first, 1 - first
 
     def second_derivative(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
         """Second derivative by u (and by v); the mixed one is its negative."""
-        return self.ramp.second_derivative(np.subtract(u, v))
+        return self.ramp.second_derivative(_difference(u, v))
+
+
+def _difference(u: ArrayLike, v: ArrayLike) -> np.ndarray:
+    return np.asarray(np.subtract(*broadcast(u=numbers(u, name="u"), v=numbers(v, name="v"))))
 
 
 def smooth_maximum(*, kernel: str | Kernel, width: float) -> SmoothMaximum:

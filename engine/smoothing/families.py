@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, expit, logsumexp, softmax
 
+from engine.arrays import numbers
 from engine.smoothing.convolution import smooth
 from engine.smoothing.kernels import check_width
 
@@ -36,41 +37,42 @@ def gaussian_leaky_relu(x: ArrayLike, *, slope: float = 0.15, width: float = 1.0
 
 def gelu_tanh(x: ArrayLike) -> np.ndarray:
     """GELU's tanh form, off by at most 4.7323e-4."""
-    points = np.asarray(x, dtype=np.float64)
-    return np.asarray(0.5 * points * (1 + np.tanh(math.sqrt(2 / math.pi) * (points + 0.044715 * points**3))))
+    points = numbers(x, name="x", dtype=np.float64)
+    near = np.clip(points, -100, 100)  # beyond, the tangent is 1 to the last digit, and the cube would overflow
+    return np.asarray(0.5 * points * (1 + np.tanh(math.sqrt(2 / math.pi) * (near + 0.044715 * near**3))))
 
 
 def gelu_sigmoid(x: ArrayLike, *, sharpness: float = 1.702) -> np.ndarray:
     """GELU as x sigma(1.702 x), off by at most 2.0335e-2."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     return np.asarray(points * expit(sharpness * points))
 
 
 def smu(x: ArrayLike, *, slope: float = 0.25, mu: float = 1.0) -> np.ndarray:
     """((1+a)x + (1-a) x erf(mu(1-a)x)) / 2: max(x, ax) with |.| as a gate."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     return np.asarray(((1 + slope) * points + (1 - slope) * points * erf(mu * (1 - slope) * points)) / 2)
 
 
 def smu_root(x: ArrayLike, *, slope: float = 0.25, mu: float = 1.0) -> np.ndarray:
     """SMU-1, ((1+a)x + sqrt(((1-a)x)^2 + mu^2)) / 2: Student's smoothing of max(x, ax)."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     return np.asarray(((1 + slope) * points + np.hypot((1 - slope) * points, mu)) / 2)
 
 
 def acon(x: ArrayLike, *, p1: float = 1.0, p2: float = 0.0, beta: float = 1.0) -> np.ndarray:
     """(p1-p2) x sigma(beta (p1-p2) x) + p2 x: max(p1 x, p2 x) as a softmax-weighted mean; Swish for p1=1, p2=0."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     return np.asarray((p1 - p2) * points * expit(beta * (p1 - p2) * points) + p2 * points)
 
 
 def smooth_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
     """ln(sum e^(t x_i)) / t, between max and max + ln(n)/t; x of any shape, reduced along one axis."""
     t = check_width(sharpness)
-    return np.asarray(logsumexp(t * np.asarray(x, dtype=np.float64), axis=axis) / t)
+    return np.asarray(logsumexp(t * numbers(x, name="x", dtype=np.float64), axis=axis) / t)
 
 
 def weighted_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
     """Softmax-weighted mean sum x e^(tx) / sum e^(tx), at most max; the n-ary form of ACON."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     return np.asarray((softmax(check_width(sharpness) * points, axis=axis) * points).sum(axis=axis))

@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import numbers
 from engine.smoothing.kernels import Kernel, check_width, find_kernel
 
 NARROW = 0.3  # widths below sum, those above use the series, for kernels with exponential tails
@@ -40,7 +41,7 @@ def floor_window(x: ArrayLike, *, kernel: str | Kernel, width: float, low: int, 
     if low < 0 or high < 1:
         raise ValueError(f"the window -M..N needs M >= 0 and N >= 1, got M={low}, N={high}")
     shape, w = find_kernel(kernel), check_width(width)
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64)
     u = (points[..., None] - np.arange(-low, high + 1)) / w
     terms = np.where(np.arange(-low, high + 1) <= 0, -shape.cdf(-u), shape.cdf(u))
     return np.asarray(terms.sum(axis=-1))
@@ -48,17 +49,17 @@ def floor_window(x: ArrayLike, *, kernel: str | Kernel, width: float, low: int, 
 
 def floor_series(x: ArrayLike, *, kernel: str | Kernel, width: float, terms: int | None = None) -> np.ndarray:
     """The Fourier series of the smoothed floor, cut where its terms fall below 1e-17 (or after `terms`)."""
-    return _series(np.asarray(x, dtype=np.float64), find_kernel(kernel), check_width(width), 0, terms)
+    return _series(numbers(x, name="x", dtype=np.float64), find_kernel(kernel), check_width(width), 0, terms)
 
 
 def smooth_floor(x: ArrayLike, *, kernel: str | Kernel, width: float) -> np.ndarray:
     """Floor convolved with the kernel, exact everywhere, any shape."""
-    return _floor(np.asarray(x, dtype=np.float64), find_kernel(kernel), check_width(width), 0)
+    return _floor(numbers(x, name="x", dtype=np.float64), find_kernel(kernel), check_width(width), 0)
 
 
 def smooth_floor_derivative(x: ArrayLike, *, kernel: str | Kernel, width: float, order: int = 1) -> np.ndarray:
     """First or second derivative of the smoothed floor: the periodic sum of kernels, or of their slopes."""
-    return _floor(np.asarray(x, dtype=np.float64), find_kernel(kernel), check_width(width), order)
+    return _floor(numbers(x, name="x", dtype=np.float64), find_kernel(kernel), check_width(width), order)
 
 
 def _floor(x: np.ndarray, kernel: Kernel, w: float, order: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import erfc, expit, kv, spence
 
+from engine.arrays import numbers
 from engine.names import look_up
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -48,13 +49,22 @@ class Kernel:
         return math.isfinite(self.mean_absolute)
 
     def cdf(self, u: np.ndarray) -> np.ndarray:
-        """P(Y <= u) at any u: the smoothed step."""
+        """P(Y <= u) at any u, infinities too: the smoothed step."""
+        u = _points(u)
         tail = self.tail(np.abs(u))
         return np.where(u < 0, tail, 1 - tail)
 
     def ramp(self, u: np.ndarray) -> np.ndarray:
         """E max(u - Y, 0) at any u: the smoothed ReLU."""
+        u = numbers(u, name="u")
         return np.asarray(np.maximum(u, 0) + self.excess(np.abs(u)))
+
+
+def _points(u: np.ndarray) -> np.ndarray:
+    points = numbers(u, name="u", finite=False)
+    if np.isnan(points).any():
+        raise ValueError("u must not be NaN")
+    return points
 
 
 def _gaussian_density(u: np.ndarray) -> np.ndarray:
@@ -81,6 +91,7 @@ def _sech_density(u: np.ndarray) -> np.ndarray:
 
 def inverse_tangent_integral(y: np.ndarray) -> np.ndarray:
     """Ti2(y) = integral of atan(s)/s from 0 to y, for 0 <= y <= 1: the imaginary part of the dilogarithm at iy."""
+    y = numbers(y, name="y", low=0, high=1)
     series = y - y**3 / 9 + y**5 / 25
     return np.where(y < 1e-3, series, spence(1 - 1j * np.asarray(y)).imag)
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import numbers
 from engine.names import look_up
 
 
@@ -30,7 +31,7 @@ class PiecewiseLinear:
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """Evaluate at x, any shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers(x, name="x", dtype=np.float64)
         result = self.value + self.slope * points
         for knot, jump, kink in zip(self.knots, self.jumps, self.kinks, strict=True):
             result = result + jump * np.heaviside(points - knot, 0.5) + kink * np.maximum(points - knot, 0)
@@ -65,7 +66,7 @@ class Staircase:
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """Evaluate at x, any shape; at a jump the mean of both sides."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers(x, name="x", dtype=np.float64)
         moved = points + self.shift
         steps = np.floor(moved) - 0.5 * (moved == np.floor(moved))
         return np.asarray(self.value + self.slope * points + self.height * steps)

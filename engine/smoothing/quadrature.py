@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import numbers
 from engine.smoothing.kernels import Kernel, check_width, find_kernel
 
 NODES = 12
@@ -51,7 +52,7 @@ def convolve(
     shape, w = find_kernel(kernel), check_width(width)
     if order not in (0, 1, 2):
         raise ValueError(f"order must be 0, 1 or 2, got {order}")
-    points = np.asarray(x, dtype=np.float64).ravel()
+    points = numbers(x, name="x", dtype=np.float64).ravel()
     if order and shape.name == "uniform":
         result = _uniform_derivative(f, points, w, order)
     elif order == 2 and shape.name == "laplace":

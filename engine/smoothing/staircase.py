@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import number, numbers
 from engine.smoothing.convolution import smooth
 from engine.smoothing.kernels import Kernel, check_width
 
+LARGEST_THETA = 1e12  # beyond, floor(x) and x are the same double
 CLIP = 1.0  # longest gradient step before the rate; the slopes of narrow kernels are spikes
 
 
@@ -28,12 +30,22 @@ class Problem:
 
     def loss(self, theta: np.ndarray) -> np.ndarray:
         """The staircase loss: (..., d) -> (...)."""
+        theta = numbers(theta, name="theta", dtype=np.float64)
+        self._check(theta)
         return np.asarray(np.square(np.floor(theta @ self.inputs.T) - self.targets).mean(axis=-1))
 
     def smoothed(self, theta: np.ndarray, *, kernel: str | Kernel, width: float) -> np.ndarray:
         """The loss with the floor smoothed: (..., d) -> (...)."""
+        theta = numbers(theta, name="theta", dtype=np.float64)
+        self._check(theta)
         steps = smooth("floor", kernel=kernel, width=width)
         return np.asarray(np.square(steps(theta @ self.inputs.T) - self.targets).mean(axis=-1))
+
+    def _check(self, theta: np.ndarray) -> None:
+        if theta.shape[-1:] != self.solution.shape:
+            raise ValueError(f"theta must have shape (..., {len(self.solution)}), got {theta.shape}")
+        if np.abs(theta).max(initial=0.0) > LARGEST_THETA:
+            raise ValueError(f"theta must lie within {LARGEST_THETA:g}, got {np.abs(theta).max():.3g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +103,12 @@ def descend(
     Raises:
         ValueError: on an unknown kernel, a bad width, or a start of another length.
     """
-    theta = np.array(start, dtype=np.float64)
+    theta = numbers(start, name="start", dtype=np.float64).copy()
+    widths = numbers(widths, name="widths", shape=("steps",), dtype=np.float64)
+    rate = number(rate, name="rate")
     if theta.shape != problem.solution.shape:
         raise ValueError(f"start must have shape {problem.solution.shape}, got {theta.shape}")
+    problem.loss(theta)  # refuses a start that is too large
     thetas = [theta]
     for width in widths:
         u = problem.inputs @ theta

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, softmax
 
+from engine.arrays import numbers
 from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
 
@@ -83,6 +84,9 @@ def assign_groups(scores: np.ndarray, groups: Sequence[str]) -> np.ndarray:
         scores: (blanks, candidates); -inf where a candidate does not exist.
         groups: (blanks,) name of each blank's group. Blanks beyond the number of candidates take their best one.
     """
+    scores = numbers(scores, name="scores", shape=(len(groups), "candidates"), finite=False)
+    if np.isnan(scores).any() or np.isposinf(scores).any() or not np.isfinite(scores).any(axis=1).all():
+        raise ValueError("scores must be numbers or -inf, with one number or more in every row")
     preds: np.ndarray = scores.argmax(axis=1)
     members: dict[str, list[int]] = defaultdict(list)
     for i, group in enumerate(groups):

@@ -98,7 +98,7 @@ def _points(name: str, n_samples: int, n_features: int) -> Points:
 
 
 def _fixed(name: str, array: np.ndarray, n_samples: int) -> Points:
-    from engine.johnson_lindenstrauss.random_projection import check_finite
+    from engine.arrays import check_finite
 
     chosen = np.unique(np.linspace(0, len(array) - 1, min(n_samples, len(array))).astype(int))
     rows = np.asarray(array[chosen])

@@ -330,7 +330,7 @@ def test_bad_labels_and_cells_are_refused():
         class_prior([0, 3], n_classes=3)
     with pytest.raises(ValueError, match="there is no class frequency"):
         class_prior(np.array([], dtype=int), n_classes=3)
-    with pytest.raises(ValueError, match=r"in \[0, 1\], got -1"):
+    with pytest.raises(ValueError, match=r"in 0..1, got -1"):
         alternating_normalization_cells(np.array([[-1.0]]), 0.1)
     with pytest.raises(ValueError, match=r"one number or one per label \(2\), got \(3,\)"):
         alternating_normalization_cells(np.array([[0.1, 0.2]]), [0.1, 0.1, 0.1])

@@ -123,12 +123,12 @@ def test_logit_adjustment_is_bayes_rule_to_a_uniform_prior():
     [
         (lambda p: expected_calibration_error(p, [0]), r"shape \(2,\) like the rows of probs, got \(1,\)"),
         (lambda p: log_loss(p, [0, 2]), r"labels must lie in 0..1, got 0..2"),
-        (lambda p: apply_temperature(p, 0), "positive, got 0"),
+        (lambda p: apply_temperature(p, 0), "above 0, got 0"),
         (lambda p: fit_temperature(p[:0], []), "labels are empty"),
         (lambda p: saerens_em(p[:0], [0.5, 0.5]), "probs are empty"),
         (lambda p: reliability([0.2], [1, 0]), r"one shape \(n,\), got \(1,\) and \(2,\)"),
         (lambda p: reliability([2.0], [1]), r"confidence must lie in \[0, 1\], got 2..2"),
-        (lambda p: reliability([0.2], [1], bins=0), "at least 1, got 0"),
+        (lambda p: reliability([0.2], [1], bins=0), "1 or more, got 0"),
         (lambda p: sinkhorn(p, [1.0, 0.0]), "positive, got 0 for class 1"),
     ],
 )

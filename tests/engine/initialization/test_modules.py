@@ -39,9 +39,62 @@ def test_a_module_is_initialised_but_for_embeddings_and_norms():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="no linear or convolution weight"):
+    with pytest.raises(ValueError, match="no linear, convolution, recurrent or attention weight"):
         initialize_module(nn.LayerNorm(4), rule="fan_in")
     with pytest.raises(ValueError, match="unknown law 'gauss'"):
         initialize_(torch.empty(3, 3), rule="fan_in", law="gauss")
     with pytest.raises(ValueError, match="unknown rule 'fanin'; did you mean 'fan_in'"):
         initialize_(torch.empty(3, 3), rule="fanin")
+
+
+def initialized(module):
+    return initialize_module(module, rule="geometric", generator=torch.Generator().manual_seed(0))
+
+
+def variance(weight):
+    return float(weight.detach().var())
+
+
+def test_transposed_convolutions_have_their_fans_the_other_way_round():
+    module = nn.ConvTranspose1d(200, 50, 4)  # weight (in, out, field)
+    initialize_module(module, rule="fan_in", generator=torch.Generator().manual_seed(0))
+    assert variance(module.weight) == pytest.approx(fan_variance(800, 200, rule="fan_in"), rel=0.02)
+
+
+def test_a_group_of_a_convolution_is_a_matrix_of_its_own():
+    module = nn.Conv1d(400, 800, 1, groups=4)
+    initialize_module(module, rule="fan_out", generator=torch.Generator().manual_seed(0))
+    assert variance(module.weight) == pytest.approx(fan_variance(100, 200, rule="fan_out"), rel=0.02)
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_every_gate_of_a_recurrent_layer_is_a_matrix_of_its_own(kind, gates):
+    module = kind(64, 256)
+    assert initialized(module) == ["weight_ih_l0", "weight_hh_l0"]
+    assert module.weight_ih_l0.shape == (gates * 256, 64)
+    assert variance(module.weight_ih_l0) == pytest.approx(1 / 128, rel=0.05)
+    assert variance(module.weight_hh_l0) == pytest.approx(1 / 256, rel=0.05)
+    assert not module.bias_ih_l0.any()
+    cell = {nn.LSTM: nn.LSTMCell, nn.GRU: nn.GRUCell, nn.RNN: nn.RNNCell}[kind](64, 256)
+    assert initialized(cell) == ["weight_ih", "weight_hh"]
+    assert variance(cell.weight_ih) == pytest.approx(1 / 128, rel=0.05)
+
+
+def test_query_key_and_value_of_attention_are_matrices_of_their_own():
+    module = nn.MultiheadAttention(128, 4)
+    assert initialized(module) == ["in_proj_weight", "out_proj.weight"]
+    assert module.in_proj_weight.shape == (384, 128)
+    assert variance(module.in_proj_weight) == pytest.approx(1 / 128, rel=0.05)
+    assert not module.in_proj_bias.any()
+    apart = nn.MultiheadAttention(128, 4, kdim=32, vdim=512)
+    assert initialized(apart) == ["q_proj_weight", "k_proj_weight", "v_proj_weight", "out_proj.weight"]
+    assert variance(apart.k_proj_weight) == pytest.approx(1 / 64, rel=0.05)
+
+
+def test_a_tied_embedding_stays_and_a_shared_weight_is_drawn_once():
+    module = nn.Sequential(nn.Embedding(50, 64), nn.Linear(64, 64), nn.Linear(64, 50, bias=False), nn.Linear(64, 64))
+    module[2].weight = module[0].weight
+    module[3].weight = module[1].weight
+    before = module[0].weight.clone()
+    assert initialized(module) == ["1.weight"]
+    assert torch.equal(module[0].weight, before)

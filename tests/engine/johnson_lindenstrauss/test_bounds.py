@@ -127,7 +127,7 @@ def test_useless_region_of_the_post():
     [
         ({"n_samples": 1, "eps": 0.1}, "2 or more"),
         ({"n_samples": 100, "eps": 1.0}, r"eps must lie in \(0, 1\), got 1.0"),
-        ({"n_samples": 100, "eps": float("nan")}, "eps must lie"),
+        ({"n_samples": 100, "eps": float("nan")}, "eps must be finite, got nan"),
         ({"n_samples": 100, "eps": 0.1, "delta": 0.0}, "delta must lie"),
         ({"n_samples": 100, "eps": 0.1, "bound": "sklearn", "delta": 0.1}, "takes no delta"),
         ({"n_samples": 100, "eps": 0.1, "bound": "post16", "delta": 0.1}, "existence only"),
