@@ -49,7 +49,7 @@ def numbers(
     Raises:
         ValueError: with one sentence that names the argument, what was expected and what came.
     """
-    array = _array(values, name)
+    array = read(values, name=name)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold real numbers, got {array.dtype}")
     _check_shape(array, name, shape, empty)
@@ -71,11 +71,12 @@ def whole(
     high: int | None = None,
 ) -> np.ndarray:
     """Whole numbers as int64; floats without a fraction count as whole. Arguments and errors as of `numbers`."""
-    array = _array(values, name)
+    array = read(values, name=name)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold whole numbers, got {array.dtype}")
     _check_shape(array, name, shape, empty)
     if array.dtype.kind == "f":
+        array = array.astype(np.float64, copy=False)
         odd = ~(np.isfinite(array) & (np.abs(array) < 2.0**53))
         odd |= ~odd & (np.floor(np.where(odd, 0, array)) != array)
         if odd.any():
@@ -89,7 +90,7 @@ def whole(
 
 def flags(values: ArrayLike, *, name: str, shape: Shape | None = None, empty: bool = True) -> np.ndarray:
     """Booleans; numbers that are 0 or 1 count as such. Arguments and errors as of `numbers`."""
-    array = _array(values, name)
+    array = read(values, name=name)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold only yes (1) and no (0), got {array.dtype}")
     _check_shape(array, name, shape, empty)
@@ -99,6 +100,17 @@ def flags(values: ArrayLike, *, name: str, shape: Shape | None = None, empty: bo
     if odd.any():
         raise ValueError(f"{name} must hold only yes (1) and no (0), got {array[odd].flat[0]}{_place(odd)}")
     return array.astype(bool)
+
+
+def read(values: ArrayLike, *, name: str) -> np.ndarray:
+    """The values as an array of whatever type; refuses ragged lists and masked entries."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: fill or drop them first")
+    try:
+        return np.asarray(values)
+    except ValueError:
+        pass
+    raise ValueError(f"{name} must be an array of numbers, got rows of different lengths")
 
 
 def same_shape(**arrays: np.ndarray) -> None:
@@ -191,7 +203,7 @@ def lengths(rows: np.ndarray) -> np.ndarray:
 def rescaled(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n, d) in float64, each times the power of two that brings its largest entry to 0.5..1; the powers (n,).
 
-    Exact: `np.ldexp(rows, powers)` gives the original. A row of zeros stays.
+    `np.ldexp(rows, powers)` gives the original, but for entries 1e-300 times the largest of their row. Zeros stay.
     """
     wide = rows.astype(np.float64)
     _, exponents = np.frexp(np.abs(wide).max(axis=1, initial=0.0))
@@ -211,16 +223,6 @@ def unit(rows: np.ndarray) -> np.ndarray:
     size = lengths(part)
     result[odd] = part / np.where(size > 0, size, 1.0)[:, None]
     return np.asarray(result)
-
-
-def _array(values: ArrayLike, name: str) -> np.ndarray:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries: fill or drop them first")
-    try:
-        return np.asarray(values)
-    except ValueError:
-        pass
-    raise ValueError(f"{name} must be an array of numbers, got rows of different lengths")
 
 
 def _float_type(dtype: np.dtype[Any]) -> type[np.float32] | type[np.float64]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import whole
 from engine.can.correct import alternating_normalization
 from engine.can.evaluation import Gain, evaluate
 from engine.evidence.calibration import (
@@ -20,6 +21,7 @@ from engine.evidence.calibration import (
     saerens_em,
     sinkhorn,
 )
+from engine.evidence.validation import check_probs
 
 METHODS = {
     "none": "predictions as they are",
@@ -99,6 +101,8 @@ def score_methods(
         touched: (n,) booleans, rows that CAN may change; the other methods change every row.
         resamples: bootstrap samples.
     """
+    probs = check_probs(probs)
+    labels = whole(labels, name="labels", shape=(len(probs),), low=0, high=probs.shape[1] - 1, empty=False)
     before = probs.argmax(axis=1)
     scores = []
     for method, after in {"none": probs, **corrected}.items():
@@ -119,6 +123,8 @@ def score_methods(
 
 def cross_fitted_temperature(probs: np.ndarray, labels: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Each half of the rows at the temperature fitted on the other half, (n, m) -> (n, m) float64; n >= 2."""
+    probs = check_probs(probs)
+    labels = whole(labels, name="labels", shape=(len(probs),), low=0, high=probs.shape[1] - 1)
     if len(labels) < 2:
         raise ValueError(f"two halves need at least 2 rows, got {len(labels)}")
     half = np.zeros(len(labels), dtype=bool)

@@ -21,6 +21,7 @@ from scipy import optimize, special
 from engine.arrays import broadcast, numbers
 
 Form = Literal["pairs", "rows"]
+LARGEST = 1e9
 GOLDEN = (1 + np.sqrt(5)) / 2
 PAIRS_COEFFICIENT = float(4 / np.log(GOLDEN))  # 8.3123...
 ROWS_COEFFICIENT = float(2 / np.log(GOLDEN))  # 4.1562...
@@ -70,8 +71,8 @@ def coefficient(*, form: Form = "pairs", rho: ArrayLike = 1.0) -> np.ndarray:
     c = (sqrt(1 + 4 rho^2) - 1) / (2 rho) is the cosine that dominates; at rho = 1 this is 4 / ln phi.
     """
     rho_ = numbers(rho, name="rho", dtype=np.float64)
-    if not np.all(rho_ > 0):
-        raise ValueError(f"rho must be positive, got {rho!r}")
+    if not np.all(rho_ > 0) or np.any((rho_ > 1e6) | (rho_ < 1e-6)):
+        raise ValueError(f"rho must be positive, in 1e-6..1e6, got {rho!r}")
     cosine = 2 * rho_ / (np.sqrt(1 + 4 * rho_**2) + 1)
     return np.asarray(-2 * _log_terms(form) / np.log1p(-(cosine**2)))
 
@@ -106,7 +107,10 @@ def dimension_for(vocabulary: ArrayLike, *, form: Form = "pairs", rho: float = 1
 
 def vocabulary_at(n: ArrayLike, *, form: Form = "pairs", rho: float = 1.0) -> np.ndarray:
     """N whose boundary is n: the inverse of `dimension_for`."""
-    return np.asarray(np.exp(-condensation_entropy(n, rho=rho) / _log_terms(form)))
+    logarithm = -condensation_entropy(n, rho=rho) / _log_terms(form)
+    if np.any(logarithm > 709):
+        raise ValueError(f"the vocabulary at n={np.max(n):g} exceeds 1e308 words")
+    return np.asarray(np.exp(logarithm))
 
 
 def retrieval_threshold(keys: ArrayLike) -> np.ndarray:
@@ -216,6 +220,10 @@ def _tilt(n: ArrayLike, rho: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     dims, rho_ = broadcast(n=numbers(n, name="n", dtype=np.float64), rho=numbers(rho, name="rho", dtype=np.float64))
     if not (np.all(dims >= 2) and np.all(rho_ > 0)):
         raise ValueError(f"n must be 2 or more and rho positive, got n={n!r}, rho={rho!r}")
+    if np.any(dims > LARGEST) or np.any((rho_ > LARGEST) | (rho_ < 1 / LARGEST)):
+        raise ValueError(
+            f"n may be at most {LARGEST:g} and rho lie in {1 / LARGEST:g}..{LARGEST:g}, got {n!r} and {rho!r}"
+        )
     return dims, rho_ * dims
 
 

@@ -76,6 +76,7 @@ def sklearn_dim(n_samples: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
         raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
     if not np.all(samples >= 1):
         raise ValueError(f"n_samples must be 1 or more, got {n_samples!r}")
+    _check_limits(samples, eps_)
     samples, eps_ = broadcast(n_samples=samples, eps=eps_)
     return np.asarray((4 * np.log(samples) / (eps_**2 / 2 - eps_**3 / 3)).astype(np.int64))
 
@@ -111,11 +112,20 @@ def _domain(n_samples: ArrayLike, eps: ArrayLike, delta: ArrayLike | None) -> tu
         raise ValueError(f"n_samples must be 2 or more (there are no pairs otherwise), got {n_samples!r}")
     if not np.all((eps_ > 0) & (eps_ < 1)):
         raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
+    _check_limits(samples, eps_)
     delta_ = 1 / samples if delta is None else numbers(delta, name="delta", dtype=np.float64)
     if not np.all((delta_ > 0) & (delta_ <= 1)):
         raise ValueError(f"delta must lie in (0, 1], got {delta!r}")
     samples, eps_, log_delta = broadcast(n_samples=samples, eps=eps_, delta=np.log(delta_))
     return samples, eps_, log_delta
+
+
+def _check_limits(samples: np.ndarray, eps: np.ndarray) -> None:
+    """Refuse sizes whose answer would not fit 64 bits."""
+    if np.any(samples > 1e15) or np.any(eps < 1e-6):
+        raise ValueError(
+            f"n_samples may be at most 1e15 and eps at least 1e-6, got {samples.max():g} and {eps.min():g}"
+        )
 
 
 def _smallest(log_tail: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:

@@ -65,6 +65,10 @@ def distortion(
         raise ValueError(f"distances need 2 rows or more, got {len(x)}")
     tally = _Tally(np.linspace(0, 2, 201) if edges is None else np.asarray(edges, dtype=np.float64), n_worst)
     before, after = _Rows.prepare(x, tile), _Rows.prepare(y, tile)
+    if abs(before.exponent - after.exponent) > 200:
+        raise ValueError(
+            f"x and y differ in scale by about 2^{after.exponent - before.exponent}: bring them to one scale"
+        )
     for i in range(0, len(x), tile):
         a, b = before.load(i), after.load(i)
         for j in range(i, len(x), tile):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import broadcast, check_finite, flags, number, numbers, same_shape, unit, whole, whole_number
+from engine.arrays import broadcast, check_finite, flags, number, numbers, read, same_shape, unit, whole, whole_number
 from engine.johnson_lindenstrauss.random_projection import gaussian_matrix
 
 BLOCK = 1 << 15
@@ -44,7 +44,7 @@ def sign_hash(x: np.ndarray, *, n_bits: int, rng: np.random.Generator, center: n
     dtype, n_bits = x.dtype, whole_number(n_bits, name="n_bits", low=1)
     if center is not None:
         center = numbers(center, name="center", shape=(x.shape[1],))
-    matrix = gaussian_matrix(n_bits, x.shape[1], rng=rng, dtype=dtype)
+    matrix = gaussian_matrix(n_bits, x.shape[1], rng=rng).astype(dtype)  # one hash for both float types
     codes = np.empty((len(x), -(-n_bits // 64)), dtype=np.uint64)
     for start in range(0, len(x), BLOCK):
         block = np.asarray(x[start : start + BLOCK])
@@ -165,7 +165,7 @@ class HammingIndex:
         if len(query) != len(self.words):
             raise ValueError(f"the codes have {len(self.words)} words, got a query of {len(query)}")
         total = np.zeros(self.words.shape[1], dtype=np.uint16 if 64 * len(self.words) < 1 << 16 else np.uint32)
-        size = min(BLOCK, len(total))
+        size = max(1, min(BLOCK, len(total)))
         differing, ones = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint8)
         for start in range(0, len(total), size):
             part = total[start : start + size]
@@ -245,7 +245,7 @@ def _distances(distance: ArrayLike, n_bits: int) -> np.ndarray:
 
 def _codes(codes: np.ndarray, name: str, *, ndim: int | None = None) -> np.ndarray:
     """Refuse what `pack_bits` did not make: other integers would be read as other bits."""
-    array = np.asarray(codes)
+    array = read(codes, name=name)
     if array.dtype != np.uint64 or array.ndim < 1 or (ndim is not None and array.ndim != ndim):
         expected = {1: "(words,)", 2: "(N, words)"}.get(ndim or 0, "(..., words)")
         raise ValueError(f"{name} must be packed uint64 codes {expected}, got {array.dtype} of shape {array.shape}")

@@ -69,6 +69,8 @@ def inner_product_tail(n: ArrayLike, *, eps: ArrayLike, log: bool = False) -> np
     dims, eps_ = broadcast(n=numbers(n, name="n", dtype=np.float64), eps=numbers(eps, name="eps", dtype=np.float64))
     if not (np.all(dims >= 1) and np.all(eps_ > 0)):
         raise ValueError(f"n must be 1 or more and eps positive, got n={n!r}, eps={eps!r}")
+    if np.any(dims > 1e15) or np.any((eps_ < 1e-9) | (eps_ > 1e3)):
+        raise ValueError(f"n may be at most 1e15 and eps lie in 1e-9..1e3, got n={n!r}, eps={eps!r}")
     half, spread = dims / 2, eps_ * np.sqrt(dims)
 
     def log_integrand(s: np.ndarray) -> np.ndarray:

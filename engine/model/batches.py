@@ -122,7 +122,7 @@ def real_share(units: Units, batches: Sequence[np.ndarray], lengths: np.ndarray)
     lengths = whole(lengths, name="lengths", shape=(int(units.rows.sum()),), low=1)
     real = padded = 0
     for batch in batches:
-        chosen = lengths[units.expand(batch)]
+        chosen = lengths[units.expand(whole(batch, name="batch", shape=("n",), empty=False))]
         real, padded = real + int(chosen.sum()), padded + len(chosen) * int(chosen.max())
     if not padded:
         raise ValueError("batches must hold at least one row, got none")

@@ -69,10 +69,11 @@ def acon(x: ArrayLike, *, p1: float = 1.0, p2: float = 0.0, beta: float = 1.0) -
 def smooth_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
     """ln(sum e^(t x_i)) / t, between max and max + ln(n)/t; x of any shape, reduced along one axis."""
     t = check_width(sharpness)
-    return np.asarray(logsumexp(t * numbers(x, name="x", dtype=np.float64), axis=axis) / t)
+    points = numbers(x, name="x", dtype=np.float64, empty=False)
+    return np.asarray(logsumexp(t * points, axis=axis) / t)
 
 
 def weighted_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
     """Softmax-weighted mean sum x e^(tx) / sum e^(tx), at most max; the n-ary form of ACON."""
-    points = numbers(x, name="x", dtype=np.float64)
+    points = numbers(x, name="x", dtype=np.float64, empty=False)
     return np.asarray((softmax(check_width(sharpness) * points, axis=axis) * points).sum(axis=axis))

@@ -190,7 +190,10 @@ def parse_knots(text: str) -> PiecewiseLinear:
 def _knot(knot: Any) -> tuple[float, float, float]:
     if not isinstance(knot, Iterable):
         raise ValueError(f"a knot is (x, y) or (x, left, right), got {knot!r}")
-    numbers = [float(number) for number in knot]
-    if len(numbers) not in (2, 3) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"a knot is two or three finite numbers (x, y) or (x, left, right), got {numbers}")
-    return numbers[0], numbers[1], numbers[-1]
+    try:
+        row = [float(entry) for entry in knot]
+    except (TypeError, ValueError):
+        row = []
+    if len(row) not in (2, 3) or not all(map(math.isfinite, row)):
+        raise ValueError(f"a knot is two or three finite numbers (x, y) or (x, left, right), got {list(knot)}")
+    return row[0], row[1], row[-1]

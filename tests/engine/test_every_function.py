@@ -1,0 +1,782 @@
+"""Every public function of the engine that takes arrays: the right value, or a ValueError in one sentence.
+
+A row of the table gives a call and arrays for it. Each array is then handed in as other types and layouts, as a list,
+read-only, with NaN and infinities, empty, with one row, with one dimension more or less, as text, and times 1e-150 to
+1e150. Where the numbers are the same the result must be; where they are others it must be what the row's law of scale
+says, or a refusal: a ValueError that the engine itself raises, never one of numpy's. The functions are found by
+importing the engine, so that a new one without a row fails.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import linecache
+import pkgutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+import engine
+from engine.can import alternation, correct, evaluation, methods
+from engine.dimension import attention_fit, cooccurrence, entropy, pip_loss, skipgram
+from engine.embeddings import pooling, search, similarity, whitening
+from engine.evidence import calibration, class_report, metrics, validation
+from engine.initialization import signal_propagation, singular_values
+from engine.johnson_lindenstrauss import (
+    angles,
+    bounds,
+    distortion,
+    hadamard,
+    hashing,
+    measured_dimension,
+    norm_tails,
+    point_clouds,
+    proof,
+    random_projection,
+    randomized_svd,
+)
+from engine.model import batches
+from engine.smoothing import convolution, families, floor, kernels, piecewise_linear, quadrature, staircase
+from engine.text import decode
+
+ROOT = Path(engine.__path__[0])
+KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool", "f2", "f4", "f8")
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One function: how it is called, with which arrays, and what the scale of the numbers does to the result."""
+
+    call: object
+    arrays: dict
+    scaled: dict | None = None  # array name -> power of the result, for arrays that may be multiplied
+    tolerance: float = 1e-9
+    single: float = 2e-3  # for half and single precision
+
+
+def row(call, *, scaled=None, tolerance=1e-9, single=2e-3, **arrays):
+    return Row(call, {name: np.asarray(value) for name, value in arrays.items()}, scaled or {}, tolerance, single)
+
+
+PROBS = np.array([[0.5, 0.25, 0.25], [0.875, 0.0625, 0.0625], [0.25, 0.5, 0.25], [0.0625, 0.0625, 0.875]])
+PRIOR = np.array([0.5, 0.25, 0.25])
+LABELS = np.array([0, 0, 1, 2])
+X = np.array([[1.0, 2, 0, 3], [0, 1, 5, 1], [4, 0, 1, 2], [2, 2, 1, 0], [3, 1, 0, 1], [0, 3, 2, 5]])
+Y = np.array([[1.0, 0, 2, 1], [3, 1, 0, 2], [0, 2, 1, 4], [1, 5, 1, 0], [2, 0, 3, 1], [1, 1, 3, 2]])
+COUNTS = np.array([[0.0, 3, 1], [3, 2, 4], [1, 4, 0]])
+CODES = hashing.pack_bits(rng().random((6, 70)) < 0.5)
+CURVE = np.array([-2.0, -1, 0, 1, 2])
+POSITIVE = np.array([2.0, 3, 5, 8])
+FITTED = whitening.fit_whitening(X, n_components=3)
+MOMENTS = signal_propagation.Moments(np.ones((1, 4)), np.ones((1, 4)), np.ones((1, 3)))
+PROBLEM = staircase.make_problem(rng(), rows=5, size=4)
+RELU = convolution.smooth("relu", kernel="gaussian", width=0.5)
+GATE = convolution.gate(kernel="logistic", width=0.5)
+MAXIMUM = convolution.smooth_maximum(kernel="student", width=0.5)
+UNITS = batches.make_units(np.array([2, 3, 4]), np.arange(3), grouped=False)
+SKIPGRAM = skipgram.train_skipgram(COUNTS, n_components=2, rng=rng(), steps=5)
+SVD = randomized_svd.randomized_svd(X, n_components=2, rng=rng())
+COMPONENTS = point_clouds.fit_principal_components(X, n_components=2)
+SRHT = hadamard.draw_srht(3, 4, rng=rng())
+INDEX = hashing.HammingIndex.build(CODES)
+WORDS = ["一", "二", "东", "南", "红", "黄"]
+
+
+def curve(function):
+    """A row for a function of numbers of any shape."""
+    return row(lambda x: function(x), x=CURVE)
+
+
+TABLE = {
+    # can
+    "can.alternation.correct_rows": row(alternation.correct_rows, rows=PROBS, reference=PROBS, prior=PRIOR),
+    "can.alternation.correct_together": row(alternation.correct_together, rows=PROBS, reference=PROBS, prior=PRIOR),
+    "can.alternation.half_steps": row(
+        lambda matrix, prior: [s.matrix for s in alternation.half_steps(matrix, prior)], matrix=PROBS, prior=PRIOR
+    ),
+    "can.correct.top_k_entropy": row(correct.top_k_entropy, probs=PROBS),
+    "can.correct.uncertain_rows": row(lambda probs: correct.uncertain_rows(probs, k=2), probs=PROBS),
+    "can.correct.alternating_normalization": row(
+        lambda probs, prior, reference: correct.alternating_normalization(probs, prior, k=2, reference=reference),
+        probs=PROBS,
+        prior=PRIOR,
+        reference=PROBS,
+    ),
+    "can.correct.alternating_normalization_cells": row(
+        correct.alternating_normalization_cells, probs=PROBS, positive_rate=PRIOR
+    ),
+    "can.evaluation.evaluate": row(
+        lambda labels, before, after, touched: evaluation.evaluate(
+            labels, before, after, touched=touched, n_classes=3, rng=rng(), resamples=50
+        ),
+        labels=LABELS,
+        before=[0, 1, 1, 2],
+        after=[0, 0, 2, 2],
+        touched=[1, 1, 0, 0],
+    ),
+    "can.evaluation.cross_fit": row(
+        lambda labels, candidates: evaluation.cross_fit(labels, candidates, rng=rng()),
+        labels=LABELS,
+        candidates=[[0, 1, 1, 2], [0, 0, 2, 2]],
+    ),
+    "can.evaluation.accuracy_by_uncertainty": row(
+        evaluation.accuracy_by_uncertainty, uncertainty=[0.25, 0.5, 1.0], correct=[1, 0, 1]
+    ),
+    "can.methods.can_probs": row(lambda probs, prior: methods.can_probs(probs, prior, k=2), probs=PROBS, prior=PRIOR),
+    "can.methods.neighbour_probs": row(
+        lambda probs, labels, prior: methods.neighbour_probs(probs, labels, prior, rng=rng()),
+        probs=PROBS,
+        labels=LABELS,
+        prior=PRIOR,
+        single=2e-2,
+    ),
+    "can.methods.score_methods": row(
+        lambda probs, labels, touched: methods.score_methods(
+            probs, labels, {"can": np.asarray(PROBS)}, rng=rng(), touched=touched, resamples=20
+        ),
+        probs=PROBS,
+        labels=LABELS,
+        touched=[1, 1, 0, 0],
+    ),
+    "can.methods.cross_fitted_temperature": row(
+        lambda probs, labels: methods.cross_fitted_temperature(probs, labels, rng=rng()), probs=PROBS, labels=LABELS
+    ),
+    # dimension
+    "dimension.attention_fit.exact_head_size": row(
+        attention_fit.exact_head_size, target=[[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.125, 0.75]]
+    ),
+    "dimension.attention_fit.fit_attention": row(
+        lambda target: attention_fit.fit_attention(target, head_size=2, rng=rng(), steps=5), target=np.eye(3)
+    ),
+    "dimension.cooccurrence.cooccurrence_counts": row(
+        lambda tokens: cooccurrence.cooccurrence_counts(tokens, 3, window=2), tokens=[0, 1, 2, 1, 0, 0, 2]
+    ),
+    "dimension.cooccurrence.mutual_information": row(
+        cooccurrence.mutual_information, counts=COUNTS, scaled={"counts": 0}
+    ),
+    "dimension.cooccurrence.positive_pmi": row(cooccurrence.positive_pmi, counts=COUNTS, scaled={"counts": 0}),
+    "dimension.cooccurrence.neighbour_score": row(
+        lambda vectors: cooccurrence.neighbour_score(vectors, WORDS), vectors=X, scaled={"vectors": 0}
+    ),
+    "dimension.entropy.condensation_entropy": row(entropy.condensation_entropy, n=POSITIVE, rho=[1.0, 2, 1, 3]),
+    "dimension.entropy.condensation_entropy_asymptote": row(entropy.condensation_entropy_asymptote, n=POSITIVE),
+    "dimension.entropy.log_mean_exp": row(entropy.log_mean_exp, n=POSITIVE, rho=[1.0, 2, 1, 3]),
+    "dimension.entropy.tilted_cosine": row(entropy.tilted_cosine, n=POSITIVE, rho=[1.0, 2, 1, 3]),
+    "dimension.entropy.coefficient": row(lambda rho: entropy.coefficient(rho=rho), rho=POSITIVE),
+    "dimension.entropy.dimension_for": row(entropy.dimension_for, vocabulary=[100.0, 50, 120]),
+    "dimension.entropy.vocabulary_at": row(entropy.vocabulary_at, n=POSITIVE),
+    "dimension.entropy.retrieval_threshold": row(entropy.retrieval_threshold, keys=POSITIVE),
+    "dimension.entropy.scaled_attention_entropy": row(
+        entropy.scaled_attention_entropy, head_size=POSITIVE, length=[4.0, 9, 2, 3]
+    ),
+    "dimension.pip_loss.estimate_noise": row(
+        pip_loss.estimate_noise, first=COUNTS, second=COUNTS.T + np.eye(3), scaled={"first second": 1}
+    ),
+    "dimension.pip_loss.estimate_signal": row(
+        lambda singular_values: pip_loss.estimate_signal(singular_values, 0.0),
+        singular_values=[9.0, 4, 1],
+        scaled={"singular_values": 1},
+    ),
+    "dimension.pip_loss.simulate_pip_loss": row(
+        lambda signal: pip_loss.simulate_pip_loss(signal, 0.0, rng=rng()).loss,
+        signal=[9.0, 4, 1],
+        scaled={"signal": 0},
+        tolerance=1e-6,
+    ),
+    "dimension.skipgram.train_skipgram": row(
+        lambda counts: skipgram.train_skipgram(counts, n_components=2, rng=rng(), steps=3), counts=COUNTS
+    ),
+    "dimension.skipgram.skipgram_loss": row(
+        skipgram.skipgram_loss, centers=X[:3], contexts=Y[:3], seen=COUNTS, drawn=np.eye(3), single=1e-2
+    ),
+    "dimension.skipgram.noise_law": row(skipgram.noise_law, counts=COUNTS),
+    "dimension.skipgram.information_kept": row(
+        lambda counts: skipgram.information_kept(SKIPGRAM, counts), counts=COUNTS, scaled={"counts": 0}
+    ),
+    "dimension.skipgram.pip_distance": row(skipgram.pip_distance, first=X, second=Y, scaled={"first second": 0}),
+    # embeddings
+    "embeddings.pooling.reduce_tokens": row(
+        lambda states, lengths: pooling.reduce_tokens(states, lengths, kind="mean"),
+        states=X,
+        lengths=[2, 1, 3],
+        scaled={"states": 1},
+    ),
+    "embeddings.pooling.pool": row(
+        lambda first, last: pooling.pool(
+            pooling.parse_pooling("first-last-avg", layers=2),
+            {pooling.View("mean", 1): first, pooling.View("mean", 2): last},
+        ),
+        first=X,
+        last=Y,
+        scaled={"first last": 1},
+    ),
+    "embeddings.search.top_k": row(
+        lambda queries, corpus, exclude: search.top_k(queries, corpus, k=2, exclude=exclude)[0],
+        queries=Y,
+        corpus=X,
+        exclude=[0, 1, 2, 3, 4, 5],
+        scaled={"queries": 0, "corpus": 0},
+    ),
+    "embeddings.search.recall": row(search.recall, found=[[1, 2], [3, 4]], wanted=[[2, 5], [4, 3]]),
+    "embeddings.search.reciprocal_ranks": row(search.reciprocal_ranks, found=[[1, 2], [3, 4]], target=[2, 9]),
+    "embeddings.similarity.cosine_pairs": row(
+        similarity.cosine_pairs, first=X, second=Y, scaled={"first": 0, "second": 0, "first second": 0}
+    ),
+    "embeddings.similarity.cosines_by_components": row(
+        lambda first, second: similarity.cosines_by_components(first, second, [2, 4]),
+        first=X,
+        second=Y,
+        scaled={"first": 0, "second": 0},
+    ),
+    "embeddings.similarity.unit_rows": row(similarity.unit_rows, vectors=X, scaled={"vectors": 0}),
+    "embeddings.similarity.average_ranks": row(similarity.average_ranks, values=POSITIVE, scaled={"values": 0}),
+    "embeddings.similarity.spearman": row(
+        similarity.spearman, scores=POSITIVE, gold=[1.0, 0, 2, 2], scaled={"scores": 0, "gold": 0}
+    ),
+    "embeddings.similarity.sts_scores": row(
+        lambda cosines, gold: similarity.sts_scores({"a": cosines}, {"a": gold}),
+        cosines=[0.5, 0.25, 1.0, 0.0],
+        gold=[1.0, 0, 2, 2],
+        scaled={"gold": 0},
+    ),
+    "embeddings.similarity.sts_resampled": row(
+        lambda cosines, gold, counts: similarity.sts_resampled({"a": cosines}, {"a": gold}, {"a": counts}),
+        cosines=[0.5, 0.25, 1.0, 0.0],
+        gold=[1.0, 0, 2, 2],
+        counts=[[1, 1, 2, 0], [1, 1, 1, 1]],
+    ),
+    "embeddings.similarity.spearman_resampled": row(
+        similarity.spearman_resampled,
+        scores=POSITIVE,
+        gold=[1.0, 0, 2, 2],
+        counts=[[1, 1, 2, 0], [1, 1, 1, 1]],
+        scaled={"scores": 0, "gold": 0},
+    ),
+    "embeddings.similarity.percentile_interval": row(
+        similarity.percentile_interval, values=POSITIVE, scaled={"values": 1}
+    ),
+    "embeddings.similarity.rank_gaps": row(
+        similarity.rank_gaps, cosines=[0.5, 0.25, 1.0, 0.0], gold=[1.0, 0, 2, 2], scaled={"gold": 0}
+    ),
+    "embeddings.whitening.Whitening.transform": row(lambda embeddings: FITTED.transform(embeddings), embeddings=X),
+    "embeddings.whitening.fit_whitening": row(
+        lambda embeddings: np.abs(whitening.fit_whitening(embeddings).transform(embeddings)),
+        embeddings=X,
+        scaled={"embeddings": 0},
+        tolerance=1e-6,
+    ),
+    "embeddings.whitening.WhiteningAccumulator.update": row(
+        lambda embeddings: accumulated(embeddings), embeddings=X, scaled={"embeddings": 2}
+    ),
+    "embeddings.whitening.WhiteningAccumulator.from_state": row(
+        lambda count, shift, total, scatter: whitening.WhiteningAccumulator.from_state(
+            {"count": count, "shift": shift, "total": total, "scatter": scatter}
+        ).second_moment(),
+        count=[5, 0],
+        shift=[1.0, 2, 3],
+        total=[0.0, 1, 0],
+        scatter=np.eye(3) * 4,
+    ),
+    "embeddings.whitening.effective_rank": row(
+        whitening.effective_rank, eigenvalues=[4.0, 2, 1], scaled={"eigenvalues": 0}
+    ),
+    # evidence
+    "evidence.calibration.reliability": row(calibration.reliability, confidence=[0.25, 0.5, 1.0], correct=[1, 0, 1]),
+    "evidence.calibration.expected_calibration_error": row(
+        calibration.expected_calibration_error, probs=PROBS, labels=LABELS
+    ),
+    "evidence.calibration.log_loss": row(calibration.log_loss, probs=PROBS, labels=LABELS),
+    "evidence.calibration.apply_temperature": row(lambda probs: calibration.apply_temperature(probs, 2.0), probs=PROBS),
+    "evidence.calibration.fit_temperature": row(
+        calibration.fit_temperature, probs=PROBS, labels=[0, 1, 1, 2], single=2e-2
+    ),
+    "evidence.calibration.shift_prior": row(
+        calibration.shift_prior, probs=PROBS, train_prior=PRIOR, target_prior=PRIOR[::-1]
+    ),
+    "evidence.calibration.logit_adjustment": row(calibration.logit_adjustment, probs=PROBS, train_prior=PRIOR),
+    "evidence.calibration.saerens_em": row(
+        lambda probs, train_prior: calibration.saerens_em(probs, train_prior).probs,
+        probs=PROBS,
+        train_prior=PRIOR,
+        single=2e-2,
+    ),
+    "evidence.calibration.sinkhorn": row(calibration.sinkhorn, probs=PROBS, prior=PRIOR, single=2e-2),
+    "evidence.class_report.class_report": row(
+        lambda labels, preds: class_report.class_report(labels, preds, n_classes=3, rng=rng(), resamples=20),
+        labels=LABELS,
+        preds=[0, 1, 1, 2],
+    ),
+    "evidence.metrics.accuracy": row(metrics.accuracy, labels=LABELS, preds=[0, 1, 1, 2]),
+    "evidence.metrics.macro_f1": row(
+        lambda labels, preds: metrics.macro_f1(labels, preds, n_classes=3), labels=LABELS, preds=[0, 1, 1, 2]
+    ),
+    "evidence.metrics.confusion": row(
+        lambda labels, preds: metrics.confusion(labels, preds, n_classes=3), labels=LABELS, preds=[0, 1, 1, 2]
+    ),
+    "evidence.validation.check_probs": row(validation.check_probs, probs=PROBS),
+    "evidence.validation.check_prior": row(lambda prior: validation.check_prior(prior, 3), prior=PRIOR),
+    "evidence.validation.class_prior": row(lambda labels: validation.class_prior(labels, n_classes=3), labels=LABELS),
+    # initialization
+    "initialization.signal_propagation.rescale": row(
+        lambda ratios: signal_propagation.rescale(MOMENTS, ratios), ratios=[2.0, 4, 1]
+    ),
+    "initialization.signal_propagation.typical_over_mean": row(
+        signal_propagation.typical_over_mean, moments=POSITIVE, scaled={"moments": 0}
+    ),
+    "initialization.singular_values.singular_value_density": row(
+        lambda values: singular_values.singular_value_density(values, fan_in=4, fan_out=9, variance=1.0),
+        values=POSITIVE,
+    ),
+    "initialization.singular_values.singular_value_quantiles": row(
+        lambda probabilities: singular_values.singular_value_quantiles(
+            probabilities, fan_in=4, fan_out=9, variance=1.0, nodes=65
+        ),
+        probabilities=[0.0, 0.25, 1.0],
+    ),
+    # johnson_lindenstrauss
+    "johnson_lindenstrauss.angles.angle_density": row(lambda theta: angles.angle_density(theta, n=5), theta=CURVE),
+    "johnson_lindenstrauss.angles.angle_density_normal": row(
+        lambda theta: angles.angle_density_normal(theta, n=5), theta=CURVE
+    ),
+    "johnson_lindenstrauss.angles.angle_quantile": row(
+        lambda probability: angles.angle_quantile(probability, n=5), probability=[0.0, 0.25, 1.0]
+    ),
+    "johnson_lindenstrauss.angles.cosine_tail": row(
+        lambda n, threshold: angles.cosine_tail(n, threshold=threshold), n=[2.0, 5, 9], threshold=[0.0, 0.25, 1.0]
+    ),
+    "johnson_lindenstrauss.angles.max_cosine": row(
+        lambda n_samples, n: angles.max_cosine(n_samples, n=n), n_samples=[10.0, 20, 30], n=[2.0, 5, 9]
+    ),
+    "johnson_lindenstrauss.bounds.jl_dim": row(
+        lambda n_samples, eps, delta: bounds.jl_dim(n_samples, eps=eps, delta=delta),
+        n_samples=[10.0, 100, 120],
+        eps=[0.25, 0.5, 0.75],
+        delta=[0.5, 0.25, 1.0],
+    ),
+    "johnson_lindenstrauss.bounds.sklearn_dim": row(
+        lambda n_samples, eps: bounds.sklearn_dim(n_samples, eps=eps), n_samples=[10.0, 100, 120], eps=[0.25, 0.5, 0.75]
+    ),
+    "johnson_lindenstrauss.bounds.success_probability": row(
+        lambda n_components: bounds.success_probability(10, n_components, eps=0.5), n_components=[10.0, 60, 100]
+    ),
+    "johnson_lindenstrauss.bounds.is_useless": row(
+        lambda n_components: bounds.is_useless(n_components, 50), n_components=[10.0, 60, 100]
+    ),
+    "johnson_lindenstrauss.distortion.distortion": row(
+        lambda x, y: spread(distortion.distortion(x, y)), x=X, y=Y, scaled={"x y": 0}, single=1e-2
+    ),
+    "johnson_lindenstrauss.hadamard.Srht.apply": row(lambda x: SRHT.apply(x), x=X, scaled={"x": 1}),
+    "johnson_lindenstrauss.hadamard.hadamard_transform": row(hadamard.hadamard_transform, x=X, scaled={"x": 1}),
+    "johnson_lindenstrauss.hashing.sign_hash": row(
+        lambda x, center: hashing.sign_hash(x, n_bits=70, rng=rng(), center=center),
+        x=X,
+        center=[0.0, 0, 1, 0],
+        scaled={"x center": 0},
+    ),
+    "johnson_lindenstrauss.hashing.pack_bits": row(hashing.pack_bits, bits=np.eye(4)),
+    "johnson_lindenstrauss.hashing.unpack_bits": row(lambda codes: hashing.unpack_bits(codes, 70), codes=CODES),
+    "johnson_lindenstrauss.hashing.hamming": row(hashing.hamming, a=CODES, b=CODES[::-1]),
+    "johnson_lindenstrauss.hashing.collision_probability": row(hashing.collision_probability, cosine=[-1.0, 0, 0.5, 1]),
+    "johnson_lindenstrauss.hashing.expected_raw_cosine": row(hashing.expected_raw_cosine, cosine=[-1.0, 0, 0.5, 1]),
+    "johnson_lindenstrauss.hashing.raw_cosine": row(
+        lambda distance: hashing.raw_cosine(distance, 64), distance=[0.0, 3, 64]
+    ),
+    "johnson_lindenstrauss.hashing.estimate_cosine": row(
+        lambda distance: hashing.estimate_cosine(distance, 64), distance=[0.0, 3, 64]
+    ),
+    "johnson_lindenstrauss.hashing.cosine_standard_error": row(
+        lambda cosine: hashing.cosine_standard_error(cosine, 64), cosine=[-1.0, 0, 0.5, 1]
+    ),
+    "johnson_lindenstrauss.hashing.candidate_probability": row(
+        lambda agreement: hashing.candidate_probability(agreement, rows=2, bands=3), agreement=[0.0, 0.5, 1.0]
+    ),
+    "johnson_lindenstrauss.hashing.band_matches": row(
+        lambda a, b: hashing.band_matches(a, b, rows=2, bands=2), a=np.eye(4), b=np.eye(4)[::-1]
+    ),
+    "johnson_lindenstrauss.hashing.HammingIndex.build": row(
+        lambda codes: hashing.HammingIndex.build(codes).distances(CODES[0]), codes=CODES
+    ),
+    "johnson_lindenstrauss.hashing.HammingIndex.distances": row(lambda query: INDEX.distances(query), query=CODES[0]),
+    "johnson_lindenstrauss.hashing.HammingIndex.search": row(
+        lambda queries: INDEX.search(queries, n_neighbors=2), queries=CODES[:2]
+    ),
+    "johnson_lindenstrauss.hashing.nearest_by_cosine": row(
+        lambda x, queries: hashing.nearest_by_cosine(x, queries, n_neighbors=2),
+        x=X,
+        queries=Y,
+        scaled={"x": 0, "queries": 0},
+    ),
+    "johnson_lindenstrauss.hashing.recall": row(hashing.recall, found=[[1, 2], [3, 4]], exact=[[2, 5], [4, 3]]),
+    "johnson_lindenstrauss.measured_dimension.success_share": row(
+        lambda x: measured_dimension.success_share(x, n_components=3, eps=0.9, kind="rademacher", trials=3, rng=rng()),
+        x=X,
+        scaled={"x": 0},
+        single=1.0,
+    ),
+    "johnson_lindenstrauss.measured_dimension.measure_dimension": row(
+        lambda x: measured_dimension.measure_dimension(x, eps=0.9, start=8, rng=rng(), trials=1).trials,
+        x=X,
+        scaled={"x": 0},
+    ),
+    "johnson_lindenstrauss.norm_tails.norm_tail": row(
+        lambda n, eps: norm_tails.norm_tail(n, eps=eps), n=[2.0, 5, 9], eps=[0.25, 0.5, 0.75]
+    ),
+    "johnson_lindenstrauss.norm_tails.norm_tail_bound": row(
+        lambda n, eps: norm_tails.norm_tail_bound(n, eps=eps), n=[2.0, 5, 9], eps=[0.25, 0.5, 0.75]
+    ),
+    "johnson_lindenstrauss.norm_tails.inner_product_tail": row(
+        lambda n, eps: norm_tails.inner_product_tail(n, eps=eps), n=[2.0, 5, 9], eps=[0.25, 0.5, 0.75]
+    ),
+    "johnson_lindenstrauss.norm_tails.inner_product_tail_bound": row(
+        lambda n, eps: norm_tails.inner_product_tail_bound(n, eps=eps), n=[2.0, 5, 9], eps=[0.25, 0.5, 0.75]
+    ),
+    "johnson_lindenstrauss.point_clouds.PrincipalComponents.transform": row(lambda x: COMPONENTS.transform(x), x=X),
+    "johnson_lindenstrauss.point_clouds.fit_principal_components": row(
+        lambda x: point_clouds.fit_principal_components(x, n_components=2).explained, x=X, scaled={"x": 0}
+    ),
+    "johnson_lindenstrauss.proof.chernoff_exponent": row(
+        lambda lam: proof.chernoff_exponent(lam, n=9, eps=0.5), lam=[0.0, 1, 2]
+    ),
+    "johnson_lindenstrauss.proof.elementary_gap": row(proof.elementary_gap, eps=[0.0, 0.25, 0.5]),
+    "johnson_lindenstrauss.proof.inner_product_sd": row(
+        lambda cosine: proof.inner_product_sd(cosine, n=5), cosine=[-1.0, 0, 0.5, 1]
+    ),
+    "johnson_lindenstrauss.random_projection.project": row(
+        lambda x: random_projection.project(x, n_components=3, kind="rademacher", rng=rng()), x=X, scaled={"x": 1}
+    ),
+    "johnson_lindenstrauss.random_projection.apply": row(
+        lambda x: random_projection.apply(np.ones((2, 4)), x), x=X, scaled={"x": 1}
+    ),
+    "johnson_lindenstrauss.randomized_svd.randomized_svd": row(
+        lambda matrix: randomized_svd.randomized_svd(matrix, n_components=2, rng=rng()).matrix(),
+        matrix=X,
+        scaled={"matrix": 1},
+    ),
+    "johnson_lindenstrauss.randomized_svd.range_finder": row(
+        lambda matrix, omega: np.abs(randomized_svd.range_finder(matrix, omega)),
+        matrix=X,
+        omega=Y[:4, :2],
+        scaled={"matrix": 0, "omega": 0},
+    ),
+    "johnson_lindenstrauss.randomized_svd.project_on": row(
+        lambda matrix, basis: randomized_svd.project_on(matrix, basis).matrix(),
+        matrix=X,
+        basis=np.eye(6)[:, :2],
+        scaled={"matrix": 1},
+    ),
+    "johnson_lindenstrauss.randomized_svd.post_recipe": row(
+        lambda matrix, omega: randomized_svd.post_recipe(matrix, omega).matrix(),
+        matrix=X,
+        omega=Y[:4, :2],
+        scaled={"matrix": 1, "omega": 0},
+    ),
+    "johnson_lindenstrauss.randomized_svd.repaired_recipe": row(
+        lambda matrix, omega: randomized_svd.repaired_recipe(matrix, omega).matrix(),
+        matrix=X,
+        omega=Y[:4, :2],
+        scaled={"matrix": 1, "omega": 0},
+    ),
+    "johnson_lindenstrauss.randomized_svd.optimal_error": row(
+        lambda singular_values: randomized_svd.optimal_error(singular_values, 1),
+        singular_values=[9.0, 4, 1],
+        scaled={"singular_values": 1},
+    ),
+    "johnson_lindenstrauss.randomized_svd.expected_error_bound": row(
+        lambda singular_values: randomized_svd.expected_error_bound(singular_values, 2, oversampling=2),
+        singular_values=[9.0, 4, 1],
+        scaled={"singular_values": 1},
+    ),
+    "johnson_lindenstrauss.randomized_svd.error": row(lambda matrix: randomized_svd.error(matrix, SVD), matrix=X),
+    # model
+    "model.batches.Units.expand": row(lambda units: UNITS.expand(units), units=[2, 0]),
+    "model.batches.make_units": row(
+        lambda lengths, example: batches.make_units(lengths, example, grouped=True).longest,
+        lengths=[2, 3, 4, 5],
+        example=[0, 0, 1, 2],
+    ),
+    "model.batches.real_share": row(
+        lambda batch, lengths: batches.real_share(UNITS, [batch], lengths), batch=[0, 2], lengths=[2, 3, 4]
+    ),
+    "model.encoders.Packed.of": row(lambda tokens, lengths: packed(tokens, lengths), tokens=[5, 6, 7], lengths=[1, 2]),
+    # smoothing
+    "smoothing.convolution.Smoothed.__call__": curve(RELU),
+    "smoothing.convolution.Smoothed.derivative": curve(RELU.derivative),
+    "smoothing.convolution.Smoothed.second_derivative": curve(RELU.second_derivative),
+    "smoothing.convolution.smooth": row(
+        lambda f: convolution.smooth(f, kernel="gaussian", width=1.0)(0.5), f=[[-1.0, 0], [0, 1], [2, 2]]
+    ),
+    "smoothing.convolution.Gate.__call__": curve(GATE),
+    "smoothing.convolution.Gate.derivative": curve(GATE.derivative),
+    "smoothing.convolution.Gate.second_derivative": curve(GATE.second_derivative),
+    "smoothing.convolution.Gate.gap": curve(GATE.gap),
+    "smoothing.convolution.SmoothMaximum.__call__": row(lambda u, v: MAXIMUM(u, v), u=CURVE, v=CURVE[::-1]),
+    "smoothing.convolution.SmoothMaximum.derivative": row(
+        lambda u, v: MAXIMUM.derivative(u, v), u=CURVE, v=CURVE[::-1]
+    ),
+    "smoothing.convolution.SmoothMaximum.second_derivative": row(
+        lambda u, v: MAXIMUM.second_derivative(u, v), u=CURVE, v=CURVE[::-1]
+    ),
+    "smoothing.families.softplus": curve(families.softplus),
+    "smoothing.families.squareplus": curve(families.squareplus),
+    "smoothing.families.gaussian_leaky_relu": curve(families.gaussian_leaky_relu),
+    "smoothing.families.gelu_tanh": curve(families.gelu_tanh),
+    "smoothing.families.gelu_sigmoid": curve(families.gelu_sigmoid),
+    "smoothing.families.smu": curve(families.smu),
+    "smoothing.families.smu_root": curve(families.smu_root),
+    "smoothing.families.acon": curve(families.acon),
+    "smoothing.families.smooth_max": curve(lambda x: families.smooth_max(x, sharpness=2.0)),
+    "smoothing.families.weighted_max": curve(lambda x: families.weighted_max(x, sharpness=2.0)),
+    "smoothing.floor.floor_window": curve(lambda x: floor.floor_window(x, kernel="logistic", width=0.5, low=3, high=3)),
+    "smoothing.floor.floor_series": curve(lambda x: floor.floor_series(x, kernel="gaussian", width=0.5)),
+    "smoothing.floor.smooth_floor": curve(lambda x: floor.smooth_floor(x, kernel="gaussian", width=0.2)),
+    "smoothing.floor.smooth_floor_derivative": curve(
+        lambda x: floor.smooth_floor_derivative(x, kernel="student", width=0.2)
+    ),
+    "smoothing.kernels.Kernel.cdf": curve(kernels.KERNELS["gaussian"].cdf),
+    "smoothing.kernels.Kernel.ramp": curve(kernels.KERNELS["logistic"].ramp),
+    "smoothing.kernels.inverse_tangent_integral": row(kernels.inverse_tangent_integral, y=[0.0, 0.25, 1.0]),
+    "smoothing.piecewise_linear.PiecewiseLinear.__call__": curve(piecewise_linear.named("clip")),
+    "smoothing.piecewise_linear.Staircase.__call__": curve(piecewise_linear.named("round")),
+    "smoothing.quadrature.convolve": curve(lambda x: quadrature.convolve(np.tanh, x, kernel="gaussian", width=0.5)),
+    "smoothing.staircase.Problem.loss": row(lambda theta: PROBLEM.loss(theta), theta=[1.0, 0, 2, 1]),
+    "smoothing.staircase.Problem.smoothed": row(
+        lambda theta: PROBLEM.smoothed(theta, kernel="gaussian", width=0.5), theta=[1.0, 0, 2, 1]
+    ),
+    "smoothing.staircase.descend": row(
+        lambda start, widths: staircase.descend(PROBLEM, start, widths=widths).losses,
+        start=[1.0, 0, 2, 1],
+        widths=[1.0, 0.5],
+    ),
+    # text
+    "text.decode.assign_groups": row(
+        lambda scores: decode.assign_groups(scores, ["a", "a", "b"]), scores=[[3.0, 1, 0], [2, 1, 0], [0, 1, 2]]
+    ),
+}
+
+ELSEWHERE = {
+    "smoothing.errors.largest_difference": "takes two functions, no array",
+    "model.training.collate": "its array is a batch that the sampler made; test_training checks it",
+    **{
+        f"evidence.{module}": "statistics of samples, whose own tests check what they refuse"
+        for module in ("intervals", "paired", "seeds", "power", "verdict")
+    },
+    "arrays": "the checks themselves: test_arrays",
+}
+"""Functions, or whole modules, without a row, each with the reason."""
+
+
+def spread(found):
+    """What ties and the edges of bins do not move."""
+    return found.n_pairs, found.n_equal, found.minimum, found.maximum, found.mean, found.sd
+
+
+def accumulated(embeddings):
+    accumulator = whitening.WhiteningAccumulator()
+    accumulator.update(embeddings)
+    return accumulator.second_moment()
+
+
+def packed(tokens, lengths):
+    from engine.model.encoders import Packed
+
+    found = Packed.of(tokens, lengths)
+    return found.tokens.numpy(), found.positions.numpy()
+
+
+def functions_with_arrays():
+    """Names, after `engine.`, of the public functions and methods with an argument that is an array."""
+    for info in pkgutil.walk_packages(engine.__path__, "engine."):
+        module = importlib.import_module(info.name)
+        for name, found in vars(module).items():
+            if name.startswith("_") or getattr(found, "__module__", None) != module.__name__:
+                continue
+            members = {name: found}
+            if inspect.isclass(found):
+                members = {f"{name}.{key}": value for key, value in vars(found).items()}
+            for path, function in members.items():
+                raw = getattr(function, "__func__", function)
+                last = path.split(".")[-1]
+                if inspect.isfunction(raw) and (not last.startswith("_") or last == "__call__") and takes_arrays(raw):
+                    yield f"{module.__name__}.{path}".removeprefix("engine.")
+
+
+def takes_arrays(function):
+    annotations = (str(p.annotation) for p in inspect.signature(function).parameters.values())
+    return any(word in text for text in annotations for word in ("ndarray", "ArrayLike", str(ArrayLike)))
+
+
+def test_every_function_that_takes_arrays_has_a_row():
+    found = list(functions_with_arrays())
+    assert len(found) > 150
+    missing = [name for name in found if name not in TABLE and not any(name.startswith(part) for part in ELSEWHERE)]
+    assert not missing, f"add a row to TABLE for {', '.join(missing)}"
+    gone = [name for name in TABLE if name not in found]
+    assert not gone, f"there is no such function any more: {', '.join(gone)}"
+
+
+def flat(result):
+    """All numbers of a result, one after the other."""
+    if dataclasses.is_dataclass(result):
+        return flat([getattr(result, field.name) for field in dataclasses.fields(result)])
+    if isinstance(result, dict):
+        return flat(list(result.values()))
+    if isinstance(result, list | tuple):
+        return np.concatenate([flat(part) for part in result]) if result else np.empty(0)
+    if result is None or isinstance(result, str):
+        return np.empty(0)
+    return np.asarray(result, dtype=np.float64).ravel()
+
+
+def outcome(case, arrays):
+    """The numbers of the result, or None where the engine refused in one sentence of its own."""
+    before = {name: np.array(value, copy=True) for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    try:
+        result = flat(case.call(**arrays))
+    except ValueError as error:
+        refusal = error
+    else:
+        for name, value in before.items():
+            np.testing.assert_array_equal(arrays[name], value, err_msg=f"{name} was changed")
+        return result
+    trace = refusal.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    path = Path(trace.tb_frame.f_code.co_filename)
+    line = linecache.getline(str(path), trace.tb_lineno).strip()
+    assert path.is_relative_to(ROOT), f"raised in {path}: {refusal}"
+    assert line.startswith("raise "), f"raised by {line}: {refusal}"
+    assert "\n" not in str(refusal)
+    assert 10 < len(str(refusal)) < 400
+    return None
+
+
+def refused_or(case, arrays, expected, tolerance):
+    found = outcome(case, arrays)
+    if found is None:
+        return "refused"
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(
+        found, expected, rtol=tolerance, atol=tolerance * max(1e-300, float(np.nanmax(np.abs(expected), initial=0.0)))
+    )
+    return "right"
+
+
+def same_numbers(value):
+    """The same numbers as other types and layouts: name -> array or list."""
+    for kind in KINDS:
+        with np.errstate(all="ignore"):
+            cast = value.astype(kind)
+            same = cast.dtype != value.dtype and np.array_equal(cast.astype(value.dtype), value)
+        if same:
+            yield kind, cast
+    yield "fortran", np.asfortranarray(value)
+    yield "list", value.tolist()
+    if value.ndim:
+        strided = np.repeat(value, 2, axis=0)[::2]
+        strided.flags.writeable = False
+        yield "strided", strided
+        yield "reversed", value[::-1].copy()[::-1]
+
+
+def other_numbers(value):
+    """What a function has to refuse, or to answer rightly without numpy's help: name -> array."""
+    for name, bad in (("nan", np.nan), ("inf", np.inf), ("-inf", -np.inf)):
+        if value.size and value.dtype != np.uint64:
+            broken = value.astype(np.float64)
+            broken.flat[value.size // 2] = bad
+            yield name, broken
+    yield "empty", value[:0] if value.ndim else np.empty(0)
+    yield "one row", value[:1] if value.ndim else value[None]
+    yield "no columns", value[..., :0] if value.ndim else np.empty((0, 0))
+    yield "more dimensions", value[None]
+    yield "a number", np.array(1.0)
+    yield "text", np.full(value.shape, "a")
+    yield "complex", value.astype(complex) + 1j
+    yield "objects", np.full(value.shape, None)
+    yield "dates", np.full(value.shape, np.datetime64("2020-01-01"))
+    yield "ragged", [[1.0, 2.0], [3.0]]
+
+
+COUNT = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _count_at_the_end(request):
+    yield
+    total = (
+        f"{len(TABLE)} functions, {sum(COUNT.values())} inputs: {COUNT['right']} answered, {COUNT['refused']} refused"
+    )
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        request.config.get_terminal_writer().line(f"\n{total}")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_other_types_and_layouts_give_the_same_result(name):
+    case = TABLE[name]
+    plain = {key: value.copy() for key, value in case.arrays.items()}
+    expected = outcome(case, plain)
+    assert expected is not None
+    for value in plain.values():
+        value.flags.writeable = False
+    assert refused_or(case, plain, expected, 0.0) == "right"
+    for key, value in plain.items():
+        for kind, other in same_numbers(value):
+            tolerance = case.single if kind in ("f2", "f4") else case.tolerance
+            answer = refused_or(case, {**plain, key: other}, expected, tolerance)
+            if kind in ("fortran", "strided", "reversed"):
+                assert answer == "right", f"{key} as {kind} was refused"
+            COUNT[answer] += 1
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_cannot_be_answered_is_refused_in_one_sentence(name):
+    case = TABLE[name]
+    for key, value in case.arrays.items():
+        for kind, other in other_numbers(value):
+            found = outcome(case, {**case.arrays, key: other})
+            COUNT["refused" if found is None else "right"] += 1
+            if (
+                kind in ("nan", "text", "complex", "objects", "dates", "ragged")
+                and (name, key, kind) not in NAN_IS_KNOWN
+            ):
+                assert found is None, f"{key} with {kind} gave {found[:5]}"
+            if kind in ("inf", "-inf") and found is not None:
+                assert not np.isnan(found).any(), f"{key} with {kind} gave NaN"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_huge_and_tiny_numbers_give_no_nan(name):
+    case = TABLE[name]
+    known = name in CONSTANT_IS_NAN or np.isnan(outcome(case, case.arrays)).any()
+    for key, value in case.arrays.items():
+        for scale in (1e-150, 1e-20, 1e20, 1e150):
+            if value.dtype != np.uint64:
+                found = outcome(case, {**case.arrays, key: value * scale})
+                COUNT["refused" if found is None else "right"] += 1
+                assert found is None or known or not np.isnan(found).any(), f"{key} times {scale:g} gave NaN"
+
+
+CONSTANT_IS_NAN = {"embeddings.similarity.sts_resampled"}  # cosines are rounded to 8 decimals, then all are 0
+
+NAN_IS_KNOWN = {
+    ("embeddings.similarity.percentile_interval", "values", "nan"),  # resamples without a value are left out
+}
+
+
+@pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.scaled])
+@pytest.mark.parametrize("scale", [1e-150, 1e-70, 1e-20, 1e20, 1e70, 1e150])
+def test_the_scale_of_the_numbers_does_what_it_must(name, scale):
+    case = TABLE[name]
+    expected = outcome(case, case.arrays)
+    for together, power in case.scaled.items():
+        changed = {key: case.arrays[key] * scale for key in together.split()}
+        with np.errstate(over="ignore", under="ignore"):
+            wanted = expected * scale**power
+        COUNT[refused_or(case, {**case.arrays, **changed}, wanted, max(case.tolerance, 1e-8))] += 1
