@@ -21,7 +21,7 @@ SUITES = {
     "can": "CAN for all rows at once beside one row at a time",
     "whitening": "the streaming fit beside numpy and scikit-learn; encoding beside one sentence at a time",
     "smoothing": "the activations beside torch's own",
-    "jl": "projections, distortion, randomized SVD and Hamming search beside scikit-learn, scipy and torch",
+    "jl": "projections, distortion and randomized SVD beside scikit-learn, scipy and torch",
     "dashboard": "server time of every page on a large store",
 }
 

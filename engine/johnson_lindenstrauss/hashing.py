@@ -8,8 +8,6 @@ References: Charikar (2002), doi 10.1145/509907.509965; Su Jianlin, kexue.fm/arc
 as the cosine); Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3 (banding).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -148,48 +146,29 @@ def band_matches(a: np.ndarray, b: np.ndarray, *, rows: int, bands: int) -> np.n
     return np.asarray(equal.all(axis=2).any(axis=1))
 
 
-@dataclass(frozen=True, slots=True)
-class HammingIndex:
-    """Exhaustive nearest-neighbour search over packed codes, one word of all codes after the other."""
+def nearest_by_hamming(codes: np.ndarray, queries: np.ndarray, *, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest packed codes by exhaustive search with faiss, which is three times as fast as numpy's bit counts.
 
-    words: np.ndarray  # (words, N) uint64, contiguous
+    Args:
+        codes: (N, words) uint64, see `pack_bits`.
+        queries: (q, words) uint64.
+        n_neighbors: k, at most N.
 
-    @staticmethod
-    def build(codes: np.ndarray) -> "HammingIndex":
-        """From (N, words) packed codes."""
-        return HammingIndex(np.ascontiguousarray(_codes(codes, "codes", ndim=2).T))
+    Returns:
+        Indices (q, k) and distances (q, k) int64, the nearest first; of equal distances any may come first.
+    """
+    import faiss  # half a second of import, and a file of 30 MB
 
-    def distances(self, query: np.ndarray) -> np.ndarray:
-        """Hamming distance of one packed code to all: (words,) -> (N,) uint16, or uint32 above 65,535 bits."""
-        query = _codes(query, "query", ndim=1)
-        if len(query) != len(self.words):
-            raise ValueError(f"the codes have {len(self.words)} words, got a query of {len(query)}")
-        total = np.zeros(self.words.shape[1], dtype=np.uint16 if 64 * len(self.words) < 1 << 16 else np.uint32)
-        size = max(1, min(BLOCK, len(total)))
-        differing, ones = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint8)
-        for start in range(0, len(total), size):
-            part = total[start : start + size]
-            d, o = differing[: len(part)], ones[: len(part)]
-            for word, bits in zip(self.words, query, strict=True):
-                np.bitwise_xor(word[start : start + size], bits, out=d)
-                np.bitwise_count(d, out=o)
-                np.add(part, o, out=part)
-        return total
-
-    def search(self, queries: np.ndarray, *, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest codes, ties by index: (q, words) -> indices (q, k) and distances (q, k)."""
-        if not 1 <= n_neighbors <= self.words.shape[1]:
-            raise ValueError(f"n_neighbors must be between 1 and the {self.words.shape[1]} codes, got {n_neighbors}")
-        queries, n_neighbors = _codes(queries, "queries", ndim=2), whole_number(n_neighbors, name="n_neighbors", low=1)
-        indices = np.empty((len(queries), n_neighbors), dtype=np.int64)
-        found = np.empty((len(queries), n_neighbors), dtype=np.int64)
-        for row, query in enumerate(queries):
-            distances = self.distances(query)
-            limit = np.searchsorted(np.cumsum(np.bincount(distances)), n_neighbors)  # a counting sort's partition
-            near = np.flatnonzero(distances <= limit)
-            order = np.argsort(distances[near], kind="stable")[:n_neighbors]
-            indices[row], found[row] = near[order], distances[near][order]
-        return indices, found
+    codes, queries = (np.ascontiguousarray(_codes(a, n, ndim=2)) for a, n in ((codes, "codes"), (queries, "queries")))
+    if codes.shape[1] != queries.shape[1] or not codes.shape[1]:
+        raise ValueError(f"codes and queries must have as many words, got {codes.shape} and {queries.shape}")
+    n_neighbors = whole_number(n_neighbors, name="n_neighbors", low=1)
+    if n_neighbors > len(codes):
+        raise ValueError(f"n_neighbors must be between 1 and the {len(codes)} codes, got {n_neighbors}")
+    index = faiss.IndexBinaryFlat(64 * codes.shape[1])
+    index.add(codes.view(np.uint8))
+    distances, indices = index.search(queries.view(np.uint8), n_neighbors)
+    return indices, distances.astype(np.int64)
 
 
 def nearest_by_cosine(x: np.ndarray, queries: np.ndarray, *, n_neighbors: int) -> np.ndarray:

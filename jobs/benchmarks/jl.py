@@ -1,4 +1,4 @@
-"""Projections, distances, randomized SVD and Hamming search beside scikit-learn, scipy, torch and faiss.
+"""Projections, distances, and randomized SVD beside scikit-learn, scipy and torch.
 
 Each pair is timed alternately in one process and the ratio of the medians is reported, so that a busy machine slows
 both. Errors stand beside times: speed at a worse error is no speed.
@@ -28,7 +28,6 @@ def suite(*, full: bool) -> Iterator[Row]:
     yield from _svd(full)
     yield from _srht(full)
     yield from _distances(full)
-    yield from _hamming(full)
 
 
 def race(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int) -> tuple[float, float]:
@@ -150,26 +149,3 @@ def _distances(full: bool) -> Iterator[Row]:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     yield {"name": f"  its memory, {n} points", "value": peak / 2**20, "unit": "MiB", "bar": "< 100"}
-
-
-def _hamming(full: bool) -> Iterator[Row]:
-    from engine.johnson_lindenstrauss.hashing import HammingIndex
-
-    count = 1_000_000 if full else 100_000
-    codes = np.random.default_rng(0).integers(0, 2**63, size=(count, 16), dtype=np.uint64)
-    index = HammingIndex.build(codes)
-    query = codes[:1] ^ np.uint64(5)
-    search = partial(index.search, query, n_neighbors=10)
-    search()
-    try:
-        import faiss
-    except ImportError:
-        seconds, _ = race(search, lambda: None, rounds=9)
-        yield {"name": f"Hamming search, {count:,} codes", "value": 1000 * seconds, "unit": "ms", "bar": "< 50 ms"}
-        return
-    faiss.omp_set_num_threads(1)
-    peer = faiss.IndexBinaryFlat(1024)
-    peer.add(codes.view(np.uint8))
-    wanted = query.view(np.uint8)
-    seconds, peer_seconds = race(search, partial(peer.search, wanted, 10), rounds=9)
-    yield _row(f"Hamming search, {count:,} codes of 1024 bits", seconds, peer_seconds, "faiss, 1 thread", "< 50 ms")

@@ -93,8 +93,7 @@ def _search(run: Run, name: str, vectors: np.ndarray, n_bits: int, seed: int) ->
     exact = hashing.nearest_by_cosine(vectors - center, queries - center, n_neighbors=NEIGHBORS)
     codes = hashing.sign_hash(vectors, n_bits=n_bits, rng=np.random.default_rng([seed, n_bits]), center=center)
     wanted = hashing.sign_hash(queries, n_bits=n_bits, rng=np.random.default_rng([seed, n_bits]), center=center)
-    index = hashing.HammingIndex.build(codes)
-    found, _ = index.search(wanted, n_neighbors=min(1000, len(vectors)))
+    found, _ = hashing.nearest_by_hamming(codes, wanted, n_neighbors=min(1000, len(vectors)))
     line = []
     for candidates in (10, 20, 50, 100, 1000):
         if candidates <= len(vectors):

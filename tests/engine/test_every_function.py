@@ -85,7 +85,6 @@ SKIPGRAM = skipgram.train_skipgram(COUNTS, n_components=2, rng=rng(), steps=5)
 SVD = randomized_svd.randomized_svd(X, n_components=2, rng=rng())
 COMPONENTS = point_clouds.fit_principal_components(X, n_components=2)
 SRHT = hadamard.draw_srht(3, 4, rng=rng())
-INDEX = hashing.HammingIndex.build(CODES)
 WORDS = ["一", "二", "东", "南", "红", "黄"]
 
 
@@ -400,12 +399,10 @@ TABLE = {
     "johnson_lindenstrauss.hashing.band_matches": row(
         lambda a, b: hashing.band_matches(a, b, rows=2, bands=2), a=np.eye(4), b=np.eye(4)[::-1]
     ),
-    "johnson_lindenstrauss.hashing.HammingIndex.build": row(
-        lambda codes: hashing.HammingIndex.build(codes).distances(CODES[0]), codes=CODES
-    ),
-    "johnson_lindenstrauss.hashing.HammingIndex.distances": row(lambda query: INDEX.distances(query), query=CODES[0]),
-    "johnson_lindenstrauss.hashing.HammingIndex.search": row(
-        lambda queries: INDEX.search(queries, n_neighbors=2), queries=CODES[:2]
+    "johnson_lindenstrauss.hashing.nearest_by_hamming": row(
+        lambda codes, queries: hashing.nearest_by_hamming(codes, queries, n_neighbors=2)[1],
+        codes=CODES,
+        queries=CODES[:2],
     ),
     "johnson_lindenstrauss.hashing.nearest_by_cosine": row(
         lambda x, queries: hashing.nearest_by_cosine(x, queries, n_neighbors=2),

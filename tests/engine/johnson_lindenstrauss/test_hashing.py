@@ -75,10 +75,11 @@ def test_hamming_search_is_exact(seed, count, k):
     codes = rng.integers(0, 2**16, size=(count, 2), dtype=np.uint64)
     queries = codes[: min(3, count)] ^ np.uint64(5)
     k = min(k, count)
-    indices, distances = hashing.HammingIndex.build(codes).search(queries, n_neighbors=k)
+    indices, distances = hashing.nearest_by_hamming(codes, queries, n_neighbors=k)
     for query, row, found in zip(queries, indices, distances, strict=True):
         expected = hashing.hamming(codes, query)
-        np.testing.assert_array_equal(row, np.argsort(expected, kind="stable")[:k])
+        np.testing.assert_array_equal(expected[row], found)
+        assert len(set(row.tolist())) == k
         np.testing.assert_array_equal(found, np.sort(expected)[:k])
 
 
@@ -90,7 +91,7 @@ def test_more_bits_find_more_of_the_exact_neighbours():
     recalls = []
     for n_bits in (32, 1024):
         codes = hashing.sign_hash(x, n_bits=n_bits, rng=np.random.default_rng(1))
-        found, _ = hashing.HammingIndex.build(codes).search(codes[:30], n_neighbors=10)
+        found, _ = hashing.nearest_by_hamming(codes, codes[:30], n_neighbors=10)
         recalls.append(hashing.recall(found, exact))
     assert recalls[0] < recalls[1]
     assert recalls[1] > 0.75
@@ -107,8 +108,14 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="row 0 of x has length zero"):
         hashing.nearest_by_cosine(np.zeros((2, 2)), np.ones((1, 2)), n_neighbors=1)
     with pytest.raises(ValueError, match="n_neighbors must be between 1 and the 3 codes"):
-        hashing.HammingIndex.build(np.zeros((3, 1), dtype=np.uint64)).search(
-            np.zeros((1, 1), dtype=np.uint64), n_neighbors=4
-        )
+        hashing.nearest_by_hamming(np.zeros((3, 1), np.uint64), np.zeros((1, 1), np.uint64), n_neighbors=4)
     with pytest.raises(ValueError, match="cosines must lie"):
         hashing.collision_probability(1.5)
+
+
+def test_codes_of_more_than_65535_bits_are_compared_rightly():
+    codes = np.zeros((2, 1100), dtype=np.uint64)
+    codes[1] = ~np.uint64(0)
+    _, distances = hashing.nearest_by_hamming(codes, codes[:1], n_neighbors=2)
+    assert distances.tolist() == [[0, 70_400]]
+    assert hashing.hamming(codes[0], codes[1]) == 70_400
