@@ -47,7 +47,7 @@ def ingest(options: argparse.Namespace) -> int:
     """Move new spool lines into the database and publish it."""
     from store.ingest import ingest as run
 
-    outcome = run(options.db, wait=30.0, force=True)
+    outcome = run(options.db, wait=30.0, force=True, verify=True)
     if outcome is None:
         raise StoreError("another process has been ingesting for 30 seconds")
     print(f"{outcome.lines} lines ingested, {outcome.lost} runs found lost, published")
@@ -56,7 +56,7 @@ def ingest(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Look for damage, lost runs, damaged lines, orphan files; exit code 1 if something is wrong."""
-    from store.upkeep import check as run
+    from store.checking import check as run
 
     report = run(options.db, deep=options.deep)
     for note in report.notes:
@@ -69,10 +69,14 @@ def check(options: argparse.Namespace) -> int:
 
 
 def rebuild(options: argparse.Namespace) -> int:
-    """Make the database anew from the spools."""
+    """Make the database anew from the spools; runs without one are kept as the database has them."""
     from store.upkeep import rebuild as run
 
-    print(f"rebuilt from {run(options.db).lines} lines")
+    done = run(options.db)
+    kept = f"; {len(done.kept)} runs kept that have no whole spool" if done.kept else ""
+    print(f"rebuilt from {done.lines} lines{kept}")
+    for path in done.unreadable:
+        print(f"note: {path} could not be read: a run without a spool would have been in there alone")
     return 0
 
 

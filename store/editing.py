@@ -3,12 +3,12 @@
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store.errors import StoreError
-from store.paths import Layout, locate
+from store.paths import Layout, check_run_id, locate
 from store.spool.lines import encode, plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ KINDS = {
     "forget": ("run_id", "name"),
     "remove": ("run_id",),
 }
+_OF_EXAMPLES = ("mark", "unmark")  # may speak of an example without a run
 
 
 def rename_run(run_id: str, name: str | None, db: Path | None = None) -> None:
@@ -57,14 +58,34 @@ def write_edit(layout: Layout, kind: str, **fields: Any) -> None:
     Raises:
         StoreError: if the kind or its fields are unknown, or the file cannot be written.
     """
+    check_edit(kind, fields)
+    layout.create()
+    append_edits(layout, encode({"edit": kind, **plain(fields), "at": round(time.time(), 3)}))
+
+
+def check_edit(kind: str, fields: Mapping[str, Any]) -> None:
+    """Refuse an edit that is unknown, lacks something or holds what it cannot.
+
+    Raises:
+        StoreError: if so.
+    """
     if kind not in KINDS:
         raise StoreError(f"an edit must be one of {', '.join(KINDS)}, got {kind!r}")
     if set(fields) != set(KINDS[kind]):
         raise StoreError(
             f"an edit {kind!r} needs {', '.join(KINDS[kind])}, got {', '.join(sorted(fields)) or 'nothing'}"
         )
-    layout.create()
-    append_edits(layout, encode({"edit": kind, **plain(fields), "at": round(time.time(), 3)}))
+    for name, value in fields.items():
+        if name == "run_id" and (value is not None or kind not in _OF_EXAMPLES):
+            check_run_id(value)
+        elif name == "tags":
+            if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
+                raise StoreError(f"tags must be a list of words, got {value!r}")
+        elif name == "archived":
+            if not isinstance(value, bool):
+                raise StoreError(f"archived must be true or false, got {value!r}")
+        elif value is not None and not isinstance(value, str):
+            raise StoreError(f"{name} of an edit must be text, got {value!r:.200}")
 
 
 def append_edits(layout: Layout, lines: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Move whole new spool lines into the work database: exactly once, whoever dies when.
+"""Move whole new spool lines into the work database: exactly once, even if any process is killed.
 
 One process at a time, under a flock that the kernel frees on any death. Rows and the byte offsets they were read up
 to are committed in one transaction, so replaying after a kill is harmless; then the database is checkpointed, closed,
@@ -7,11 +7,9 @@ and published when due.
 
 import contextlib
 import fcntl
-import gzip
 import os
 import socket
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,12 @@ from pathlib import Path
 import duckdb
 
 from store.database import publish
-from store.database.connections import open_work
+from store.database.connections import open_file, open_work
 from store.database.tables import State, create_views, mark_lost, running, write_batch
 from store.errors import StoreError
-from store.paths import Layout, locate
+from store.paths import Layout, is_run_id, locate
 from store.spool.file import alive
+from store.spool.packing import read_packed
 from store.spool.parsing import Batch
 
 CHUNK = 32 << 20  # bytes of spool per transaction
@@ -41,13 +40,14 @@ class Outcome:
     due_in: float | None  # seconds until a version that is waiting may be published; None if none is
 
 
-def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) -> Outcome | None:
+def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False, verify: bool = False) -> Outcome | None:
     """Ingest everything new and publish if due.
 
     Args:
         db: the store's database.
         wait: seconds to wait for another process that ingests.
         force: publish a new version whatever the spacing.
+        verify: read the whole published file, and make it again if it is damaged.
 
     Returns:
         What was done, or None if another process holds the lock.
@@ -62,20 +62,36 @@ def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False) ->
         if not mine:
             return None
         try:
-            lines, lost, counter = fill(layout, layout.work)
-            published, due_in = publish.if_due(layout, counter, force=force)
+            lines, lost, counter = fill(layout)
+            published, due_in = publish.if_due(layout, counter, force=force, verify=verify)
         except duckdb.Error as error:
-            raise StoreError(f"cannot ingest into {layout.work}: {str(error).splitlines()[0][:300]}") from error
+            said = str(error).splitlines()[0][:300]
+            way = "; `python -m store rebuild` makes it anew from the spools" if _corrupt(said) else ""
+            raise StoreError(f"cannot ingest into {layout.work}: {said}{way}") from error
         except OSError as error:
             raise StoreError(f"cannot ingest into {layout.work}: {error.strerror}") from error
         return Outcome(lines, lost, published, due_in)
 
 
+def _corrupt(said: str) -> bool:
+    return any(word in said.lower() for word in ("corrupt", "checksum", "deserialize", "invalidated"))
+
+
 @contextlib.contextmanager
-def lock(layout: Layout, *, wait: float) -> Iterator[bool]:
-    """Hold the store's lock for a block; yields False if it was not to be had in time."""
+def lock(layout: Layout, *, wait: float, create: bool = True) -> Iterator[bool]:
+    """Hold the store's lock for a block; yields False if it was not to be had in time.
+
+    Args:
+        layout: the store.
+        wait: seconds to wait for it.
+        create: False for those who only look: where nobody ever wrote, nobody is in the way.
+    """
+    if not create and not layout.lock.exists():
+        yield True
+        return
     try:
-        fd = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+        fd = os.open(layout.lock, flags | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise StoreError(f"cannot open {layout.lock}: {error.strerror}") from error
     deadline = time.monotonic() + wait
@@ -95,13 +111,17 @@ def lock(layout: Layout, *, wait: float) -> Iterator[bool]:
         os.close(fd)
 
 
-def fill(layout: Layout, path: Path) -> tuple[int, int, int]:
+def fill(layout: Layout, path: Path | None = None) -> tuple[int, int, int]:
     """Bring a work database up to date with the spools; the caller holds the lock.
+
+    Args:
+        layout: the store.
+        path: another database than the store's own.
 
     Returns:
         Lines read, runs found lost, and the counter of the content.
     """
-    con = open_work(path)
+    con = open_work(layout) if path is None else open_file(path)
     try:
         state = State(con)
         lines = _drain(con, layout, state)
@@ -142,8 +162,8 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
         elif size > read:
             try:
                 data = whole_lines(path, read, min(size - read, room))
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                batch.damaged.append((file, 0, "", f"packed spool cannot be read: {error}"))
+            except StoreError as error:
+                batch.damaged.append((file, 0, "", str(error)))
                 batch.read[file] = state.run_no(batch, file), 0, True
                 continue
             if data:
@@ -155,22 +175,31 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
 
 
 def spools(layout: Layout) -> list[tuple[Path, str, int]]:
-    """Path, plain name and size (of a packed one, PACKED) of every spool; of a packed and a plain one the plain one."""
+    """Path, plain name and size (of a packed one, PACKED) of every spool; of a packed and a plain one the plain one.
+
+    Links, pipes and files that no run can have written are left alone.
+    """
     folder, found = layout.spool, dict[str, int]()
+    if not folder.is_dir():
+        return []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".jsonl"):
-                found[entry.name] = entry.stat().st_size
-            elif entry.name.endswith(".jsonl.gz"):
-                found.setdefault(entry.name.removesuffix(".gz"), PACKED)
+            name = entry.name.removesuffix(".gz")
+            if not name.endswith(".jsonl") or not is_run_id(name.removesuffix(".jsonl")):
+                continue
+            if not entry.is_file(follow_symlinks=False):
+                continue
+            if name == entry.name:
+                found[name] = entry.stat().st_size
+            else:
+                found.setdefault(name, PACKED)
     return [(folder / (file if size != PACKED else f"{file}.gz"), file, size) for file, size in sorted(found.items())]
 
 
 def whole_lines(path: Path, start: int, limit: int) -> bytes:
     """Bytes of a spool from `start` up to the last newline within about `limit` bytes; a longer line is read whole."""
     if path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            data = packed.read()[start:]
+        data = read_packed(path)[start:]
         return data[: data.rfind(b"\n") + 1]
     with path.open("rb") as file:
         file.seek(start)

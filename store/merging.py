@@ -3,10 +3,9 @@
 Files first, then the spool that names them, so that a kill in between loses nothing and a second merge goes on. A
 spool that is here already and is the beginning of the other one grows; the other way round it is skipped. Two
 different runs that happen to share an id keep both: the newcomer's id gets a suffix made of its first line, the same
-at every merge.
+at every merge. The other store is somebody else's: its links are not followed, and names that lead elsewhere stay out.
 """
 
-import gzip
 import os
 import shutil
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from store.database.publish import verify_target
 from store.editing import append_edits
 from store.errors import StoreError
 from store.ingest import ingest, spools
-from store.paths import Layout, locate
+from store.paths import Layout, inside, locate
 from store.spool.file import Spool
 from store.spool.lines import decode
-from store.spool.packing import unpack
+from store.spool.packing import read_packed, unpack
 
 
 @dataclass(slots=True)
@@ -41,7 +40,7 @@ def merge(other: Path, db: Path | None = None) -> Merged:
         StoreError: if the other store is missing or this one, or the disk refuses.
     """
     here, there = locate(db), locate(other)
-    if here.db == there.db:
+    if here.db == there.db or (here.folder.exists() and there.folder.exists() and here.folder.samefile(there.folder)):
         raise StoreError(f"cannot merge {here.db} with itself")
     verify_target(there)
     if not there.spool.is_dir():
@@ -52,7 +51,7 @@ def merge(other: Path, db: Path | None = None) -> Merged:
     deleted = _deleted(here)
     try:
         for path in sorted(there.predictions.glob("*.parquet")):
-            if not any(path.name.startswith(f"{run_id}-") for run_id in deleted):
+            if _is_own(path) and not any(path.name.startswith(f"{run_id}-") for run_id in deleted):
                 _copy_new(path, here.predictions / path.name)
         for path, file, _ in spools(there):
             if path != there.edits and file.removesuffix(".jsonl") not in deleted:
@@ -76,7 +75,7 @@ def _bring(here: Layout, there: Layout, path: Path, run_id: str, done: Merged) -
         done.renamed += not ours
         if ours and not (ours.startswith(theirs) or theirs.startswith(ours)):
             raise StoreError(f"run {run_id} of {there.db} went on differently here and there: it cannot be merged")
-    _copy_tree(there.artifacts / run_id, here.artifacts / target, newer=len(theirs) > len(ours))
+    _copy_tree(there.artifacts / run_id, here.folder_of(target), newer=len(theirs) > len(ours))
     spool = here.spool_file(target)
     if len(theirs) <= len(ours):
         done.same += 1
@@ -104,18 +103,18 @@ def _grow(spool: Path, theirs: bytes) -> None:
 def _ours(layout: Layout, run_id: str) -> bytes:
     spool = layout.spool_file(run_id)
     packed = spool.with_name(spool.name + ".gz")
-    return spool.read_bytes() if spool.exists() else gzip.decompress(packed.read_bytes()) if packed.exists() else b""
+    return spool.read_bytes() if spool.exists() else read_packed(packed) if packed.exists() else b""
 
 
 def _lines(path: Path) -> bytes:
     """The whole lines of a spool."""
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    data = read_packed(path) if path.suffix == ".gz" else path.read_bytes()
     return data[: data.rfind(b"\n") + 1]
 
 
 def _bring_edits(here: Layout, there: Layout) -> int:
     ours = set(here.edits.read_bytes().split(b"\n")) if here.edits.exists() else set()
-    theirs = _lines(there.edits).split(b"\n") if there.edits.exists() else []
+    theirs = _lines(there.edits).split(b"\n") if _is_own(there.edits) else []
     new = [
         line
         for line in theirs
@@ -140,12 +139,21 @@ def _deleted(layout: Layout) -> set[str]:
 
 
 def _copy_tree(source: Path, target: Path, *, newer: bool) -> None:
-    for path in sorted(source.rglob("*")) if source.is_dir() else []:
-        to = target / path.relative_to(source)
-        if path.is_file() and (newer or not to.exists()):
+    for folder, below, names in os.walk(source) if not source.is_symlink() else ():
+        below[:] = sorted(name for name in below if not (Path(folder) / name).is_symlink())
+        for path in sorted(Path(folder) / name for name in names):
+            to = target / path.relative_to(source)
+            if not _is_own(path) or (to.exists() and not newer):
+                continue
             to.parent.mkdir(parents=True, exist_ok=True)
+            inside(target, to.relative_to(target).as_posix())
             to.unlink(missing_ok=True)
             _copy_new(path, to)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether it is a file, and no link to one."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _copy_new(source: Path, target: Path) -> None:

@@ -86,7 +86,7 @@ class Layout:
         Raises:
             StoreError: if a folder cannot be made, or the database's path is taken by something else.
         """
-        check_target(self.db)
+        check_target(self)
         try:
             for folder in (self.spool, self.predictions, self.artifacts):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -129,14 +129,42 @@ def _check_name(path: Path) -> None:
         raise StoreError(f"DuckDB cannot open a path that contains {', '.join(map(repr, unfit))}: {str(path)!r}")
 
 
+def is_run_id(text: object) -> bool:
+    """Whether a run can have this id: it becomes the name of a file."""
+    return isinstance(text, str) and _RUN_ID.fullmatch(text) is not None
+
+
 def check_run_id(text: object) -> str:
     """The id of a run, as it came.
 
     Raises:
-        StoreError: if no run can have it: an id becomes the name of a file.
+        StoreError: if no run can have it.
     """
-    if not isinstance(text, str) or not _RUN_ID.fullmatch(text):
+    if not is_run_id(text):
         raise StoreError(f"a run's id is made of letters, digits, '-', '_' and '.', got {str(text)[:200]!r}")
+    return str(text)
+
+
+def check_name(name: object, *, plain: bool = False) -> str:
+    """The name of a file below a folder of the store, as a line of a spool says it.
+
+    Args:
+        name: relative, parts separated by `/`.
+        plain: allow one part only.
+
+    Raises:
+        StoreError: if it leads out of the folder.
+    """
+    text = name if isinstance(name, str) else ""
+    parts = text.split("/")
+    if (
+        not all(part.strip() for part in parts)
+        or ".." in parts
+        or "." in parts
+        or "\0" in text
+        or (len(parts) > 1 and plain)
+    ):
+        raise StoreError(f"expected the name of a file of the store, got {str(name)[:200]!r}")
     return text
 
 
@@ -146,10 +174,7 @@ def inside(folder: Path, name: object) -> Path:
     Raises:
         StoreError: if the name leads out of the folder, by itself or through a link.
     """
-    text = name if isinstance(name, str) else ""
-    parts = text.split("/")
-    if not all(part.strip() for part in parts) or ".." in parts or "." in parts or "\0" in text:
-        raise StoreError(f"expected the name of a file below {folder}, got {str(name)[:200]!r}")
+    text = check_name(name)
     path = folder / text
     try:
         real = path.resolve()
@@ -160,12 +185,15 @@ def inside(folder: Path, name: object) -> Path:
     return path
 
 
-def check_target(path: Path) -> None:
-    """Refuse a database path that is a folder or holds something that is not DuckDB.
+def check_target(layout: Layout) -> None:
+    """Refuse a database path that is a folder or holds something that was never a database.
+
+    A damaged copy of a working database that is there is no hindrance: it is made again (`store.database.publish`).
 
     Raises:
         StoreError: if the path exists and cannot be a published database.
     """
+    path = layout.db
     try:
         if path.is_dir():
             raise StoreError(f"expected a database file, but {path} is a folder")
@@ -175,5 +203,5 @@ def check_target(path: Path) -> None:
             header = file.read(12)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    if header[8:12] != b"DUCK":
+    if header[8:12] != b"DUCK" and not (layout.work.exists() and (layout.folder / "published.json").exists()):
         raise StoreError(f"{path} is not a DuckDB database")

@@ -352,7 +352,7 @@ def _new_spool(layout: Layout) -> Spool:
 
 def _refuse_foreign(layout: Layout) -> None:
     """A database that came without its folder may be somebody else's: look before anything is written over it."""
-    check_target(layout.db)
+    check_target(layout)
     if layout.db.exists() and not layout.work.exists():
         from store.subprocesses import verify
 

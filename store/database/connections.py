@@ -3,6 +3,9 @@
 Within one process DuckDB hands out the old instance for a path as long as any connection to it lives, so each
 published version is opened under a name of its own: a hard link (or a copy, where links are refused) that is removed
 once it is open.
+
+A store that came as its published file alone, or whose folder was removed, has its last copy in that file: the first
+who writes makes the working copy from it, with the same runs, versions and counter. Readers make nothing.
 """
 
 import contextlib
@@ -19,8 +22,10 @@ from typing import Any
 import duckdb
 
 from store.database.migrations import MIGRATIONS, check_version, migrate
-from store.errors import StoreError
+from store.database.sql import one, quote
+from store.errors import DamagedError, StoreError
 from store.paths import Layout, check_target
+from store.spool.lines import decode
 
 STORAGE_VERSION = "v1.0.0"  # what command lines from DuckDB 0.10 on can read
 THREADS = 2  # of an ingest; a job that trains on the same machine has the others
@@ -29,21 +34,67 @@ _guard = threading.Lock()
 _readers: dict[Path, tuple[str, duckdb.DuckDBPyConnection]] = {}
 
 
-def open_work(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a work database for writing, migrated as needed; the caller holds the store's lock.
+def open_work(layout: Layout) -> duckdb.DuckDBPyConnection:
+    """Open the working copy for writing, migrated as needed; the caller holds the store's lock.
 
-    A new one is made under another name, so that one that is there is always whole.
+    One that is missing is made from the published file, and is empty only where nothing was ever published.
+
+    Raises:
+        StoreError: if the file is not a store's database, or the published one is the last copy and cannot be read.
+    """
+    if not layout.work.exists() and layout.db.exists():
+        _seed(layout)
+    return open_file(layout.work)
+
+
+def open_file(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database of the store for writing; a new one is made under another name, so that it is always whole.
 
     Raises:
         StoreError: if the file is not a store's database.
     """
     if not path.exists():
-        aside = path.with_name(f"{path.name}.new")
-        aside.unlink(missing_ok=True)
-        Path(f"{aside}.wal").unlink(missing_ok=True)
+        aside = _aside(path)
         _open(aside).close()
         aside.rename(path)
     return _open(path)
+
+
+def _seed(layout: Layout) -> None:
+    verify_published(layout)
+    aside = _aside(layout.work)
+    try:
+        shutil.copyfile(layout.db, aside)
+        con = _open(aside)
+        try:
+            newest = one(con, "SELECT coalesce(max(run_no), 0) FROM raw.runs")
+            con.execute("DELETE FROM raw.meta WHERE key = 'seeded'")
+            con.execute("INSERT INTO raw.meta VALUES ('seeded', ?)", [str(newest[0] if newest else 0)])
+            if _edits_began_anew(layout, con):
+                con.execute("DELETE FROM raw.spools WHERE file = 'edits.jsonl'")
+        finally:
+            con.close()
+        aside.rename(layout.work)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise StoreError(f"cannot copy {layout.db} to {layout.work}: {error.strerror}") from error
+
+
+def _edits_began_anew(layout: Layout, con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file of edits is another than the one that the published version has read."""
+    read = one(con, "SELECT read FROM raw.spools WHERE file = 'edits.jsonl'")
+    if read is None or not layout.edits.exists():
+        return read is not None
+    with layout.edits.open("rb") as file:
+        first = decode(file.readline().rstrip(b"\n")) or {}
+    return bool(layout.edits.stat().st_size < read[0] or first.get("at", 0.0) > layout.db.stat().st_mtime)
+
+
+def _aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    Path(f"{aside}.wal").unlink(missing_ok=True)
+    return aside
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
@@ -54,7 +105,7 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.Error as error:
         advice = "`python -m store rebuild` makes it anew from the spools"
-        raise StoreError(f"cannot open {path}: {_first_line(error)}; {advice}") from error
+        raise DamagedError(f"cannot open {path}: {_first_line(error)}; {advice}") from error
     try:
         con.execute("SET TimeZone = 'UTC'")
         migrate(con, path)
@@ -98,16 +149,20 @@ def open_published(
     """Open the published database read-only under a name of its own; one of an older schema only where that will do.
 
     Raises:
-        StoreError: if it is missing, foreign, damaged or of another schema.
+        StoreError: if it is missing, foreign or of another schema.
+        DamagedError: if it cannot be read; the working copy may be whole.
     """
-    check_target(layout.db)
+    check_target(layout)
     with private_name(layout) as name:
         try:
             con = duckdb.connect(str(name), read_only=True, config=dict(config or {}))
         except duckdb.Error as error:
-            raise StoreError(f"cannot open {layout.db}: {_first_line(error)}") from error
+            raise DamagedError(_damaged(layout, error)) from error
     try:
         found = check_version(con, layout.db)
+    except duckdb.Error as error:
+        con.close()
+        raise DamagedError(_damaged(layout, error)) from error
     except BaseException:
         con.close()
         raise
@@ -149,9 +204,46 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def damage(layout: Layout) -> str | None:
+    """What is wrong with the published file: every table of it is read; None if nothing is, or there is none."""
+    if not layout.db.exists():
+        return None
+    try:
+        con = open_published(layout, older=True)
+    except DamagedError as error:
+        return str(error)
+    try:
+        tables = con.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database()"
+        ).fetchall()
+        for schema, table in tables:
+            con.execute(f"SELECT bit_xor(hash(t)) FROM {quote(schema)}.{quote(table)} t").fetchall()
+    except duckdb.Error as error:
+        return _damaged(layout, error)
+    finally:
+        con.close()
+    return None
+
+
+def _damaged(layout: Layout, error: Exception) -> str:
+    again = "; `python -m store ingest` makes it again from the working copy" if layout.work.exists() else ""
+    return f"{layout.db} is damaged: {_first_line(error)}{again}"
+
+
 def verify_published(layout: Layout) -> None:
-    """Raise StoreError unless the published database is a store's."""
-    open_published(layout, older=True).close()
+    """Raise unless the published database is a store's.
+
+    Raises:
+        StoreError: if it is not; one that cannot be read and has no working copy comes with the way out.
+    """
+    try:
+        open_published(layout, older=True).close()
+    except DamagedError as error:
+        if layout.work.exists():
+            raise
+        spools = layout.spool.is_dir() and any(layout.spool.iterdir())
+        way = "`python -m store rebuild` makes both from the spools" if spools else "bring it back from a backup"
+        raise DamagedError(f"{error}, and {layout.work}, which it is a copy of, is missing: {way}") from error
 
 
 def _empty() -> duckdb.DuckDBPyConnection:

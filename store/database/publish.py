@@ -4,11 +4,16 @@ A reader sees the old file or the new one, whole, for as long as it likes. A cou
 with the copy; publishing is due whenever the two differ. It rests for twenty times its own duration, except when
 forced (the end of a run), so that it never takes more than 5% of a core. The copy is made only after the database is
 closed: closing a copy of a file that this process has open would drop its lock.
+
+A published file that this folder did not write is looked at first: if it holds runs that the working copy lacks, or is
+newer, nothing replaces it; if it is damaged, it was only a copy and is made again.
 """
 
+import contextlib
 import csv
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -18,15 +23,18 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from store.database.connections import open_published
+from store.database.connections import damage, open_published, verify_published
 from store.database.sql import count_change, insert, one
-from store.errors import StoreError
-from store.paths import Layout
+from store.errors import DamagedError, StoreError
+from store.paths import Layout, check_target
 
 REST = 20.0  # times its own duration
 COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
 OWN = "own:"  # marks figures that came from a file of the user's
 PUBLISHED = Path(__file__).parents[1] / "published.csv"
+DAMAGED = "damaged.duckdb"  # name of a damaged published file in the store's folder, once it is made again
+
+log = logging.getLogger("store")
 
 
 def counter(con: duckdb.DuckDBPyConnection) -> int:
@@ -36,30 +44,101 @@ def counter(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def verify_target(layout: Layout) -> None:
-    """Refuse to publish over a database that is not ours.
+    """Refuse to write a store whose published file is not ours, or is damaged and the last copy.
 
     Raises:
-        StoreError: if the path holds something else.
+        StoreError: if so.
     """
-    if layout.db.exists() and _note(layout) is None:
-        published_counter(layout)
+    check_target(layout)
+    if layout.db.exists() and not layout.work.exists():
+        verify_published(layout)
+    elif layout.db.exists() and _note(layout) is None:
+        with contextlib.suppress(DamagedError):
+            verify_published(layout)
 
 
-def if_due(layout: Layout, current: int, *, force: bool) -> tuple[bool, float | None]:
-    """Publish if the published counter is another.
+def if_due(layout: Layout, current: int, *, force: bool, verify: bool = False) -> tuple[bool, float | None]:
+    """Publish if the published counter is another, or the published file is damaged.
+
+    Args:
+        layout: the store.
+        current: counter of the working copy.
+        force: publish a new version whatever the spacing.
+        verify: read the whole published file to see whether it is damaged.
 
     Returns:
         Whether the published version is the current one, and otherwise the seconds until it may be.
+
+    Raises:
+        StoreError: if the published file holds more than the working copy.
     """
-    if published_counter(layout) == current:
+    note = _note(layout)
+    known = note is not None and note["counter"] <= current
+    reason = None
+    same = note is not None and note["counter"] == current
+    if layout.db.exists() and not known:
+        reason, same = _refuse_less(layout, current)
+    if reason is None and same and (verify or not known):
+        reason = damage(layout)
+    if reason is not None:
+        set_aside(layout, reason)
+    elif same:
+        if not known:
+            _write_note(layout, current, 0.0)
         return True, None
-    note = _note(layout) or {}
-    elapsed = time.time() - note.get("at", 0.0)
-    rest = REST * note.get("cost", 0.0)
+    elapsed = time.time() - (note or {}).get("at", 0.0)
+    rest = REST * (note or {}).get("cost", 0.0)
     if not force and 0 <= elapsed < rest:
         return False, rest - elapsed
     publish(layout, current)
     return True, None
+
+
+def _refuse_less(layout: Layout, current: int) -> tuple[str | None, bool]:
+    """Refuse to replace a published file that holds more than the working copy.
+
+    Returns:
+        What is damaged in it, if it is, and whether it is of the same version as the working copy.
+    """
+    try:
+        con = open_published(layout, older=True)
+    except DamagedError as error:
+        return str(error), False
+    try:
+        theirs, version = _run_ids(con), counter(con)
+    except duckdb.Error as error:
+        return f"{layout.db} is damaged: {str(error).splitlines()[0]}", False
+    finally:
+        con.close()
+    con = duckdb.connect(str(layout.work), read_only=True)
+    try:
+        missing = sorted(theirs - _run_ids(con))
+    finally:
+        con.close()
+    if missing or version > current:
+        what = f"holds {len(missing)} runs ({missing[0]}, …) that" if missing else "is newer than"
+        raise StoreError(
+            f"{layout.db} {what} {layout.work}{' does not hold' if missing else ''}, so it was not replaced: "
+            "`python -m store rebuild` makes one database of both"
+        )
+    return None, version == current
+
+
+def _run_ids(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Runs that a database holds or whose removal it knows of."""
+    found = con.execute("SELECT run_id FROM raw.runs UNION SELECT run_id FROM raw.edits WHERE deleted").fetchall()
+    return {row[0] for row in found}
+
+
+def set_aside(layout: Layout, reason: str) -> None:
+    """Keep a damaged published file under another name, and say what happens to it."""
+    kept = layout.folder / DAMAGED
+    kept.unlink(missing_ok=True)
+    try:
+        os.link(layout.db, kept)
+    except OSError:
+        shutil.copyfile(layout.db, kept)
+    log.warning("%s; it is made again now, and the damaged file is kept as %s", reason.partition(";")[0], kept)
 
 
 def publish(layout: Layout, current: int) -> None:
@@ -81,20 +160,6 @@ def publish(layout: Layout, current: int) -> None:
         aside.unlink(missing_ok=True)
         raise StoreError(f"cannot publish {layout.db}: {error.strerror}") from error
     _write_note(layout, current, time.monotonic() - started)
-
-
-def published_counter(layout: Layout) -> int | None:
-    """Counter of the published version; None where there is none."""
-    if not layout.db.exists():
-        return None
-    note = _note(layout)
-    if note is not None:
-        return int(note["counter"])
-    con = open_published(layout, older=True)
-    try:
-        return counter(con)
-    finally:
-        con.close()
 
 
 def load_published(con: duckdb.DuckDBPyConnection, file: Path | None = None, *, automatic: bool = False) -> int:

@@ -9,7 +9,8 @@ import polars as pl
 from store.database.migrations import RUN_COLUMNS
 from store.database.sql import count_change, insert, literal, one, quote, replace
 from store.editing import apply_edits
-from store.paths import Layout
+from store.errors import StoreError
+from store.paths import Layout, inside
 from store.spool.columns import Row
 from store.spool.parquet import sha256
 from store.spool.parsing import Batch, join_kinds
@@ -163,7 +164,7 @@ def _write_points(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 
 def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    """What a run says stands; where it says nothing, the last value logged."""
+    """What a run says stands; where it says nothing, the value logged last, in the order of the file (the rowid)."""
     rows: dict[tuple[int, int], tuple[int, int, float, int | None, bool]] = {
         key: (*key, value, step, False) for key, (value, step) in batch.last.items() if key[0] not in batch.cuts
     }
@@ -185,7 +186,7 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
         con.execute("DELETE FROM raw.summary WHERE run_no = ? AND NOT said", [run_no])
         con.execute(
             "INSERT INTO raw.summary BY NAME "
-            "SELECT run_no, name_no, max_by(value, step) AS value, max(step) AS step, false AS said "
+            "SELECT run_no, name_no, max_by(value, p.rowid) AS value, max_by(step, p.rowid) AS step, false AS said "
             "FROM raw.points p ANTI JOIN (FROM raw.summary WHERE run_no = $1) s USING (name_no) WHERE p.run_no = $1 "
             "GROUP BY run_no, name_no",
             [run_no],
@@ -232,8 +233,8 @@ def _write_artifacts(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 def _write_examples(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) -> None:
     for about in batch.examples.values():
-        path = layout.predictions / about["file"]
-        if _sound(path, about, batch):
+        path = _sound(layout, about, batch)
+        if path is not None:
             con.execute(
                 "INSERT INTO raw.examples BY NAME "
                 "SELECT DISTINCT ON (example_id, hash) $1 AS dataset, $2 AS split, example_id, hash, text "
@@ -245,8 +246,8 @@ def _write_examples(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch
 
 def _write_predictions(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) -> None:
     for (run_no, split), about in batch.predictions.items():
-        path = layout.predictions / about["file"]
-        if _sound(path, about, batch):
+        path = _sound(layout, about, batch)
+        if path is not None:
             con.execute("DELETE FROM raw.predictions WHERE run_no = ? AND split = ?", [run_no, split])
             con.execute(
                 "INSERT INTO raw.predictions BY NAME SELECT $1 AS run_no, $2 AS split, * FROM read_parquet($3)",
@@ -263,15 +264,19 @@ def _write_files(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     )
 
 
-def _sound(path: Path, about: Row, batch: Batch) -> bool:
-    """Whether a Parquet file is there and unharmed; what is not gets named among the damaged parts."""
+def _sound(layout: Layout, about: Row, batch: Batch) -> Path | None:
+    """Path of a Parquet file that is there and unharmed; what is not gets named among the damaged parts."""
     try:
+        path = inside(layout.predictions, about["file"])
         reason = None if sha256(path) == about["sha256"] else "its checksum does not match its line"
     except OSError as error:
         reason = str(error.strerror).lower()
-    if reason is not None:
-        batch.damaged.append((path.name, 0, "", reason))
-    return reason is None
+    except StoreError as error:
+        reason = str(error)
+    if reason is None:
+        return path
+    batch.damaged.append((about["file"], 0, "", reason))
+    return None
 
 
 def _write_spools(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:

@@ -1,19 +1,37 @@
-"""Packed spools: a finished, wholly ingested run's lines, compressed; a resume unpacks them again."""
+"""Packed spools: a finished, wholly ingested run's lines, compressed; a resume unpacks them again.
+
+Lines that carry times and checksums shrink by a factor of ten or so. A packed file that would grow more than a hundred
+times (beyond 64 MB) is none of ours: it is refused while it is unpacked, before it fills the memory or the disk.
+"""
 
 import gzip
 import os
 import shutil
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+
+from store.errors import StoreError
+
+SPARE = 64 << 20  # bytes that any packed spool may have
+FACTOR = 100  # and how many times its packed size on top
+PIECE = 1 << 20
 
 
 def pack(path: Path) -> int:
-    """Compress a spool aside, rename it into place, then remove the original; returns the bytes won."""
+    """Compress a spool aside, rename it into place, then remove the original; returns the bytes won.
+
+    One that shrinks so much that it would not be unpacked again stays as it is.
+    """
     packed = path.with_name(path.name + ".gz")
     aside = path.with_name(f".{path.name}.gz.{os.getpid()}")
     before = path.stat().st_size
     try:
         with path.open("rb") as source, gzip.open(aside, "wb", compresslevel=6) as target:
             shutil.copyfileobj(source, target, 1 << 20)
+        if before > _most(aside):
+            aside.unlink()
+            return 0
         _sync(aside)
         aside.rename(packed)
     except BaseException:
@@ -30,8 +48,9 @@ def unpack(path: Path) -> bool:
         return False
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with gzip.open(packed, "rb") as source, aside.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+        with aside.open("wb") as target:
+            for piece in _pieces(packed):
+                target.write(piece)
         _sync(aside)
         aside.rename(path)
     except BaseException:
@@ -39,6 +58,32 @@ def unpack(path: Path) -> bool:
         raise
     packed.unlink()
     return True
+
+
+def read_packed(path: Path) -> bytes:
+    """The lines of a packed spool.
+
+    Raises:
+        StoreError: if it is damaged, or grows beyond what a packed spool of its size can hold.
+    """
+    return b"".join(_pieces(path))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    room = _most(path)
+    try:
+        with gzip.open(path, "rb") as source:
+            while piece := source.read(PIECE):
+                room -= len(piece)
+                if room < 0:
+                    raise StoreError(f"{path} unpacks to more than {_most(path)} bytes: it is no packed spool")
+                yield piece
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise StoreError(f"packed spool {path} cannot be read: {error}") from error
+
+
+def _most(path: Path) -> int:
+    return SPARE + FACTOR * path.stat().st_size
 
 
 def _sync(path: Path) -> None:

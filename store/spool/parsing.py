@@ -7,11 +7,15 @@ from typing import Any
 
 import polars as pl
 
+from store.editing import KINDS, check_edit
+from store.errors import StoreError
+from store.paths import check_name
 from store.spool.columns import Row, Stretch, stretches, unpack
 from store.spool.lines import canonical
 
 EPOCH = datetime(1970, 1, 1)
 LIVES = ("running", "lost", None)
+_FIXED = ("edit", "at", "crc")  # what every edit has
 Bad = tuple[int, bytes] | None  # byte offset and text of a damaged line
 
 
@@ -21,20 +25,30 @@ POINTS = {**_NUMBERS, "step": pl.Int64, "epoch": pl.Float64, "value": pl.Float64
 
 @dataclass(slots=True)
 class Points:
-    """The metrics logged."""
+    """The metrics logged, in the order of their lines: the last one written stands where a step comes twice."""
 
     rows: list[tuple[int, int, int, float | None, float, float]] = field(default_factory=list)  # like POINTS
-    frames: list[pl.DataFrame] = field(default_factory=list)
+    frames: list[pl.DataFrame] = field(default_factory=list)  # what came before the rows
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take a frame like POINTS."""
+        self._pack()
+        self.frames.append(frame)
 
     def frame(self) -> pl.DataFrame:
-        """All of them; those that came line by line first."""
-        rows = pl.DataFrame(self.rows, schema=POINTS, orient="row")
-        return pl.concat([rows, *self.frames])
+        """All of them."""
+        self._pack()
+        return pl.concat([pl.DataFrame(schema=POINTS), *self.frames])
 
     def cut(self, run_no: int, step: int) -> None:
         """Drop what a run logged after a step."""
-        self.rows = [row for row in self.rows if row[0] != run_no or row[2] <= step]
+        self._pack()
         self.frames = [frame.filter((pl.col("run_no") != run_no) | (pl.col("step") <= step)) for frame in self.frames]
+
+    def _pack(self) -> None:
+        if self.rows:
+            self.frames.append(pl.DataFrame(self.rows, schema=POINTS, orient="row"))
+            self.rows = []
 
 
 @dataclass(slots=True)
@@ -116,11 +130,11 @@ class Batch:
             self.damaged.append((file, bad[0], bad[1].decode("utf-8", "replace")[:10_000].replace("\0", "�"), reason))
 
     def _take(self, run_no: int | None, record: Row) -> bool:
-        """Take one record; False if it lacks something or holds a value of another type."""
-        if run_no is None:
-            self.edits.append(record)
-            return True
+        """Take one record; False if it lacks something, holds a value of another type or leads out of the store."""
         try:
+            if run_no is None:
+                self._edit(record)
+                return True
             if "log" in record:
                 self._log(run_no, record)
                 return True
@@ -131,9 +145,15 @@ class Batch:
                     break
             if "at" in record:
                 run["heartbeat_at"] = moment(record["at"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, StoreError):
             return False
         return True
+
+    def _edit(self, record: Row) -> None:
+        if record.get("edit") in KINDS:
+            moment(record["at"])
+            check_edit(record["edit"], {name: value for name, value in record.items() if name not in _FIXED})
+            self.edits.append(record)
 
     def _log(self, run_no: int, record: Row) -> None:
         step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
@@ -152,7 +172,7 @@ class Batch:
         numbers = {name: self.name_no(name) for name in points["name"].unique(maintain_order=True)}
         name_no = points["name"].replace_strict(numbers, return_dtype=pl.Int32).alias("name_no")
         points = points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no"), name_no).select(*POINTS)
-        self.points.frames.append(points)
+        self.points.add(points)
         for no, value, step in points.group_by("name_no").agg(pl.col("value", "step").last()).rows():
             self.last[run_no, no] = value, step
         self.latest = points["at"][-1]
@@ -206,7 +226,8 @@ class Batch:
             self.said[run_no, self.name_no(name)] = float(value)
 
     def _measure(self, run_no: int, _: Row, record: Row) -> None:
-        tbl, axes = record["measure"], record["axes"]
+        tbl, axes = _text(record["measure"]), record["axes"]
+        _text(record["source"])
         for axis, value in axes.items():
             kind = axis_kind(value)
             self.axes[tbl, axis] = join_kinds(self.axes.get((tbl, axis), kind), kind)
@@ -216,13 +237,24 @@ class Batch:
             self.cells[run_no, tbl, text, metric, record["source"]] = [*bounds, None if n is None else int64(n)]
 
     def _artifact(self, run_no: int, _: Row, record: Row) -> None:
-        self.artifacts[run_no, record["artifact"]["name"]] = record["artifact"]
+        about = record["artifact"]
+        check_name(about["path"])
+        about = {name: _text(about[name]) for name in ("name", "kind", "path", "sha256")} | {
+            "bytes": int64(about["bytes"])
+        }
+        self.artifacts[run_no, about["name"]] = about
 
     def _predictions(self, run_no: int, _: Row, record: Row) -> None:
-        self.predictions[run_no, record["predictions"]["split"]] = record["predictions"]
+        about = record["predictions"]
+        check_name(about["file"], plain=True)
+        _text(about["split"]), _text(about["sha256"])
+        self.predictions[run_no, about["split"]] = about
 
     def _examples(self, _: int, __: Row, record: Row) -> None:
-        self.examples[record["examples"]["file"]] = record["examples"]
+        about = record["examples"]
+        check_name(about["file"], plain=True)
+        _text(about["dataset"]), _text(about["split"]), _text(about["sha256"])
+        self.examples[about["file"]] = about
 
 
 _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
@@ -239,6 +271,12 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
     "predictions": Batch._predictions,
     "examples": Batch._examples,
 }
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
 
 
 def int64(value: Any) -> int:

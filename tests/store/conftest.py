@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from store import runs, upkeep
+from store import checking, runs
 from store.database.connections import reader
 from store.ingest import ingest
 from store.paths import locate
@@ -142,7 +142,7 @@ def assert_whole(db, acks):
             assert not [step for step in steps if counts[step] != 1]
             assert set(counts) - set(steps) <= {max(steps, default=-1) + 1}  # a point in flight when its writer died
             assert all(value == step / 7 for step, value in zip(mine["step"], mine["value"], strict=True))
-        report = upkeep.check(db, deep=deep)
+        report = checking.check(db, deep=deep)
         assert report.problems == []
         return report
 
@@ -163,7 +163,7 @@ def filled(db, zygote, acks):
     return db
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fill():
     """Write one finished run with a checkpoint, an example and a prediction; answers with its id."""
 
@@ -183,7 +183,7 @@ def fill():
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def everything():
     """All rows of the public tables, in an order of their own."""
 

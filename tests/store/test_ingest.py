@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from store import queries, upkeep
+from store import checking, queries
 from store.ingest import ingest
 from store.spool.lines import encode
 
@@ -58,7 +58,7 @@ def test_real_full_disk(tmp_path, zygote, acks):
         counts = queries.sql("SELECT count(*) AS n FROM metrics GROUP BY run_id", db=db)["n"].to_list()
         expected = [len(acks.read(path)[1]) for path in acks.paths]
         assert sorted(counts) == sorted(expected)
-        assert upkeep.check(db).clean
+        assert checking.check(db).clean
     finally:
         os.system(f"umount -l '{disk}'")
 

@@ -1,6 +1,6 @@
 """Merging stores."""
 
-from store import queries, runs, upkeep
+from store import checking, queries, runs, upkeep
 from store.merging import merge
 from store.paths import locate
 
@@ -17,7 +17,7 @@ def test_merge_brings_everything_once(tmp_path, fill, everything):
     assert queries.run(theirs, here)["note"] == "from afar"
     assert queries.curves(theirs, db=here)["value"].to_list() == [0.9, 0.8, 0.7]
     assert queries.probabilities(theirs, db=here)["yes"].to_list() == [0.75]
-    assert upkeep.check(here, deep=True).clean
+    assert checking.check(here, deep=True).clean
     grown = runs.resume(theirs, 2, there, follow=False)
     grown.log({"train/loss": 0.6}, step=3)
     grown.finish()
@@ -36,4 +36,4 @@ def test_merge_keeps_two_runs_that_share_an_id(tmp_path, fill):
     assert merge(there, here).renamed == 1
     assert merge(there, here).same == 1
     assert sorted(queries.sql("SELECT value FROM metrics", db=here)["value"]) == [1.0, 2.0]
-    assert upkeep.check(here, deep=True).clean
+    assert checking.check(here, deep=True).clean

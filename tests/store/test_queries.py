@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from store import queries, runs, upkeep
+from store import checking, queries, runs
 from store.errors import StoreError
 from store.ingest import ingest
 
@@ -65,7 +65,7 @@ def test_predictions_pair_on_example_and_hash(start, db):
     assert both["text"].to_list() == ['{"句":"2"}']
     assert queries.probabilities(a.run_id, "dev", db).select("neg", "pos").rows() == [(0.25, 0.75), (0.5, 0.5)]
     assert len(queries.examples("tnews", "dev", db)) == 2
-    assert upkeep.check(db, deep=True).clean
+    assert checking.check(db, deep=True).clean
     with pytest.raises(StoreError, match="stored no probabilities for dev"):
         queries.probabilities(b.run_id, "dev", db)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from store import queries, runs, upkeep
+from store import checking, queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
 from store.paths import locate
@@ -34,7 +34,7 @@ def test_compact_packs_finished_runs_and_everything_still_works(tmp_path, fill, 
     assert gzip.decompress(Path(f"{spool}.gz").read_bytes()).startswith(b'{"run":')
     upkeep.rebuild(db)
     assert everything(db) == before
-    assert upkeep.check(db, deep=True).clean
+    assert checking.check(db, deep=True).clean
     running.finish()
     resumed = runs.resume(run_id, 1999, db, follow=False)
     resumed.log({"train/loss": 1.0}, step=2000)
@@ -51,7 +51,13 @@ def test_gc_lists_first_and_removes_on_request(tmp_path, fill):
     orphan.write_bytes(b"x")
     model, last = (locate(db).artifacts / kept / name for name in ("model.safetensors", "last.safetensors"))
     last.write_bytes(b"to resume")
-    assert [what.split()[0] for what, _ in upkeep.gc(db)] == ["archived", "file", "file"]
+    assert {what for what, _ in upkeep.gc(db)} == {
+        f"archived run {archived}: r/spool/{archived}.jsonl",
+        f"archived run {archived}: r/artifacts/{archived}",
+        *(f"archived run {archived}: r/predictions/{path.name}" for path in orphan.parent.glob(f"{archived}-*")),
+        f"file without a line: r/predictions/{orphan.name}",
+        f"file without a line: r/artifacts/{kept}/last.safetensors",
+    }
     assert orphan.exists()
     assert last.exists()
     assert len(queries.runs(archived=True, db=db)) == 2
@@ -63,13 +69,15 @@ def test_gc_lists_first_and_removes_on_request(tmp_path, fill):
     assert model.exists()  # predictions need it
     assert queries.probabilities(kept, db=db).height == 1
     assert upkeep.gc(db) == []
-    assert [what for what, _ in upkeep.gc(db, dry_run=False, models=True)] == [f"model {kept}/model.safetensors"]
+    assert [what for what, _ in upkeep.gc(db, dry_run=False, models=True)] == [
+        f"model of run {kept}: r/artifacts/{kept}/model.safetensors"
+    ]
     assert not model.exists()
     assert upkeep.gc(db, models=True) == []
-    assert upkeep.check(db, deep=True).clean
+    assert checking.check(db, deep=True).clean
     upkeep.rebuild(db)
     assert queries.runs(archived=True, db=db)["run_id"].to_list() == [kept]
-    assert upkeep.check(db, deep=True).clean
+    assert checking.check(db, deep=True).clean
 
 
 def test_backup_is_a_store(tmp_path, fill, everything):
@@ -77,7 +85,7 @@ def test_backup_is_a_store(tmp_path, fill, everything):
     fill(db)
     upkeep.backup(copy, db)
     assert everything(copy) == everything(db)
-    assert upkeep.check(copy, deep=True).clean
+    assert checking.check(copy, deep=True).clean
     with pytest.raises(StoreError, match="exists already"):
         upkeep.backup(copy, db)
 
@@ -87,8 +95,8 @@ def test_check_names_what_is_wrong(tmp_path, fill):
     run_id = fill(db)
     ingest(db, force=True)
     (locate(db).artifacts / run_id / "model.safetensors").write_bytes(b"other")
-    assert any("is not what its run stored" in problem for problem in upkeep.check(db, deep=True).problems)
+    assert any("is not what its run stored" in problem for problem in checking.check(db, deep=True).problems)
     (locate(db).artifacts / run_id / "model.safetensors").unlink()
-    assert any("model.safetensors is gone" in problem for problem in upkeep.check(db).problems)
+    assert any("model.safetensors is gone" in problem for problem in checking.check(db).problems)
     locate(db).spool_file(run_id).unlink()
-    assert any("a rebuild would lose its run" in problem for problem in upkeep.check(db).problems)
+    assert any("the database is the only copy of what it said" in problem for problem in checking.check(db).problems)

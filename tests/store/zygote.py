@@ -115,7 +115,7 @@ class Mine:
 def die_at(db: str, word: str, delay: float) -> None:
     """Die while a statement that begins with `word` runs."""
     real = ingest.open_work
-    ingest.open_work = lambda path: Mine(real(path), word, delay)
+    ingest.open_work = lambda layout: Mine(real(layout), word, delay)
     take_in(db)
 
 
@@ -128,12 +128,12 @@ def migrate(db: str, delay: float) -> None:
     following = migrations.Migration(migrations.MIGRATIONS[-1].number + 1, statements)
     migrations.MIGRATIONS = (*migrations.MIGRATIONS, following)
     connections.MIGRATIONS = migrations.MIGRATIONS
-    work = paths.locate(db).work
+    layout = paths.locate(db)
     if delay >= 0:
         timer = threading.Timer(delay, die)
         timer.daemon = True
         timer.start()
-    connections.open_work(work).close()
+    connections.open_work(layout).close()
 
 
 ORDERS = {

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from store.database.connections import open_work
+from store.database.connections import open_file
 from store.errors import StoreError
 
 
@@ -13,4 +13,4 @@ def test_open_work_refuses_what_is_no_store(tmp_path):
     con.execute("CREATE TABLE mine (x INTEGER)")
     con.close()
     with pytest.raises(StoreError, match="not a store of clueboard"):
-        open_work(path)
+        open_file(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import queries, runs, upkeep
+from store import checking, queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
 from store.spool.file import alive
@@ -73,7 +73,7 @@ def test_spool_cut_in_the_middle(start, db, layout, when):
     ingest(db, force=True)
     stored = queries.sql("SELECT count(*) AS n FROM metrics", db=db)["n"][0]
     assert stored == 100 if when == "after" else 97 <= stored < 100
-    assert any(f"{run.run_id}.jsonl" in problem for problem in upkeep.check(db).problems)
+    assert any(f"{run.run_id}.jsonl" in problem for problem in checking.check(db).problems)
     assert queries.run("latest", db)["status"] == "finished"
 
 
@@ -100,7 +100,7 @@ def test_flipped_bytes_are_named_and_the_rest_is_kept(start, db, layout, trials)
     damaged = queries.damaged(db)
     assert set(damaged["file"]) == {f"{run_id}.jsonl" for run_id in kept["run_id"]}
     assert set(damaged["reason"]) == {"damaged"}
-    assert len(upkeep.check(db).problems) == len(damaged)
+    assert len(checking.check(db).problems) == len(damaged)
     rebuilt = upkeep.rebuild(db)
     assert rebuilt.published
     assert queries.damaged(db).sort("file", "byte_offset").equals(damaged.sort("file", "byte_offset"))
@@ -129,7 +129,7 @@ def test_a_writer_goes_on_when_there_is_space_again(start, db, monkeypatch):
     ingest(db, force=True)
     assert queries.sql("SELECT step FROM metrics ORDER BY step", db=db)["step"].to_list() == [1, 3]
     assert queries.damaged(db)["reason"].to_list() == ["torn"]
-    assert upkeep.check(db).clean
+    assert checking.check(db).clean
 
 
 def test_two_processes_cannot_write_one_run(start, db, monkeypatch):
@@ -166,7 +166,7 @@ def test_a_spool_that_is_taken_away_while_its_run_writes_is_put_back(start, db, 
     ingest(db, force=True)
     assert queries.run(run.run_id, db)["status"] == "finished"
     assert queries.curves(run.run_id, db=db)["value"].to_list() == [1.0, 2.0]
-    assert not [problem for problem in upkeep.check(db).problems if "gone" in problem]
+    assert not [problem for problem in checking.check(db).problems if "gone" in problem]
 
 
 def test_the_heartbeat_puts_a_spool_back_and_two_processes_still_cannot_write_it(start, db, layout, monkeypatch):
