@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
+import platform
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from jobs import cli, tracking
@@ -44,11 +47,23 @@ def run(config: Config) -> None:
     module = importlib.import_module(f"jobs.benchmarks.{config.suite}")
     rows: Iterator[Mapping[str, Any]] = module.suite(full=config.full)
     with tracking.start(config, experiment="benchmark", task=config.suite, device="cpu") as tracked:
+        print(f"on {processor()}")
         print(f"{'measured':<58} {'value':>12} {'unit':<10} {'ratio':>8} {'bar':<12} peer")
         for row in rows:
             print(_line(row), flush=True)
             axes = {"suite": config.suite, "name": row["name"], "peer": row.get("peer") or ""}
             tracked.measure("benchmark", axes, **_figures(row))
+
+
+def processor() -> str:
+    """Model of the processor and the cores that this process may use: ratios differ between makers."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor() or platform.machine()}, {cores} cores"
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.embeddings.whitening import Whitening, WhiteningAccumulator
+from engine.embeddings.whitening import Whitening, WhiteningAccumulator, fit_whitening
 
 ROWS, WIDTH, CHUNK = 200_000, 768, 16_384
 MILLION = 1_000_000
@@ -23,6 +23,7 @@ SENTENCES = 384
 
 def suite(*, full: bool) -> Iterator[dict[str, Any]]:
     """Rows of the benchmark; `full` adds the fit on a million vectors."""
+    yield from _narrow_rows()
     yield from _fit_rows()
     yield _memory_row(ROWS)
     if full:
@@ -76,6 +77,21 @@ def _fit_rows() -> Iterator[dict[str, Any]]:
     kernel = (fitted.components_ / np.sqrt(fitted.explained_variance_)[:, None]).T.astype(np.float64)
     theirs = Whitening(fitted.mean_.astype(np.float64), kernel, fitted.explained_variance_, WIDTH)
     yield _error_row("  the same of covariance_eigh, float32", theirs, vectors)
+
+
+def _narrow_rows() -> Iterator[dict[str, Any]]:
+    """A fit that is small enough to wait for in the dashboard, beside scikit-learn on one thread of BLAS."""
+    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
+
+    vectors = make_vectors(20_000, np.random.default_rng(0))[:, :256].copy()
+    with threadpool_limits(1, user_api="blas"):
+        seconds = _take_turns(
+            {"ours": lambda: fit_whitening(vectors), "sklearn": lambda: PCA(whiten=True).fit(vectors)}
+        )
+    ratio = seconds["sklearn"] / seconds["ours"]
+    name = "fit of 20,000 x 256 float32"
+    yield {"name": name, "value": seconds["ours"], "unit": "s", "bar": ">= 1", "peer": "scikit-learn", "ratio": ratio}
 
 
 def _error_row(name: str, whitening: Whitening, vectors: np.ndarray, *, bar: str = "") -> dict[str, Any]:
