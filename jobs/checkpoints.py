@@ -2,7 +2,8 @@
 
 The state of a training is nested dictionaries of tensors and plain values. Tensors are stored under their path
 (`optimizer/3/exp_avg`), everything else as JSON in the header, together with a sha256 over both; so a file is either
-whole or refused, whatever was killed when.
+whole or refused, whatever was killed when. What a process that was killed while it wrote left behind goes with the next
+checkpoint of the run: one process writes a run at a time.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def save(path: Path, state: Mapping[str, Any], *, about: Mapping[str, Any]) -> N
             file.flush()
             os.fsync(file.fileno())
         side.replace(path)
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            if leftover.name.rpartition(".")[2].isdigit():
+                leftover.unlink(missing_ok=True)
     except OSError as error:
         side.unlink(missing_ok=True)
         raise cli.InputError(f"{path}: the checkpoint cannot be written: {error.strerror}") from error

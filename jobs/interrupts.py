@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM as a wish that is granted when the state is whole."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 as a wish that is granted when the state is whole: save, say interrupted, exit.
+
+SIGHUP comes when the terminal closes or a connection breaks (not under `nohup`, which has it ignored), SIGTERM from
+`kill` and from batch systems, SIGUSR1 from those of them that warn before a job's time is up.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,18 @@ class StopRequest:
         self.requested = True
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Inside the context the first Ctrl-C or SIGTERM only sets `requested`."""
+    """Inside the context the first of the signals only sets `requested`."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.signal(number, request.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, request.ask) for number in heard}
     try:
         yield request
     finally:

@@ -42,22 +42,32 @@ class Follower:
     def __init__(self, layout: Layout, run_id: str) -> None:
         self._layout = layout
         self._run_id = run_id
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = child("store.follow:follow", layout, run_id, stdin=subprocess.PIPE, **quiet)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        self._process = child("store.follow:follow", layout, run_id, **pipes)
         _FOLLOWERS.add(self)
 
     def finish(self) -> bool:
-        """Close the pipe and wait; False (and a warning) if the last line is not published by then."""
+        """Close the pipe and wait; False (and a warning with the reason) if the last line is not published by then."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+        reason = ""
         try:
             if self._process.wait(PATIENCE) == 0:
                 return True
+            reason = self._complaint()
         except subprocess.TimeoutExpired:
             _STILL_WORKING.append(self._process)
-        log.warning("run %s is stored; its last lines will be in %s at the next ingest", self._run_id, self._layout.db)
+        text = "run %s is stored; its last lines will be in %s at the next ingest%s"
+        log.warning(text, self._run_id, self._layout.db, reason)
         return False
+
+    def _complaint(self) -> str:
+        """What the child said last."""
+        assert self._process.stderr is not None
+        with self._process.stderr as pipe:
+            lines = pipe.read().decode("utf-8", "replace").split("\n")
+        return next((f" ({line})" for line in reversed(lines) if line.strip()), "")
 
     def forget(self) -> None:
         """A forked worker must not hold the pipe open."""
@@ -90,8 +100,7 @@ def follow(layout: Layout, run_id: str) -> None:
         if mine:
             size, rest = _work(layout, size)
     os.close(lock)
-    if not _finish(layout, spool):
-        sys.exit(1)
+    _finish(layout, spool)
 
 
 def _step_back() -> None:
@@ -124,16 +133,15 @@ def _work(layout: Layout, size: int) -> tuple[int, float]:
     return now, min(rest, LONGEST)
 
 
-def _finish(layout: Layout, spool: Path) -> bool:
-    """The last ingest of a follower: everything this run wrote is published, or False."""
+def _finish(layout: Layout, spool: Path) -> None:
+    """The last ingest of a follower: everything this run wrote is published, or the job hears why not."""
     from store.ingest import ingest
 
-    try:
-        done = ingest(layout.db, wait=FINAL_WAIT, force=True)
-    except StoreError as error:
-        layout.folder.joinpath("follower").write_text(f"{spool.stem}: {error}\n")
-        return False
-    return done is not None and done.published
+    done = ingest(layout.db, wait=FINAL_WAIT, force=True)
+    if done is None:
+        raise StoreError(f"another process has been ingesting for {FINAL_WAIT:g} seconds")
+    if not done.published:
+        raise StoreError(f"{spool.stem} is ingested, but not published")
 
 
 def _take(fd: int) -> bool:

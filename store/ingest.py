@@ -7,18 +7,20 @@ and published when due.
 
 import contextlib
 import fcntl
+import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from store.database import publish
 from store.database.connections import open_file, open_work
-from store.database.tables import State, create_views, mark_lost, running, write_batch
+from store.database.sql import one
+from store.database.tables import State, create_views, mark_lost, unended, write_batch
 from store.errors import StoreError
 from store.paths import Layout, is_run_id, locate
 from store.spool.file import alive
@@ -31,6 +33,14 @@ ELSEWHERE = 600.0  # seconds without a new byte after which a run of another hos
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """Name and clock of this machine."""
+
+    host: str = field(default_factory=socket.gethostname)
+    now: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an ingest did."""
 
@@ -40,7 +50,9 @@ class Outcome:
     due_in: float | None  # seconds until a version that is waiting may be published; None if none is
 
 
-def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False, verify: bool = False) -> Outcome | None:
+def ingest(
+    db: Path | None = None, *, wait: float = 0.0, force: bool = False, verify: bool = False, here: Here | None = None
+) -> Outcome | None:
     """Ingest everything new and publish if due.
 
     Args:
@@ -48,6 +60,7 @@ def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False, ve
         wait: seconds to wait for another process that ingests.
         force: publish a new version whatever the spacing.
         verify: read the whole published file, and make it again if it is damaged.
+        here: this machine's name and clock, for tests.
 
     Returns:
         What was done, or None if another process holds the lock.
@@ -62,7 +75,7 @@ def ingest(db: Path | None = None, *, wait: float = 0.0, force: bool = False, ve
         if not mine:
             return None
         try:
-            lines, lost, counter = fill(layout)
+            lines, lost, counter = fill(layout, here=here)
             published, due_in = publish.if_due(layout, counter, force=force, verify=verify)
         except duckdb.Error as error:
             said = str(error).splitlines()[0][:300]
@@ -111,12 +124,13 @@ def lock(layout: Layout, *, wait: float, create: bool = True) -> Iterator[bool]:
         os.close(fd)
 
 
-def fill(layout: Layout, path: Path | None = None) -> tuple[int, int, int]:
+def fill(layout: Layout, path: Path | None = None, *, here: Here | None = None) -> tuple[int, int, int]:
     """Bring a work database up to date with the spools; the caller holds the lock.
 
     Args:
         layout: the store.
         path: another database than the store's own.
+        here: this machine's name and clock, for tests.
 
     Returns:
         Lines read, runs found lost, and the counter of the content.
@@ -125,7 +139,7 @@ def fill(layout: Layout, path: Path | None = None) -> tuple[int, int, int]:
     try:
         state = State(con)
         lines = _drain(con, layout, state)
-        lost = [run_no for run_no, run_id, host in running(con) if _is_lost(layout, state, run_id, host)]
+        lost = _lost(con, layout, state, here or Here())
         mark_lost(con, lost)
         create_views(con)
         publish.load_published(con, automatic=True)
@@ -212,12 +226,38 @@ def whole_lines(path: Path, start: int, limit: int) -> bytes:
     return data[: end + 1]
 
 
-def _is_lost(layout: Layout, state: State, run_id: str, host: str | None) -> bool:
-    """Whether nobody will write this run's last line: its lock is free and there is no whole line left to read."""
-    path = layout.spool_file(run_id)
-    if host != socket.gethostname():
+def _lost(con: duckdb.DuckDBPyConnection, layout: Layout, state: State, here: Here) -> list[int]:
+    """Numbers of the runs whose last line nobody will write.
+
+    A run of this host is lost when its lock is free and there is no whole line left to read, whatever the clocks say.
+    One of another host is lost after ten minutes without a new byte: counted by this machine's clock from the moment
+    its file was first seen to have its size, because the other's clock, which dates the file, may be a day off.
+    """
+    found = one(con, "SELECT value FROM raw.meta WHERE key = 'elsewhere'")
+    before: dict[str, list[float]] = json.loads(found[0]) if found else {}
+    seen, lost, now = dict[str, list[float]](), list[int](), here.now()
+    for run_no, run_id, host, status in unended(con):
+        path = layout.spool_file(run_id)
+        if host == here.host:
+            if status == "running" and _is_over(path, state):
+                lost.append(run_no)
+            continue
         try:
-            return time.time() - path.stat().st_mtime > ELSEWHERE
+            file = path.stat()
         except OSError:
-            return True
+            lost += [run_no] * (status == "running")
+            continue
+        size, since = before.get(run_id, (None, file.st_mtime))
+        if size not in (None, file.st_size):
+            since = now
+        seen[run_id] = [file.st_size, min(since, now)]
+        if status == "running" and now - seen[run_id][1] > ELSEWHERE:
+            lost.append(run_no)
+    if seen != before:
+        con.execute("DELETE FROM raw.meta WHERE key = 'elsewhere'")
+        con.execute("INSERT INTO raw.meta VALUES ('elsewhere', ?)", [json.dumps(seen)])
+    return lost
+
+
+def _is_over(path: Path, state: State) -> bool:
     return not alive(path) and not (path.exists() and whole_lines(path, state.read(path.name), CHUNK))

@@ -2,17 +2,22 @@
 
 One SELECT, EXPLAIN, DESCRIBE or SHOW. The child opens a private name of the published file read-only, with file
 access, extensions and settings locked, and puts limits of the operating system on itself (time, memory, no file may
-grow); the parent ends it when its time is up. A second configuration of the same file within one process is refused
-by DuckDB, hence a process.
+grow); the parent watches its memory and ends it when its time is up, because some functions obey no limit of DuckDB. A
+second configuration of the same file within one process is refused by DuckDB, hence a process.
 """
 
 import contextlib
 import io
 import json
+import math
 import os
+import re
+import select
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +29,27 @@ from store.errors import StoreError
 from store.paths import Layout, locate
 from store.subprocesses import child
 
-ALLOWED = ("select", "with", "from", "values", "table", "summarize", "explain", "describe", "desc", "show", "(")
+ALLOWED = (
+    "select",
+    "with",
+    "from",
+    "values",
+    "table",
+    "summarize",
+    "pivot",
+    "unpivot",
+    "describe",
+    "desc",
+    "show",
+    "(",
+)
 MEMORY = 1 << 30  # bytes DuckDB may use
+OVERHEAD = 512 << 20  # bytes that the process may take beyond them for the answer and for what DuckDB does not count
+MOST = 1792 << 20  # resident bytes at which the parent ends the process, wherever they come from
+GRACE = 1.0  # seconds that DuckDB may take to obey its interruption
+WATCH = 0.02  # seconds between two looks at the child
 ADDRESS_SPACE = 16 << 30
+BEGUN = b"."  # what the child says when the statement's time begins
 IDLE = 600.0  # seconds a process that was started ahead waits for its statement
 STARTING = 20.0  # seconds a busy machine may take to start the child, on top of the statement's own limit
 SETTINGS: dict[str, Any] = {
@@ -65,17 +88,18 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
         StoreError: if the statement is refused, fails or takes too long.
     """
     layout = locate(db)
+    if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
+        raise StoreError(f"timeout must be a positive number of seconds, got {timeout}")
+    if limit < 0:
+        raise StoreError(f"limit must be a number of rows, got {limit}")
     if not layout.db.exists():
         raise StoreError(f"nothing is published in {layout.db} yet")
     order = json.dumps({"statement": statement, "limit": int(limit), "timeout": timeout}).encode()
     process = _take(layout)
     try:
-        answer, _ = process.communicate(order, timeout=timeout + STARTING)
-    except subprocess.TimeoutExpired:
-        raise StoreError(f"stopped after {timeout:g} seconds: the statement took too long") from None
+        answer = _converse(process, order, timeout)
     finally:
-        process.kill()
-        process.communicate()
+        _end(process)
     head, _, body = answer.partition(b"\n")
     try:
         said = json.loads(head)
@@ -85,6 +109,53 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
     if "error" in said:
         raise StoreError(said["error"])
     return Result(pl.read_ipc(io.BytesIO(body)), said["cut"])
+
+
+def _converse(process: "subprocess.Popen[bytes]", order: bytes, timeout: float) -> bytes:
+    """Send the order and read the answer, watching time and memory.
+
+    Raises:
+        StoreError: if the child takes too much of one of them.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(order)
+        process.stdin.close()
+    pieces: list[bytes] = []
+    until = time.monotonic() + STARTING
+    while True:
+        if select.select([process.stdout], [], [], WATCH)[0]:
+            piece = os.read(process.stdout.fileno(), 1 << 20)
+            if not piece:
+                return b"".join(pieces).removeprefix(BEGUN)
+            pieces.append(piece)
+            known = sum(map(len, pieces)) if len(pieces) < 3 else math.inf
+            until = time.monotonic() + (timeout + GRACE if known <= len(BEGUN) else STARTING)
+        elif time.monotonic() > until:
+            raise StoreError(f"stopped after {timeout:g} seconds: the statement took too long")
+        if _resident(process.pid) > MOST:
+            raise StoreError(f"stopped: the statement needed more than {MEMORY >> 30} GB of memory")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process occupies; 0 if it has gone."""
+    try:
+        if sys.platform == "linux":
+            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        said = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return int(said.stdout.strip() or 0) << 10
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def prepare(db: Path | None = None) -> None:
@@ -121,8 +192,6 @@ def _start(layout: Layout) -> "subprocess.Popen[bytes]":
 
 def answer(layout: Layout) -> None:
     """The child's side: the order comes by standard input; a line of JSON and the rows as Arrow IPC go out."""
-    import select
-
     import duckdb  # noqa: F401 (imported while nobody waits yet)
     import pyarrow  # noqa: F401
 
@@ -138,13 +207,18 @@ def answer(layout: Layout) -> None:
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123 (DuckDB draws progress bars on standard output)
         os.dup2(nothing.fileno(), 1)
     with os.fdopen(out, "wb") as pipe:
-        pipe.write(_answer(layout, order))
+
+        def begin() -> None:
+            pipe.write(BEGUN)
+            pipe.flush()
+
+        pipe.write(_answer(layout, order, begin))
     os._exit(0)  # nothing is left to do, and taking DuckDB down under limits of memory and time may abort
 
 
-def _answer(layout: Layout, order: dict[str, Any]) -> bytes:
+def _answer(layout: Layout, order: dict[str, Any], begin: Callable[[], None]) -> bytes:
     try:
-        frame = _run(layout, order["statement"], order["limit"] + 1, order["timeout"])
+        frame = _run(layout, order["statement"], order["limit"] + 1, order["timeout"], begin)
     except Exception as error:
         message = (
             f"stopped after {order['timeout']:g} seconds: the statement took too long"
@@ -158,14 +232,16 @@ def _answer(layout: Layout, order: dict[str, Any]) -> bytes:
     return json.dumps({"cut": cut}).encode() + b"\n" + body.getvalue()
 
 
-def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataFrame:
+def _run(layout: Layout, text: str, limit: int, timeout: float, begin: Callable[[], None]) -> pl.DataFrame:
     import duckdb
 
     from store.database.connections import open_published
 
     con = open_published(layout, config=SETTINGS)
+    statement = _stripped(text)
     _check(con, statement)
     _limit_process(timeout)
+    begin()
     timer = threading.Timer(timeout, con.interrupt)
     timer.daemon = True
     timer.start()
@@ -179,39 +255,56 @@ def _run(layout: Layout, statement: str, limit: int, timeout: float) -> pl.DataF
 
 
 def _check(con: Any, statement: str) -> None:
+    """Refuse what is not one statement that reads."""
     import duckdb
 
     try:
         parsed = con.extract_statements(statement)
     except duckdb.Error as error:
         raise StoreError(str(error)) from error
-    if len(parsed) != 1:
-        raise StoreError(f"expected one statement, got {len(parsed)}")
-    kind = parsed[0].type.name
+    kinds = [found.type.name for found in parsed]
     word = _first_word(statement)
-    if kind == "EXPLAIN":
-        inner = _without_explain(statement)
-        _check(con, inner)
-    elif kind not in ("SELECT", "PRAGMA") or word not in ALLOWED:
-        raise StoreError(f"only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here, got {word.upper() or kind}")
+    if kinds[:-1] and set(kinds[:-1]) == {"CREATE"} and not any(found.query for found in parsed):
+        kinds = ["SELECT"]  # a PIVOT: duckdb 1.5 makes a temporary type for its columns first
+    if len(kinds) != 1:
+        raise StoreError(f"expected one statement, got {len(kinds)}")
+    if kinds[0] == "EXPLAIN":
+        _check(con, _without_explain(statement))
+    elif kinds[0] not in ("SELECT", "PRAGMA", "MULTI") or word not in ALLOWED:
+        raise StoreError(f"only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here, got {word.upper() or kinds[0]}")
 
 
 def _first_word(statement: str) -> str:
-    text = _without_comments(statement)
-    return "(" if text.startswith("(") else text.split(None, 1)[0].lower().rstrip(";(") if text else ""
+    found = re.match(r"\(|\w+", _stripped(statement))
+    return found[0].lower() if found else ""
 
 
-def _without_comments(statement: str) -> str:
-    text = statement.strip()
-    while text.startswith(("--", "/*")):
-        end = text.find("\n" if text.startswith("--") else "*/")
-        text = "" if end < 0 else text[end + (1 if text.startswith("--") else 2) :].strip()
-    return text
+def _stripped(statement: str) -> str:
+    """A statement without what may stand before it: white space, a byte order mark, semicolons, comments."""
+    text = statement
+    while True:
+        rest = re.sub(r"^(?:[\s\ufeff;]+|--[^\n]*(?:\n|$))+", "", text)
+        if rest.startswith("/*"):
+            rest = _without_comment(rest)
+        if rest == text:
+            return text
+        text = rest
+
+
+def _without_comment(text: str) -> str:
+    """The text behind the comment it begins with; comments may hold comments."""
+    depth = 0
+    for mark in re.finditer(r"/\*|\*/", text):
+        depth += 1 if mark[0] == "/*" else -1
+        if not depth:
+            return text[mark.end() :]
+    return ""
 
 
 def _without_explain(statement: str) -> str:
-    rest = _without_comments(statement)[len("explain") :].strip()
-    return rest[len("analyze") :] if rest.lower().startswith("analyze") else rest
+    rest = _stripped(_stripped(statement)[len("explain") :])
+    rest = re.sub(r"^\(\s*(?:analyze|format|verbose|costs|buffers|timing)\b[^()]*\)", "", rest, flags=re.IGNORECASE)
+    return re.sub(r"^analyze\b", "", _stripped(rest), flags=re.IGNORECASE)
 
 
 def _carriable(relation: Any) -> pl.DataFrame:
@@ -238,3 +331,7 @@ def _limit_process(timeout: float) -> None:
     ):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(what, (most, most))
+    with contextlib.suppress(OSError, ValueError, StopIteration):  # Linux: what DuckDB does not count is counted here
+        lines = Path("/proc/self/status").read_text().splitlines()
+        now = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData:"))
+        resource.setrlimit(resource.RLIMIT_DATA, (now + MEMORY + OVERHEAD,) * 2)

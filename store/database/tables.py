@@ -83,9 +83,11 @@ def write_batch(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) ->
         raise
 
 
-def running(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str | None]]:
-    """Number, id and host of every run that has not ended."""
-    return con.execute("SELECT run_no, run_id, host FROM raw.runs WHERE status = 'running'").fetchall()
+def unended(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str | None, str]]:
+    """Number, id, host and status (running or lost) of every run that has no last line."""
+    return con.execute(
+        "SELECT run_no, run_id, host, status FROM raw.runs WHERE status IN ('running', 'lost')"
+    ).fetchall()
 
 
 def mark_lost(con: duckdb.DuckDBPyConnection, run_nos: list[int]) -> None:

@@ -29,7 +29,7 @@ def read(source: Path, done: Imported) -> list[Foreign]:
     if not is_sqlite(source):
         raise StoreError(f"{source} is not an sqlite database")
     try:
-        con = sqlite3.connect(f"file:{source.absolute().as_posix()}?mode=ro", uri=True)
+        con = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         try:
             return _read(con, source, done)
         finally:

@@ -70,3 +70,11 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
     (tmp_path / "text").write_text("hello")
     with pytest.raises(cli.InputError, match="is damaged or no checkpoint of a training"):
         checkpoints.load(tmp_path / "text")
+
+
+def test_what_a_killed_process_left_goes_with_the_next_checkpoint(tmp_path):
+    leftover, other = tmp_path / ".last.safetensors.4711", tmp_path / ".best.safetensors.4711"
+    for path in (leftover, other):
+        path.write_bytes(b"half a checkpoint")
+    checkpoints.save(tmp_path / "last.safetensors", STATE, about={})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "last.safetensors"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import queries
+from store import queries, runs
 from store.ingest import ingest
 from store.paths import locate
 
@@ -64,3 +64,13 @@ def test_the_follower_steps_back_with_its_session_and_not_with_the_job_s():
     before = Path("/proc/self/autogroup").read_text()
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert Path("/proc/self/autogroup").read_text() == before
+
+
+def test_a_job_hears_why_its_last_lines_are_not_published(db, caplog):
+    run = runs.start("clue", config={}, command="", config_hash="", db=db)
+    run.log({"train/loss": 1.0}, step=1)
+    db.unlink(missing_ok=True)
+    db.mkdir()
+    run.finish()
+    assert "its last lines will be in" in caplog.text
+    assert "is a folder" in caplog.text

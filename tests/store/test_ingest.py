@@ -8,7 +8,7 @@ import time
 import pytest
 
 from store import checking, queries
-from store.ingest import ingest
+from store.ingest import Here, ingest
 from store.spool.lines import encode
 
 
@@ -108,10 +108,45 @@ def test_a_run_of_another_host_is_lost_after_ten_minutes(db, layout):
     path.write_bytes(encode({"run": {"experiment": "clue", "host": "elsewhere", "pid": 1}, "config": {}, "at": 0.0}))
     ingest(db, force=True)
     assert queries.runs(db=db)["status"].to_list() == ["running"]
-    os.utime(path, (time.time() - 700, time.time() - 700))
-    ingest(db, force=True)
+    ingest(db, force=True, here=Here(now=lambda: time.time() + 700))
     assert queries.runs(db=db)["status"].to_list() == ["lost"]
     with path.open("ab") as spool:
         spool.write(encode({"log": {"a": 1.0}, "step": 1, "epoch": None, "at": 1.0}))
     ingest(db, force=True)
     assert queries.runs(db=db)["status"].to_list() == ["running"]
+
+
+def test_runs_of_other_hosts_get_the_right_status_within_their_time(db, layout):
+    """The clock is this machine's; the files are dated by others, a day ahead and a day behind among them."""
+    layout.create()
+    start, now = time.time(), [time.time()]
+    here = Here("here", lambda: now[0])
+
+    def line(host):
+        return encode({"run": {"experiment": "clue", "host": host, "pid": 1}, "config": {}, "at": 0.0})
+
+    def touch(name, ago):
+        os.utime(layout.spool_file(name), (start - ago, start - ago))
+
+    dated = {"killed": 0, "ahead": -86_400, "behind": 86_400, "stopped": 0, "ours": 0}
+    for name, ago in dated.items():
+        layout.spool_file(name).write_bytes(line("here" if name == "ours" else "elsewhere"))
+        touch(name, ago)
+    log = encode({"log": {"a": 1.0}, "step": 1, "epoch": None, "at": 1.0})
+
+    def look(seconds, *growing):
+        now[0] = start + seconds
+        for name in growing:
+            with layout.spool_file(name).open("ab") as spool:
+                spool.write(log)
+            touch(name, dated[name] - seconds)
+        ingest(db, force=True, here=here)
+        return {row["run_id"] for row in queries.runs(db=db).to_dicts() if row["status"] == "running"}
+
+    assert look(0) == {"killed", "ahead", "stopped"}  # ours has no process; the file of the last one looks a day old
+    assert look(300, "ahead", "behind", "stopped") == {"killed", "ahead", "behind", "stopped"}
+    assert look(599, "ahead", "behind") == {"killed", "ahead", "behind", "stopped"}
+    assert look(620, "behind") == {"ahead", "behind", "stopped"}
+    assert look(901, "behind") == {"ahead", "behind"}
+    assert look(1500, "behind", "stopped") == {"behind", "stopped"}  # continued; nothing came of the one ahead
+    assert look(1501) == {"behind", "stopped"}

@@ -1,7 +1,5 @@
 """The SQL console can only read, and not for long."""
 
-import time
-
 import pytest
 
 from store import queries, sandbox
@@ -26,7 +24,11 @@ def filled(start, db):
         "WITH a AS (SELECT 1 AS x) SELECT * FROM a",
         "EXPLAIN ANALYZE SELECT * FROM metrics",
         "DESCRIBE metrics",
-        "SHOW TABLES",
+        "PIVOT (SELECT name, value FROM metrics) ON name USING sum(value)",
+        "UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b",
+        "\ufeff ;; /* a /* nested */ comment */ select/**/1;",
+        "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM metrics",
+        "EXPLAIN (SELECT 1)",
     ],
 )
 def test_reading_works(filled, statement):
@@ -38,6 +40,8 @@ def test_reading_works(filled, statement):
     [
         ("COPY runs TO '{0}'", "only one SELECT"),
         ("EXPLAIN ANALYZE COPY runs TO '{0}'", "only one SELECT"),
+        ("EXPLAIN (FORMAT json) COPY runs TO '{0}'", "only one SELECT"),
+        ("WITH a AS (SELECT 1) DELETE FROM raw.runs", "only one SELECT"),
         ("EXPORT DATABASE '{0}'", "only one SELECT|got 0"),
         ("ATTACH '{0}'", "only one SELECT"),
         ("INSTALL httpfs", "only one SELECT"),
@@ -86,25 +90,61 @@ def test_rows_are_limited_and_the_cut_is_said(filled):
     assert (len(result.frame), result.cut) == (500, False)
 
 
+end = sandbox._end
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """The most memory that the child was seen to occupy."""
+    seen = [0]
+    real = sandbox._resident
+    monkeypatch.setattr(sandbox, "_resident", lambda pid: seen.append(real(pid)) or seen[-1])
+    return seen
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3",
-        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t",
+        "SELECT sum(levenshtein(repeat('ab', 90000), repeat('ba', 90000))) FROM range(3)",  # obeys no interruption
     ],
 )
-def test_time_is_limited(filled, statement):
-    began = time.monotonic()
-    with pytest.raises(StoreError, match="1 seconds"):
+def test_time_is_limited(filled, monkeypatch, statement):
+    monkeypatch.setattr(sandbox, "STARTING", 60.0)
+    ended = []
+    monkeypatch.setattr(sandbox, "_end", lambda process: (ended.append(process.pid), end(process)))
+    with pytest.raises(StoreError, match="stopped after 1 seconds"):
         queries.sql(statement, timeout=1.0, db=filled)
-    assert time.monotonic() - began < 25
+    assert sandbox._resident(ended[0]) == 0
 
 
-def test_memory_is_limited(filled):
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT len(range(1000000000))", "SELECT repeat('x', 2000000000)", "SELECT list(range) FROM range(9e8::BIGINT)"],
+)
+def test_memory_is_limited(filled, watched, statement):
     with pytest.raises(StoreError, match=r"(?i)memory|seconds"):
-        queries.sql(
-            "SELECT list(repeat('x', 1000) || a.range::VARCHAR) FROM range(100000000) a", timeout=8.0, db=filled
-        )
+        queries.sql(statement, timeout=2.0, db=filled)
+    assert 0 < max(watched) < 2 << 30
+
+
+def test_the_parent_ends_a_process_that_takes_too_much(filled, monkeypatch):
+    monkeypatch.setattr(sandbox, "MOST", 1)
+    with pytest.raises(StoreError, match="needed more than 1 GB of memory"):
+        queries.sql("SELECT 1", db=filled)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": float("nan")}, "timeout must be"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"limit": -1}, "limit must be"),
+    ],
+)
+def test_options_that_make_no_sense(filled, options, message):
+    with pytest.raises(StoreError, match=message):
+        sandbox.query("SELECT 1", db=filled, **options)
 
 
 def test_types_come_through(filled):

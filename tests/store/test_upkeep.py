@@ -100,3 +100,21 @@ def test_check_names_what_is_wrong(tmp_path, fill):
     assert any("model.safetensors is gone" in problem for problem in checking.check(db).problems)
     locate(db).spool_file(run_id).unlink()
     assert any("the database is the only copy of what it said" in problem for problem in checking.check(db).problems)
+
+
+def test_leftovers_of_killed_processes_are_listed_and_removed_but_not_those_of_a_running_job(start, db):
+    with start() as over:
+        half = over.folder / ".last.safetensors.4711"
+        half.write_bytes(b"half a checkpoint")
+    running = start()
+    other = running.folder / ".last.safetensors.4712"
+    other.write_bytes(b"half a checkpoint")
+    aside = locate(db).spool / f".{over.run_id}.jsonl.gz.4711"
+    aside.write_bytes(b"half")
+    notes = [note for note in checking.check(db).notes if "no line names this file" in note]
+    assert len(notes) == 2
+    upkeep.gc(db, dry_run=False)
+    assert not half.exists()
+    assert not aside.exists()
+    assert other.exists()
+    running.finish()
