@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from dashboard.frames import run_colors, run_names
 from engine.text.tasks import TASKS, TaskSpec
 from store import editing, paths, queries, runs, sandbox
 from store.errors import StoreError
@@ -127,6 +128,41 @@ def run(version: str, part: str) -> dict[str, Any]:
 def params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
     """Configuration of runs: run_id, name, value (json text)."""
     return queries.params(run_ids)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def params_named(version: str, names: tuple[str, ...]) -> pl.DataFrame:
+    """Some parameters of every run: run_id, name, value (json text)."""
+    return queries.params(names=names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def param_names(version: str) -> pl.DataFrame:
+    """experiment, name, differs: every stored parameter, and whether the runs of the experiment differ in it."""
+    return queries.param_names()
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def names(version: str, run_ids: tuple[str, ...]) -> dict[str, str]:
+    """Run id -> name of runs that are shown together; ids that are not in the store have no name."""
+    rows = all_runs(version).filter(pl.col("run_id").is_in(run_ids))
+    bare = rows.filter(~pl.col("command").fill_null("").str.contains(" --", literal=True))
+    if bare.is_empty():
+        return run_names.names(rows)
+    differing = param_names(version).filter("differs").group_by("experiment").agg("name")
+    own = queries.params(bare["run_id"].to_list())
+    return run_names.names(rows, own, dict(differing.iter_rows()))
+
+
+def name(version: str, run_id: str) -> str:
+    """Name of one run; its id where it is not in the store."""
+    return names(version, (run_id,)).get(run_id, run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def colors(version: str) -> dict[str, str]:
+    """Config hash -> colour of its runs on every page."""
+    return run_colors.colors(all_runs(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

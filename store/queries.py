@@ -36,6 +36,7 @@ __all__ = [
         "measurements",
         "metric_names",
         "paired",
+        "param_names",
         "params",
     ),
     *(
@@ -167,9 +168,22 @@ def run(part: str, db: Path | None = None) -> dict[str, Any]:
     return _frame(con, "SELECT * FROM runs WHERE run_id = ?", found).row(0, named=True)
 
 
-def params(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:
-    """run_id, name, value (JSON text) of some or all runs."""
-    return _of_runs("params", run_ids, db)
+def params(run_ids: Names | None = None, db: Path | None = None, *, names: Names | None = None) -> pl.DataFrame:
+    """run_id, name, value (JSON text) of some or all runs, of all parameters or only of some."""
+    if names is None:
+        return _of_runs("params", run_ids, db)
+    wanted = _list(run_ids)
+    statement = "SELECT * FROM params WHERE list_contains($1, name) AND ($2 IS NULL OR list_contains($2, run_id))"
+    return _frame(_con(db), statement, [_list(names), wanted])
+
+
+def param_names(db: Path | None = None) -> pl.DataFrame:
+    """experiment, name, differs: every stored parameter, and whether the runs of the experiment differ in it."""
+    return _frame(
+        _con(db),
+        "SELECT experiment, name, min(value) <> max(value) AS differs FROM raw.params JOIN raw.shown USING (run_no) "
+        "GROUP BY experiment, name ORDER BY experiment, name",
+    )
 
 
 def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:

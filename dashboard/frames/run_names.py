@@ -6,6 +6,7 @@ the other runs of its experiment. A name that was given stands for all of it.
 """
 
 import json
+import math
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -108,6 +109,8 @@ def short(value: str) -> str:
         number = float(value)
     except ValueError:
         return value.rstrip("/").rsplit("/", 1)[-1]
+    if not math.isfinite(number):
+        return value
     if number == 0 or abs(number) >= SMALL:
         return f"{number:.6g}"
     digits, _, power = f"{number:.3e}".partition("e")
