@@ -203,16 +203,22 @@ def live_metric_names(run_id: str) -> list[str]:
     return list(queries.metric_names(run_id))
 
 
+def live_metric_names_of(run_ids: tuple[str, ...]) -> list[str]:
+    """The same of several runs."""
+    return list(queries.metric_names(run_ids))
+
+
 def live_curves(
     run_ids: tuple[str, ...],
     names: tuple[str, ...],
     *,
     x: str = "step",
+    buckets: int = 1000,
     low: float | None = None,
     high: float | None = None,
 ) -> pl.DataFrame:
     """Curves of running runs, with the points that were logged within the last second; never cached."""
-    return queries.curves(run_ids, names, x=x, low=low, high=high, live=True)
+    return queries.curves(run_ids, names, x=x, buckets=buckets, low=low, high=high, live=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)

@@ -181,8 +181,8 @@ def param_names(db: Path | None = None) -> pl.DataFrame:
     """experiment, name, differs: every stored parameter, and whether the runs of the experiment differ in it."""
     return _frame(
         _con(db),
-        "SELECT experiment, name, min(value) <> max(value) AS differs FROM raw.params JOIN raw.shown USING (run_no) "
-        "GROUP BY experiment, name ORDER BY experiment, name",
+        "SELECT r.experiment, p.name, min(p.value) <> max(p.value) AS differs FROM raw.params p "
+        "JOIN raw.shown r USING (run_no) GROUP BY ALL ORDER BY ALL",
     )
 
 

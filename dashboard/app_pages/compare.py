@@ -55,7 +55,7 @@ if repeats:
     chosen = [row for row in chosen if row["run_id"] not in repeats]
     runs = runs.filter(~pl.col("run_id").is_in(repeats))
 ids = tuple(runs["run_id"])
-configs = configurations.configurations(runs, queries.params(version, ids))
+configs = configurations.configurations(runs, queries.params(version, ids), queries.colors(version))
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[html_report.Section] = []

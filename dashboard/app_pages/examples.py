@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import compare as figures
-from dashboard.figures import style, tables, words
+from dashboard.figures import tables, words
 from dashboard.frames import example_filters, example_html, paired_predictions
 from dashboard.parts import badges, downloads, headings, links, plots, run_picker
 from engine.evidence.class_report import class_report
@@ -53,7 +53,7 @@ names = [
     for letter, row in zip("AB", chosen, strict=False)
 ]
 ids = tuple(str(row["run_id"]) for row in chosen)
-colors = style.run_colors([str(row["config_hash"]) for row in chosen])
+colors = [queries.colors(version)[str(row["config_hash"])] for row in chosen]
 
 
 @st.cache_resource(show_spinner="Reading the predictions …", max_entries=16)

@@ -18,6 +18,7 @@ from dashboard.parts import (
     downloads,
     headings,
     links,
+    local_time,
     plots,
     run_picker,
     run_predictions,
@@ -46,6 +47,8 @@ if run_id is None:
     st.stop()
 VERSION = queries.store_version()
 RUN = queries.run(VERSION, run_id)
+NAME = queries.name(VERSION, run_id)
+st.set_page_config(page_title=f"{NAME} — {headings.NAME}")
 
 
 def header(run: Mapping[str, Any]) -> None:
@@ -61,7 +64,7 @@ def header(run: Mapping[str, Any]) -> None:
         if run["archived"]:
             st.badge("archived", icon=":material/archive:", color="gray")
         seed = "" if run["seed"] is None else f" · seed {run['seed']}"
-        started = f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC"
+        started = words.moment(run["started_at"], local_time.now())
         st.caption(f"started {started} · {words.duration(run['duration_s'])}{seed}", width="stretch")
         downloads.save_report(save_report, f"run-{run_id}")
     if run["note"]:
@@ -91,7 +94,7 @@ def save_report() -> bytes:
         measured={name: measured(name) for name in queries.measured_tables(VERSION, run_id)},
     )
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return html_report.html_report(run_picker.run_label(RUN), sections, footer=f"clueboard · {moment}").encode()
+    return html_report.html_report(f"{NAME} ({run_id})", sections, footer=f"clueboard · {moment}").encode()
 
 
 def show_scores() -> None:

@@ -1,153 +1,341 @@
-"""All runs: filter, sort, choose columns, select rows, tag, note, archive."""
+"""All runs as a workbench: search, list, charts, groups; and what can be done with the chosen ones."""
 
-import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import tables, words
-from dashboard.parts import downloads, headings, links, run_tables
+from dashboard.figures import run_grid, tables, words
+from dashboard.frames import configurations, run_rows
+from dashboard.parts import (
+    downloads,
+    headings,
+    local_time,
+    plots,
+    run_actions,
+    run_list,
+    run_search,
+    saved_queries,
+)
 
 SIZE = 50
-DEFAULT = [*(name for name in tables.RUN_COLUMNS[1:] if name != "metric"), "seed", "tags"]
-EQUAL = ("experiment", "task", "status", "model")
+CHARTS = 6  # drawn at first
+GROUPS = 60  # listed
+NO_VIEW = ("selected", "runs_page")  # parts of the address that a saved view leaves out
 
 headings.title(
     "Runs",
-    "Every stored run: find some, see their curves, name, tag, compare or delete them.",
-    note="""Every stored run, fifty a page. The filters, the order, the columns and the selected rows are part of this
-page's address, so a link shows somebody else the same list. Select rows to compare, tag, annotate or archive them.""",
+    "Every stored run: find some, see their curves, then name, tag, compare or delete them.",
+    note="""The search box takes words and conditions (`lr=3e-4`, `accuracy>0.55`, `task:tnews`, `since:yesterday`).
+List and charts show the same runs: the chosen ones, or all of the page where none is chosen. Seeds of one configuration
+share a colour, and charts draw them as their mean with a band from the lowest to the highest. Search, order, columns,
+groups and choices are part of the address: a link shows somebody else the same.""",
+    formula=r"\bar{x} \pm t_{n-1,\,0.975}\; s / \sqrt{n} \qquad (n\ \text{runs of a group})",
 )
 
 version = queries.store_version()
 everything = tables.headline(queries.run_table(version))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    run_actions.undo("runs")
+    run_actions.deleted(version, "runs")
     st.stop()
+COLORS = queries.colors(version)
+KNOWN_PARAMS = sorted(set(queries.param_names(version)["name"]) - set(everything.columns))
 
 
-def filters() -> pl.DataFrame:
-    """The runs that match the widgets."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search", key="runs_text", bind="query-params", placeholder="words of id, task, note, tag", width=250
+def ids_in_link(name: str) -> list[str]:
+    """Run ids that the address names."""
+    return [run_id for run_id in st.query_params.get(name, "").split(",") if run_id]
+
+
+def put_in_link(name: str, ids: list[str]) -> None:
+    """Write run ids into the address."""
+    if ids:
+        st.query_params[name] = ",".join(ids)
+    elif name in st.query_params:
+        del st.query_params[name]
+
+
+def choose(what: dict[str, list[str]]) -> None:
+    """The reader chose rows: those of other pages of the list stay."""
+    kept = [run_id for run_id in ids_in_link("selected") if run_id not in what["among"]]
+    put_in_link("selected", kept + what["ids"])
+
+
+def toggle(name: str) -> Callable[[str], None]:
+    """Take a run into a list of the address, or out of it."""
+
+    def act(run_id: str) -> None:
+        ids = ids_in_link(name)
+        put_in_link(name, [other for other in ids if other != run_id] if run_id in ids else [*ids, run_id])
+
+    return act
+
+
+def sort_by(column: str) -> None:
+    """A click on a head: sort by it, or turn the order round."""
+    same = st.session_state.get("runs_sort") == column
+    st.session_state["runs_ascending"] = not st.session_state.get("runs_ascending", False) if same else False
+    st.session_state["runs_sort"] = column
+
+
+def top_row() -> tuple[str, str, str | None]:
+    """Search, what is shown, and the groups."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        text = run_search.box("runs_text", everything)
+        view = st.segmented_control(
+            "View",
+            ["Charts", "Table"],
+            default="Charts",
+            key="runs_view",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
         )
-        equal = {
-            column: st.multiselect(
-                words.name(column),
-                tables.values(everything, column),
-                key=f"runs_{column}",
-                bind="query-params",
-                width=165,
-            )
-            for column in EQUAL
-        }
-        tags = st.multiselect("Tags", tables.all_tags(everything), key="runs_tags", bind="query-params", width=165)
-        archived = st.toggle("Archived too", key="runs_archived", bind="query-params")
-    return tables.matching(everything, text=text, equal=equal, tags=tags, archived=archived)
+        groups = [*run_rows.GROUPS, *KNOWN_PARAMS]
+        group = st.selectbox(
+            "Group by",
+            groups,
+            index=None,
+            key="runs_group",
+            bind="query-params",
+            placeholder="group by …",
+            format_func=words.name,
+            label_visibility="collapsed",
+            width=150,
+        )
+    return text, str(view), group
 
 
-def order_and_columns(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Sort by the chosen column; the columns to show."""
-    sortable = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        column = st.selectbox(
+def settings() -> tuple[str, bool, list[str], bool]:
+    """Order, columns and archived runs, folded; returns column, ascending, columns, archived."""
+    sortable = [name for name, dtype in everything.schema.items() if not dtype.is_nested()] + KNOWN_PARAMS
+    offered = [name for name in everything.columns if name not in ("run_id", "name", "metric")] + KNOWN_PARAMS
+    with st.popover("Columns and order", icon=":material/tune:", type="tertiary"):
+        columns = st.multiselect(
+            "Columns",
+            offered,
+            key="runs_columns",
+            bind="query-params",
+            format_func=words.name,
+            placeholder="those that say most",
+        )
+        sort = st.selectbox(
             "Sort by",
             sortable,
             index=sortable.index("started_at"),
             format_func=words.name,
             key="runs_sort",
             bind="query-params",
-            width=220,
         )
         ascending = st.toggle("Ascending", key="runs_ascending", bind="query-params")
-        choices = [name for name in frame.columns if name != "run_id"]
-        columns = st.multiselect(
-            "Columns",
-            choices,
-            default=DEFAULT,
-            format_func=words.name,
-            key="runs_columns",
-            bind="query-params",
-            width="stretch",
+        archived = st.toggle("Include archived", key="runs_archived", bind="query-params")
+        run_actions.deleted(version, "runs")
+    return str(sort), ascending, columns, archived
+
+
+def views() -> None:
+    """Views saved by name: the search, order, columns and groups of this page."""
+    with st.popover("Saved views", icon=":material/bookmark:", type="tertiary"):
+        kept = saved_queries.load(queries.folder(), "views")
+        for name, query in kept.items():
+            st.page_link("app_pages/runs.py", label=name, query_params=parse_qsl(query))
+        name = st.text_input("Save this view as", key="runs_view_name")
+        if st.button("Save", key="runs_view_save", disabled=not name.strip()):
+            shown = [(key, value) for key, value in st.query_params.to_dict().items() if key not in NO_VIEW]
+            saved_queries.save(queries.folder(), name.strip(), urlencode(shown), "views")
+            st.rerun()
+        forgotten = st.selectbox("Forget", list(kept), index=None, key="runs_view_forget") if kept else None
+        if forgotten and st.button("Forget it", key="runs_view_forget_it"):
+            saved_queries.save(queries.folder(), forgotten, None, "views")
+            st.rerun()
+
+
+def with_params(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The runs with typed parameters as further columns."""
+    wanted = tuple(sorted({name for name in names if name in KNOWN_PARAMS}))
+    if not wanted or frame.is_empty():
+        return frame
+    stored = queries.params_named(version, wanted).filter(pl.col("run_id").is_in(frame["run_id"].to_list()))
+    typed = configurations.parameter_values(stored)
+    missing = [name for name in wanted if name not in typed.columns]
+    joined = frame.join(typed, on="run_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+
+
+def columns_of(shown: pl.DataFrame, columns: list[str], *, compact: bool) -> tuple[pl.DataFrame, list[str]]:
+    """The columns that are listed: the chosen ones, or score, what differs between these runs, and the usual ones."""
+    if columns:
+        return with_params(shown, columns), columns
+    if compact:
+        return shown, ["score", "started_at"]
+    params = configurations.parameter_values(queries.params(version, tuple(shown["run_id"])))
+    told = [name for name in run_rows.differing(params) if name not in shown.columns][: run_rows.MOST_DIFFERING]
+    if told:
+        shown = shown.join(params.select("run_id", *told), on="run_id", how="left", maintain_order="left")
+    status, score, *rest = run_rows.USUAL
+    return shown, [status, score, *told, *rest]
+
+
+def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *, compact: bool) -> None:
+    """The list of this page."""
+    frame, listed = columns_of(shown, columns, compact=compact)
+    names = queries.names(version, tuple(shown["run_id"]))
+    chosen, hidden, pinned = (set(ids_in_link(name)) for name in ("selected", "hidden", "pinned"))
+    now = local_time.now()
+    rows = [
+        run_list.Row(
+            row["run_id"],
+            names[row["run_id"]],
+            COLORS[row["config_hash"]],
+            tuple(run_rows.cell(name, row[name], now, row["metric"]) for name in listed),
+            title=f"{row['run_id']} {row['status']}" + (f": {row['note']}" if row["note"] else ""),
+            chosen=row["run_id"] in chosen,
+            hidden=row["run_id"] in hidden,
+            pinned=row["run_id"] in pinned,
         )
-    return tables.ordered(frame, column, descending=not ascending), ["run_id", *columns]
+        for row in frame.iter_rows(named=True)
+    ]
+    heads = [
+        run_list.Column(
+            words.heading(name),
+            run_rows.kind(name, frame.schema[name]) if name != "score" else "number",
+            sort=None if name == "tags" else name,
+        )
+        for name in listed
+    ]
+    on = {"choose": choose, "hide": toggle("hidden"), "pin": toggle("pinned"), "sort": sort_by}
+    run_list.show(rows, heads, key="runs_list", label="Runs that the search finds", sort=sort, compact=compact, on=on)
 
 
-def select(shown: pl.DataFrame, columns: list[str]) -> list[str]:
-    """Draw the table; returns the ids selected on all pages of the list, which also stand in the URL."""
-    ids = shown["run_id"].to_list()
-    before = [run_id for run_id in st.query_params.get("selected", "").split(",") if run_id]
-    digest = hashlib.blake2b(",".join(ids).encode(), digest_size=6).hexdigest()
-    table = run_tables.in_percent(shown.select(columns))
-    event = st.dataframe(
-        table,
-        key=f"runs_table_{digest}",
-        column_config=run_tables.run_columns(table),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": [index for index, run_id in enumerate(ids) if run_id in before]}},
-        height=min(36 * (len(ids) + 1) + 4, 640),
-        alt="Runs that match the filters",
-        placeholder="",
+def show_groups(frame: pl.DataFrame, by: str) -> None:
+    """One row a group: mean over its runs with an interval; a click lists the runs."""
+    column = run_rows.GROUPS.get(by, by)
+    metrics = run_rows.main_metrics(frame)
+    names = queries.names(version, tuple(frame["run_id"].head(2000)))
+    frame = frame.filter(pl.col("run_id").is_in(list(names)))
+    grouped = run_rows.groups(frame, column, metrics, names, COLORS).head(GROUPS)
+    rows = [
+        run_list.Row(
+            ",".join(row["run_ids"][:SIZE]),
+            row["name"],
+            row["color"],
+            (str(row["n"]), *(run_rows.spread(name, row[name], row[f"{name} ±"]) for name in metrics)),
+            href=f"runs?selected={','.join(row['run_ids'][:SIZE])}",
+        )
+        for row in grouped.iter_rows(named=True)
+    ]
+    heads = [
+        run_list.Column("Runs", "number"),
+        *(run_list.Column(words.heading(name), "number", help="mean ± 95 % interval of the mean") for name in metrics),
+    ]
+
+    def open_group(ids: str) -> None:
+        put_in_link("selected", ids.split(","))
+        st.session_state["runs_group"] = None
+
+    run_list.show(
+        rows,
+        heads,
+        key="runs_groups",
+        label=f"Runs by {by}",
+        heading=words.heading(by),
+        compact=True,
+        on={"open": open_group},
     )
-    chosen = [ids[row] for row in event.selection.rows if row < len(ids)]
-    after = [run_id for run_id in before if run_id not in ids] + chosen
-    if after:
-        st.query_params["selected"] = ",".join(after)
-    elif "selected" in st.query_params:
-        del st.query_params["selected"]
-    return after
 
 
-def act(selected: list[str]) -> None:
-    """Open, compare, tag, annotate or archive the selected runs."""
-    if not selected:
-        st.caption("Select rows to open, compare, tag, annotate or archive them.")
+def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
+    """A chart a metric, with all runs that are shown."""
+    ids = tuple(drawn["run_id"])
+    running = bool(drawn["status"].eq("running").any())
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        x = st.segmented_control(
+            "Over",
+            ["step", "epoch", "time"],
+            default="step",
+            key="runs_x",
+            required=True,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="runs_smoothing", bind="query-params", width=130)
+        log_y = st.toggle("Log y", key="runs_log_y", bind="query-params")
+    read: Any = queries.live_metric_names_of if running else queries.metric_names
+    metrics = run_grid.ordered(read(ids) if running else read(version, ids))
+    if not metrics:
+        st.info("None of these runs logged a curve.", icon=":material/info:")
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(selected)} selected**")
-        links.page_link("run", "Open", icon=":material/monitoring:", run=selected[0])
-        if len(selected) > 1:
-            links.page_link("compare", "Compare", icon=":material/compare_arrows:", runs=",".join(selected))
-        with st.popover("Tag", icon=":material/sell:"):
-            tag = st.text_input("Tag", key="runs_new_tag")
-            add, remove = st.columns(2)
-            if add.button("Add", key="runs_add_tag", disabled=not tag.strip(), width="stretch"):
-                change(selected, add_tag=tag.strip())
-            if remove.button("Remove", key="runs_remove_tag", disabled=not tag.strip(), width="stretch"):
-                change(selected, remove_tag=tag.strip())
-        with st.popover("Note", icon=":material/edit_note:"):
-            note = st.text_area("Note (replaces the old one)", key="runs_new_note")
-            if st.button("Save", key="runs_save_note"):
-                change(selected, note=note)
-        if st.button("Archive", icon=":material/archive:", key="runs_archive"):
-            change(selected, archived=True)
-        if st.button("Restore", icon=":material/unarchive:", key="runs_restore"):
-            change(selected, archived=False)
+    column = run_rows.GROUPS.get(group or "config", group)
+    lines = run_grid.lines(drawn, queries.names(version, ids), COLORS, column if column != "tags" else None)
+    shown = metrics if st.session_state.get("runs_every_chart") else metrics[:CHARTS]
+
+    def draw() -> None:
+        options: dict[str, Any] = {"x": x, "buckets": run_grid.BUCKETS}
+        if running:
+            frame = queries.live_curves(ids, tuple(shown), **options)
+        else:
+            frame = queries.curves(version, ids, tuple(shown), **options)
+        for number, column in zip(range(len(shown)), st.columns(2) * len(shown), strict=False):
+            part = frame.filter(name=shown[number])
+            figure = run_grid.chart(part, lines, metric=shown[number], x=str(x), smoothing=smoothing, log_y=log_y)
+            with column:
+                plots.bare(figure, key=f"runs_chart_{shown[number]}", alt=f"{words.name(shown[number])} of these runs")
+
+    st.fragment(run_every=2 if running else None)(draw)()
+    if len(metrics) > CHARTS:
+        st.toggle(f"All {len(metrics)} metrics", key="runs_every_chart", bind="query-params")
 
 
-def change(selected: list[str], **edit: str | bool) -> None:
-    """Write one edit for every selected run and show the list anew."""
-    queries.edit_runs(selected, **edit)
-    st.toast(f"Changed {words.count(len(selected), 'run')}.", icon=":material/check:")
-    st.rerun()
-
-
-found, columns = order_and_columns(filters())
+text, view, group = top_row()
+tools = st.container(horizontal=True, vertical_alignment="center", gap="small")
+with tools:
+    sort, ascending, columns, archived = settings()
+    views()
+found = run_search.found(version, everything, text)
+if not archived and "is:archived" not in text:
+    found = found.filter(~pl.col("archived"))
+run_actions.undo("runs")
 if found.is_empty():
-    st.info(f"None of the {everything.height:,} runs matches these filters.", icon=":material/filter_alt_off:")
+    st.info(f"None of the {everything.height:,} runs matches this search.", icon=":material/filter_alt_off:")
     st.stop()
+found = with_params(found, [sort, group or ""])
+ordered = tables.ordered(found, sort, descending=not ascending)
+pinned = ids_in_link("pinned")
+if pinned:
+    ordered = ordered.sort(pl.col("run_id").is_in(pinned), descending=True, maintain_order=True)
 pages = -(-found.height // SIZE)
-number = 1
-actions = st.container()
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(f"{found.height:,} of {everything.height:,} runs")
-    if pages > 1:
+with tools:
+    st.caption(f"{found.height:,} of {everything.height:,} runs", width="content")
+    number = 1
+    if pages > 1 and not group:
         number = st.pagination(pages, key="runs_page", bind="query-params")
-    downloads.download(found.select(columns), "runs", label="All as CSV")
-selected = select(tables.page(found, min(number, pages), SIZE), columns)
-with actions:
-    act(selected)
+    downloads.download(found, "runs", label="CSV")
+selected = [run_id for run_id in ids_in_link("selected") if run_id in everything["run_id"]]
+if selected:
+    run_actions.bar(version, selected, "runs")
+shown = tables.page(ordered, min(number, pages), SIZE)
+hidden = ids_in_link("hidden")
+drawn = ordered.filter(pl.col("run_id").is_in(selected)) if selected else shown
+drawn = drawn.filter(~pl.col("run_id").is_in(hidden))
+if view == "Table":
+    if group:
+        show_groups(ordered, group)
+    else:
+        show_list(shown, columns, (sort, ascending), compact=False)
+else:
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        if group:
+            show_groups(ordered, group)
+        else:
+            show_list(shown, columns, (sort, ascending), compact=True)
+    with right:
+        if drawn.is_empty():
+            st.info("Every run of this page is hidden from the charts.", icon=":material/visibility_off:")
+        else:
+            show_charts(drawn, group)

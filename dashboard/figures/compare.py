@@ -50,7 +50,7 @@ def seed_curves(
     parts = named.partition_by("configuration", "name", as_dict=True)
     for name, series in sorted(parts, key=lambda key: (names.index(str(key[0])), key[1])):
         part = parts[name, series]
-        line = _on_common_grid(part.filter(pl.col("value").is_finite()))
+        line = run_figures.on_common_grid(part.filter(pl.col("value").is_finite()))
         color = colors[str(name)]
         label = f"{name}, {words.name(str(series))}" if several else str(name)
         if part["run_id"].n_unique() > 1:
@@ -70,30 +70,6 @@ def seed_curves(
             )
         )
     return run_figures.finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
-
-
-def _on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
-    """Mean, low and high over runs at the points of the longest run: x, value, low, high.
-
-    Runs are interpolated linearly between their points and end where they end.
-    """
-    curves = [run.sort("x") for run in part.partition_by("run_id")]
-    if not curves:
-        return pl.DataFrame(schema=dict.fromkeys(("x", "value", "low", "high"), pl.Float64))
-    grid = max(curves, key=lambda run: run.height)["x"].cast(pl.Float64).to_numpy()
-    values = np.array(
-        [np.interp(grid, run["x"].cast(pl.Float64), run["value"], left=np.nan, right=np.nan) for run in curves]
-    )
-    inside = np.isfinite(values).any(axis=0)
-    grid, values = grid[inside], values[:, inside]
-    return pl.DataFrame(
-        {
-            "x": grid,
-            "value": np.nanmean(values, axis=0),
-            "low": np.nanmin(values, axis=0),
-            "high": np.nanmax(values, axis=0),
-        }
-    )
 
 
 def differences(rows: pl.DataFrame) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
@@ -83,6 +84,30 @@ def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y:
     if words.is_fraction(metric):
         style.percent_axis(figure)
     return style.zoomable(figure)
+
+
+def on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
+    """Mean, low and high over runs at the points of the longest run: x, value, low, high.
+
+    Runs are interpolated linearly between their points and end where they end.
+    """
+    curves = [run.sort("x") for run in part.partition_by("run_id")]
+    if not curves:
+        return pl.DataFrame(schema=dict.fromkeys(("x", "value", "low", "high"), pl.Float64))
+    grid = max(curves, key=lambda run: run.height)["x"].cast(pl.Float64).to_numpy()
+    values = np.array(
+        [np.interp(grid, run["x"].cast(pl.Float64), run["value"], left=np.nan, right=np.nan) for run in curves]
+    )
+    inside = np.isfinite(values).any(axis=0)
+    grid, values = grid[inside], values[:, inside]
+    return pl.DataFrame(
+        {
+            "x": grid,
+            "value": np.nanmean(values, axis=0),
+            "low": np.nanmin(values, axis=0),
+            "high": np.nanmax(values, axis=0),
+        }
+    )
 
 
 def _line(frame: pl.DataFrame, name: str, color: str, *, opacity: float = 1.0) -> go.Scatter:

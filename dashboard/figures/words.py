@@ -6,7 +6,7 @@ Stored names stay as they are in links, files and SQL; people read `dev macro F1
 import json
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from engine.evidence.metrics import metric_of
 
@@ -20,15 +20,15 @@ COLUMNS = {
     "data_source": "Data",
     "status": "Status",
     "progress": "Progress",
-    "score": "Score %",
+    "score": "Score",
     "sd": "± sd",
     "seeds": "Seeds",
     "metric": "Metric",
     "majority": "Majority %",
-    "started_at": "Started (UTC)",
-    "finished_at": "Finished (UTC)",
-    "heartbeat_at": "Last sign of life (UTC)",
-    "duration_s": "Seconds",
+    "started_at": "Started",
+    "finished_at": "Finished",
+    "heartbeat_at": "Heartbeat",
+    "duration_s": "Duration",
     "seed": "Seed",
     "tags": "Tags",
     "note": "Note",
@@ -48,7 +48,7 @@ UNSET = "–"
 
 
 def name(stored: str) -> str:
-    """`dev/macro_f1` -> "dev macro F1", `started_at` -> "Started (UTC)", `learning_rate` -> "learning rate"."""
+    """`dev/macro_f1` -> "dev macro F1", `started_at` -> "Started", `learning_rate` -> "learning rate"."""
     if stored in COLUMNS:
         return COLUMNS[stored]
     words = stored.replace("/", " ").replace("_", " ").split(" ")
@@ -140,3 +140,26 @@ def ago(moment: datetime | None) -> str:
         return UNSET
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return f"{duration(max(0.0, (datetime.now(UTC) - aware).total_seconds()))} ago"
+
+
+def moment(stored: datetime | None, now: datetime) -> str:
+    """`today 14:05`, `yesterday 09:10`, `27 Nov 14:05` or `2025-11-27` of a stored time, on the reader's clock.
+
+    Args:
+        stored: in UTC where it has no zone.
+        now: the present moment in the reader's zone.
+    """
+    if stored is None:
+        return UNSET
+    local = (stored if stored.tzinfo else stored.replace(tzinfo=UTC)).astimezone(now.tzinfo)
+    for day, word in ((now, "today"), (now - timedelta(days=1), "yesterday")):
+        if local.date() == day.date():
+            return f"{word} {local:%H:%M}"
+    return f"{local.day} {local:%b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d}"
+
+
+def setting_of(plain: object) -> str:
+    """A value of a typed column as people write it; an en dash where unset."""
+    if plain is None:
+        return UNSET
+    return f"{plain:g}" if isinstance(plain, float) else str(plain)

@@ -5,7 +5,7 @@ Runs that differ only in their seed share a config hash and are one *configurati
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,19 +45,23 @@ class Configuration:
     color: str = style.MEASURED
 
 
-def configurations(runs: pl.DataFrame, params: pl.DataFrame | None = None) -> list[Configuration]:
+def configurations(
+    runs: pl.DataFrame, params: pl.DataFrame | None = None, colors: Mapping[str, str] | None = None
+) -> list[Configuration]:
     """Group runs by config hash, in the order in which they come, with a name that tells them apart.
 
     Args:
         runs: rows of `runs`; run_id, config_hash, seed, model, recipe and task are used.
         params: run_id, name, value (json text); where given, configurations of one model, recipe and task are named
             by their settings too.
+        colors: config hash -> colour; None takes those that are free.
     """
     found = []
     special = {} if params is None else _special_settings(runs, params)
     parts = runs.partition_by("config_hash", maintain_order=True)
-    colors = style.run_colors([str(part["config_hash"][0]) for part in parts])
-    for number, (part, color) in enumerate(zip(parts, colors, strict=True)):
+    hashes = [str(part["config_hash"][0]) for part in parts]
+    chosen = [colors[text] for text in hashes] if colors else style.run_colors(hashes)
+    for number, (part, color) in enumerate(zip(parts, chosen, strict=True)):
         called = words.together((part["model"][0], part["recipe"][0]), by=" ") or part["run_id"][0]
         name = words.together((f"{_letter(number)}: {called}", special.get(part["run_id"][0])))
         found.append(Configuration(name, tuple(part["run_id"]), tuple(part["seed"]), color))

@@ -129,7 +129,8 @@ def _subject(row: Mapping[str, Any]) -> str:
 
 
 def _settings(flags: Mapping[str, tuple[str, ...]]) -> list[str]:
-    named = [told(name, values) for name, values in flags.items() if name not in NAMELESS]
+    told_first = sorted(flags.items(), key=lambda item: item[0] != "learning_rate")
+    named = [told(name, values) for name, values in told_first if name not in NAMELESS]
     more = [f"and {len(named) - MOST_SETTINGS} more"] if len(named) > MOST_SETTINGS + 1 else []
     named = named[: MOST_SETTINGS + (not more)] + more
     rows = flags.get("limit")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import rooms
+from dashboard import queries, rooms
 
 
 def page_link(page: str, label: str, *, icon: str | None = None, **query: str | Sequence[str]) -> None:
@@ -22,5 +22,5 @@ def chapter_link(lab: str, chapter: str, label: str, *, icon: str | None = None,
 
 
 def run_link(run_id: str, label: str | None = None) -> None:
-    """Link to the page of one run."""
-    page_link("run", label or run_id, icon=":material/monitoring:", run=run_id)
+    """Link to the page of one run, called by its name."""
+    page_link("run", label or queries.name(queries.store_version(), run_id), icon=":material/monitoring:", run=run_id)

@@ -47,6 +47,11 @@ def show(figure: go.Figure, *, key: str, alt: str, place: Any = st, **options: A
     return event
 
 
+def bare(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Draw a small figure of a grid: no menu beside it, and the plot's own buttons only while it is pointed at."""
+    st.plotly_chart(figure, key=key, alt=alt, config={**PICTURE, "displayModeBar": False})
+
+
 def to_html(figure: go.Figure) -> str:
     """The figure as one file that opens without a network."""
     saved = go.Figure(figure).update_layout(template="plotly_white")

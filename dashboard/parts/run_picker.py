@@ -1,6 +1,6 @@
 """Choice of several runs that lives in the URL as `?runs=<id>,<id>`: what Compare and Examples are opened with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 import streamlit as st
@@ -56,10 +56,11 @@ def pick_runs(
         elif "runs" in st.query_params:
             del st.query_params["runs"]
 
+    named = labels(version, list(rows.values()))
     chosen = st.multiselect(
         label,
         sorted(rows, reverse=True),
-        format_func=lambda run_id: run_label(rows[run_id]),
+        format_func=lambda run_id: named[run_id],
         key=widget,
         max_selections=most,
         on_change=remember,
@@ -89,44 +90,46 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
     Any unambiguous part of an id works in the link, and so does a run that is not among those offered. Call
     `empty(...)` where this returns None: there is no such run.
     """
-    frame = queries.run_list(queries.store_version(), experiment=experiment, task=task, limit=OFFERED)
-    labels = {row["run_id"]: run_label(row) for row in frame.iter_rows(named=True)}
+    version = queries.store_version()
+    frame = queries.run_list(version, experiment=experiment, task=task, limit=OFFERED)
+    rows = {row["run_id"]: row for row in frame.iter_rows(named=True)}
     wanted = st.query_params.get(key)
     if wanted:
-        found = queries.find_run(queries.store_version(), wanted)
+        found = queries.find_run(version, wanted)
         if found is None:
-            instead = " The newest run is shown instead." if labels else ""
+            instead = " The newest run is shown instead." if rows else ""
             st.warning(
                 f"The link names run {wanted!r}, which is not in this store.{instead}", icon=":material/link_off:"
             )
         else:
-            labels = labels | {found["run_id"]: run_label(found)}
+            rows = rows | {found["run_id"]: found}
             wanted = found["run_id"]
-    if not labels:
+    if not rows:
         return None
-    ids = list(labels)
+    ids = list(rows)
+    named = labels(version, list(rows.values()))
     widget = f"{key}_pick"
-    chosen = wanted if wanted in labels else ids[0]
-    if st.session_state.get(widget) not in ids or (
-        wanted in labels and st.session_state.get(f"{widget}_url") != wanted
-    ):
+    chosen = wanted if wanted in rows else ids[0]
+    if st.session_state.get(widget) not in ids or (wanted in rows and st.session_state.get(f"{widget}_url") != wanted):
         st.session_state[widget] = chosen
         st.session_state[f"{widget}_url"] = chosen
 
     def remember() -> None:
         st.query_params[key] = st.session_state[f"{widget}_url"] = st.session_state[widget]
 
-    return st.selectbox(label, ids, format_func=lambda run_id: labels[run_id], key=widget, on_change=remember)
+    return st.selectbox(label, ids, format_func=lambda run_id: named[run_id], key=widget, on_change=remember)
 
 
-def run_label(row: dict[str, object]) -> str:
-    """`20261122-141530-7f3a · clue · afqmc · tiny · sample data` from a row of `runs`.
+def labels(version: str, rows: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Run id -> name in a picker, with the mark of sample data.
 
     Only a final status is named: a label must not change while the page is open.
     """
-    parts = [row[name] for name in ("run_id", "experiment", "task", "model", "recipe")]
-    if row.get("data_source") == "sample":
-        parts.append("sample data")
-    if row.get("status") not in (None, "finished", "running"):
-        parts.append(row["status"])
-    return words.together(parts)
+    named = queries.names(version, tuple(str(row["run_id"]) for row in rows))
+    found = {}
+    for row in rows:
+        run_id, status = str(row["run_id"]), str(row.get("status") or "")
+        marks = ("sample data" if row.get("data_source") == "sample" else None,
+                 status if status not in ("", "finished", "running") else None)  # fmt: skip
+        found[run_id] = words.together((named.get(run_id, run_id), *marks))
+    return found

@@ -1,4 +1,7 @@
-"""Queries that people saved on the SQL page: a JSON file beside the database, written whole and renamed into place."""
+"""What people saved by name: queries of the SQL page and views of the Runs page.
+
+A JSON file of each kind beside the database, written whole and renamed into place.
+"""
 
 import json
 import os
@@ -35,28 +38,28 @@ ORDER BY task, metric, value DESC""",
 """Queries that everybody finds on the page."""
 
 
-def _file(folder: Path) -> Path:
-    return folder / "saved_queries.json"
+def _file(folder: Path, kind: str) -> Path:
+    return folder / f"saved_{kind}.json"
 
 
-def load(folder: Path) -> dict[str, str]:
-    """Name -> statement of the queries saved beside a store; nothing where the file is missing or damaged."""
+def load(folder: Path, kind: str = "queries") -> dict[str, str]:
+    """Name -> what was saved beside a store (`queries` or `views`); nothing where the file is missing or damaged."""
     try:
-        found = json.loads(_file(folder).read_text(encoding="utf-8"))
+        found = json.loads(_file(folder, kind).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
 
 
-def save(folder: Path, name: str, statement: str | None) -> None:
-    """Keep a statement under a name; None forgets the name."""
-    queries = load(folder)
-    if statement is None:
-        queries.pop(name, None)
+def save(folder: Path, name: str, text: str | None, kind: str = "queries") -> None:
+    """Keep a statement or view under a name; None forgets the name."""
+    kept = load(folder, kind)
+    if text is None:
+        kept.pop(name, None)
     else:
-        queries[name] = statement
+        kept[name] = text
     folder.mkdir(parents=True, exist_ok=True)
-    handle, path = tempfile.mkstemp(dir=folder, prefix=".saved_queries-")
+    handle, path = tempfile.mkstemp(dir=folder, prefix=f".saved_{kind}-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(dict(sorted(queries.items())), file, ensure_ascii=False, indent=1)
-    Path(path).replace(_file(folder))
+        json.dump(dict(sorted(kept.items())), file, ensure_ascii=False, indent=1)
+    Path(path).replace(_file(folder, kind))

@@ -138,7 +138,7 @@ def test_a_damaged_file_of_saved_queries_counts_as_none(tmp_path, content):
     ("stored", "read"),
     [
         ("dev/macro_f1", "dev macro F1"),
-        ("started_at", "Started (UTC)"),
+        ("started_at", "Started"),
         ("train/tokens_per_second", "train tokens per second"),
         ("em", "exact match"),
     ],

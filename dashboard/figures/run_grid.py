@@ -1,0 +1,156 @@
+"""A grid of small charts: one a metric, with the curves of all runs that are shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures import runs as run_figures
+from dashboard.figures import style, words
+
+HEIGHT = 230
+BUCKETS = 160
+"""Points of a curve: a chart is about 400 pixels wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of every chart: a run, or the mean of several with their range as a band."""
+
+    name: str
+    color: str
+    run_ids: tuple[str, ...]
+
+
+def ordered(names: Sequence[str]) -> list[str]:
+    """Metrics in the order in which they are looked at: dev scores, losses, other scores, then rates and times."""
+
+    def rank(name: str) -> tuple[int, str]:
+        split, _, metric = name.partition("/")
+        if not metric:
+            return 5, name
+        if metric == "loss":
+            return (1 if split == "dev" else 2), name
+        return {"dev": 0, "test": 3, "train": 4}.get(split, 5), name
+
+    return sorted(names, key=rank)
+
+
+def chart(
+    frame: pl.DataFrame,
+    lines: Sequence[Line],
+    *,
+    metric: str,
+    x: str = "step",
+    smoothing: float = 0.0,
+    log_y: bool = False,
+) -> go.Figure:
+    """Curves of one metric.
+
+    Args:
+        frame: run_id, x, value of this metric, one row a bucket.
+        lines: what is drawn, from below to the top.
+        metric: stored name, the chart's title.
+        x: step, epoch or time.
+        smoothing: weight of the moving average of each run.
+        log_y: logarithmic y axis.
+    """
+    smoothed = run_figures.smooth(frame.sort("run_id", "x"), smoothing)
+    curves = {str(run_id): part for (run_id,), part in smoothed.group_by("run_id", maintain_order=True)}
+    traces: list[dict[str, object]] = []
+    for line in lines:
+        parts = [curves[run_id] for run_id in line.run_ids if run_id in curves]
+        if parts:
+            traces += _traces(pl.concat(parts), line, several=len(parts) > 1)
+    figure = go.Figure(traces)
+    style.finish(figure, x=run_figures.X_TITLES.get(x, x), y="", height=HEIGHT, legend=False)
+    figure.update_layout(
+        title={"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"},
+        margin={"l": 8, "r": 8, "t": 30, "b": 4},
+        hovermode="closest",
+        uirevision=f"{metric}-{x}-{log_y}",
+    )
+    figure.update_xaxes(title={"font": {"size": 11}}, nticks=6)
+    figure.update_yaxes(nticks=6)
+    if log_y:
+        figure.update_yaxes(style.log_axis(*(trace.y for trace in figure.data)))
+    if words.is_fraction(metric):
+        figure.update_yaxes(tickformat=".0%" if _spread(frame) > 0.03 else ".1%", hoverformat=".2%")
+    return figure
+
+
+def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, object]]:
+    """The line of a run, or the mean over runs and a band from the lowest to the highest."""
+    finite = part.filter(pl.col("value").is_finite())
+    shown = run_figures.on_common_grid(finite) if several else finite
+    if shown.is_empty():
+        return []
+    xs, ys = shown["x"].to_numpy(), shown["value"].to_numpy().astype(np.float32)
+    xs = xs.astype(np.int32) if (xs == np.round(xs)).all() and abs(xs).max() < 2**31 else xs.astype(np.float32)
+    drawn: list[dict[str, object]] = []
+    if several:
+        low, high = (shown[name].to_numpy().astype(np.float32) for name in ("low", "high"))
+        drawn.append(
+            {
+                "type": "scatter",
+                "x": np.concatenate([xs, xs[::-1]]),
+                "y": np.concatenate([high, low[::-1]]),
+                "fill": "toself",
+                "fillcolor": style.fade(line.color, 0.16),
+                "line": {"width": 0},
+                "mode": "lines",
+                "hoverinfo": "skip",
+            }
+        )
+    drawn.append(
+        {
+            "type": "scatter",
+            "x": xs,
+            "y": ys,
+            "name": line.name,
+            "mode": "lines" if shown.height > 12 else "lines+markers",
+            "line": {"color": line.color, "width": 1.8},
+            "marker": {"size": 5, "color": line.color},
+            "hovertemplate": "%{y}<extra>%{fullData.name}</extra>",
+            "hoverlabel": {"namelength": -1},
+        }
+    )
+    return drawn
+
+
+def _spread(frame: pl.DataFrame) -> float:
+    finite = frame.filter(pl.col("value").is_finite())["value"]
+    return 0.0 if finite.is_empty() else float(finite.max() - finite.min())  # type: ignore[arg-type, operator]
+
+
+def lines(runs: pl.DataFrame, names: Mapping[str, str], colors: Mapping[str, str], key: str | None) -> list[Line]:
+    """What the charts draw of runs: groups over a column with their seeds as bands, or every run by itself.
+
+    Args:
+        runs: run_id, config_hash, seed and the column of the groups; the last row is drawn first.
+        names: of the runs.
+        colors: of the configurations.
+        key: column whose equal values make a group; None draws every run.
+    """
+    if key is None:
+        rows = runs.select("run_id", "config_hash").reverse().iter_rows()
+        return [Line(names[run_id], colors[config], (run_id,)) for run_id, config in rows]
+    found = []
+    for number, part in enumerate(runs.partition_by(key, maintain_order=True)):
+        first = part["run_id"][0]
+        color = colors[part["config_hash"][0]] if key == "config_hash" else style.SEQUENCE[number % 10]
+        name = group_name(names[first], part) if key == "config_hash" else words.setting_of(part[key][0])
+        found.append(Line(name, color, tuple(part["run_id"])))
+    return found[::-1]
+
+
+def group_name(name: str, part: pl.DataFrame) -> str:
+    """Name of a configuration: that of its first run with all seeds, `tnews · ngram · seeds 1 2 3`."""
+    seeds = [str(seed) for seed in part["seed"].drop_nulls().unique().sort()]
+    if part.height == 1:
+        return name
+    base = name.removesuffix(f" · {part['run_id'][0][-4:]}").removesuffix(f" · s{part['seed'][0]}")
+    listed = " ".join(seeds) if len(seeds) <= 6 else f"{seeds[0]} to {seeds[-1]}"
+    return words.together((base, f"seeds {listed}" if seeds else words.count(part.height, "run")))

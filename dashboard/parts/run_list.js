@@ -1,0 +1,175 @@
+// A list of runs as a real table: names are links, rows can be chosen, hidden and pinned, columns can be sorted.
+// Every text is set as text, never as HTML. What a reader does goes to Python as a trigger: open, choose, hide, pin, sort.
+
+const SIGNS = {
+  running: ["play_circle", "running"],
+  finished: ["check_circle", "finished"],
+  failed: ["error", "failed"],
+  interrupted: ["pause_circle", "interrupted"],
+  lost: ["help", "lost"],
+};
+
+function element(tag, classes, text) {
+  const made = document.createElement(tag);
+  if (classes) made.className = classes;
+  if (text !== undefined && text !== null) made.textContent = text;
+  return made;
+}
+
+function icon(name, label) {
+  const sign = element("span", "run-icon", name);
+  sign.setAttribute("role", label ? "img" : "presentation");
+  if (label) sign.setAttribute("aria-label", label);
+  else sign.setAttribute("aria-hidden", "true");
+  return sign;
+}
+
+function button(classes, label, symbol, pressed, act) {
+  const made = element("button", classes);
+  made.type = "button";
+  made.title = label;
+  made.setAttribute("aria-label", label);
+  if (pressed !== null) made.setAttribute("aria-pressed", String(pressed));
+  made.append(icon(symbol));
+  made.onclick = act;
+  return made;
+}
+
+function spark(points, color) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  made.setAttribute("viewBox", "0 0 100 24");
+  made.setAttribute("preserveAspectRatio", "none");
+  made.setAttribute("class", "run-spark");
+  made.setAttribute("aria-hidden", "true");
+  const low = Math.min(...points), span = Math.max(...points) - low || 1;
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  const across = 100 / Math.max(points.length - 1, 1);
+  line.setAttribute("points", points.map((y, i) => `${(i * across).toFixed(1)},${(22 - 20 * (y - low) / span).toFixed(1)}`).join(" "));
+  line.setAttribute("fill", "none");
+  line.setAttribute("stroke", color || "currentColor");
+  line.setAttribute("stroke-width", "1.5");
+  line.setAttribute("vector-effect", "non-scaling-stroke");
+  made.append(line);
+  return made;
+}
+
+function filled(cell, kind, value, color) {
+  if (value === null || value === undefined) return;
+  if (kind === "status") {
+    const [symbol, label] = SIGNS[value] || ["help", value];
+    cell.classList.add("run-status", `run-${value}`);
+    cell.append(icon(symbol), element("span", "", label));
+  } else if (kind === "tags") {
+    value.forEach((tag) => cell.append(element("span", "run-tag", tag)));
+  } else if (kind === "spark") {
+    if (value.length > 1) cell.append(spark(value, color));
+  } else if (kind === "progress") {
+    const bar = element("progress", "");
+    bar.max = 1;
+    bar.value = value;
+    bar.setAttribute("aria-label", "progress");
+    cell.append(bar, element("span", "", `${Math.floor(100 * value)} %`));
+  } else {
+    cell.textContent = value;
+  }
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const focused = document.activeElement && parentElement.contains(document.activeElement)
+    ? document.activeElement.dataset.focus : null;
+  parentElement.querySelector(".run-list")?.remove();
+  const frame = element("div", data.compact ? "run-list run-compact" : "run-list");
+  const table = element("table");
+  table.setAttribute("aria-label", data.label);
+  const chosen = new Set(data.rows.filter((row) => row.chosen).map((row) => row.id));
+  const choose = () => setTriggerValue("choose", { ids: [...chosen], among: data.rows.map((row) => row.id) });
+
+  const head = element("tr");
+  if (data.choose) {
+    const all = element("input");
+    all.type = "checkbox";
+    all.checked = chosen.size === data.rows.length && chosen.size > 0;
+    all.indeterminate = chosen.size > 0 && chosen.size < data.rows.length;
+    all.setAttribute("aria-label", "Choose all");
+    all.dataset.focus = "all";
+    all.onchange = () => {
+      data.rows.forEach((row) => (all.checked ? chosen.add(row.id) : chosen.delete(row.id)));
+      choose();
+    };
+    const cell = element("th", "run-choose");
+    cell.append(all);
+    head.append(cell);
+  }
+  [{ id: "", title: data.heading, sort: data.sortable ? "name" : null }, ...data.columns].forEach((column) => {
+    const cell = element("th", column.kind === "number" ? "run-number" : "");
+    cell.scope = "col";
+    const on = column.sort && data.sort && data.sort.column === column.sort;
+    if (column.sort) {
+      const sorter = element("button", "run-sort", column.title);
+      sorter.type = "button";
+      sorter.dataset.focus = `sort ${column.sort}`;
+      if (on) sorter.append(icon(data.sort.ascending ? "arrow_upward" : "arrow_downward"));
+      sorter.onclick = () => setTriggerValue("sort", column.sort);
+      cell.append(sorter);
+    } else cell.textContent = column.title;
+    if (column.help) cell.title = column.help;
+    if (on) cell.setAttribute("aria-sort", data.sort.ascending ? "ascending" : "descending");
+    head.append(cell);
+  });
+  const top = element("thead");
+  top.append(head);
+  table.append(top);
+
+  const body = element("tbody");
+  data.rows.forEach((row) => {
+    const line = element("tr", [row.chosen ? "run-chosen" : "", row.hidden ? "run-hidden" : "", row.pinned ? "run-pinned" : ""].join(" "));
+    if (data.choose) {
+      const box = element("input");
+      box.type = "checkbox";
+      box.checked = Boolean(row.chosen);
+      box.setAttribute("aria-label", `Choose ${row.name}`);
+      box.dataset.focus = `box ${row.id}`;
+      box.onchange = () => {
+        if (box.checked) chosen.add(row.id);
+        else chosen.delete(row.id);
+        line.classList.toggle("run-chosen", box.checked);
+        choose();
+      };
+      const cell = element("td", "run-choose");
+      cell.append(box);
+      line.append(cell);
+    }
+    const first = element("th", "run-name");
+    first.scope = "row";
+    const dot = element("span", "run-dot");
+    dot.style.background = row.color;
+    dot.setAttribute("aria-hidden", "true");
+    const link = element("a", "", row.name);
+    link.href = row.href;
+    link.title = row.title || row.name;
+    link.dataset.focus = `link ${row.id}`;
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      setTriggerValue("open", row.id);
+    };
+    first.append(dot, link);
+    if (data.hide) {
+      first.append(
+        button("run-act", row.pinned ? `Unpin ${row.name}` : `Pin ${row.name} to the top`, "keep", Boolean(row.pinned), () => setTriggerValue("pin", row.id)),
+        button("run-act", row.hidden ? `Show ${row.name} in charts` : `Hide ${row.name} from charts`, row.hidden ? "visibility_off" : "visibility", Boolean(row.hidden), () => setTriggerValue("hide", row.id)),
+      );
+    }
+    line.append(first);
+    data.columns.forEach((column, i) => {
+      const cell = element("td", column.kind === "number" ? "run-number" : "");
+      filled(cell, column.kind, row.cells[i], row.color);
+      line.append(cell);
+    });
+    body.append(line);
+  });
+  table.append(body);
+  frame.append(table);
+  parentElement.append(frame);
+  if (focused) [...frame.querySelectorAll("[data-focus]")].find((item) => item.dataset.focus === focused)?.focus();
+}

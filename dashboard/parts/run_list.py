@@ -1,0 +1,115 @@
+"""A list of runs as a real table: named links with their colour, signs of status, rows to choose, hide and pin.
+
+Streamlit's own table is a picture of a table: its cells are no links, and a screen reader cannot read them. This one is
+HTML in the page (`run_list.js`), so links open with Enter, in a new tab, and have names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+_mount = st.components.v2.component("run_list", js=_SCRIPT, isolate_styles=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column beside the names."""
+
+    title: str
+    kind: str = "text"
+    """text, number (aligned to the right), status, tags, progress or spark (a list of numbers as a small curve)"""
+    sort: str | None = None
+    """what a click on its head sorts by"""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run, or a group of runs."""
+
+    id: str
+    name: str
+    color: str
+    cells: tuple[Any, ...]
+    """one a column: text, number as text, list of tags or numbers"""
+    title: str = ""
+    chosen: bool = False
+    hidden: bool = False
+    pinned: bool = False
+    href: str = ""
+
+
+def show(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    *,
+    key: str,
+    label: str,
+    heading: str = "Run",
+    sort: tuple[str, bool] | None = None,
+    compact: bool = False,
+    on: Mapping[str, Callable[[Any], None]] | None = None,
+) -> None:
+    """Draw the list.
+
+    Args:
+        rows: from the top.
+        columns: beside the names.
+        key: of the widget.
+        label: what the table is called for screen readers.
+        heading: head of the column of names.
+        sort: column and whether ascending, where heads sort.
+        compact: in a narrow place: long names take two lines.
+        on: what a reader does -> what is called with it: `open` (id; the run's page where left out), `choose` (ids and
+            among: those offered), `hide`, `pin` (id), `sort` (column).
+    """
+    acts = {"open": _open_run, **(on or {})}
+    data = {
+        "label": label,
+        "heading": heading,
+        "compact": compact,
+        "rows": [
+            {
+                "id": row.id,
+                "name": row.name,
+                "title": row.title,
+                "color": row.color,
+                "cells": list(row.cells),
+                "chosen": row.chosen,
+                "hidden": row.hidden,
+                "pinned": row.pinned,
+                "href": row.href or f"run?run={row.id}",
+            }
+            for row in rows
+        ],
+        "columns": [
+            {"id": n, "title": column.title, "kind": column.kind, "sort": column.sort, "help": column.help}
+            for n, column in enumerate(columns)
+        ],
+        "choose": "choose" in acts,
+        "hide": "hide" in acts,
+        "sortable": "sort" in acts,
+        "sort": {"column": sort[0], "ascending": sort[1]} if sort else None,
+    }
+
+    def answer(name: str) -> Callable[[], None]:
+        def act() -> None:
+            value = st.session_state[key].get(name)
+            if value is not None:
+                acts[name](value)
+
+        return act
+
+    _mount(key=key, data=data, **{f"on_{name}_change": answer(name) for name in acts})
+    wanted = st.session_state.pop("run_to_open", None)
+    if wanted is not None:
+        st.switch_page("app_pages/run.py", query_params={"run": wanted})
+
+
+def _open_run(run_id: str) -> None:
+    """A page cannot be switched in a callback: the rerun that follows does it."""
+    st.session_state["run_to_open"] = run_id
