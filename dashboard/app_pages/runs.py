@@ -36,6 +36,7 @@ groups and choices are part of the address: a link shows somebody else the same.
     formula=r"\bar{x} \pm t_{n-1,\,0.975}\; s / \sqrt{n} \qquad (n\ \text{runs of a group})",
 )
 
+run_search.take_earlier_filters("runs_text", "app_pages/runs.py")
 version = queries.store_version()
 everything = tables.headline(queries.run_table(version))
 if everything.is_empty():

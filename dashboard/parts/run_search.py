@@ -27,7 +27,6 @@ def box(key: str, frame: pl.DataFrame) -> str:
         key: of the box, and of the address.
         frame: the runs whose values are suggested.
     """
-    take_earlier_filters(key)
     text = st.text_input(
         "Search",
         key=key,
@@ -49,18 +48,15 @@ def box(key: str, frame: pl.DataFrame) -> str:
     return text or ""
 
 
-def take_earlier_filters(key: str) -> None:
-    """Turn the filters of earlier links into conditions of the search."""
+def take_earlier_filters(key: str, script: str) -> None:
+    """Open an earlier link anew with its filters as conditions of the search; call it before the box."""
     page = key.partition("_")[0]
-    conditions = []
-    for name, condition in EARLIER.items():
-        values = st.query_params.get_all(f"{page}_{name}")
-        if values:
-            conditions.append(_quoted(condition, ",".join(values)))
-            del st.query_params[f"{page}_{name}"]
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    gone = {f"{page}_{name}": condition for name, condition in EARLIER.items()}
+    conditions = [_quoted(condition, ",".join(query.pop(name))) for name, condition in gone.items() if name in query]
     if conditions:
-        before = st.session_state.get(key) or st.query_params.get(key, "")
-        st.session_state[key] = " ".join(filter(None, [before, *conditions]))
+        query[key] = [" ".join([*query.get(key, []), *conditions])]
+        st.switch_page(script, query_params=query)
 
 
 def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:

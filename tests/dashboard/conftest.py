@@ -191,6 +191,17 @@ def empty_store(tmp_path: Path) -> Path:
     return tmp_path / "empty.duckdb"
 
 
+def listed(app: AppTest, key: str) -> dict[str, Any]:
+    """What a list of runs shows (`parts/run_list.py`): its columns and rows."""
+    return next(json.loads(item.proto.json) for item in app.get("bidi_component") if item.key == key)
+
+
+@pytest.fixture(name="listed")
+def listed_fixture() -> Callable[..., dict[str, Any]]:
+    """`listed(app, "runs_list")["rows"]` of a page."""
+    return listed
+
+
 def place_of(page: str) -> tuple[str, dict[str, str]]:
     """Script and query of a page: a room's script, `<lab>/<chapter>`, or an address of an earlier version."""
     lab, _, chapter = page.partition("/")

@@ -2,7 +2,6 @@
 
 import json
 
-import polars as pl
 import pytest
 
 from store import queries
@@ -62,50 +61,6 @@ def test_home_counts_runs_and_lists_the_best(filled_store, open_page):
     assert set(best.value["task"]) == {"afqmc", "tnews"}
     assert best.value["seeds"].to_list() == [1, 1, 1]
     assert {"files", "sample"} <= set(best.value["data_source"].dropna())
-
-
-def test_runs_filters_by_words_and_by_the_link(filled_store, open_page):
-    app = open_page("runs", filled_store)
-    app.text_input(key="runs_text").set_value("TNEWS ngram").run()
-    assert set(app.dataframe[0].value["task"]) == {"tnews"}
-    assert app.dataframe[0].value.shape[0] == 1
-    linked = open_page("runs", filled_store, runs_text="the first one")
-    assert (
-        linked.dataframe[0].value["run_id"].to_list() == runs_of(filled_store, note="the first one")["run_id"].to_list()
-    )
-
-
-def test_runs_sorts_and_chooses_columns(filled_store, open_page):
-    app = open_page("runs", filled_store)
-    app.selectbox(key="runs_sort").set_value("dev/accuracy").run()
-    app.multiselect(key="runs_columns").set_value(["task", "dev/accuracy"]).run()
-    table = app.dataframe[0].value
-    assert list(table.columns) == ["run_id", "task", "dev/accuracy"]
-    values = table["dev/accuracy"].dropna().to_list()
-    assert values == sorted(values, reverse=True)
-    assert len(values) < len(table)  # runs without the metric come last, they are not lost
-
-
-def test_runs_says_so_when_nothing_matches(filled_store, open_page):
-    app = open_page("runs", filled_store, runs_text="no-such-word")
-    assert "matches these filters" in app.info[0].value
-
-
-def test_a_selection_in_the_link_can_be_tagged_annotated_and_archived(own_store, open_page):
-    chosen = runs_of(own_store, status="finished", task="afqmc")["run_id"].to_list()[:2]
-    app = open_page("runs", own_store, selected=",".join(chosen))
-    assert any("2 selected" in text.value for text in app.markdown)
-    app.text_input(key="runs_new_tag").set_value("好").run()
-    app.button(key="runs_add_tag").click().run()
-    app.text_area(key="runs_new_note").set_value("再看一次").run()
-    app.button(key="runs_save_note").click().run()
-    app.button(key="runs_archive").click().run()
-    assert not app.exception
-    edited = runs_of(own_store).filter(pl.col("run_id").is_in(chosen))
-    assert all("好" in tags for tags in edited["tags"])
-    assert set(edited["note"]) == {"再看一次"}
-    assert edited["archived"].all()
-    assert not set(chosen) & set(app.dataframe[0].value["run_id"])
 
 
 def test_run_page_resolves_a_part_of_an_id(filled_store, open_page):
