@@ -1,76 +1,162 @@
-"""What runs now, what ran last, and the best result of every task."""
+"""The entrance: what runs now, the newest runs, the best of every task, what is new, and the labs."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import polars as pl
 import streamlit as st
 
-from dashboard import queries
-from dashboard.figures import tables, words
-from dashboard.parts import badges, headings, links, run_picker, run_tables
+from dashboard import queries, rooms
+from dashboard.figures import run_grid, tables, words
+from dashboard.frames import home, run_rows
+from dashboard.parts import headings, last_visit, links, local_time, run_actions, run_list
 from engine.text.tasks import TASKS
 
-COLUMNS = [name for name in tables.RUN_COLUMNS if name != "metric"]
+ROOT = Path(__file__).parents[2]
+NEWEST = 10
+STEPS = (
+    ("Train a small model", "python -m jobs.clue --task afqmc", "about a minute, on generated sentences"),
+    ("Train on real data", "python -m jobs.clue --task tnews --model ngram --data-dir DIR", "the official CLUE files"),
+    (
+        "Log from your own script",
+        'import store\nstore.init("my experiment", config={"lr": 0.1})\nstore.log({"train/loss": 0.5}, step=1)',
+        "three lines of Python",
+    ),
+)
+WAITING = "home_demo"
 
 headings.title(
-    "Home",
-    "What runs now, what ran last, and the best result of every task.",
-    note="""Jobs that run now, with their progress and the time left; the newest runs; and the best dev score of every
-task. The page looks for news by itself every two seconds. Scores on generated sample data are marked: they say that
-the code works, and nothing about the task.""",
+    "clueboard",
+    "A workbench for Chinese language understanding: train models, watch them, and see whether a difference is noise.",
+    tab="Home",
+    note="""Jobs that run now with their curve, last and best score; the newest runs; and the best configuration of
+every task on dev, with Student's interval over its seeds (a single seed has none). The page looks for news by itself
+every two seconds. Scores on generated sample data are marked: they say that the code works, nothing about the task.""",
 )
 
 
-def show_running(running: pl.DataFrame) -> None:
-    """One line a running job: link, bar, time left, last sign of life."""
+def show_running(version: str, running: pl.DataFrame) -> None:
+    """Running jobs with a small curve, the last and the best score, and the time left."""
     st.subheader(f"Running now ({running.height})", anchor=False)
-    if running.is_empty():
-        st.caption("No job is running.")
+    ids = tuple(running["run_id"].head(20))
+    names, colors = queries.names(version, ids), queries.colors(version)
+    rows = []
     for row in running.head(20).iter_rows(named=True):
-        left, right = st.columns([2, 3], vertical_alignment="center")
-        with left:
-            links.run_link(row["run_id"], run_picker.run_label(row | {"status": None}))
-        with right:
-            eta = f"{words.duration(row['eta_s'])} left" if row["eta_s"] is not None else "time left unknown"
-            share = min(max(row["progress"] or 0.0, 0.0), 1.0)
-            st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {words.ago(row['heartbeat_at'])}")
+        run_id = row["run_id"]
+        spec = TASKS.get(row["task"] or "")
+        score = f"dev/{spec.metric}" if spec else "dev/accuracy"
+        logged = queries.live_metric_names(run_id)
+        wanted = [name for name in ("train/loss", score, *run_grid.ordered(logged)) if name in logged][:3]
+        curves = queries.live_curves((run_id,), tuple(wanted), buckets=60) if wanted else None
+        found = None if curves is None else home.last_and_best(curves, score, higher_is_better=True)
+        cells = (
+            [] if curves is None else home.curve_of(curves, wanted),
+            words.UNSET if found is None else words.value(score, found[0]),
+            words.UNSET if found is None else words.value(score, found[1]),
+            min(max(row["progress"] or 0.0, 0.0), 1.0),
+            words.UNSET if row["eta_s"] is None else words.duration(row["eta_s"]),
+            words.ago(row["heartbeat_at"]),
+        )
+        rows.append(run_list.Row(run_id, names[run_id], colors[row["config_hash"]], cells))
+    heads = [
+        run_list.Column("Loss", "spark", help="train/loss, or the first curve that the run logs"),
+        run_list.Column("Last score", "number"),
+        run_list.Column("Best", "number"),
+        run_list.Column("Progress", "progress"),
+        run_list.Column("Time left", "number"),
+        run_list.Column("Heartbeat", "number"),
+    ]
+    run_list.show(rows, heads, key="home_running", label="Running jobs")
 
 
-def show_newest(table: pl.DataFrame) -> None:
-    """The fifteen newest runs; a click opens one."""
+def show_newest(version: str, table: pl.DataFrame) -> None:
+    """The newest runs by name."""
     st.subheader("Newest runs", anchor=False)
-    newest = tables.headline(table.head(15)).select(COLUMNS)
-    run_tables.runs_table(newest, key="overview_newest", alt="Newest runs")
-    st.caption("A click on a row opens the run. A run without data and score holds several seeds or tasks together.")
+    newest = tables.headline(table.head(NEWEST))
+    names, colors, now = queries.names(version, tuple(newest["run_id"])), queries.colors(version), local_time.now()
+    columns = ("status", "score", "started_at", "duration_s")
+    rows = [
+        run_list.Row(
+            row["run_id"],
+            names[row["run_id"]] + (" (sample data)" if row["data_source"] == "sample" else ""),
+            colors[row["config_hash"]],
+            tuple(run_rows.cell(name, row[name], now, row["metric"]) for name in columns),
+            title=row["run_id"],
+        )
+        for row in newest.iter_rows(named=True)
+    ]
+    heads = [run_list.Column("Status", "status"), run_list.Column("Score", "number"), run_list.Column("Started"),
+             run_list.Column("Duration", "number")]  # fmt: skip
+    run_list.show(rows, heads, key="home_newest", label="Newest runs", compact=True)
+    links.page_link("runs", "All runs", icon=":material/arrow_forward:")
 
 
 def show_best(version: str) -> None:
     """The best configuration of every task on dev over its seeds; limited runs left out."""
-    st.subheader("Best per task", anchor=False)
-    wanted = pl.DataFrame({"task": list(TASKS), "metric": [spec.metric for spec in TASKS.values()]})
-    whole = queries.leaderboard(version, "clue").filter(split="dev")
-    board = whole.join(wanted, on=["task", "metric"], how="semi")
-    best = board.sort("mean", descending=True).unique(["task", "data_source"], keep="first", maintain_order=True)
-    majority = whole.filter(metric="majority").group_by("task", "data_source").agg(majority=100 * pl.col("mean").max())
-    best = best.join(majority, on=["task", "data_source"], how="left", nulls_equal=True)
-    best = best.sort("task", "data_source").select(
-        "task",
-        "data_source",
-        "model",
-        "recipe",
-        score="mean",
-        sd=100 * pl.col("sd"),
-        majority="majority",
-        seeds="n",
-        metric="metric",
-        run_id="newest_run_id",
-    )
+    st.subheader("Best per task, dev", anchor=False)
+    best = home.best_per_task(queries.leaderboard(version), {task: spec.metric for task, spec in TASKS.items()})
     if best.is_empty():
-        st.caption("No run on a whole data set has finished yet.")
+        st.caption("No run on a whole data set has finished yet (runs with `--limit` are left out).")
         return
-    run_tables.runs_table(best, key="overview_best", alt="Best configuration of every task", height="content")
-    st.caption(
-        "The best of all configurations tried, chosen on dev itself. Whether a lead over the majority class is more "
-        "than noise is answered on the Compare page."
-    )
+    colors = queries.colors(version)
+    rows = [
+        run_list.Row(
+            row["newest_run_id"],
+            words.together((row["task"], row["model"], row["recipe"] if row["recipe"] != "modern" else None))
+            + (" (sample data)" if row["data_source"] == "sample" else ""),
+            colors.get(row["config_hash"], "#7d8590"),
+            (words.name(row["metric"]), run_rows.spread(row["metric"], row["mean"], row["half"]), str(row["n"])),
+        )
+        for row in best.iter_rows(named=True)
+    ]
+    heads = [run_list.Column("Metric"), run_list.Column("Score", "number", help="mean ± 95 % interval over seeds"),
+             run_list.Column("n", "number", help="seeds")]  # fmt: skip
+    run_list.show(rows, heads, key="home_best", label="Best configuration of every task", heading="Task", compact=True)
+    links.page_link("leaderboard", "Leaderboard", icon=":material/arrow_forward:")
+
+
+def show_news(table: pl.DataFrame) -> None:
+    """What changed since the last visit of this browser."""
+    before = last_visit.moment()
+    counts = home.since(table, before) if before else {}
+    if before and counts:
+        said = ", ".join(f"{words.count(n, 'run')} {status}" for status, n in counts.items())
+        st.markdown(f":material/update: Since your last visit ({words.moment(before, local_time.now())}): **{said}**.")
+
+
+def show_labs() -> None:
+    """The labs as cards."""
+    st.subheader("Labs", anchor=False)
+    st.caption("Six explanations with live numbers; they work without a stored run.")
+    for number, column in enumerate(st.columns(3) * 2):
+        lab = rooms.LABS[number]
+        with column, st.container(border=True, key=f"lab_card_{lab.key}"):
+            st.image(str(ROOT / "dashboard" / "pictures" / f"{lab.key}.svg"), width=170)
+            links.page_link(lab.script, f"**{lab.title}** · {lab.chinese}", icon=lab.icon)
+            st.caption(lab.question)
+
+
+def show_first_steps() -> None:
+    """An empty store: three commands, and a small store of examples."""
+    st.info("No run is stored yet. This command fills it; two others follow.", icon=":material/inbox:")
+    for number, (column, (name, command, note)) in enumerate(zip(st.columns(3), STEPS, strict=True), 1):
+        with column:
+            st.markdown(f"**{number}. {name}**")
+            st.caption(note)
+            st.code(command, language="python" if "\n" in command else "bash", wrap_lines=True)
+    if not run_actions.may_delete():
+        return
+    job = st.session_state.get(WAITING)
+    if job is not None and job.poll() is None:
+        st.markdown(":material/hourglass_top: Six small models are being trained: about a minute.")
+    elif st.button("Load a small demo store", icon=":material/science:", key="home_load_demo"):
+        command = [sys.executable, "-m", "jobs.demo", "--db", str(queries.database())]
+        st.session_state[WAITING] = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        st.rerun(scope="fragment")
+    st.caption("The demo trains six small models on generated sentences; its runs carry the tag `demo`.")
 
 
 @st.fragment(run_every=2)
@@ -79,16 +165,18 @@ def content() -> None:
     version = queries.store_version()
     table = queries.run_table(version).filter(~pl.col("archived"))
     if table.is_empty():
-        headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+        show_first_steps()
         return
-    counts = dict(table.group_by("status").len().iter_rows())
-    figures = [("Runs", table.height)] + [(name.capitalize(), counts.get(name, 0)) for name in badges.STATUS]
-    with st.container(horizontal=True):
-        for name, value in figures:
-            st.metric(name, f"{value:,}", width=110)
-    show_running(queries.running(version))
-    show_newest(table)
-    show_best(version)
+    show_news(table)
+    running = queries.running(version)
+    if not running.is_empty():
+        show_running(version, running)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_newest(version, table)
+    with right:
+        show_best(version)
 
 
 content()
+show_labs()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dashboard import rooms
 from store import queries
 
 PAGES = {
@@ -38,7 +39,7 @@ def test_an_empty_store_names_the_command_that_fills_it(page, empty_store, open_
 def test_a_filled_store_shows_content(page, filled_store, open_page):
     app = open_page(page, filled_store)
     assert not app.error or page == "run"  # the newest run may be the failed one
-    assert app.title[0].value.lower() == page
+    assert app.title[0].value.lower() == ("clueboard" if page == "home" else page)
     assert len(app.markdown[0].value) > 20  # the sentence that says what the page answers
 
 
@@ -51,16 +52,24 @@ def test_a_database_of_another_kind_is_one_sentence(page, tmp_path, open_page):
     assert "not a DuckDB database" in app.error[0].value
 
 
-def test_home_counts_runs_and_lists_the_best(filled_store, open_page):
+def test_home_lists_the_newest_by_name_and_the_best_with_its_seeds(filled_store, open_page, listed):
     app = open_page("home", filled_store)
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Runs"] == str(runs_of(filled_store).height)
-    assert shown["Failed"] == "1"
-    newest, best = app.dataframe
-    assert newest.value.shape[0] == runs_of(filled_store).height
-    assert set(best.value["task"]) == {"afqmc", "tnews"}
-    assert best.value["seeds"].to_list() == [1, 1, 1]
-    assert {"files", "sample"} <= set(best.value["data_source"].dropna())
+    newest = listed(app, "home_newest")
+    assert len(newest["rows"]) == runs_of(filled_store).height
+    assert "tnews · ngram · s1" in [row["name"] for row in newest["rows"]]
+    assert "afqmc · tiny · s1 (sample data)" in [
+        row["name"].replace(f" · {row['id'][-4:]}", "") for row in newest["rows"]
+    ]
+    best = listed(app, "home_best")["rows"]
+    assert [row["name"].partition(" ")[0] for row in best] == ["tnews", "afqmc", "afqmc"]
+    assert best[-1]["name"].endswith("(sample data)")
+    assert [row["cells"][2] for row in best] == ["1", "1", "1"]
+
+
+def test_home_shows_the_labs_and_three_steps_on_an_empty_store(empty_store, open_page):
+    app = open_page("home", empty_store)
+    assert len(app.code) == 3
+    assert len(app.get("page_link")) == len(rooms.LABS)
 
 
 def test_run_page_resolves_a_part_of_an_id(filled_store, open_page):

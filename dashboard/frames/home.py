@@ -1,0 +1,62 @@
+"""What the Home page says: the best configuration of every task with its interval, and what changed since a moment."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import t
+
+ENDINGS = ("finished", "failed", "interrupted", "lost")
+
+
+def best_per_task(board: pl.DataFrame, metrics: Mapping[str, str]) -> pl.DataFrame:
+    """The best configuration of every task on dev, real data and the sample apart, with the interval over its seeds.
+
+    Args:
+        board: the view `leaderboard`.
+        metrics: task -> the metric that it is judged by.
+
+    Returns:
+        Rows of the leaderboard and `half`, the half-width of Student's 95 % interval: null for a single seed.
+    """
+    wanted = pl.DataFrame({"task": list(metrics), "metric": list(metrics.values())})
+    rows = board.filter(split="dev").join(wanted, on=["task", "metric"], how="semi")
+    best = rows.sort("mean", descending=True, nulls_last=True)
+    best = best.unique(["task", "data_source"], keep="first", maintain_order=True)
+    order = {task: number for number, task in enumerate(metrics)}
+    halves = [_half(row["sd"], row["n"]) for row in best.iter_rows(named=True)]
+    best = best.with_columns(half=pl.Series(halves, dtype=pl.Float64))
+    return best.sort(pl.col("data_source") == "sample", pl.col("task").replace_strict(order, default=99))
+
+
+def since(runs: pl.DataFrame, moment: datetime) -> dict[str, int]:
+    """How many runs ended since a moment, by how: `{"finished": 3, "failed": 1}`; and `started`, those that began."""
+    ended = runs.filter(pl.col("finished_at") > moment)
+    counts = dict(ended.group_by("status").len().iter_rows())
+    found = {status: int(counts[status]) for status in ENDINGS if counts.get(status)}
+    started = runs.filter((pl.col("started_at") > moment) & (pl.col("status") == "running")).height
+    return found | ({"started": started} if started else {})
+
+
+def curve_of(frame: pl.DataFrame, names: Sequence[str], points: int = 60) -> list[float]:
+    """The last points of the first of these curves that a run has."""
+    for name in names:
+        values = frame.filter(pl.col("name") == name).sort("x")["value"]
+        values = values.filter(values.is_finite())
+        if len(values) > 1:
+            return [float(value) for value in values.tail(points)]
+    return []
+
+
+def last_and_best(frame: pl.DataFrame, metric: str, *, higher_is_better: bool) -> tuple[float, float] | None:
+    """The last value of a metric's curve, and the best one so far."""
+    values: list[Any] = frame.filter(pl.col("name") == metric).sort("x")["value"].drop_nulls().drop_nans().to_list()
+    return (values[-1], max(values) if higher_is_better else min(values)) if values else None
+
+
+def _half(sd: float | None, n: int) -> float | None:
+    if sd is None or n < 2 or not np.isfinite(sd):
+        return None
+    return float(t.ppf(0.975, n - 1) * sd / np.sqrt(n))
