@@ -9,13 +9,14 @@ type, start and end agree.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.arrays import whole, whole_number
+from engine.evidence.two_classes import two_class_scores
 from engine.text.tasks import Example, Kind, TaskSpec
 
 
@@ -41,6 +42,11 @@ METRICS: dict[str, Metric] = {
         Metric("em", "exact match", is_mean=True),
         Metric("f1", "F1"),
         Metric("macro_f1", "macro F1"),
+        Metric("auc", "AUC"),
+        Metric("average_precision", "average precision"),
+        Metric("balanced_accuracy", "balanced accuracy"),
+        Metric("accuracy_at_threshold", "accuracy at the cross-fitted threshold", is_mean=True),
+        Metric("threshold", "best threshold", fraction=False),
         Metric("precision", "precision"),
         Metric("recall", "recall"),
         Metric("index_accuracy", "index accuracy", is_mean=True),
@@ -57,6 +63,8 @@ METRICS: dict[str, Metric] = {
         Metric("perplexity", "perplexity", fraction=False, higher_is_better=False),
     )
 }
+UNSEEN = "unseen_"
+"""before the name of a metric: the same over the rows that do not stand in train"""
 SPAN_F1 = Metric("f1", "F1", is_mean=True)
 ENTITY_F1 = Metric("f1", "micro F1")
 _OF_KIND: dict[Kind, tuple[Metric, ...]] = {
@@ -74,6 +82,9 @@ def metric_of(name: str) -> Metric:
     bare = name.rsplit("/", 1)[-1]
     if bare in METRICS:
         return METRICS[bare]
+    if bare.startswith(UNSEEN) and bare.removeprefix(UNSEEN) in METRICS:
+        metric = METRICS[bare.removeprefix(UNSEEN)]
+        return replace(metric, name=bare, title=f"{metric.title} on unseen rows")
     return Metric(bare, bare.replace("_", " "), fraction=False, higher_is_better=not _LOWER.search(bare.lower()))
 
 
@@ -94,7 +105,12 @@ _PIECE = re.compile(
 
 
 def score(
-    spec: TaskSpec, examples: Sequence[Example], predictions: Sequence[Any], *, independent: Sequence[int] | None = None
+    spec: TaskSpec,
+    examples: Sequence[Example],
+    predictions: Sequence[Any],
+    *,
+    independent: Sequence[int] | None = None,
+    probs: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Score predictions by the metrics of a task.
 
@@ -103,6 +119,7 @@ def score(
         examples: labelled examples.
         predictions: one answer per example, as `decode` gives them.
         independent: ChID's answers before the assignment, scored as `accuracy_independent`.
+        probs: (n, classes) probabilities; two classes are then also scored by `two_class_scores`.
 
     Raises:
         ValueError: if an example has no label or the lengths differ.
@@ -126,10 +143,13 @@ def score(
                 scores["accuracy_independent"] = accuracy(gold, independent)
             return scores
         case _:
-            return {
+            scores = {
                 "accuracy": accuracy(gold, predictions),
                 "macro_f1": macro_f1(gold, predictions, n_classes=spec.n_classes),
             }
+            if spec.n_classes == 2 and probs is not None:
+                scores |= two_class_scores(gold, probs[:, 1])
+            return scores
 
 
 def accuracy(labels: ArrayLike, preds: ArrayLike) -> float:
