@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class Shape:
     """the model_type of its config.json"""
     causal: bool = False
     """whether a token sees only those before it"""
+    segment_end: int = -1
+    """token after whose first place in a row the rest is segment 1 (packed encoders); -1: all is segment 0"""
 
     @property
     def longest(self) -> int:
@@ -318,11 +320,32 @@ class BertEncoder(Encoder):
         if packed.longest > config.longest:
             raise ValueError(f"a row has {packed.longest} tokens but the encoder {config.longest} positions")
         positions = packed.positions + config.position_offset if config.position_offset else packed.positions
-        x = self.words(packed.tokens) + self.positions(positions) + self.segments.weight[0]
+        x = self.words(packed.tokens) + self.positions(positions)
+        if config.segment_end < 0:
+            x = x + self.segments.weight[0]
+        else:
+            x = x + self.segments(after_first(packed, config.segment_end))
         if config.task_types:
             x = x + self.tasks.weight[0]
         x = dropout(self.norm(x), config.dropout, training=self.training)
         return self.widen(x) if config.embedding_width != config.hidden_size else x
+
+
+def after_first(packed: Packed, token: int) -> Tensor:
+    """1 for the tokens of a row after the first `token` in it, else 0; int64 (total,)."""
+    found = (packed.tokens == token).long()
+    before = found.cumsum(0) - found  # in all rows up to here
+    return (before - torch.repeat_interleave(before[packed.starts], packed.lengths) > 0).long()
+
+
+def set_dropout(encoder: Encoder, share: float) -> None:
+    """Give every dropout of an encoder, that of the attention included, the same share."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+        elif isinstance(module, EncoderLayer):
+            module.dropout = module.attention_dropout = share
+    encoder.config = replace(encoder.config, dropout=share, attention_dropout=share)
 
 
 def initialize_module(module: nn.Module, *, std: float, generator: torch.Generator) -> None:

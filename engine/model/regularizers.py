@@ -1,9 +1,12 @@
 """What strong teams add to fine-tuning: FGM, R-Drop and an average of the weights.
 
-- FGM (Miyato et al., 2017, https://arxiv.org/abs/1605.07725): the gradient of the word embeddings g gives the
-  perturbation eps g / |g|; the loss of the perturbed model is added.
+- FGM (Miyato et al., 2017, https://arxiv.org/abs/1605.07725): the gradient g of the batch's own loss by the word
+  embeddings gives the perturbation eps g / |g|; the loss of the perturbed model is added. Gradients that earlier
+  batches of the same update left there are set aside meanwhile.
 - R-Drop (Wu et al., 2021, https://arxiv.org/abs/2106.14448): two passes with different dropout are drawn together by
-  the symmetric KL divergence of their distributions.
+  the symmetric KL divergence of their distributions. The loss is that of the authors' code,
+  (CE1 + CE2) / 2 + alpha / 2 (KL(1|2) + KL(2|1)); the paper's, CE1 + CE2 + alpha / 2 (KL(1|2) + KL(2|1)), is twice
+  the loss at half the alpha.
 - EMA: an exponential moving average of all weights is what is evaluated.
 
 Label smoothing is an option of `engine.model.heads.class_loss`, layer-wise learning rates of
@@ -18,6 +21,17 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+@contextmanager
+def own_gradient(embedding: Tensor) -> Iterator[None]:
+    """Inside the context `embedding` starts without a gradient; afterwards the earlier one is added to the new one."""
+    earlier, embedding.grad = embedding.grad, None
+    try:
+        yield
+    finally:
+        if earlier is not None:
+            embedding.grad = earlier if embedding.grad is None else earlier.add_(embedding.grad)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from engine.model.batches import Sampler, Units, make_units, sorted_batches
 from engine.model.encoders import Packed
 from engine.model.heads import Batch, TaskModel
 from engine.model.optimizers import Schedule, learning_rate_factor, warmup_steps
-from engine.model.regularizers import WeightAverage, fgm, r_drop
+from engine.model.regularizers import WeightAverage, fgm, own_gradient, r_drop
 from engine.text.rows import Rows
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -230,11 +230,13 @@ class Training:
 
     def _backward(self, batch: Batch, total: int) -> Tensor:
         """Add the gradients of the batch's summed loss / total; returns that loss without the FGM part."""
-        loss = self._loss(batch) / total
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if self.settings.fgm:
-            with fgm(self.model.encoder.words.weight, eps=self.settings.fgm):
-                self.scaler.scale(self._loss(batch) / total).backward()  # type: ignore[no-untyped-call]
+        words = self.model.encoder.words.weight
+        with own_gradient(words) if self.settings.fgm else nullcontext():
+            loss = self._loss(batch) / total
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            if self.settings.fgm:
+                with fgm(words, eps=self.settings.fgm):
+                    self.scaler.scale(self._loss(batch) / total).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -245,7 +247,7 @@ class Training:
             if self.settings.rdrop:
                 again = self.model(batch)
                 apart = r_drop(self.model.by_example(logits, batch), self.model.by_example(again, batch))
-                loss = (loss + self.model.loss(again, batch) + self.settings.rdrop * apart) / 2
+                loss = (loss + self.model.loss(again, batch)) / 2 + self.settings.rdrop * apart
         return loss.sum()
 
     def _reduce(self, loss: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ class TestVersion:
     """name of the file that the CLUE site expects"""
     file: str = "test.json"
     """usual name of the file; it decides only where the number of rows cannot"""
+    fingerprint: str = ""
+    """16 hex digits of the sha256 of its texts, as `jobs.clue.data.sources.text_fingerprint`; empty if not at hand"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,9 @@ _SPECS = (
         fields=("sentence",),
         labels=tuple(str(i) for i in range(119)),
         sizes={"train": 12_133, "dev": 2_599, "test": 2_600},
-        tests=(TestVersion(version="1.0", rows=2_600, submission="iflytek_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=2_600, submission="iflytek_predict.json", fingerprint="74e86b518fae9ead"),
+        ),
         hub_config="iflytek",
         source=_CLUE,
     ),
@@ -229,8 +233,14 @@ _SPECS = (
         label_titles=tuple(_TNEWS.values()),
         sizes={"train": 53_360, "dev": 10_000, "test": 10_000},
         tests=(
-            TestVersion(version="1.0", rows=10_000, submission="tnews10_predict.json", file="test1.0.json"),
-            TestVersion(version="1.1", rows=10_000, submission="tnews11_predict.json"),
+            TestVersion(
+                version="1.0",
+                rows=10_000,
+                submission="tnews10_predict.json",
+                fingerprint="7623ed03d627fba2",
+                file="test1.0.json",
+            ),
+            TestVersion(version="1.1", rows=10_000, submission="tnews11_predict.json", fingerprint="5cf713eaa471469b"),
         ),
         hub_config="tnews",
         source=_CLUE,
@@ -249,7 +259,13 @@ _SPECS = (
         epochs=30,
         sizes={"train": 1_244, "dev": 304, "test": 2_574},
         tests=(
-            TestVersion(version="1.0", rows=290, submission="cluewsc10_predict.json", file="test1.0.json"),
+            TestVersion(
+                version="1.0",
+                rows=290,
+                submission="cluewsc10_predict.json",
+                fingerprint="11bebc46b6ca9cdc",
+                file="test1.0.json",
+            ),
             TestVersion(version="1.1", rows=2_574, submission="cluewsc11_predict.json"),
         ),
         folders=("wsc", "cluewsc"),
@@ -268,7 +284,9 @@ _SPECS = (
         labels=("0", "1"),
         label_titles=("different", "same"),
         sizes={"train": 34_334, "dev": 4_316, "test": 3_861},
-        tests=(TestVersion(version="1.0", rows=3_861, submission="afqmc_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=3_861, submission="afqmc_predict.json", fingerprint="54f1c19c3a3ef78a"),
+        ),
         hub_config="afqmc",
         source=_CLUE,
         revision="https://github.com/LeslieOverfitting/nlp_AFQMC c5ab1362",
@@ -283,7 +301,9 @@ _SPECS = (
         labels=_NLI,
         dropped_labels=("-",),
         sizes={"train": 391_783, "dev": 12_241, "test": 13_880},
-        tests=(TestVersion(version="1.0", rows=13_880, submission="cmnli_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=13_880, submission="cmnli_predict.json", fingerprint="7316d370ef5f700f"),
+        ),
         hub_config="cmnli",
         source=_CLUE,
     ),
@@ -297,7 +317,9 @@ _SPECS = (
         labels=_NLI,
         dropped_labels=("-",),
         sizes={"train": 50_437, "dev": 2_950, "test": 3_000},
-        tests=(TestVersion(version="1.0", rows=3_000, submission="ocnli_50k_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=3_000, submission="ocnli_50k_predict.json", fingerprint="8a8b488b4e6ecdd8"),
+        ),
         train_files=(
             "train.50k.json",
             "train.30k.json",
@@ -324,7 +346,7 @@ _SPECS = (
         labels=("0", "1"),
         label_titles=("some wrong", "all right"),
         sizes={"train": 20_000, "dev": 3_000, "test": 3_000},
-        tests=(TestVersion(version="1.0", rows=3_000, submission="csl_predict.json"),),
+        tests=(TestVersion(version="1.0", rows=3_000, submission="csl_predict.json", fingerprint="bcab9c93fbae3d2c"),),
         hub_config="csl",
         source=_CLUE,
         checked=_CHECKED.format("joining of the keywords"),
@@ -344,7 +366,9 @@ _SPECS = (
         accumulation=2,
         stride=128,
         sizes={"train": 10_142, "dev": 3_219, "test": 2_000},
-        tests=(TestVersion(version="1.0", rows=2_000, submission="cmrc2018_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=2_000, submission="cmrc2018_predict.json", fingerprint="b3ece28b0203015e"),
+        ),
         hub_config="cmrc2018",
         version=2,
         source="Cui et al. 2019, arXiv 1810.07366, https://github.com/ymcui/cmrc2018",
@@ -367,8 +391,20 @@ _SPECS = (
         n_choices=4,
         sizes={"train": 11_869, "dev": 3_816, "test": 3_892},
         tests=(
-            TestVersion(version="1.0", rows=3_892, submission="c310_predict.json", file="test1.0.json"),
-            TestVersion(version="1.1", rows=1_625, submission="c311_predict.json", file="test1.1.json"),
+            TestVersion(
+                version="1.0",
+                rows=3_892,
+                submission="c310_predict.json",
+                fingerprint="534c36d84defab9f",
+                file="test1.0.json",
+            ),
+            TestVersion(
+                version="1.1",
+                rows=1_625,
+                submission="c311_predict.json",
+                fingerprint="ee686ab77f2a2a66",
+                file="test1.1.json",
+            ),
         ),
         train_files=("m-train.json+d-train.json", "m-train.json", "d-train.json", "train.json"),
         dev_files=("m-dev.json+d-dev.json", "m-dev.json", "d-dev.json", "dev.json"),
@@ -414,7 +450,9 @@ _SPECS = (
         metric="f1",
         max_length=256,
         sizes={"train": 10_748, "dev": 1_343, "test": 1_345},
-        tests=(TestVersion(version="1.0", rows=1_345, submission="cluener_predict.json"),),
+        tests=(
+            TestVersion(version="1.0", rows=1_345, submission="cluener_predict.json", fingerprint="a745c2e2a6938d5a"),
+        ),
         folders=("cluener2020",),
         version=2,
         source="Xu et al. 2020, arXiv 2001.04351, https://github.com/CLUEbenchmark/CLUENER2020",

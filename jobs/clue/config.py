@@ -62,11 +62,15 @@ class Config(cli.Options):
     fgm: float = 0.0
     """adversarial training: size of the perturbation of the embeddings (1.0 is usual); 0: off"""
     rdrop: float = 0.0
-    """R-Drop: weight of the divergence between two passes (1 to 5); 0: off"""
+    """R-Drop: alpha (1 to 5) in (CE1 + CE2)/2 + alpha/2 (KL12 + KL21), as in the authors' code; 0: off"""
     ema: float = 0.0
     """evaluate an average of the weights with this decay (0.999); 0: off"""
     llrd: float = 1.0
     """layer-wise learning-rate decay: factor per layer downwards (0.9); 1: off"""
+    dropout: float | None = None
+    """dropout of the encoder's layers and attention (default: the encoder's own)"""
+    segments: bool = False
+    """number the two texts of a pair 0 and 1 (default: all tokens 0, as in kexue.fm/8739)"""
     label_smoothing: float = 0.0
     """share of the target spread over all classes; 0: off"""
     init: str = ""
@@ -100,6 +104,8 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and value <= 0:
             raise cli.InputError(f"--{name.replace('_', '-')} must be positive, got {value}")
+    if config.dropout is not None and not 0 <= config.dropout < 1:
+        raise cli.InputError(f"--dropout must be at least 0 and below 1, got {config.dropout:g}")
     shares = {"warmup": (0, 1), "label_smoothing": (0, 0.999), "ema": (0, 0.99999), "llrd": (1e-6, 1)}
     for name, (low, high) in shares.items():
         value = getattr(config, name)

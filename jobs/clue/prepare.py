@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,9 +67,12 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
         print(f"  note: {loaded.name}: {loaded.note}")
     if config.init:
         apply_rule(loaded, config)
+    adjust(loaded, config, spec)
     shape = loaded.encoder.config
     if config.rdrop and not (shape.dropout or shape.attention_dropout):
-        raise cli.InputError(f"--rdrop compares two passes with different dropout, and {loaded.name} has none")
+        raise cli.InputError(
+            f"--rdrop compares two passes with different dropout, and {loaded.name} has none: add --dropout 0.1"
+        )
     limit = config.max_length or spec.max_length
     if limit > shape.longest:
         raise cli.InputError(f"--max-length {limit}: {loaded.name} has {shape.longest} positions")
@@ -159,6 +163,22 @@ def apply_rule(loaded: loading.Loaded, config: Config) -> None:
 
     with cli.input_errors("--init"):
         redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
+
+
+def adjust(loaded: loading.Loaded, config: Config, spec: TaskSpec) -> None:
+    """Give the encoder the dropout and the segments that the flags ask for."""
+    from engine.model.encoders import EncoderConfig, set_dropout
+
+    if config.dropout is not None:
+        set_dropout(loaded.encoder, config.dropout)
+    if not config.segments:
+        return
+    shape = loaded.encoder.config
+    if spec.kind != "pair":
+        raise cli.InputError(f"--segments numbers the two texts of a pair; {spec.name} is a {spec.kind} task")
+    if not isinstance(shape, EncoderConfig) or shape.segments < 2:
+        raise cli.InputError(f"--segments: {loaded.name} has no embedding of a second segment here")
+    loaded.encoder.config = dataclasses.replace(shape, segment_end=loaded.tokenizer.sep_id)
 
 
 def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.evidence import metrics
+from engine.evidence.overlap import overlap
 from engine.text.tasks import Example, TaskSpec
 from jobs import checkpoints
 from jobs.checkpoints import BEST
@@ -30,6 +31,18 @@ PAGE = "http://localhost:8501/run?run="
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Dev rows that stand in train, and the scores of the others."""
+
+    counts: dict[str, int]
+    """kind of match -> rows"""
+    rows: int
+    """rows that do not stand in train"""
+    scores: dict[str, float]
+    """by name with `unseen_` in front; empty where all rows are unseen, or none is"""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run came to."""
 
@@ -41,6 +54,9 @@ class Outcome:
     decoded: dict[str, Decoded]
     """answers on dev and on every test version"""
     data: clue_data.Data
+    unseen: Unseen | None = None
+    tests: dict[str, str] = field(default_factory=dict)
+    """test version -> the closing line about its score, empty where it has no labels"""
 
 
 def finish(session: Session) -> Outcome:
@@ -86,26 +102,76 @@ def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decode
 def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, Decoded]) -> Outcome:
     """Store scores, examples, predictions and submissions of a run whose answers are `decoded`."""
     spec, dev = data.spec, decoded["dev"]
-    scores = metrics.score(spec, data.dev, dev.predictions, independent=dev.independent)
+    scores = score(spec, data.dev, dev)
     baselines = metrics.baselines(spec, data.train, data.dev)
-    run.summary({f"dev/{name}": value for name, value in {**scores, **baselines}.items()})
+    unseen = store_unseen(run, data, dev)
+    run.summary({f"dev/{name}": value for name, value in {**scores, **unseen.scores, **baselines}.items()})
     for split, examples in (("train", data.train), ("dev", data.dev)):
         run.examples(spec.name, split, example_frame(examples))
         for label, count in class_counts(spec, examples).items():
             run.measure("task_facts", {"split": split, "label": label}, source="exact", count=count)
     run.predictions("dev", prediction_frame(spec, data.dev, dev), probabilities=dev.probs, labels=_columns(spec, dev))
-    for version, examples in data.tests.items():
-        _store_test(run, config, spec, version, examples, decoded[f"test {version}"])
-    return Outcome(run.run_id, spec, scores, baselines, dict(decoded), data)
+    tests = {}
+    for version in data.tests:
+        tests[version] = _score_test(run, data, version, decoded[f"test {version}"])
+        _write_submission(run, config, data, version, decoded[f"test {version}"])
+    return Outcome(run.run_id, spec, scores, baselines, dict(decoded), data, unseen, tests)
 
 
-def _store_test(
-    run: Run, config: Config, spec: TaskSpec, version: str, examples: Sequence[Example], decoded: Decoded
-) -> None:
-    """Score a labelled test file; write the submission of an unlabelled one, unless rows were left out."""
-    if all(example.label is not None for example in examples):
-        scores = metrics.score(spec, examples, decoded.predictions, independent=decoded.independent)
-        run.summary({f"test/{name}": value for name, value in scores.items()})
+def score(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> dict[str, float]:
+    """Every score of the answers to labelled examples."""
+    independent, probs = decoded.independent, decoded.probs
+    return metrics.score(spec, examples, decoded.predictions, independent=independent, probs=probs)
+
+
+def store_unseen(run: Run, data: clue_data.Data, decoded: Decoded) -> Unseen:
+    """Count the dev rows that stand in train, and score the others."""
+    found = overlap(data.spec, data.train, data.dev)
+    for match, count in found.counts().items():
+        run.measure(
+            "overlap", {"split": "dev", "match": match}, source="exact", rows=count, share=count / len(data.dev)
+        )
+    rows = np.flatnonzero(~found.seen)
+    scores: dict[str, float] = {}
+    if len(rows) and found.seen.any():
+        scores = score(data.spec, [data.dev[row] for row in rows], chosen_rows(decoded, rows))
+        wanted = (*(metric.name for metric in metrics.metrics_of(data.spec.kind)), data.spec.metric)
+        scores = {f"{metrics.UNSEEN}{name}": scores[name] for name in dict.fromkeys(wanted)}
+    return Unseen(found.counts(), len(rows), scores)
+
+
+def chosen_rows(decoded: Decoded, rows: np.ndarray) -> Decoded:
+    """The answers to some of the examples."""
+    from engine.text.decode import Decoded
+
+    return Decoded(
+        [decoded.predictions[row] for row in rows],
+        decoded.confidence[rows],
+        None if decoded.probs is None else decoded.probs[rows],
+        None if decoded.independent is None else [decoded.independent[row] for row in rows],
+    )
+
+
+def _score_test(run: Run, data: clue_data.Data, version: str, decoded: Decoded) -> str:
+    """Score the labelled rows of a test file whose labels can be believed; returns the closing line about it."""
+    examples, name = data.tests[version], f"test {version}"
+    rows = np.flatnonzero([example.label is not None for example in examples])
+    if not len(rows):
+        return ""
+    why = clue_data.why_not_scored(data, version)
+    if why:
+        return f"{name}: not scored, {why}"
+    scores = score(data.spec, [examples[row] for row in rows], chosen_rows(decoded, rows))
+    run.summary({f"test/{metric}": value for metric, value in scores.items()})
+    left = len(examples) - len(rows)
+    run.measure("test_rows", {"version": version}, source="exact", scored=len(rows), unlabelled=left)
+    shown = f"{data.spec.name} {name} {data.spec.metric} {scores[data.spec.metric]:.4f}"
+    return f"{shown}   ({len(rows):,} labelled rows{f', {left:,} without a label left out' if left else ''})"
+
+
+def _write_submission(run: Run, config: Config, data: clue_data.Data, version: str, decoded: Decoded) -> None:
+    """Write the submission of a test file, unless rows were left out."""
+    spec, examples = data.spec, data.tests[version]
     if version in (clue_data.PUBLIC_TEST, clue_data.OWN_TEST) or config.limit:
         return
     path = submission.write(spec, version, examples, decoded.predictions, run.folder)
@@ -203,6 +269,19 @@ def export(session: Session, folder: Path, outcome: Outcome) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
+def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int) -> str:
+    """How many dev rows stand in train, and the score on the others."""
+    seen = unseen.counts["seen"]
+    if not seen:
+        return f"no dev row of {spec.name} stands in train"
+    how = ", ".join(f"{name} {count:,}" for name, count in unseen.counts.items() if name != "seen" and count)
+    start = f"{seen:,} of {rows:,} dev rows stand in train ({how})"
+    if not unseen.scores:
+        return f"{start}: no row is left that the model has not seen"
+    shown = unseen.scores[f"{metrics.UNSEEN}{spec.metric}"]
+    return f"{start}; {spec.metric} {shown:.4f} on the other {unseen.rows:,}; the checkpoint was chosen on all rows"
+
+
 def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) -> None:
     """The last lines on the terminal: result beside majority and chance, run id, and how to see its page."""
     spec = outcome.spec
@@ -212,6 +291,10 @@ def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) ->
         parts += [f"majority {outcome.baselines['majority']:.4f}", f"chance {outcome.baselines['chance']:.4f}"]
     source = "; built-in sample, not CLUE data" if outcome.data.source == "sample" else ""
     print(f"{'   '.join(parts)}   ({len(outcome.data.dev):,} examples, {chosen}{source})")
+    if outcome.unseen:
+        print(unseen_line(spec, outcome.unseen, len(outcome.data.dev)))
+    for line in filter(None, outcome.tests.values()):
+        print(line)
     print(f"run    {run.run_id}")
     db = f"CLUEBOARD_DB={config.db} " if config.db else ""
     print(f"page   {db}streamlit run dashboard/Home.py, then {PAGE}{run.run_id}", flush=True)

@@ -121,7 +121,13 @@ class Session:
         prepared, self.evaluated = self.prepared, step.step
         with self.training.evaluated_weights() as model:
             decoded = answer(prepared, model, prepared.select_rows, prepared.select)
-            scores = metrics.score(prepared.spec, prepared.select, decoded.predictions, independent=decoded.independent)
+            scores = metrics.score(
+                prepared.spec,
+                prepared.select,
+                decoded.predictions,
+                independent=decoded.independent,
+                probs=decoded.probs,
+            )
             named = {f"{prepared.split}/{name}": value for name, value in scores.items()}
             self.run_record.log(named, step=step.step, epoch=step.epoch)
             better = not self.best or metrics.is_better(self.metric, scores[self.metric], self.best[self.metric])

@@ -49,6 +49,7 @@ def _unique_ids(found: FileRows, path: Path, *, keep: bool) -> None:
 def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     examples: list[Example] = []
     dropped: Counter[str] = Counter()
+    strange: Counter[str] = Counter()  # labels of a test file that are none of the task
     overlapping = rows = 0
     has_ids: bool | None = None
     for place, row in json_lines(path):
@@ -57,7 +58,7 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
             label: Any = _entities(spec, row, place, labelled=labelled)
             overlapping += _overlap(label)
         else:
-            label = _class(spec, row, place, labelled=labelled)
+            label = _class(spec, row, place, strange, labelled=labelled)
         rows += 1
         if label in spec.dropped_labels:
             if labelled:
@@ -70,6 +71,9 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     if has_ids is False and any(example.example_id != str(i) for i, example in enumerate(examples)):
         examples = [Example(str(i), e.fields, e.label, str(i)) for i, e in enumerate(examples)]
     notes = [f"{path.name}: {count} rows labelled {name!r} dropped" for name, count in dropped.items()]
+    if strange:
+        spelled = ", ".join(f"{count} of {name}" for name, count in strange.most_common(5))
+        notes.append(f"{path.name}: labels that are none of {spec.name} count as missing ({spelled})")
     if overlapping:
         notes.append(f"{path.name}: {overlapping} rows with overlapping entities (kept)")
     return FileRows(examples, rows, notes)
@@ -111,8 +115,13 @@ def _marks(text: str, target: Any, place: Place, name: str) -> dict[str, Any]:
     return checked
 
 
-def _class(spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bool) -> int | str | None:
-    """Class index, a label that means none, or None where there is no label and none is needed."""
+def _class(
+    spec: TaskSpec, row: Mapping[str, Any], place: Place, strange: Counter[str], *, labelled: bool
+) -> int | str | None:
+    """Class index, a label that means none, or None where there is no label and none is needed.
+
+    A test file may have fillers (-1, "", "-"), which are counted in `strange`.
+    """
     if row.get("label") is None:
         if labelled:
             raise place.refuse(f"no label (expected one of {_some(spec.labels)})")
@@ -124,6 +133,9 @@ def _class(spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bo
     try:
         return spec.labels.index(spelled)
     except ValueError:
+        if not labelled:
+            strange[repr(value)] += 1
+            return None
         raise place.refuse(f"label {value!r} is not one of {_some(spec.labels)}") from None
 
 

@@ -40,6 +40,8 @@ class Data:
     """split -> file or files, joined by +"""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """sha256 of the train and dev examples"""
+    official: tuple[str, ...] = ()
+    """test versions whose file is the official one, whose labels are hidden"""
     notes: list[str] = field(default_factory=list)
     """what was dropped, chosen or replaced while reading, and differences to the official sizes"""
 
@@ -86,7 +88,7 @@ def load(
             raise InputError(f"{found.folder}: no {split} file of {spec.name} (expected {' or '.join(names)})")
     notes: list[str] = []
     (train, train_rows), (dev, dev_rows) = (_read_parts(spec, paths, notes) for paths in (train_paths, dev_paths))
-    tests, test_files = _read_tests(spec, (test_file,) if test_file else found.tests, source, notes)
+    tests, test_files, test_rows = _read_tests(spec, (test_file,) if test_file else found.tests, source, notes)
     if not tests:
         notes.append("no test file, so no submission")
     for split, examples, rows, paths in (("train", train, train_rows, train_paths), ("dev", dev, dev_rows, dev_paths)):
@@ -102,6 +104,7 @@ def load(
         tests={version: examples[cut] for version, examples in tests.items()},
         files={"train": _join(train_paths), "dev": _join(dev_paths), **test_files},
         fingerprints={"train": fingerprint(train), "dev": fingerprint(dev)},
+        official=() if source == "sample" else tuple(v for v in tests if is_official(spec, v, tests[v], test_rows[v])),
         notes=notes,
     )
 
@@ -128,6 +131,31 @@ def load_tests(
         return _read_tests(spec, (test_file,), "files", [])[0]
     source, found = _locate(spec, data_dir, overridden=False)
     return _read_tests(spec, found.tests, source, [])[0]
+
+
+def why_not_scored(data: Data, version: str) -> str:
+    """Why the labels of a test file are not believed; empty if they are.
+
+    The official test files have hidden labels, so what stands in one is a filler; one label in every row is one too.
+    """
+    if version in data.official:
+        return "it is the official file, whose labels are hidden"
+    if len({repr(example.label) for example in data.tests[version] if example.label is not None}) == 1:
+        return "all its labels are the same"
+    return ""
+
+
+def is_official(spec: TaskSpec, version: str, examples: Sequence[Example], rows: int) -> bool:
+    """Whether a test file is the official one: by its number of rows, and by its texts where those are known."""
+    known = next((test for test in spec.tests if test.version == version), None)
+    if known is None or rows != known.rows:
+        return False
+    return not known.fingerprint or known.fingerprint == text_fingerprint(examples)
+
+
+def text_fingerprint(examples: Sequence[Example]) -> str:
+    """16 hex digits of the sha256 over the input fields of the examples, in order, labels excluded."""
+    return fingerprint([replace(example, label=None) for example in examples])[:16]
 
 
 def read_rows(spec: TaskSpec, path: Path) -> list[Example]:
@@ -231,9 +259,11 @@ def _read_parts(spec: TaskSpec, paths: Sequence[Path], notes: list[str]) -> tupl
 
 def _read_tests(
     spec: TaskSpec, paths: Sequence[Path], source: Source, notes: list[str]
-) -> tuple[dict[str, list[Example]], dict[str, str]]:
+) -> tuple[dict[str, list[Example]], dict[str, str], dict[str, int]]:
+    """Examples, file and number of rows of each test version."""
     tests: dict[str, list[Example]] = {}
     files: dict[str, str] = {}
+    rows: dict[str, int] = {}
     official = {test.version: test.rows for test in spec.tests}
     parts = [(path, read_file(spec, path, labelled=False)) for path in paths]
     parts.sort(key=lambda item: item[1].rows not in official.values())  # files of a known size choose first
@@ -245,8 +275,8 @@ def _read_tests(
             continue
         if source != "sample" and part.rows != official.get(version, part.rows):
             notes.append(f"{path.name}: {part.rows:,} rows, the official test {version} has {official[version]:,}")
-        tests[version], files[f"test {version}"] = part.examples, str(path)
-    return tests, files
+        tests[version], files[f"test {version}"], rows[version] = part.examples, str(path), part.rows
+    return tests, files, rows
 
 
 def version_of_test(spec: TaskSpec, path: Path, n_rows: int, *, taken: Collection[str]) -> str | None:

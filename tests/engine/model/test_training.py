@@ -1,6 +1,7 @@
 """The loop: bitwise resume with every sampler and regularizer, equal gradients however batched, and loud stops."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.model.encoders import BertEncoder, EncoderConfig
+from engine.model.encoders import BertEncoder, EncoderConfig, Packed, after_first, set_dropout
 from engine.model.heads import TaskModel
 from engine.model.optimizers import adafactor, adamw, parameter_groups
 from engine.model.regularizers import WeightAverage, fgm, r_drop
-from engine.model.training import NonFiniteError, Settings, Training, predict
+from engine.model.training import NonFiniteError, Settings, Training, collate, predict
 from engine.text.rows import Rows
 
 ENCODER = EncoderConfig(vocab_size=30, hidden_size=16, layers=1, heads=2, intermediate_size=32, max_positions=32)
@@ -226,3 +227,55 @@ def test_questions_with_different_numbers_of_choices_are_answered_together():
     together, one_by_one = (np.stack(predict(model, rows, tokens_per_batch=size)) for size in (8192, 1))
     assert together.shape == (11,)
     np.testing.assert_allclose(together, one_by_one, atol=1e-6)
+
+
+def test_fgm_follows_the_gradient_of_its_own_batch_alone():
+    def gradient(training: Training, *chosen: np.ndarray) -> torch.Tensor:
+        training.model.zero_grad(set_to_none=True)
+        for units in chosen:
+            batch = collate(training.rows, training.units, units, training.model.kind)
+            training._backward(batch, total=8)
+        return training.model.encoder.words.weight.grad.clone()
+
+    training = make(dropout=0.0, fgm=0.5)
+    first, second = np.arange(4), np.arange(4, 8)
+    alone = gradient(training, first) + gradient(training, second)
+    torch.testing.assert_close(gradient(training, first, second), alone, atol=1e-6, rtol=1e-5)
+    other = gradient(make(dropout=0.0, fgm=0.5), second, first)
+    torch.testing.assert_close(other, alone, atol=1e-6, rtol=1e-5)
+
+
+def test_the_loss_of_r_drop_is_that_of_the_authors_code():
+    training = make(rdrop=3.0)
+    batch = collate(training.rows, training.units, np.arange(4), training.model.kind)
+    training.model.train()
+    torch.manual_seed(1)
+    found = training._loss(batch)
+    torch.manual_seed(1)
+    first, second = training.model(batch), training.model(batch)
+    entropy = [torch.nn.functional.cross_entropy(logits, batch.targets, reduction="sum") for logits in (first, second)]
+    p, q = first.log_softmax(1), second.log_softmax(1)
+    divergence = (p.exp() * (p - q)).sum() + (q.exp() * (q - p)).sum()
+    assert found.item() == pytest.approx((sum(entropy) / 2 + 3.0 / 2 * divergence).item(), rel=1e-5)
+
+
+def test_segments_number_what_follows_the_first_separator():
+    packed = Packed.of(np.array([2, 7, 3, 8, 9, 3, 2, 7, 7, 3]), np.array([6, 4]))
+    assert after_first(packed, 3).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0]
+    encoder = BertEncoder(ENCODER).eval()
+    encoder.initialize(torch.Generator().manual_seed(0))
+    plain = encoder(packed)
+    encoder.config = dataclasses.replace(ENCODER, segment_end=3)
+    numbered = encoder(packed)
+    assert not torch.allclose(plain[:6], numbered[:6], atol=1e-4)
+    torch.testing.assert_close(plain[6:], numbered[6:])
+
+
+def test_dropout_is_set_everywhere():
+    encoder = BertEncoder(ENCODER)
+    set_dropout(encoder, 0.0)
+    packed = Packed.of(np.arange(5), np.array([5]))
+    assert torch.equal(encoder.train()(packed), encoder(packed))
+    set_dropout(encoder, 0.3)
+    assert not torch.equal(encoder(packed), encoder(packed))
+    assert (encoder.config.dropout, encoder.config.attention_dropout) == (0.3, 0.3)
