@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from engine.arrays import numbers, same_shape, whole
+
 
 def two_class_scores(labels: ArrayLike, positive: ArrayLike) -> dict[str, float]:
     """Scores of probabilities of the positive class.
@@ -22,32 +24,32 @@ def two_class_scores(labels: ArrayLike, positive: ArrayLike) -> dict[str, float]
         `balanced_accuracy` at 0.5; where both classes occur also `auc`, `average_precision`, `threshold` (best for
         accuracy on all rows) and `accuracy_at_threshold` (cross-fitted).
     """
-    y, p = np.asarray(labels, dtype=np.int64), np.asarray(positive, dtype=np.float64)
-    if y.shape != p.shape or y.ndim != 1 or not len(y):
-        raise ValueError(f"labels and probabilities must have one shape (n,), got {y.shape} and {p.shape}")
-    scores = {"balanced_accuracy": balanced_accuracy(y, p > 0.5)}
+    y = whole(labels, name="labels", shape=("n",), empty=False, low=0, high=1)
+    p = numbers(positive, name="positive", shape=("n",), low=0, high=1)
+    same_shape(labels=y, positive=p)
+    scores = {"balanced_accuracy": _balanced_accuracy(y, p > 0.5)}
     if len(np.unique(y)) == 2:
-        scores["auc"] = auc(y, p)
-        scores["average_precision"] = average_precision(y, p)
-        scores["threshold"] = best_threshold(y, p)
-        scores["accuracy_at_threshold"] = cross_fitted_accuracy(y, p)
+        scores["auc"] = _auc(y, p)
+        scores["average_precision"] = _average_precision(y, p)
+        scores["threshold"] = _best_threshold(y, p)
+        scores["accuracy_at_threshold"] = _cross_fitted_accuracy(y, p)
     return scores
 
 
-def balanced_accuracy(labels: np.ndarray, preds: np.ndarray) -> float:
+def _balanced_accuracy(labels: np.ndarray, preds: np.ndarray) -> float:
     """Mean over the classes that occur of the share of their rows that are right."""
     right = preds == labels
     return float(np.mean([right[labels == name].mean() for name in np.unique(labels)]))
 
 
-def auc(labels: np.ndarray, positive: np.ndarray) -> float:
+def _auc(labels: np.ndarray, positive: np.ndarray) -> float:
     """Probability that a row of class 1 ranks above one of class 0, ties counted half."""
     n_positive = int(labels.sum())
     ranks = rankdata(positive)[labels == 1].sum() - n_positive * (n_positive + 1) / 2
     return float(ranks / (n_positive * (len(labels) - n_positive)))
 
 
-def average_precision(labels: np.ndarray, positive: np.ndarray) -> float:
+def _average_precision(labels: np.ndarray, positive: np.ndarray) -> float:
     """Precision averaged over the recall that each threshold adds; rows of equal probability share a threshold."""
     order = np.argsort(-positive, kind="stable")
     hits = np.cumsum(labels[order])
@@ -56,7 +58,7 @@ def average_precision(labels: np.ndarray, positive: np.ndarray) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
-def best_threshold(labels: np.ndarray, positive: np.ndarray) -> float:
+def _best_threshold(labels: np.ndarray, positive: np.ndarray) -> float:
     """The threshold t of "class 1 where p > t" with the highest accuracy; of equal ones the nearest to 0.5."""
     values = np.unique(positive)
     steps = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0], [0.5]])
@@ -67,12 +69,12 @@ def best_threshold(labels: np.ndarray, positive: np.ndarray) -> float:
     return float(best[np.abs(best - 0.5).argmin()])
 
 
-def cross_fitted_accuracy(labels: np.ndarray, positive: np.ndarray) -> float:
+def _cross_fitted_accuracy(labels: np.ndarray, positive: np.ndarray) -> float:
     """Accuracy of each half of the rows at the threshold that is best on the other half."""
     second = np.zeros(len(labels), dtype=bool)
     second[np.random.default_rng(0).permutation(len(labels))[: len(labels) // 2]] = True
     right = np.empty(len(labels), dtype=bool)
     for fitted, used in ((second, ~second), (~second, second)):
-        threshold = best_threshold(labels[fitted], positive[fitted]) if fitted.any() else 0.5
+        threshold = _best_threshold(labels[fitted], positive[fitted]) if fitted.any() else 0.5
         right[used] = (positive[used] > threshold) == labels[used]
     return float(right.mean())

@@ -23,7 +23,7 @@ import engine
 from engine.can import alternation, correct, evaluation, methods
 from engine.dimension import attention_fit, cooccurrence, entropy, pip_loss, skipgram
 from engine.embeddings import pooling, search, similarity, whitening
-from engine.evidence import calibration, class_report, metrics, validation
+from engine.evidence import calibration, class_report, metrics, two_classes, validation
 from engine.initialization import signal_propagation, singular_values
 from engine.johnson_lindenstrauss import (
     angles,
@@ -311,6 +311,9 @@ TABLE = {
         lambda labels, preds: class_report.class_report(labels, preds, n_classes=3, rng=rng(), resamples=20),
         labels=LABELS,
         preds=[0, 1, 1, 2],
+    ),
+    "evidence.two_classes.two_class_scores": row(
+        two_classes.two_class_scores, labels=[0, 1, 0, 1], positive=[0.25, 0.5, 0.125, 0.75]
     ),
     "evidence.metrics.accuracy": row(metrics.accuracy, labels=LABELS, preds=[0, 1, 1, 2]),
     "evidence.metrics.macro_f1": row(
