@@ -92,7 +92,8 @@ def reduce_tokens(states: np.ndarray, lengths: np.ndarray, *, kind: str) -> np.n
     Args:
         states: (total, d) hidden states of rows that lie one after the other, without padding.
         lengths: (rows,) tokens of each row, all positive.
-        kind: mean, cls (the first token) or max.
+        kind: mean, sqrt (the sum over the root of the length), weighted (a mean with weights 1, 2, 3, ...), cls (the
+            first token), last or max.
 
     Returns:
         (rows, d).
@@ -104,14 +105,22 @@ def reduce_tokens(states: np.ndarray, lengths: np.ndarray, *, kind: str) -> np.n
     starts = np.cumsum(lengths) - lengths
     if kind == "cls":
         return np.asarray(states[starts])
+    if kind == "last":
+        return np.asarray(states[starts + lengths - 1])
     if kind == "max":
         return np.asarray(np.maximum.reduceat(states, starts, axis=0))
-    if kind != "mean":
-        raise ValueError(f"kind must be mean, cls or max, got {kind!r}")
-    shares = states / np.repeat(lengths, lengths)[:, None].astype(states.dtype) if _may_overflow(states) else None
-    if shares is not None:
-        return np.asarray(np.add.reduceat(shares, starts, axis=0))
-    return np.asarray(np.add.reduceat(states, starts, axis=0) / lengths[:, None].astype(states.dtype))
+    if kind not in ("mean", "sqrt", "weighted"):
+        raise ValueError(f"kind must be mean, sqrt, weighted, cls, last or max, got {kind!r}")
+    counts = lengths.astype(states.dtype)
+    places = (np.arange(len(states)) - np.repeat(starts, lengths) + 1).astype(states.dtype)
+    share = {
+        "mean": np.repeat(1 / counts, lengths),
+        "sqrt": np.repeat(1 / np.sqrt(counts), lengths),
+        "weighted": places / np.repeat(counts * (counts + 1) / 2, lengths),
+    }[kind]
+    if kind == "mean" and not _may_overflow(states):
+        return np.asarray(np.add.reduceat(states, starts, axis=0) / counts[:, None])
+    return np.asarray(np.add.reduceat(states * share[:, None], starts, axis=0))
 
 
 def _may_overflow(states: np.ndarray) -> bool:

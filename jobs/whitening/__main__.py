@@ -7,6 +7,7 @@ python -m jobs.whitening layers --encoder FOLDER --data stsb-zh          # every
 python -m jobs.whitening retrieval --encoder FOLDER --data lcqmc         # what reduction costs and saves in search
 python -m jobs.whitening sentences --data stsb-zh                        # one a line: the rows of ready vectors
 python -m jobs.whitening encode --encoder FOLDER --sentences 花呗怎么还款 --output vectors.npy
+python -m jobs.whitening export --encoder FOLDER --data stsb-zh --output DIR   # for sentence-transformers, whitened
 """
 
 from jobs import cli
@@ -21,5 +22,6 @@ if __name__ == "__main__":
             "retrieval": (config.Retrieval, "jobs.whitening.retrieval:start"),
             "sentences": (config.Sentences, "jobs.whitening.sentences:start"),
             "encode": (config.Encode, "jobs.whitening.encode:start"),
+            "export": (config.Export, "jobs.whitening.export:start"),
         },
     )

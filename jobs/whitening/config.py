@@ -108,3 +108,27 @@ class Encode(cli.Options):
     """most tokens of a sentence"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Export(cli.Options):
+    """Write an encoder with its whitening as a sentence-transformers model that gives the same vectors; no run."""
+
+    encoder: str = ""
+    """a folder, a hub name, or a CLUE run's id"""
+    output: Path = Path("whitened")
+    """folder of the model"""
+    pooling: str = ""
+    """pooling of hidden states (default: the encoder's first)"""
+    components: int | None = None
+    """leading components kept (default: all that carry variance)"""
+    data: str = ""
+    """set whose sentences give mean and covariance (default: the built-in sample)"""
+    data_dir: Path | None = None
+    """folder with senteval_cn/ and sts_en/"""
+    file: Path | None = None
+    """or a text file with a sentence a line"""
+    max_length: int = 64
+    """most tokens of a sentence"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1"""

@@ -3,8 +3,8 @@
 | `--encoder` | what it is |
 |---|---|
 | `hashed`, `hashed:512` | counts of hashed byte trigrams, built in (128 buckets, or as many as named) |
-| a folder or a hub name | a BERT-type checkpoint, with its pooler where the file has one |
-| a sentence-transformers folder | the same, and its own pooling, dense and normalising modules as `native` |
+| a folder or a hub name | an encoder, with its pooler where the file has one |
+| the same of sentence-transformers | also its own pooling, dense and normalising modules, prompt and length: `native` |
 | `run:ID`, or part of a run's id | the best checkpoint of a finished CLUE run |
 
 Vectors made elsewhere (`.npy`) need no encoder: see `jobs.sentence_vectors`.
@@ -13,15 +13,15 @@ Vectors made elsewhere (`.npy`) need no encoder: see `jobs.sentence_vectors`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from engine.embeddings.pooling import POOLINGS, Pooling, View, parse_pooling, pool, reduce_tokens
 from jobs import cli
+from jobs.whitening.sentence_modules import NativeModules, list_modules
 
 if TYPE_CHECKING:
     from jobs.models.loading import Loaded
@@ -152,63 +152,30 @@ class BertSentences:
 class SentenceTransformer(BertSentences):
     """A sentence-transformers folder: the encoder, and `native` for its own pooling and what follows it."""
 
-    def __init__(self, folder: Path, loaded: Loaded, *, device: str, native: NativeModules) -> None:
+    def __init__(self, loaded: Loaded, *, device: str, native: NativeModules) -> None:
         super().__init__(loaded, device=device)
         self.native = native
-        self.name = str(folder)
         self.poolings = (NATIVE, *self.poolings)
         self.fingerprint = hashlib.sha256((self.fingerprint + native.fingerprint).encode()).hexdigest()
 
     def parse(self, pooling: str) -> Pooling:
         """`native`, or any pooling of the encoder."""
         if pooling == NATIVE:
-            return Pooling(NATIVE, tuple(View(kind, self.layers) for kind in self.native.kinds))
+            return Pooling(NATIVE, self.native.views())
         return super().parse(pooling)
 
+    def encode(
+        self, texts: Sequence[str], views: Sequence[View], *, max_length: int, advance: Advance
+    ) -> dict[View, np.ndarray]:
+        """As for any encoder, but behind the folder's own prompt and up to its own greatest length."""
+        length = self.native.max_length or max_length
+        return super().encode(self.native.prepare(texts), views, max_length=length, advance=advance)
+
     def combine(self, pooling: Pooling, views: Mapping[View, np.ndarray]) -> np.ndarray:
-        """Concatenate the pooled tokens and apply the modules for `native`; else as for any encoder."""
+        """The folder's own modules for `native`; else as for any encoder."""
         if pooling.name == NATIVE:
-            return self.native(np.concatenate([views[view] for view in pooling.views], axis=1))
+            return self.native(views)
         return super().combine(pooling, views)
-
-
-class NativeModules:
-    """Pooling, dense and normalising modules of a sentence-transformers folder."""
-
-    def __init__(self, folder: Path, modules: Sequence[Mapping[str, Any]]) -> None:
-        self.kinds: tuple[str, ...] = ()
-        self.steps: list[tuple[str, Any]] = []
-        for module in modules:
-            kind, place = str(module["type"]).rpartition(".")[2], folder / str(module["path"])
-            if kind == "Pooling":
-                self.kinds = _pooling_kinds(place / "config.json")
-            elif kind == "Dense":
-                self.steps.append((kind, _dense(place)))
-            elif kind == "Normalize":
-                self.steps.append((kind, None))
-            elif kind not in ("Transformer", "Dropout"):
-                raise cli.InputError(f"{folder}: modules of type {kind} cannot be read")
-        if not self.kinds:
-            raise cli.InputError(f"{folder / 'modules.json'} names no Pooling module")
-        digest = hashlib.sha256(json.dumps(self.kinds).encode())
-        for kind, parts in self.steps:
-            digest.update(kind.encode())
-            for array in parts[:2] if parts else ():
-                digest.update(array.tobytes())
-        self.fingerprint = digest.hexdigest()
-
-    def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Apply the steps to pooled tokens (n, d)."""
-        from engine.embeddings.similarity import unit_rows
-
-        for kind, parts in self.steps:
-            if kind == "Normalize":
-                vectors = unit_rows(vectors)
-                continue
-            weight, bias, activation = parts
-            vectors = vectors @ weight.T + bias
-            vectors = np.tanh(vectors) if activation == "Tanh" else vectors
-        return vectors
 
 
 def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> SentenceEncoder:
@@ -223,12 +190,12 @@ def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> 
             raise cli.InputError(f"--encoder {name}: expected a number of buckets such as hashed:512, got {width!r}")
         return HashedEncoder(int(width or 128))
     device = _device(device)
-    folder = Path(name)
-    if (folder / "modules.json").is_file():
-        return _sentence_transformer(folder, device)
-    if kind != "run" and (folder.exists() or "/" in name or _is_model(name)):
-        from jobs.models import loading
+    if kind != "run" and (Path(name).exists() or "/" in name or _is_model(name)):
+        from jobs.models import loading, names
 
+        folder = Path(name) if name == names.TINY else names.folder_of(name)
+        if (folder / "modules.json").is_file():
+            return _sentence_transformer(folder, name, device)
         return BertSentences(loading.load(name), device=device)
     from jobs.whitening.trained_encoder import load_encoder
 
@@ -256,44 +223,12 @@ def _device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _sentence_transformer(folder: Path, device: str) -> SentenceTransformer:
+def _sentence_transformer(folder: Path, name: str, device: str) -> SentenceTransformer:
     from jobs.models import loading
 
-    modules = _read_json(folder / "modules.json")
-    if not isinstance(modules, list) or not all(isinstance(m, dict) and {"type", "path"} <= m.keys() for m in modules):
-        raise cli.InputError(f"{folder / 'modules.json'}: expected a list of modules with type and path")
-    native = NativeModules(folder, modules)
-    body = next((str(m["path"]) for m in modules if str(m["type"]).endswith(".Transformer")), "")
-    return SentenceTransformer(
-        folder, loading.load_folder(folder / body, name=str(folder)), device=device, native=native
-    )
-
-
-def _pooling_kinds(path: Path) -> tuple[str, ...]:
-    config = _read_json(path)
-    prefix = "pooling_mode_"
-    modes = [key.removeprefix(prefix) for key, on in config.items() if key.startswith(prefix) and on is True]
-    if isinstance(config.get("pooling_mode"), str):
-        modes = [config["pooling_mode"]]
-    known = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean", "max_tokens": "max", "max": "max"}
-    unknown = [mode for mode in modes if mode not in known]
-    if unknown or not modes:
-        raise cli.InputError(f"{path}: expected cls, mean or max pooling, got {', '.join(unknown) or 'none'}")
-    return tuple(known[mode] for mode in modes)
-
-
-def _dense(folder: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    from safetensors.numpy import load_file
-
-    config, path = _read_json(folder / "config.json"), folder / "model.safetensors"
-    activation = str(config.get("activation_function", "Identity")).rpartition(".")[2]
-    if activation not in ("Identity", "Tanh"):
-        raise cli.InputError(f"{folder}: a dense module with {activation} cannot be read (Identity or Tanh)")
-    if not path.is_file():
-        raise cli.InputError(f"{folder} has no model.safetensors")
-    tensors = load_file(path)
-    weight = tensors["linear.weight"]
-    return weight, tensors.get("linear.bias", np.zeros(len(weight), weight.dtype)), activation
+    bodies = [place for kind, place in list_modules(folder) if kind == "Transformer"]
+    loaded = loading.load_folder(bodies[0] if bodies else folder, name=name)
+    return SentenceTransformer(loaded, device=device, native=NativeModules(folder, layers=loaded.encoder.config.layers))
 
 
 def _weights_fingerprint(loaded: Loaded, pooler: tuple[np.ndarray, ...] | None) -> str:
@@ -307,12 +242,3 @@ def _weights_fingerprint(loaded: Loaded, pooler: tuple[np.ndarray, ...] | None) 
     for array in pooler or ():
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _read_json(path: Path) -> Any:
-    if not path.is_file():
-        raise cli.InputError(f"{path.parent} has no {path.name}")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise cli.InputError(f"{path}: {error}") from error

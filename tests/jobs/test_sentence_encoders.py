@@ -127,7 +127,7 @@ def sentence_transformer(
     (base / "modules.json").write_text(json.dumps(listed))
     for part in ("1_Pooling", "2_Dense"):
         (base / part).mkdir()
-    switches = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens", "weightedmean_tokens")}
+    switches = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens", "attention_tokens")}
     (base / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": WIDTH, **switches}))
     (base / "2_Dense" / "config.json").write_text(
         json.dumps({"activation_function": "torch.nn.modules.activation.Tanh"})
@@ -148,7 +148,7 @@ def test_a_sentence_transformers_folder_has_its_own_pooling(encoder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mode": "weightedmean_tokens"}, "expected cls, mean or max pooling, got weightedmean_tokens"),
+        ({"mode": "attention_tokens"}, "pooling, got attention_tokens"),
         ({"modules": ("Transformer", "Pooling", "LSTM")}, "modules of type LSTM cannot be read"),
         ({"modules": ("Transformer",)}, "names no Pooling module"),
     ],

@@ -16,9 +16,12 @@ def test_token_reductions_by_hand():
     np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="mean"), [[3, 4], [7, 7]])
     np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="cls"), [[1, 10], [7, 7]])
     np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="max"), [[5, 10], [7, 7]])
+    np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="last"), [[5, 2], [7, 7]])
+    np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="sqrt"), [[9 / 3**0.5, 12 / 3**0.5], [7, 7]])
+    np.testing.assert_allclose(reduce_tokens(STATES, LENGTHS, kind="weighted"), [[22 / 6, 16 / 6], [7, 7]])
     with pytest.raises(ValueError, match="add up to 4 tokens"):
         reduce_tokens(STATES, np.array([3, 2]), kind="mean")
-    with pytest.raises(ValueError, match="mean, cls or max"):
+    with pytest.raises(ValueError, match="must be mean, sqrt, weighted, cls, last or max"):
         reduce_tokens(STATES, LENGTHS, kind="sum")
 
 
