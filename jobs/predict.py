@@ -163,14 +163,14 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
 
 def load(path: Path) -> Trained:
     """The model, tokenizer and task of a checkpoint."""
-    from engine.model.heads import TaskModel
+    from jobs.clue.heads import build
     from jobs.models import saving
 
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])
         encoder, tokenizer = saving.restore(about)
-        model = TaskModel(encoder, kind=spec.kind, n_labels=len(spec.labels), pooling=about["pooling"])
+        model = build(encoder, spec, head=about.get("head", "ours"), pooling=about["pooling"])
         model.load_state_dict(state["model"])
     return Trained(spec, model, tokenizer, about["max_length"])
 

@@ -59,6 +59,8 @@ class Config(cli.Options):
     """stop after so many evaluations without a better one; 0: never"""
     pooling: Literal["first", "mean", "max", "last"] = "first"
     """how the tokens of a row become one vector"""
+    head: Literal["ours", "standard"] = "ours"
+    """standard: the head that transformers gives the family, so that the --output folder loads there as a whole"""
     fgm: float = 0.0
     """adversarial training: size of the perturbation of the embeddings (1.0 is usual); 0: off"""
     rdrop: float = 0.0
@@ -118,6 +120,8 @@ def check(config: Config) -> None:
         raise cli.InputError(f"--folds must be at least 2 (or 0 for none), got {config.folds}")
     if config.folds and config.seeds:
         raise cli.InputError("--seeds and --folds cannot be combined; run --folds once for each --seed")
+    if config.head == "standard" and config.pooling != "first":
+        raise cli.InputError(f"--head standard reads the first token; --pooling {config.pooling} goes with our heads")
     if config.init and config.model != "tiny":
         raise cli.InputError(f"--init is for the tiny model from scratch, not for {config.model}")
     if config.activation and config.model != "tiny":

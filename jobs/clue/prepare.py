@@ -185,17 +185,12 @@ def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:
     """The encoder with the task's head."""
     import torch
 
-    from engine.model.heads import TaskModel
+    from jobs.clue.heads import build, take_pooler
 
-    with cli.input_errors("--pooling"):
-        model = TaskModel(
-            loaded.encoder,
-            kind=spec.kind,
-            n_labels=len(spec.labels),
-            pooling=config.pooling,
-            smoothing=config.label_smoothing,
-        )
+    with cli.input_errors("--head" if config.head == "standard" else "--pooling"):
+        model = build(loaded.encoder, spec, head=config.head, pooling=config.pooling, smoothing=config.label_smoothing)
     model.initialize_head(torch.Generator().manual_seed(config.seed + 1))
+    take_pooler(model, loaded.pooler)
     return model
 
 

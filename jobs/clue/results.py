@@ -256,10 +256,10 @@ def export(session: Session, folder: Path, outcome: Outcome) -> None:
     """Copy the model, the dev predictions, the result and the submissions to a folder of the user's choice."""
     import shutil
 
-    from jobs.models.saving import save_folder
+    from jobs.clue import model_folder
 
     prepared = session.prepared
-    save_folder(folder, prepared.training.model.encoder, prepared.loaded.tokenizer)
+    model_folder.write(folder, session, outcome)
     shutil.copyfile(session.folder / BEST, folder / BEST)
     frame = prediction_frame(prepared.spec, prepared.data.dev, outcome.decoded["dev"])
     frame.write_ndjson(folder / "dev_predictions.jsonl")

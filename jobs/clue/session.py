@@ -158,6 +158,7 @@ class Session:
             "version": prepared.spec.version,
             "task_spec": prepared.spec.to_dict() if prepared.spec.own else None,
             **saving.describe(prepared.loaded.encoder, prepared.loaded.tokenizer),
+            "head": prepared.config.head,
             "pooling": prepared.config.pooling,
             "max_length": prepared.plan.max_length,
             "best": self.best,

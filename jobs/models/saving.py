@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,25 @@ def save_folder(folder: Path, encoder: Any, tokenizer: Any) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2, default=str) + "\n", encoding="utf-8")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     save_tokenizer(folder, tokenizer, longest=encoder.config.longest)
+
+
+def save_standard(folder: Path, model: Any, tokenizer: Any, labels: Sequence[str]) -> None:
+    """Write an encoder with its family's own head: what `AutoModelFor...` of transformers loads as a whole."""
+    from safetensors.torch import save_file
+
+    from engine.model.standard_heads import exchange
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config, tensors = _exchange(model.encoder)
+    suffix, prefix, head, names = exchange(model, labels)
+    config["architectures"] = [config["architectures"][0].removesuffix("Model") + suffix]
+    if names:
+        config["id2label"] = dict(enumerate(names))
+        config["label2id"] = {name: number for number, name in enumerate(names)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    named = {f"{prefix}{name}": tensor for name, tensor in tensors.items()} | head
+    save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
+    save_tokenizer(folder, tokenizer, longest=model.encoder.config.longest)
 
 
 def save_tokenizer(folder: Path, tokenizer: Any, *, longest: int) -> None:
