@@ -45,6 +45,7 @@ class PaddedEncoder(Encoder):
         super().__init__()
         self.model = model
         self.config: PaddedConfig = _shape(model)
+        self.lora_rank = 0  # of low-rank adapters beside its linear layers; 0: none
 
     @property
     def words(self) -> nn.Embedding:  # type: ignore[override]

@@ -61,6 +61,8 @@ class Config(cli.Options):
     """how the tokens of a row become one vector"""
     head: Literal["ours", "standard"] = "ours"
     """standard: the head that transformers gives the family, so that the --output folder loads there as a whole"""
+    lora: int = 0
+    """train adapters of this rank beside frozen linear layers, on transformers' own model (8 to 64); 0: all weights"""
     fgm: float = 0.0
     """adversarial training: size of the perturbation of the embeddings (1.0 is usual); 0: off"""
     rdrop: float = 0.0
@@ -120,6 +122,10 @@ def check(config: Config) -> None:
         raise cli.InputError(f"--folds must be at least 2 (or 0 for none), got {config.folds}")
     if config.folds and config.seeds:
         raise cli.InputError("--seeds and --folds cannot be combined; run --folds once for each --seed")
+    if config.lora < 0:
+        raise cli.InputError(f"--lora must not be negative, got {config.lora}")
+    if config.lora and (config.model in ("tiny", "ngram") or config.fgm or config.head == "standard"):
+        raise cli.InputError("--lora freezes a pretrained encoder: not with tiny, ngram, --fgm or --head standard")
     if config.head == "standard" and config.pooling != "first":
         raise cli.InputError(f"--head standard reads the first token; --pooling {config.pooling} goes with our heads")
     if config.init and config.model != "tiny":

@@ -12,6 +12,7 @@ from jobs import cli
 from jobs.clue import processes
 from jobs.clue.data import sources as clue_data
 from jobs.models import loading
+from jobs.models.lora import add_adapters
 
 if TYPE_CHECKING:
     from engine.model.training import Training, World
@@ -62,7 +63,10 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
         texts=lambda: (text for example in train for text in texts_in(example.fields)),
         seed=config.seed,
         activation=activation,
+        packed=not config.lora,
     )
+    if config.lora:
+        add_adapters(loaded.encoder, config.lora, seed=config.seed)
     if loaded.note and processes.is_first():
         print(f"  note: {loaded.name}: {loaded.note}")
     if config.init:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCRATCH_RATE = 1e-3
 BLOG_RATE = 5e-4
+LORA_RATE = 3e-4
 UPDATES_WANTED, TOKENS_WANTED = 1500, 1_500_000
 """of a pretrained model, of one from scratch: small training sets are passed over more often"""
 
@@ -123,6 +124,8 @@ def _learning_rate(config: Config, loaded: Loaded) -> float:
         return BLOG_RATE
     if not loaded.pretrained:
         return SCRATCH_RATE
+    if config.lora:
+        return LORA_RATE
     return 2e-5 if loaded.encoder.config.hidden_size >= 768 else 1e-4
 
 

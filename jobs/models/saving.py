@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.models import tokenizer_files
+from jobs.models import lora, tokenizer_files
 from jobs.models.any_tokenizer import AnyTokenizer
 
 
@@ -68,13 +68,16 @@ def _exchange(encoder: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if is_packed(encoder):
         return config_to_hf(encoder.config), weights_to_hf(encoder)
     model = encoder.model
-    kept = {name: tensor.detach().float().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    state = lora.merged_state(model) if encoder.lora_rank else model.state_dict()
+    kept = {name: tensor.detach().float().cpu().clone().contiguous() for name, tensor in state.items()}
     return {**encoder.config.whole, "architectures": [type(model).__name__]}, kept
 
 
 def describe(encoder: Any, tokenizer: Any) -> dict[str, Any]:
     """What a checkpoint keeps besides weights, so that `restore` makes encoder and tokenizer again."""
-    return {"encoder": _plain(encoder.config.to_dict()), **tokenizer_files.describe(tokenizer)}
+    about = {"encoder": _plain(encoder.config.to_dict()), **tokenizer_files.describe(tokenizer)}
+    rank = getattr(encoder, "lora_rank", 0)
+    return {**about, "lora": rank} if rank else about
 
 
 def restore(about: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -83,7 +86,9 @@ def restore(about: Mapping[str, Any]) -> tuple[Any, Any]:
     from jobs.models import padded
 
     shape = about["encoder"]
-    encoder = padded.restore(shape["whole"]) if "whole" in shape else BertEncoder(EncoderConfig(**shape))
+    encoder: Any = padded.restore(shape["whole"]) if "whole" in shape else BertEncoder(EncoderConfig(**shape))
+    if about.get("lora"):
+        lora.add_adapters(encoder, about["lora"])
     return encoder, tokenizer_files.restore(about)
 
 
