@@ -25,6 +25,7 @@ SUITES = {
     "whitening": "the streaming fit beside numpy and scikit-learn; encoding beside one sentence at a time",
     "smoothing": "the activations beside torch's own",
     "jl": "projections, distortion and randomized SVD beside scikit-learn, scipy and torch",
+    "evidence": "coverage, level and width of the interval over seeds and examples, simulated",
     "dashboard": "server time of every page on a large store",
 }
 
@@ -34,7 +35,7 @@ class Config(cli.Options):
     """Measure speed against peers and store the outcome as a run."""
 
     suite: str
-    """training, store, can, whitening, smoothing, jl or dashboard"""
+    """training, store, can, whitening, smoothing, jl, evidence or dashboard"""
     full: bool = False
     """the sizes of the README's table instead of quick ones"""
 
@@ -53,6 +54,14 @@ def run(config: Config) -> None:
             print(_line(row), flush=True)
             axes = {"suite": config.suite, "name": row["name"], "peer": row.get("peer") or ""}
             tracked.measure("benchmark", axes, **_figures(row))
+            if "axes" in row:
+                tracked.measure(str(row["table"]), row["axes"], **row["figures"])
+        document = getattr(module, "document", None)
+        if document is not None:
+            path = tracked.folder / f"{config.suite}.md"
+            path.write_text(document(), encoding="utf-8")
+            tracked.artifact(path.name, "report", path)
+            print(f"table: {path}")
 
 
 def processor() -> str:

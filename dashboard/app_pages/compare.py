@@ -24,13 +24,14 @@ headings.title(
     "Compare",
     "Is one setting better than another, by how much, and could it be chance?",
     note="""Runs that differ only in their seed are one *configuration*. Two configurations are compared on the examples
-that both predicted (paired on id and content), and over their seeds. The sentence names a winner only where the
-interval leaves out zero and the test's p-value, corrected for the number of comparisons, is below 0.05. The test on
-examples asks whether these models differ on other examples of the same kind; the test over seeds asks whether training
-again would show it too.""",
-    formula=r"\Delta = \frac{n_{01} - n_{10}}{n}, \qquad p = \min\left(1,\; 2\,P\left[\mathrm{Bin}(n_{01} + n_{10},"
-    r" \tfrac12) \le \min(n_{01}, n_{10})\right]\right)",
-    source="McNemar (1947); Efron (1979); Holm (1979); Agarwal et al. (2021), arXiv 2108.13264",
+that both predicted (paired on id and content). With three seeds or more of each, one interval covers both what training
+again and what other examples would change; with fewer seeds the sentence speaks of these weights on other examples, and
+says so. It names a winner only where the interval leaves out zero and the p-value, corrected for the number of
+comparisons on the page, is below 0.05.""",
+    formula=r"D_{ij} = \Delta + S_i + E_j + R_{ij}, \qquad (\bar D - \Delta)^2 \le \max\left(u^2 V_n,\; t^2"
+    r" V_s + u^2 V_n \rho\right)",
+    source="Bouthillier et al. (2021), arXiv 2103.03098; Owen (2007), arXiv 0712.1111; Banerjee (1960); Tango (1998); "
+    "Holm (1979); simulated in docs/EVIDENCE.md",
 )
 
 version = queries.store_version()

@@ -8,6 +8,7 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from engine.evidence.calibration import calibration_interval
 from engine.evidence.class_report import ClassReport
 from engine.evidence.intervals import proportion_bounds
 
@@ -208,7 +209,7 @@ def calibration(
         frame = pl.DataFrame({"confidence": confidence, "right": right.cast(pl.Float64)}).drop_nulls()
         frame = frame.with_columns(bin=(pl.col("confidence") * bins).floor().clip(0, bins - 1))
         table = frame.group_by("bin").agg(pl.col("confidence", "right").mean(), pl.len().alias("n")).sort("bin")
-        gap = ((table["right"] - table["confidence"]).abs() * table["n"]).sum() / max(1, frame.height)
+        error = calibration_interval(frame["confidence"], frame["right"])
         low, high = proportion_bounds(table["right"] * table["n"], table["n"])
         figure.add_trace(
             go.Scatter(
@@ -216,7 +217,7 @@ def calibration(
                 y=table["right"],
                 customdata=table["n"],
                 mode="lines+markers",
-                name=f"{name} (ECE {gap:.1%}, n = {frame.height:,})",
+                name=f"{name} (ECE {error.value:.1%}, 95 % {error.low:.1%} to {error.high:.1%}, n = {frame.height:,})",
                 line={"color": color},
                 error_y={
                     "type": "data",

@@ -5,7 +5,6 @@ over their seeds.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +14,7 @@ import polars as pl
 
 from dashboard.figures import words
 from dashboard.frames.configurations import Configuration
-from engine.evidence import intervals, metrics, paired, power, seeds, verdict
+from engine.evidence import intervals, joint, metrics, paired, power, seeds, verdict
 from engine.evidence.metrics import Metric, cmrc_f1
 from engine.text.tasks import Kind, TaskSpec
 
@@ -92,17 +91,26 @@ def _ordered(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """B against A on one metric: the paired difference on examples, its test, and the comparison over seeds."""
+    """B against A on one metric: seeds and examples together, the scores of the seeds, and what would show more."""
 
     a: str
     b: str
     metric: str
-    difference: intervals.Interval
-    p_value: float
+    joint: joint.Joint
     test: str
     over_seeds: seeds.SeedComparison | None
     needed: str
     p_adjusted: float | None = None
+
+    @property
+    def difference(self) -> intervals.Interval:
+        """The difference with the interval that the sentence rests on."""
+        return self.joint.decisive
+
+    @property
+    def p_value(self) -> float:
+        """The p-value of that interval, uncorrected."""
+        return self.joint.p_value
 
     @property
     def p_decisive(self) -> float:
@@ -113,26 +121,16 @@ class Evidence:
     def sentence(self) -> str:
         """One plain sentence, by the decisive p-value."""
         return verdict.verdict(
-            self.a, self.b, self.difference, p_value=self.p_decisive, metric=self.metric, seeds=self.over_seeds
+            self.a, self.b, self.difference, p_value=self.p_decisive, metric=self.metric, joint=self.joint
         )
 
 
-def compare_accuracy(
-    a: Configuration,
-    b: Configuration,
-    pairing: Pairing,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
-    title: str = "accuracy",
-) -> Evidence:
+def compare_accuracy(a: Configuration, b: Configuration, pairing: Pairing, *, title: str = "accuracy") -> Evidence:
     """Share of right answers of B minus A on the paired examples, mean over seeds; `title` is what a task calls it."""
-    return _compare_means(a, b, pairing.rights("a"), pairing.rights("b"), title, rng, resamples)
+    return _compare_means(a, b, pairing.rights("a"), pairing.rights("b"), title)
 
 
-def compare_span_f1(
-    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 10_000
-) -> Evidence:
+def compare_span_f1(a: Configuration, b: Configuration, pairing: Pairing) -> Evidence:
     """Character F1 of CMRC2018 of B minus A; each prediction against the accepted answer stored with it."""
 
     def scores(frames: Sequence[pl.DataFrame]) -> np.ndarray:
@@ -140,13 +138,11 @@ def compare_span_f1(
             [[cmrc_f1(*row) for row in frame.select("label", "prediction").iter_rows()] for frame in frames]
         ).T
 
-    return _compare_means(a, b, scores(pairing.a), scores(pairing.b), "F1", rng, resamples)
+    return _compare_means(a, b, scores(pairing.a), scores(pairing.b), "F1")
 
 
-def compare_macro_f1(
-    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
-) -> Evidence:
-    """Macro F1 of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
+def compare_macro_f1(a: Configuration, b: Configuration, pairing: Pairing) -> Evidence:
+    """Macro F1 of B minus A, the mean of the F1 of each seed."""
     frames = [*pairing.a, *pairing.b]
     names = pl.concat([frame[column] for frame in frames for column in ("label", "prediction")]).unique()
     classes = pl.Enum(names.drop_nulls().sort())
@@ -155,20 +151,18 @@ def compare_macro_f1(
         codes = [[frame[column].cast(classes).to_physical() for column in ("label", "prediction")] for frame in side]
         return [paired.class_counts(*pair, n_classes=len(classes.categories)) for pair in codes]
 
-    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "macro F1", rng, resamples)
+    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "macro F1")
 
 
-def compare_entity_f1(
-    a: Configuration, b: Configuration, pairing: Pairing, *, rng: np.random.Generator, resamples: int = 2000
-) -> Evidence:
-    """Micro F1 over entities of B minus A, the counts of several seeds summed; over seeds, the F1 of each seed."""
+def compare_entity_f1(a: Configuration, b: Configuration, pairing: Pairing) -> Evidence:
+    """Micro F1 over entities of B minus A, the mean of the F1 of each seed."""
     gold = [entity_cells(label) for label in pairing.a[0]["label"]]
 
     def counts(side: Sequence[pl.DataFrame]) -> list[np.ndarray]:
         found = [[entity_cells(text) for text in frame["prediction"]] for frame in side]
         return [np.array([(len(g & f), len(f - g), len(g - f)) for g, f in zip(gold, fs, strict=True)]) for fs in found]
 
-    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "micro F1", rng, resamples)
+    return _compare_counts(a, b, counts(pairing.a), counts(pairing.b), "micro F1")
 
 
 CLASSES: Kind = "classification"
@@ -256,74 +250,38 @@ def with_holm(found: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _compare_means(
-    a: Configuration,
-    b: Configuration,
-    scores_a: np.ndarray,
-    scores_b: np.ndarray,
-    metric: str,
-    rng: np.random.Generator,
-    resamples: int,
+    a: Configuration, b: Configuration, scores_a: np.ndarray, scores_b: np.ndarray, metric: str
 ) -> Evidence:
-    """A metric that is a mean over examples, (n, seeds) scores a side.
-
-    Right or wrong with one seed a side: exact McNemar test. Else a paired permutation test of the per-example mean, and
-    beside it the comparison over seeds, which is the one that speaks of a new seed.
-    """
-    mean_a, mean_b = scores_a.mean(axis=1), scores_b.mean(axis=1)
-    difference = paired.paired_bootstrap(mean_a, mean_b, rng=rng, resamples=resamples)
-    right_or_wrong = bool(np.isin(scores_a, (0.0, 1.0)).all() and np.isin(scores_b, (0.0, 1.0)).all())
-    if scores_a.shape[1] == scores_b.shape[1] == 1 and right_or_wrong:
-        p_value, test = paired.mcnemar_exact(mean_a, mean_b), "exact McNemar test"
-    else:
-        n = len(mean_a)
-        result = paired.permutation_test_counts(
-            mean_a[:, None], mean_b[:, None], lambda sums: sums[:, 0] / n, rng=rng, resamples=resamples
-        )
-        p_value, test = result.p_value, _swaps(resamples)
-    seeds_a, seeds_b, over_seeds = _over_seeds(a, b, scores_a.mean(axis=0), scores_b.mean(axis=0))
-    needed = _needed(difference, float(np.abs(mean_b - mean_a).mean()), seeds_a, seeds_b)
-    return Evidence(a.name, b.name, metric, difference, p_value, test, over_seeds, needed)
-
-
-def _over_seeds(
-    a: Configuration, b: Configuration, scores_a: np.ndarray, scores_b: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, seeds.SeedComparison | None]:
-    """Score of each seed, B's in the order of A's seeds where both ran with the same, and their comparison."""
+    """A metric that is a mean over examples, (n, seeds) scores a side."""
     order = _matched(a, b)
-    scores_b = scores_b[order or slice(None)]
-    if min(len(scores_a), len(scores_b)) < 2:
-        return scores_a, scores_b, None
-    rng = np.random.default_rng(0)
-    return scores_a, scores_b, seeds.compare_seeds(scores_a, scores_b, paired=order is not None, rng=rng)
+    scores_b = scores_b[:, order or slice(None)]
+    result = joint.compare_means(scores_a, scores_b, paired=order is not None)
+    return _evidence(a, b, metric, result, scores_a.mean(axis=0), scores_b.mean(axis=0))
 
 
 def _compare_counts(
-    a: Configuration,
-    b: Configuration,
-    by_seed_a: Sequence[np.ndarray],
-    by_seed_b: Sequence[np.ndarray],
-    metric: str,
-    rng: np.random.Generator,
-    resamples: int,
+    a: Configuration, b: Configuration, by_seed_a: Sequence[np.ndarray], by_seed_b: Sequence[np.ndarray], metric: str
 ) -> Evidence:
     """An F1 of summed (tp, fp, fn) counts, (n, 3 classes) a seed; one class gives the micro F1."""
-    of_sums = paired.macro_f1_of_counts
-    scale = math.lcm(len(by_seed_a), len(by_seed_b))  # a swap exchanges equal weights, whatever the number of seeds
-    counts_a, counts_b = (
-        np.sum(by_seed, axis=0, dtype=np.int32) * (scale // len(by_seed)) for by_seed in (by_seed_a, by_seed_b)
-    )
+    order, of_sums = _matched(a, b), paired.macro_f1_of_counts
+    by_seed_b = by_seed_b if order is None else [by_seed_b[i] for i in order]
+    result = joint.compare_counts(by_seed_a, by_seed_b, of_sums, paired=order is not None)
     f1_a, f1_b = (
         of_sums(np.array([counts.sum(axis=0, dtype=np.int64) for counts in by_seed]))
         for by_seed in (by_seed_a, by_seed_b)
     )
-    over_seeds = _over_seeds(a, b, f1_a, f1_b)[2]
-    difference = paired.paired_bootstrap_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
-    result = paired.permutation_test_counts(counts_a, counts_b, of_sums, rng=rng, resamples=resamples)
-    return Evidence(a.name, b.name, metric, difference, result.p_value, _swaps(resamples), over_seeds, "")
+    return _evidence(a, b, metric, result, f1_a, f1_b)
 
 
-def _swaps(resamples: int) -> str:
-    return f"paired permutation test, {resamples:,} swaps"
+def _evidence(
+    a: Configuration, b: Configuration, metric: str, result: joint.Joint, of_a: np.ndarray, of_b: np.ndarray
+) -> Evidence:
+    """The comparison with what belongs beside it; of_a and of_b are the metric of each seed, in one order if paired."""
+    over_seeds = None
+    if min(result.seeds) > 1:
+        n, rng = result.weights.n, np.random.default_rng(0)
+        over_seeds = seeds.compare_seeds(of_a, of_b, paired=result.paired, n_examples=n, rng=rng)
+    return Evidence(a.name, b.name, metric, result, result.test, over_seeds, _needed(result))
 
 
 def _matched(a: Configuration, b: Configuration) -> list[int] | None:
@@ -333,16 +291,20 @@ def _matched(a: Configuration, b: Configuration) -> list[int] | None:
     return [b.seeds.index(seed) for seed in a.seeds]
 
 
-def _needed(difference: intervals.Interval, disagreement: float, scores_a: np.ndarray, scores_b: np.ndarray) -> str:
+def _needed(result: joint.Joint) -> str:
     """How many examples or seeds would show a difference of the size seen, with a power of 80 %."""
+    difference = result.decisive
     if difference.value == 0:
         return "The two do not differ here, so no number of examples would show a difference of this size."
-    examples = power.examples_needed(difference.value, max(disagreement, abs(difference.value)))
-    text = f"To see a difference of this size with a power of 80 % takes about {examples:,} examples"
-    gaps = scores_b - scores_a if len(scores_a) == len(scores_b) > 1 else np.zeros(1)
-    if len(gaps) > 1 and gaps.mean() and gaps.std(ddof=1):
-        try:
-            text += f", or {power.seeds_needed(float(gaps.mean()), float(gaps.std(ddof=1))):,} seeds of each"
-        except ValueError:
-            text += ", or more seeds than anyone has"
-    return text + f" (here: {difference.n:,} examples, {len(scores_a)} and {len(scores_b)} seeds)."
+    seeds_a, seeds_b = result.seeds
+    here = f" (here: {difference.n:,} examples, {seeds_a} and {seeds_b} seeds)."
+    aim = "To see a difference of this size with a power of 80 %"
+    if not result.speaks_of_training or result.components is None:
+        n = power.examples_needed(difference.value, result.mean_square)
+        return f"{aim} between these weights takes about {n:,} examples{here}"
+    fewest, parts, matched = min(result.seeds), result.components, result.paired
+    n_again = power.examples_needed_again(difference.value, parts, seeds=fewest, paired=matched)
+    s_again = power.seeds_needed_again(difference.value, parts, examples=difference.n, paired=matched)
+    examples = f"about {n_again:,} examples" if n_again else "more examples than there can be"
+    more = f"{s_again:,} seeds of each" if s_again else "more seeds than anyone has"
+    return f"{aim} after training again takes {examples} with {fewest} seeds of each, or {more} on these{here}"

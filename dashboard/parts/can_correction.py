@@ -10,7 +10,7 @@ from dashboard.figures import words
 from dashboard.frames import can_predictions
 from dashboard.parts import downloads
 from engine.can.evaluation import Gain
-from engine.can.methods import METHODS, MethodScore
+from engine.can.methods import METHODS, MethodScore, corrected_p
 from engine.evidence.verdict import format_p, verdict
 
 FLIP_COLUMNS = {
@@ -29,9 +29,13 @@ METHOD_COLUMNS = {
     "gain": st.column_config.NumberColumn("Gain (points)", format="%+.2f"),
     "low": st.column_config.NumberColumn("95 % from", format="%+.2f"),
     "high": st.column_config.NumberColumn("to", format="%+.2f"),
-    "p": st.column_config.NumberColumn("McNemar p", format="%.3g"),
+    "p": st.column_config.NumberColumn(
+        "p (Holm)", format="%.3g", help="McNemar's mid-p, corrected for the number of methods"
+    ),
     "macro_f1": st.column_config.NumberColumn("Macro F1", format="percent"),
-    "ece": st.column_config.NumberColumn("ECE", format="%.4f", help="expected calibration error, 15 bins"),
+    "ece": st.column_config.TextColumn(
+        "ECE (95 %)", help="expected calibration error, 15 bins, without the bias of few rows"
+    ),
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.4f"),
     "to_right": st.column_config.NumberColumn("→ right"),
     "to_wrong": st.column_config.NumberColumn("→ wrong"),
@@ -115,6 +119,7 @@ def show_flips(lab: can_predictions.Lab, after: np.ndarray, uncertainty: np.ndar
 
 def show_methods(scores: Sequence[MethodScore]) -> pl.DataFrame:
     """Table of the methods on the same rows; returns it."""
+    corrected = corrected_p([score.gain.p_value for score in scores])
     rows = [
         {
             "method": METHODS[score.method],
@@ -122,14 +127,15 @@ def show_methods(scores: Sequence[MethodScore]) -> pl.DataFrame:
             "gain": 100 * score.gain.gain.value,
             "low": 100 * score.gain.gain.low,
             "high": 100 * score.gain.gain.high,
-            "p": score.gain.p_value,
+            "p": p_value,
             "macro_f1": score.gain.macro_f1,
-            "ece": score.calibration_error,
+            "ece": f"{words.percent(score.calibration_error.value, 1)} "
+            f"({words.between('accuracy', score.calibration_error.low, score.calibration_error.high)})",
             "log_loss": score.log_loss,
             "to_right": score.gain.flips_to_right,
             "to_wrong": score.gain.flips_to_wrong,
         }
-        for score in scores
+        for score, p_value in zip(scores, corrected, strict=True)
     ]
     frame = pl.DataFrame(rows)
     st.dataframe(

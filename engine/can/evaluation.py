@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 
 from engine.arrays import flags, numbers, same_shape, whole, whole_number
 from engine.evidence.intervals import Interval, proportion_interval
+from engine.evidence.mean_difference import mean_difference_interval
 from engine.evidence.metrics import macro_f1
-from engine.evidence.paired import Discordance, discordance, mcnemar_p, paired_bootstrap
+from engine.evidence.paired import Discordance, discordance, mcnemar_p
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,10 @@ class Gain:
 
     accuracy_before: Interval
     accuracy: Interval
-    gain: Interval  # of the accuracy, paired bootstrap
+    gain: Interval  # of the accuracy, score interval of the paired difference
     macro_f1_before: float
     macro_f1: float
-    p_value: float  # exact McNemar
+    p_value: float  # mid-p McNemar
     table: Discordance
     corrected: int  # rows that the method touched
     flips: int  # rows whose decision changed
@@ -50,9 +51,7 @@ def evaluate(
     after: ArrayLike,
     *,
     n_classes: int,
-    rng: np.random.Generator,
     touched: ArrayLike | None = None,
-    resamples: int = 2000,
 ) -> Gain:
     """Score a correction.
 
@@ -61,9 +60,7 @@ def evaluate(
         before: (n,) predicted classes before it.
         after: (n,) predicted classes after it.
         n_classes: number of classes.
-        rng: source of randomness of the bootstrap.
         touched: (n,) booleans, rows that the method was allowed to change; None takes all of them.
-        resamples: bootstrap samples.
 
     Raises:
         ValueError: if the arrays differ in length or there is no row.
@@ -80,7 +77,7 @@ def evaluate(
     return Gain(
         accuracy_before=_share(right_before),
         accuracy=_share(right_after),
-        gain=paired_bootstrap(right_before, right_after, rng=rng, resamples=resamples),
+        gain=mean_difference_interval(right_after.astype(float) - right_before),
         macro_f1_before=macro_f1(y, old, n_classes=n_classes),
         macro_f1=macro_f1(y, new, n_classes=n_classes),
         p_value=mcnemar_p(table.only_a, table.only_b),

@@ -4,7 +4,7 @@ Temperature scaling needs labels, so it is fitted on one half and applied to the
 only the class prior. All but CAN change every row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,15 @@ from engine.can.correct import alternating_normalization
 from engine.can.evaluation import Gain, evaluate
 from engine.evidence.calibration import (
     apply_temperature,
-    expected_calibration_error,
+    calibration_of,
     fit_temperature,
     log_loss,
     logit_adjustment,
     saerens_em,
     sinkhorn,
 )
+from engine.evidence.intervals import Interval
+from engine.evidence.paired import holm
 from engine.evidence.validation import check_probs
 
 METHODS = {
@@ -41,7 +43,7 @@ class MethodScore:
     method: str
     probs: np.ndarray  # (n, m)
     gain: Gain
-    calibration_error: float
+    calibration_error: Interval  # without the bias of few rows
     log_loss: float
 
 
@@ -87,9 +89,7 @@ def score_methods(
     labels: np.ndarray,
     corrected: Mapping[str, np.ndarray],
     *,
-    rng: np.random.Generator,
     touched: np.ndarray | None = None,
-    resamples: int = 2000,
 ) -> list[MethodScore]:
     """Score methods on the same rows, "none" first.
 
@@ -97,9 +97,7 @@ def score_methods(
         probs: (n, m) class probabilities as they are.
         labels: (n,) classes.
         corrected: method -> (n, m).
-        rng: source of the bootstrap.
         touched: (n,) booleans, rows that CAN may change; the other methods change every row.
-        resamples: bootstrap samples.
     """
     probs = check_probs(probs)
     labels = whole(labels, name="labels", shape=(len(probs),), low=0, high=probs.shape[1] - 1, empty=False)
@@ -111,14 +109,15 @@ def score_methods(
             before,
             after.argmax(axis=1),
             n_classes=probs.shape[1],
-            rng=rng,
             touched=touched if method.startswith("can") else None,
-            resamples=resamples,
         )
-        scores.append(
-            MethodScore(method, after, gain, expected_calibration_error(after, labels), log_loss(after, labels))
-        )
+        scores.append(MethodScore(method, after, gain, calibration_of(after, labels), log_loss(after, labels)))
     return scores
+
+
+def corrected_p(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction over the methods of `score_methods`; the first, which changes nothing, is no comparison."""
+    return [1.0, *holm(p_values[1:]).tolist()] if len(p_values) > 1 else [1.0]
 
 
 def cross_fitted_temperature(probs: np.ndarray, labels: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:

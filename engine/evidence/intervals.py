@@ -1,18 +1,15 @@
 """Confidence intervals of the numbers that experiments report.
 
 A score on n examples is an estimate, and each kind of estimate has its own interval: Student's t for a mean over seeds,
-Wilson's score interval for a proportion such as an accuracy (Wilson, 1927; it neither leaves [0, 1] nor collapses at 0
-or 1), and the percentile bootstrap for anything else (Efron, 1979).
+and Wilson's score interval for a proportion such as an accuracy (Wilson, 1927; it neither leaves [0, 1] nor collapses
+at 0 or 1). For any other statistic `scipy.stats.bootstrap` serves.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
-
-CHUNK_CELLS = 4_000_000  # cells of the largest temporary array of a resampling loop
 
 
 class Interval(NamedTuple):
@@ -136,63 +133,3 @@ def proportion_interval(successes: float, n: int, *, confidence: float = 0.95) -
         raise ValueError(f"n must be at least 1, got {n}")
     low, high = proportion_bounds(successes, n, confidence=confidence)
     return Interval(float(successes) / n, float(low), float(high), int(n))
-
-
-def bootstrap_interval(
-    values: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    statistic: Callable[[np.ndarray], float] | None = None,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-) -> Interval:
-    """Statistic of a sample with its percentile bootstrap interval.
-
-    Args:
-        values: (n,) or (n, k) floats; whole rows are resampled with replacement, so what belongs to one example stays
-            together.
-        rng: source of randomness.
-        statistic: maps an array shaped like values to a number; None is the mean of (n,) values, done in blocks.
-        resamples: number of bootstrap samples.
-        confidence: nominal coverage.
-
-    Raises:
-        ValueError: if values is empty or not finite, or resamples is below 2.
-    """
-    check_confidence(confidence)
-    sample = check_sample(values)
-    if resamples < 2:
-        raise ValueError(f"resamples must be at least 2, got {resamples}")
-    if statistic is None:
-        if sample.ndim != 1:
-            raise ValueError(f"values must have shape (n,) when statistic is None, got {sample.shape}")
-        estimate, draws = float(sample.mean()), resampled_means(sample, rng=rng, resamples=resamples)
-    else:
-        n, estimate = len(sample), float(statistic(sample))
-        draws = np.array([statistic(sample[rng.integers(0, n, n)]) for _ in range(resamples)])
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(estimate, float(low), float(high), len(sample))
-
-
-def resampled_means(values: np.ndarray, *, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """Means of bootstrap samples, (n,) -> (resamples,).
-
-    A bootstrap sample is a multinomial draw of how often each *distinct* value occurs. Correct/wrong data have two or
-    three distinct values, so ten thousand resamples of fifty thousand examples cost ten thousand tiny draws. The law of
-    the result is exactly that of resampling the rows.
-    """
-    n = len(values)
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) <= max(3, n // 50):
-        rows = max(1, CHUNK_CELLS // len(distinct))
-        blocks = [
-            rng.multinomial(n, counts / n, size=min(rows, resamples - start)) @ distinct
-            for start in range(0, resamples, rows)
-        ]
-    else:
-        rows = max(1, CHUNK_CELLS // n)
-        blocks = [
-            values[rng.integers(0, n, (min(rows, resamples - start), n))].sum(axis=1)
-            for start in range(0, resamples, rows)
-        ]
-    return np.concatenate(blocks) / n

@@ -1,24 +1,32 @@
-"""Two configurations compared over seeds: the difference, its test, and the probability of improvement.
+"""Two configurations compared by the scores of their seeds alone, without the answers behind them.
 
 Scores of different seeds are a small sample of a noisy procedure. Where both configurations ran with the same seeds the
-differences are paired; otherwise Welch's test compares the two means. The probability of improvement is
-`P(B > A) + P(B = A) / 2` for one random run of each (Agarwal et al., 2021, arXiv 2108.13264), estimated by the
-Mann-Whitney statistic with Newcombe's score-like interval (Newcombe, 2006, method 5), which, unlike a bootstrap of
-three seeds, does not collapse to a point when every B beats every A. The normal quantile is replaced by Student's: with
-three seeds a side the normal one covers only 90 % of the time when it claims 95 %.
+differences are paired; otherwise Welch's test compares the two means. Two seeds a side say nothing of their spread, and
+seeds that agree are no certainty: scores on n examples lie on a lattice of 1/n, and a difference d between answers to
+the same examples has a sampling variance of at least `(|d| - d^2) / n`, which is the floor; without n, equal seeds
+get the exact p-value of the sign-flip or permutation test and no interval. Where the answers are stored,
+`engine.evidence.joint` says more.
+
+The probability of improvement is `P(B > A) + P(B = A) / 2` for one random run of each (Agarwal et al., 2021, arXiv
+2108.13264), estimated by the Mann-Whitney statistic with Newcombe's score-like interval (Newcombe, 2006, method 5),
+which, unlike a bootstrap of three seeds, does not collapse to a point when every B beats every A. The normal quantile
+is replaced by Student's: with three seeds a side the normal one covers only 90 % of the time when it claims 95 %.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from engine.evidence.intervals import Interval, check_confidence, check_sample
+from engine.evidence.joint import LEAST_SEEDS
+from engine.evidence.mean_difference import bisect
 
 EXACT_SEEDS = 14  # up to 2^14 sign patterns are enumerated
+ROUNDING = 1e-12  # of the largest score: differences below it come from adding floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ def compare_seeds(
     scores_b: ArrayLike,
     *,
     paired: bool,
+    n_examples: int | None = None,
     rng: np.random.Generator | None = None,
     confidence: float = 0.95,
 ) -> SeedComparison:
@@ -46,12 +55,14 @@ def compare_seeds(
         scores_a: (n,) one score per seed of A.
         scores_b: (m,) one score per seed of B; m = n and the same order of seeds where paired.
         paired: whether position i of both is the same seed.
+        n_examples: number of examples that each score is a mean over, where known; the scores are fractions then.
         rng: needed only for more than 14 paired seeds, where sign patterns are drawn and not enumerated.
         confidence: nominal coverage of both intervals.
 
     Returns:
         Difference of the means with a t interval (paired, or Welch), its two-sided p, the exact sign-flip p of paired
-        scores, and the probability of improvement. With one seed a side the bounds and p are NaN.
+        scores, and the probability of improvement. With fewer than three seeds a side the bounds and p are NaN; where
+        the seeds do not differ and n_examples is unknown, the bounds are NaN and p is that of the exact test.
 
     Raises:
         ValueError: if paired scores differ in number, or a score is not finite.
@@ -60,17 +71,26 @@ def compare_seeds(
     a, b = check_sample(scores_a, name="scores_a"), check_sample(scores_b, name="scores_b")
     if paired and a.shape != b.shape:
         raise ValueError(f"paired scores need the same seeds, got {len(a)} and {len(b)} scores")
+    flips = sign_flip_test(b - a, rng=rng) if paired else None
     if paired:
         estimate, error, freedom = float((b - a).mean()), _standard_error(b - a), float(len(a) - 1)
     else:
         errors = np.array([_standard_error(a), _standard_error(b)])
         estimate, error = float(b.mean() - a.mean()), float(np.hypot(*errors))
         freedom = _welch_freedom(errors, np.array([len(a), len(b)]))
-    low, high, p_value = _t_result(estimate, error, freedom, confidence)
+    scale = max(float(np.abs(a).max()), float(np.abs(b).max()))
+    estimate = estimate if abs(estimate) > ROUNDING * scale else 0.0
+    if min(len(a), len(b)) < LEAST_SEEDS:
+        low = high = p_value = float("nan")
+    elif error <= ROUNDING * scale and n_examples is None:
+        low = high = float("nan")
+        p_value = 1.0 if estimate == 0 else flips if flips is not None else 2 / comb(len(a) + len(b), len(a))
+    else:
+        low, high, p_value = _t_result(estimate, max(error, _floor(estimate, n_examples)), freedom, confidence)
     return SeedComparison(
         difference=Interval(estimate, low, high, min(len(a), len(b))),
         p_value=p_value,
-        sign_flip_p=sign_flip_test(b - a, rng=rng) if paired else None,
+        sign_flip_p=flips,
         improvement=probability_of_improvement(a, b, confidence=confidence),
         paired=paired,
     )
@@ -112,25 +132,14 @@ def probability_of_improvement(scores_a: ArrayLike, scores_b: ArrayLike, *, conf
         return Interval(theta, 0.0, 1.0, 1)
     z = float(stdtrit(freedom, (1 + confidence) / 2))
 
-    def excess(candidate: float) -> float:
+    def excess(candidate: np.ndarray) -> np.ndarray:
         spread = (1 - candidate) / (2 - candidate) + candidate / (1 + candidate)
         variance = candidate * (1 - candidate) * (1 + (size - 1) * spread) / pairs
-        return abs(theta - candidate) - z * float(np.sqrt(variance))
+        return np.asarray(np.abs(theta - candidate) - z * np.sqrt(variance))
 
-    low = _root(excess, outside=0.0, inside=theta) if theta > 0 else 0.0
-    high = _root(excess, outside=1.0, inside=theta) if theta < 1 else 1.0
+    low = float(bisect(excess, outside=0.0, inside=theta)) if theta > 0 else 0.0
+    high = float(bisect(excess, outside=1.0, inside=theta)) if theta < 1 else 1.0
     return Interval(theta, low, high, min(len(a), len(b)))
-
-
-def _root(excess: Callable[[float], float], *, outside: float, inside: float) -> float:
-    """Bisect between a point outside the interval (excess >= 0) and one inside (excess < 0)."""
-    for _ in range(60):
-        middle = (outside + inside) / 2
-        if excess(middle) > 0:
-            outside = middle
-        else:
-            inside = middle
-    return (outside + inside) / 2
 
 
 def _standard_error(values: np.ndarray) -> float:
@@ -144,11 +153,17 @@ def _welch_freedom(errors: np.ndarray, sizes: np.ndarray) -> float:
     return float((errors**2).sum() ** 2 / (errors**4 / (sizes - 1)).sum())
 
 
+def _floor(estimate: float, n_examples: int | None) -> float:
+    """Least standard error of a difference between answers to the same n examples; one row where there is none."""
+    if n_examples is None:
+        return 0.0
+    if n_examples < 1:
+        raise ValueError(f"n_examples must be at least 1, got {n_examples}")
+    d = min(1.0, abs(estimate))
+    return max(float(np.sqrt((d - d**2) / n_examples)), 1 / n_examples)
+
+
 def _t_result(estimate: float, error: float, freedom: float, confidence: float) -> tuple[float, float, float]:
-    """(low, high, p) of a t statistic; equal differences (error 0) are certain."""
-    if np.isnan(error):
-        return float("nan"), float("nan"), float("nan")
-    if error == 0:
-        return estimate, estimate, 1.0 if estimate == 0 else 0.0
+    """(low, high, p) of a t statistic."""
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return estimate - half, estimate + half, min(1.0, 2 * float(stdtr(freedom, -abs(estimate) / error)))

@@ -1,14 +1,15 @@
 """One plain sentence about a comparison, built from its numbers.
 
-"B is better than A by 0.6 points of accuracy (95% 0.1 to 1.1, p = 0.02) on 4,316 examples; over 5 seeds the difference
-is within noise (+0.3 points, -0.2 to +0.8, p = 0.31)." A sentence claims a winner only where the test does: the
-interval leaves out 0 and p is below the level.
+With three seeds or more a side it speaks of training again and other examples: "B is better than A by 1.2 points of
+accuracy (95% 0.3 to 2.1, p = 0.012), trained again and on other examples (5 seeds each, 2,000 examples)." With fewer it
+speaks of these weights and says so. A sentence names a winner only where the interval leaves out 0 and p is below the
+level.
 """
 
 import math
 
 from engine.evidence.intervals import Interval
-from engine.evidence.seeds import SeedComparison
+from engine.evidence.joint import Joint
 
 
 def verdict(
@@ -18,7 +19,7 @@ def verdict(
     *,
     p_value: float,
     metric: str = "accuracy",
-    seeds: SeedComparison | None = None,
+    joint: Joint | None = None,
     confidence: float = 0.95,
     unit: str = "examples",
 ) -> str:
@@ -27,29 +28,33 @@ def verdict(
     Args:
         name_a: what A is called.
         name_b: what B is called.
-        difference: metric of B minus metric of A, as a fraction, with bounds and the number of paired examples.
-        p_value: p of the test that belongs to the difference (McNemar, permutation), after any correction.
+        difference: metric of B minus metric of A, as a fraction, with bounds and the number of paired examples;
+            `joint.decisive` where there is a joint comparison.
+        p_value: p of the test that belongs to the difference, after any correction.
         metric: name of the metric in words.
-        seeds: result over seeds, if there is one.
+        joint: the comparison over seeds and examples that the difference comes from; None where there are no seeds.
         confidence: the level of the interval; p is held against 1 - confidence.
         unit: what was counted.
     """
-    level = 1 - confidence
-    bounds = f"{confidence:.0%} {_points(difference.low)} to {_points(difference.high)}, {format_p(p_value)}"
     on = f"on {difference.n:,} {unit}"
-    if difference.value == difference.low == difference.high == 0:
-        text = f"{name_b} and {name_a} score the same {metric} {on}"
-    elif _decided(difference, p_value, level):
+    if joint is not None and joint.speaks_of_training:
+        on = f"trained again and on other {unit} ({_seeds(joint)}, {difference.n:,} {unit})"
+    decided = _decided(difference, p_value, 1 - confidence)
+    if difference.value == 0:
+        bounds = f"{confidence:.0%} {_points(difference.low)} to {_points(difference.high)}"
+        text = f"{name_b} and {name_a} score the same {metric} ({bounds}) {on}"
+    elif decided:
         better, worse = (name_b, name_a) if difference.value > 0 else (name_a, name_b)
         shown = _of_winner(difference)
         bounds = f"{confidence:.0%} {_points(shown.low)} to {_points(shown.high)}, {format_p(p_value)}"
         text = f"{better} is better than {worse} by {_points(shown.value)} points of {metric} ({bounds}) {on}"
     else:
+        bounds = f"{confidence:.0%} {_points(difference.low)} to {_points(difference.high)}, {format_p(p_value)}"
         text = (
             f"no difference is shown between {name_b} and {name_a} {on}: "
             f"{_points(difference.value, sign=True)} points of {metric} ({bounds})"
         )
-    return text[0].upper() + text[1:] + (f"; {_over_seeds(name_a, name_b, seeds, level)}" if seeds else "") + "."
+    return text[0].upper() + text[1:] + (_beside(name_a, name_b, joint, decided) if joint is not None else "") + "."
 
 
 def format_p(p_value: float) -> str:
@@ -59,18 +64,30 @@ def format_p(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
-def _over_seeds(name_a: str, name_b: str, seeds: SeedComparison, level: float) -> str:
-    n = seeds.difference.n
-    if n < 2 or math.isnan(seeds.p_value):
-        return "one seed each says nothing about the spread between seeds"
-    decided = _decided(seeds.difference, seeds.p_value, level)
-    shown = _of_winner(seeds.difference) if decided else seeds.difference
-    low, high = _points(shown.low, sign=True), _points(shown.high, sign=True)
-    bounds = f"{_points(shown.value, sign=True)} points, {low} to {high}, {format_p(seeds.p_value)}"
-    if not decided:
-        return f"over {n} seeds the difference is within noise ({bounds})"
-    winner = name_b if seeds.difference.value > 0 else name_a
-    return f"over {n} seeds {winner} stays ahead ({bounds})"
+def _beside(name_a: str, name_b: str, joint: Joint, decided: bool) -> str:
+    """What the sentence leaves open: training again where seeds are few, else these weights."""
+    if joint.again is None:
+        few = "one seed each" if joint.seeds == (1, 1) else "one seed of one of the two"
+        return f"; with {few} this speaks of these weights only, not of training again"
+    low, high = _points(joint.again.low, sign=True), _points(joint.again.high, sign=True)
+    if not joint.speaks_of_training:
+        return (
+            f"; this speaks of these weights only: two seeds are too few to tell of training again, which could bring "
+            f"anything from {low} to {high}"
+        )
+    if decided or not _decided(joint.weights, joint.weights_p, 0.05):
+        return ""
+    better, worse = (name_b, name_a) if joint.weights.value > 0 else (name_a, name_b)
+    shown = _of_winner(joint.weights)
+    return (
+        f"; these weights of {better} are better than these of {worse} ({_points(shown.low)} to "
+        f"{_points(shown.high)}), so it is the spread between seeds that leaves it open"
+    )
+
+
+def _seeds(joint: Joint) -> str:
+    a, b = joint.seeds
+    return f"{a} seeds each" if a == b else f"{a} and {b} seeds"
 
 
 def _of_winner(difference: Interval) -> Interval:

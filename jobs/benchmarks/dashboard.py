@@ -99,16 +99,16 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
 
 
 def bootstrap() -> dict[str, Any]:
-    """Seconds of a paired bootstrap with 10,000 resamples of 50,000 examples."""
+    """Seconds of the interval of an accuracy difference on 50,000 examples."""
     import numpy as np
 
-    from engine.evidence.paired import paired_bootstrap
+    from engine.evidence.mean_difference import mean_difference_interval
 
     rng = np.random.default_rng(0)
     a, b = (rng.random(50_000) < share for share in (0.70, 0.71))
     began = time.perf_counter()
-    paired_bootstrap(a, b, rng=rng, resamples=10_000)
-    return _row("paired bootstrap, 10,000 x 50,000", time.perf_counter() - began, "s", "< 0.2", "")
+    mean_difference_interval(b.astype(float) - a)
+    return _row("interval of a difference, 50,000", time.perf_counter() - began, "s", "< 0.2", "")
 
 
 def _row(name: str, value: float, unit: str, bar: str, peer: str) -> dict[str, Any]:

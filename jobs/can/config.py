@@ -42,7 +42,7 @@ class Sweep(cli.Options):
     uncertainty: Literal["blog", "paper", "any_k"] = "blog"
     """definition of the uncertainty"""
     resamples: int = 2000
-    """bootstrap samples of every interval"""
+    """without effect since the intervals need no resampling; kept so that old commands still run"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def compare(config: Sweep, predictions: Predictions, priors: dict[str, np.ndarra
     threshold = PUBLISHED["threshold"]
     corrected = can_probs(probs, prior, k=k, threshold=threshold) | neighbour_probs(probs, labels, prior, rng=rng)
     unsure = uncertain_rows(probs, k=k, threshold=threshold)
-    return score_methods(probs, labels, corrected, rng=rng, touched=unsure, resamples=config.resamples)
+    return score_methods(probs, labels, corrected, touched=unsure)
 
 
 def report(
@@ -57,6 +57,7 @@ def report(
     methods: Sequence[MethodScore],
 ) -> str:
     """The whole report."""
+    from engine.can.methods import corrected_p
     from engine.evidence.verdict import verdict
 
     best = gains[choice.tuned]
@@ -74,11 +75,15 @@ def report(
             f"\nassumption: {confident.value:.2%} right among the {confident.n:,} confident rows, "
             f"{uncertain.value:.2%} among the {uncertain.n:,} uncertain"
         )
-    lines += ["", f"{'method':18}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  {'macro F1':>8}  {'ECE':>6}"]
+    corrected = corrected_p([score.gain.p_value for score in methods])
     lines += [
-        f"{score.method:18}{score.gain.accuracy.value:>9.2%}  {_points(score.gain.gain):26}{score.gain.p_value:>9.3g}  "
-        f"{score.gain.macro_f1:>8.2%}  {score.calibration_error:>6.3f}"
-        for score in methods
+        "",
+        f"{'method':18}{'accuracy':>9}  {'gain in points (95 %)':26}{'p (Holm)':>9}  {'macro F1':>8}  ECE (95 %)",
+    ]
+    lines += [
+        f"{score.method:18}{score.gain.accuracy.value:>9.2%}  {_points(score.gain.gain):26}{p_value:>9.3g}  "
+        f"{score.gain.macro_f1:>8.2%}  {_ece(score.calibration_error)}"
+        for score, p_value in zip(methods, corrected, strict=True)
     ]
     lines.append("")
     lines.append(verdict("no correction", "CAN with a cross-fitted setting", honest.gain, p_value=honest.p_value))
@@ -94,6 +99,10 @@ def _row(name: str, accuracy: Interval, gain: Gain | None) -> str:
 
 def _points(gain: Interval) -> str:
     return f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
+
+
+def _ece(error: Interval) -> str:
+    return f"{100 * error.value:.1f} ({100 * error.low:.1f} to {100 * error.high:.1f})"
 
 
 def _setting(point: dict[str, Any]) -> str:

@@ -96,14 +96,12 @@ def run_grid(
             before,
             candidates[index],
             n_classes=n_classes,
-            rng=rng,
             touched=unsure,
-            resamples=config.resamples,
         )
         gains.append(gain)
         run.measure("can_grid", {**point, "uncertainty": config.uncertainty}, **cells(gain))
     choice = cross_fit(labels, candidates, rng=rng, before=before)
-    honest = evaluate(labels, before, choice.preds, n_classes=n_classes, rng=rng, resamples=config.resamples)
+    honest = evaluate(labels, before, choice.preds, n_classes=n_classes)
     store_choice(run, grid, choice, honest, gains[choice.tuned])
     store_predictions(run, config, predictions, priors, grid, choice)
     store_reference(run, predictions, priors, grid[choice.tuned])
@@ -113,7 +111,7 @@ def run_grid(
             "can_methods",
             {"method": score.method},
             **cells(score.gain),
-            calibration_error=score.calibration_error,
+            calibration_error=tuple(score.calibration_error),
             log_loss=score.log_loss,
         )
     print(report.report(predictions, grid, gains, choice, honest, methods))

@@ -107,7 +107,7 @@ def test_calibration_shows_the_gap_and_the_number_of_rows():
     confidence = pl.Series([0.95] * 10)
     right = pl.Series([True] * 8 + [False] * 2)
     figure = figures.calibration([("A", confidence, right)])
-    assert figure.data[1].name == "A (ECE 15.0%, n = 10)"
+    assert figure.data[1].name == "A (ECE 15.0%, 95 % 0.0% to 39.8%, n = 10)"
 
 
 def test_a_report_is_one_file_without_links_to_the_network():

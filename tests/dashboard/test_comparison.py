@@ -10,6 +10,7 @@ from scipy import stats
 
 from dashboard.frames import configurations, example_html, paired_predictions
 from dashboard.reports import paper_tables
+from engine.evidence.paired import mcnemar_p
 from engine.text.tasks import TASKS
 
 CLASSES = ("entailment", "neutral", "contradiction")
@@ -37,10 +38,10 @@ def config(name, n):
 
 def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
     pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.7, 2)])
-    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing)
     right = {side: pairing.rights(side)[:, 0].astype(bool) for side in "ab"}
     only_a, only_b = (right["a"] & ~right["b"]).sum(), (right["b"] & ~right["a"]).sum()
-    assert found.p_value == pytest.approx(stats.binomtest(int(only_a), int(only_a + only_b)).pvalue)
+    assert found.p_value == pytest.approx(mcnemar_p(int(only_a), int(only_b)))
     assert found.difference.value == pytest.approx(right["b"].mean() - right["a"].mean())
     assert found.sentence.startswith("B is better than A by")
     assert "examples" in found.needed
@@ -50,17 +51,17 @@ def test_several_seeds_are_compared_with_the_paired_t_test_over_seeds():
     seeds_a = [predictions(0.6, seed) for seed in (1, 2, 3)]
     seeds_b = [predictions(0.62, seed) for seed in (4, 5, 6)]
     pairing = paired_predictions.pair(seeds_a, seeds_b)
-    found = paired_predictions.compare_accuracy(config("A", 3), config("B", 3), pairing, rng=np.random.default_rng(0))
+    found = paired_predictions.compare_accuracy(config("A", 3), config("B", 3), pairing)
     by_seed = [[(f["label"] == f["prediction"]).mean() for f in side] for side in (seeds_a, seeds_b)]
     assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(by_seed[1], by_seed[0]).pvalue)
     assert found.difference.value == pytest.approx(np.mean(by_seed[1]) - np.mean(by_seed[0]))
-    assert "over 3 seeds" in found.sentence
+    assert "trained again and on other examples (3 seeds each" in found.sentence
 
 
 def test_equal_predictions_show_no_difference():
     same = predictions(0.6, 1)
     pairing = paired_predictions.pair([same], [same])
-    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
+    found = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing)
     assert found.p_value == 1.0
     assert "score the same" in found.sentence
 
@@ -69,9 +70,7 @@ def test_macro_f1_is_that_of_scikit_learn():
     from sklearn.metrics import f1_score
 
     a, b = predictions(0.5, 1), predictions(0.8, 2)
-    found = paired_predictions.compare_macro_f1(
-        config("A", 1), config("B", 1), paired_predictions.pair([a], [b]), rng=np.random.default_rng(0), resamples=500
-    )
+    found = paired_predictions.compare_macro_f1(config("A", 1), config("B", 1), paired_predictions.pair([a], [b]))
     expected = [f1_score(f["label"], f["prediction"], average="macro") for f in (a, b)]
     assert found.difference.value == pytest.approx(expected[1] - expected[0])
     assert found.p_value < 0.05
@@ -103,18 +102,16 @@ def test_macro_f1_of_several_seeds_is_compared_over_them_too():
     from sklearn.metrics import f1_score
 
     sides = [[predictions(0.5, seed) for seed in (1, 2, 3)], [predictions(0.6, seed) for seed in (4, 5, 6)]]
-    found = paired_predictions.compare_macro_f1(
-        config("A", 3), config("B", 3), paired_predictions.pair(*sides), rng=np.random.default_rng(0), resamples=200
-    )
+    found = paired_predictions.compare_macro_f1(config("A", 3), config("B", 3), paired_predictions.pair(*sides))
     f1 = [[f1_score(frame["label"], frame["prediction"], average="macro") for frame in side] for side in sides]
     assert found.over_seeds.p_value == pytest.approx(stats.ttest_rel(f1[1], f1[0]).pvalue)
-    assert "over 3 seeds" in found.sentence
+    assert "trained again and on other examples (3 seeds each" in found.sentence
 
 
 def test_three_equal_seeds_against_one_of_them_differ_by_nothing():
     same = predictions(0.5, 1)
     found = paired_predictions.compare_macro_f1(
-        config("A", 3), config("B", 1), paired_predictions.pair([same] * 3, [same]), rng=np.random.default_rng(0)
+        config("A", 3), config("B", 1), paired_predictions.pair([same] * 3, [same])
     )
     assert (found.difference.value, found.p_value) == (0.0, 1.0)
 
@@ -124,11 +121,7 @@ def test_entities_are_counted_by_type_and_place():
     frame = predictions(0.5, 1, n=40).with_columns(label=pl.lit(gold), prediction=pl.lit(gold))
     wrong = frame.with_columns(prediction=pl.lit(json.dumps({"book": {"王小明": [[0, 2]]}})))
     found = paired_predictions.compare_entity_f1(
-        config("A", 1),
-        config("B", 1),
-        paired_predictions.pair([wrong], [frame]),
-        rng=np.random.default_rng(0),
-        resamples=200,
+        config("A", 1), config("B", 1), paired_predictions.pair([wrong], [frame])
     )
     assert found.difference.value == pytest.approx(1.0)
 
@@ -144,9 +137,10 @@ def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
 
 def test_holm_corrects_and_the_sentence_uses_it():
     pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
-    one = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing, rng=np.random.default_rng(0))
-    one = replace(one, p_value=0.04)
-    corrected = paired_predictions.with_holm([one, replace(one, p_value=0.5)])
+    one = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing)
+    one = replace(one, joint=replace(one.joint, weights_p=0.04))
+    other = replace(one, joint=replace(one.joint, weights_p=0.5))
+    corrected = paired_predictions.with_holm([one, other])
     assert corrected[0].p_adjusted == pytest.approx(0.08)
     assert "No difference is shown" in corrected[0].sentence
 

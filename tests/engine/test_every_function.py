@@ -112,9 +112,7 @@ TABLE = {
         correct.alternating_normalization_cells, probs=PROBS, positive_rate=PRIOR
     ),
     "can.evaluation.evaluate": row(
-        lambda labels, before, after, touched: evaluation.evaluate(
-            labels, before, after, touched=touched, n_classes=3, rng=rng(), resamples=50
-        ),
+        lambda labels, before, after, touched: evaluation.evaluate(labels, before, after, touched=touched, n_classes=3),
         labels=LABELS,
         before=[0, 1, 1, 2],
         after=[0, 0, 2, 2],
@@ -138,7 +136,7 @@ TABLE = {
     ),
     "can.methods.score_methods": row(
         lambda probs, labels, touched: methods.score_methods(
-            probs, labels, {"can": np.asarray(PROBS)}, rng=rng(), touched=touched, resamples=20
+            probs, labels, {"can": np.asarray(PROBS)}, touched=touched
         ),
         probs=PROBS,
         labels=LABELS,
@@ -288,6 +286,10 @@ TABLE = {
     ),
     # evidence
     "evidence.calibration.reliability": row(calibration.reliability, confidence=[0.25, 0.5, 1.0], correct=[1, 0, 1]),
+    "evidence.calibration.calibration_interval": row(
+        calibration.calibration_interval, confidence=[0.25, 0.5, 1.0], correct=[1, 0, 1]
+    ),
+    "evidence.calibration.calibration_of": row(calibration.calibration_of, probs=PROBS, labels=LABELS),
     "evidence.calibration.expected_calibration_error": row(
         calibration.expected_calibration_error, probs=PROBS, labels=LABELS
     ),
@@ -565,7 +567,17 @@ ELSEWHERE = {
     "model.training.collate": "its array is a batch that the sampler made; test_training checks it",
     **{
         f"evidence.{module}": "statistics of samples, whose own tests check what they refuse"
-        for module in ("intervals", "paired", "seeds", "power", "verdict")
+        for module in (
+            "intervals",
+            "paired",
+            "seeds",
+            "power",
+            "verdict",
+            "joint",
+            "mean_difference",
+            "slices",
+            "reproduction",
+        )
     },
     "arrays": "the checks themselves: test_arrays",
 }

@@ -108,7 +108,7 @@ def show_methods(
     own = {name: value for name, value in chosen.items() if name != "prior"}
     corrected = can_probs(lab.probs, lab.priors[chosen["prior"]], **own)
     corrected |= neighbours(version, run_id, str(chosen["prior"]))
-    scores = score_methods(lab.probs, lab.labels, corrected, rng=np.random.default_rng(0), touched=unsure)
+    scores = score_methods(lab.probs, lab.labels, corrected, touched=unsure)
     frame = can_correction.show_methods(scores)
     downloads.download(frame, f"can_methods_{run_id}")
 
@@ -155,7 +155,6 @@ def show() -> None:
         before,
         after.argmax(axis=1),
         n_classes=len(lab.names),
-        rng=np.random.default_rng(0),
         touched=unsure,
     )
     can_correction.show_gain(gain)

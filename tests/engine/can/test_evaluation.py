@@ -15,7 +15,7 @@ def test_gain_counts_flips_and_parts():
     before = np.array([0, 1, 1, 0, 2, 1])
     after = np.array([0, 0, 1, 2, 1, 1])
     touched = np.array([False, True, False, True, True, True])
-    gain = evaluate(labels, before, after, n_classes=3, rng=np.random.default_rng(0), touched=touched)
+    gain = evaluate(labels, before, after, n_classes=3, touched=touched)
     assert (gain.corrected, gain.flips, gain.flips_to_right, gain.flips_to_wrong) == (4, 3, 1, 1)
     assert gain.gain.value == 0
     assert gain.p_value == 1
@@ -26,7 +26,7 @@ def test_gain_counts_flips_and_parts():
 
 
 def test_a_method_that_touches_everything_has_no_confident_part():
-    gain = evaluate([0, 1], [0, 0], [0, 1], n_classes=2, rng=np.random.default_rng(0))
+    gain = evaluate([0, 1], [0, 0], [0, 1], n_classes=2)
     assert gain.accuracy_confident is None
     assert gain.accuracy_uncertain.value == 0.5
 
@@ -114,7 +114,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match=r"accuracy must lie in 0..0.999, got 1.5"):
         simulate(Setting(accuracy=1.5), rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"one shape \(n,\), got \(2,\), \(1,\), \(2,\)"):
-        evaluate([0, 1], [0], [0, 1], n_classes=2, rng=np.random.default_rng(0))
+        evaluate([0, 1], [0], [0, 1], n_classes=2)
     with pytest.raises(ValueError, match=r"candidates must have shape \(g, 3\)"):
         cross_fit([0, 1, 1], [[0, 1]], rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"one shape \(n,\), got \(2,\) and \(1,\)"):

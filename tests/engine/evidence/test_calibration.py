@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from engine.evidence.calibration import (
     apply_temperature,
+    calibration_interval,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -34,8 +35,39 @@ def calibrated(rng, n, m, *, prior=None, noise=1.0):
 
 def test_calibration_error_by_hand():
     probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
-    error = expected_calibration_error(probs, [0, 1, 0, 0], bins=10)
+    right = [1, 0, 1, 1]
+    error = reliability(probs.max(axis=1), right, bins=10).error
     assert error == pytest.approx((2 * abs(0.5 - 0.9) + 2 * abs(1.0 - 0.6)) / 4)
+    signed = [-0.1, -0.9, 0.4, 0.4]  # each residual with the sign of the other one of its bin
+    assert expected_calibration_error(probs, [0, 1, 0, 0], bins=10) == pytest.approx(sum(signed) / 4)
+
+
+@pytest.mark.parametrize("n", [50, 200, 5000])
+def test_a_calibrated_model_has_no_calibration_error(n):
+    rng, plain, without_bias, inside = np.random.default_rng(n), [], [], 0
+    for _ in range(200):
+        sure = rng.uniform(0.1, 1, n)
+        right = rng.random(n) < sure
+        found = calibration_interval(sure, right)
+        plain.append(reliability(sure, right).error)
+        without_bias.append(expected_calibration_error(np.column_stack([sure, 1 - sure]), np.where(right, 0, 1)))
+        inside += found.low == 0
+    assert np.mean(plain) > 0.14 * np.sqrt(50 / n)
+    assert np.mean(without_bias) == pytest.approx(0, abs=4 * np.std(without_bias) / 200**0.5)
+    assert inside >= 0.94 * 200
+
+
+@pytest.mark.parametrize("gap", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("n", [50, 1000])
+def test_the_interval_covers_the_error_of_a_model_that_is_too_sure(n, gap):
+    rng, inside, values = np.random.default_rng(7), 0, []
+    for _ in range(400):
+        sure = rng.uniform(0.4, 1, n)
+        found = calibration_interval(sure, rng.random(n) < sure - gap)
+        inside += found.low <= gap <= found.high
+        values.append(found.value)
+    assert inside >= 0.94 * 400
+    assert gap < 0.3 or n < 1000 or np.mean(values) == pytest.approx(gap, abs=0.02)
 
 
 def test_bins_are_closed_on_the_right_and_empty_ones_unknown():

@@ -8,12 +8,10 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from engine.evidence.intervals import (
-    bootstrap_interval,
     mean_half_width,
     mean_interval,
     proportion_bounds,
     proportion_interval,
-    resampled_means,
 )
 
 
@@ -57,41 +55,6 @@ def test_wilson_covers_small_proportions_where_the_plain_interval_does_not():
     assert np.mean((low <= p) & (p <= high)) > 0.93
 
 
-def test_resampled_means_have_the_law_of_resampling_rows():
-    rng = np.random.default_rng(2)
-    values = (rng.random(400) < 0.3).astype(float)
-    trick = resampled_means(values, rng=rng, resamples=4000)
-    plain = values[rng.integers(0, 400, (4000, 400))].mean(axis=1)
-    assert stats.ks_2samp(trick, plain).pvalue > 0.001
-    assert trick.std() == pytest.approx(values.std() / 20, rel=0.05)
-
-
-def test_bootstrap_interval_of_continuous_values_agrees_with_scipy():
-    values = np.random.default_rng(3).exponential(size=300)
-    ours = bootstrap_interval(values, rng=np.random.default_rng(4), resamples=8000)
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=8000, method="percentile", rng=np.random.default_rng(5))
-    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.01)
-
-
-def test_bootstrap_keeps_rows_together():
-    rows = np.repeat(np.arange(50.0)[:, None], 2, axis=1)
-    result = bootstrap_interval(
-        rows, rng=np.random.default_rng(0), statistic=lambda r: float(np.corrcoef(r.T)[0, 1]), resamples=50
-    )
-    assert (result.low, result.high) == pytest.approx((1, 1))
-
-
-@pytest.mark.parametrize("level", [0.8, 0.95])
-def test_bootstrap_covers_what_it_claims(level):
-    rng = np.random.default_rng(6)
-    inside = 0
-    for _ in range(600):
-        sample = (rng.random(150) < 0.6).astype(float)
-        result = bootstrap_interval(sample, rng=rng, resamples=400, confidence=level)
-        inside += result.low <= 0.6 <= result.high
-    assert inside / 600 == pytest.approx(level, abs=0.04)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -101,8 +64,6 @@ def test_bootstrap_covers_what_it_claims(level):
         (lambda: mean_interval([0.1], confidence=95), "strictly between 0 and 1, got 95"),
         (lambda: proportion_interval(5, 4), "0..n, got 5 of n=4"),
         (lambda: proportion_interval(0, 0), "at least 1, got 0"),
-        (lambda: bootstrap_interval([1.0], rng=np.random.default_rng(0), resamples=1), "at least 2, got 1"),
-        (lambda: bootstrap_interval([[1.0]], rng=np.random.default_rng(0)), "when statistic is None"),
     ],
 )
 def test_bad_input_is_refused(call, message):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.evidence.paired import class_counts, macro_f1_of_counts, paired_bootstrap_counts, permutation_test_counts
+from engine.evidence.joint import compare_counts, pseudo_values
+from engine.evidence.paired import class_counts, macro_f1_of_counts
 from engine.evidence.seeds import compare_seeds
 
 PRIOR = np.array([1 / 2, 1 / 3, 1 / 6])
@@ -42,39 +43,40 @@ def keeps(hits, trials, rate):
     return stats.binomtest(hits, trials, rate).pvalue > 1e-3
 
 
-def rejections(rng, skill_a, skill_b, *, trials, n=240):
-    """How often the paired permutation test finds a difference at the level of 10 %."""
-    found = 0
-    for _ in range(trials):
-        labels = rng.choice(CLASSES, n, p=PRIOR)
-        a, b = (counts(labels, answers(rng, labels, classifier(skill))) for skill in (skill_a, skill_b))
-        found += permutation_test_counts(a, b, macro_f1_of_counts, rng=rng, resamples=199).p_value <= 0.1
-    return found
+def compared(rng, skill_a, skill_b, n):
+    """One run of each on n examples, compared on macro F1."""
+    labels = rng.choice(CLASSES, n, p=PRIOR)
+    a, b = (counts(labels, answers(rng, labels, classifier(skill))) for skill in (skill_a, skill_b))
+    return compare_counts([a], [b], macro_f1_of_counts, paired=True)
 
 
-def test_permutation_test_rejects_a_true_null_as_often_as_it_says():
-    hits = rejections(np.random.default_rng(11), 0.6, 0.6, trials=400)
-    assert keeps(hits, 400, 0.1)
+def test_the_test_keeps_its_level_and_finds_a_real_difference():
+    rng = np.random.default_rng(11)
+    assert keeps(sum(compared(rng, 0.6, 0.6, 240).weights_p < 0.05 for _ in range(80)), 80, 0.05)
+    found = sum(compared(rng, 0.5, 0.7, 240).weights_p < 0.05 for _ in range(20))
+    assert found >= 12
 
 
-def test_permutation_test_finds_a_real_difference():
-    hits = rejections(np.random.default_rng(12), 0.5, 0.7, trials=60)
-    assert hits >= 40
-    assert not keeps(hits, 60, 0.1)
-
-
-def test_bootstrap_of_the_paired_difference_covers_the_true_one():
+@pytest.mark.parametrize("n", [60, 600])
+def test_the_interval_covers_the_true_difference(n):
     rng, inside, narrower = np.random.default_rng(13), 0, 0
-    a, b = classifier(0.55), classifier(0.65)
-    true = true_macro_f1(b) - true_macro_f1(a)
-    for _ in range(300):
-        labels = rng.choice(CLASSES, 600, p=PRIOR)
-        sides = [counts(labels, answers(rng, labels, chances)) for chances in (a, b)]
-        found = paired_bootstrap_counts(*sides, macro_f1_of_counts, rng=rng, resamples=300)
+    true = true_macro_f1(classifier(0.65)) - true_macro_f1(classifier(0.55))
+    for _ in range(100):
+        found = compared(rng, 0.55, 0.65, n).weights
         inside += found.low <= true <= found.high
         narrower += abs(found.value - true) <= (found.high - found.low) / 4  # an interval of half that width
-    assert keeps(inside, 300, 0.95)
-    assert not keeps(narrower, 300, 0.95)
+    assert keeps(inside, 100, 0.95)
+    assert not keeps(narrower, 100, 0.95)
+
+
+def test_pseudo_values_have_the_metric_as_their_mean_but_for_its_bias():
+    rng = np.random.default_rng(2)
+    labels = rng.choice(CLASSES, 400, p=PRIOR)
+    found = counts(labels, answers(rng, labels, classifier(0.6)))
+    values, value = pseudo_values(found, macro_f1_of_counts)
+    left_out = macro_f1_of_counts(found.sum(axis=0) - found[:1])[0]
+    assert values[0] == pytest.approx(400 * value - 399 * left_out)
+    assert values.mean() == pytest.approx(value, abs=0.005)
 
 
 def seed_scores(rng, labels, skill, runs):

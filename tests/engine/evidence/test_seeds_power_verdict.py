@@ -8,8 +8,17 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from engine.evidence.intervals import Interval
+from engine.evidence.joint import Components, _spread, compare_means, tolerance
+from engine.evidence.mean_difference import mean_difference_p, score_variance
 from engine.evidence.paired import mcnemar_p
-from engine.evidence.power import examples_needed, seed_power, seeds_needed
+from engine.evidence.power import (
+    examples_needed,
+    examples_needed_again,
+    joint_power,
+    seed_power,
+    seeds_needed,
+    seeds_needed_again,
+)
 from engine.evidence.seeds import compare_seeds, probability_of_improvement, sign_flip_test
 from engine.evidence.verdict import format_p, verdict
 
@@ -50,9 +59,33 @@ def test_many_seeds_are_sampled():
 
 
 def test_one_seed_each_says_nothing_about_spread():
-    result = compare_seeds([0.6], [0.7], paired=True)
-    assert result.difference.value == pytest.approx(0.1)
-    assert np.isnan([result.p_value, result.difference.low]).all()
+    for scores in (([0.6], [0.7]), ([0.6, 0.62], [0.7, 0.71])):
+        result = compare_seeds(*scores, paired=True)
+        assert result.difference.value == pytest.approx(np.mean(scores[1]) - np.mean(scores[0]))
+        assert np.isnan([result.p_value, result.difference.low]).all()
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_seeds_without_spread_are_no_certainty(paired):
+    unknown = compare_seeds([0.80] * 3, [0.82] * 3, paired=paired)
+    assert unknown.p_value == (0.25 if paired else 0.1)  # what the exact test of three seeds can show
+    assert np.isnan(unknown.difference.low)
+    same = compare_seeds([0.1 + 0.2] * 3, [0.3] * 3, paired=paired)
+    assert (same.difference.value, same.p_value) == (0.0, 1.0)
+    on_50 = compare_seeds([0.80] * 3, [0.82] * 3, paired=paired, n_examples=50)
+    assert on_50.difference.low < 0 < on_50.p_value
+    assert on_50.p_value > 0.3
+    on_many = compare_seeds([0.80] * 3, [0.82] * 3, paired=paired, n_examples=100_000)
+    assert on_many.difference.low > 0
+
+
+def test_scores_of_few_examples_keep_their_level():
+    """Three seeds on a lattice of 1/50, no difference: the t-test alone rejects too often where seeds agree."""
+    rng, rejected = np.random.default_rng(7), 0
+    for _ in range(1000):
+        a, b = rng.binomial(50, 0.96, (2, 3)) / 50
+        rejected += compare_seeds(a, b, paired=True, n_examples=50).p_value < 0.05
+    assert rejected / 1000 < 0.05
 
 
 def test_probability_of_improvement_is_the_mann_whitney_statistic():
@@ -77,13 +110,64 @@ def test_three_clean_wins_leave_room_for_doubt():
     assert 0.2 < interval.low < 0.6
 
 
-def test_examples_needed_reach_the_power_they_claim():
-    difference, disagreement = 0.02, 0.12
-    n = examples_needed(difference, disagreement)
-    rng = np.random.default_rng(6)
-    cells = rng.multinomial(n, [0.05, 0.07, 0.88], size=2000)
-    found = np.mean([mcnemar_p(int(a), int(b)) < 0.05 for a, b, _ in cells])
-    assert found == pytest.approx(0.8, abs=0.03)
+def simulated_power(rng, draw, trials=800):
+    """Share of samples in which the difference is found."""
+    return np.mean([mean_difference_p(draw(rng)) < 0.05 for _ in range(trials)])
+
+
+def test_examples_needed_reach_the_power_they_claim_with_one_run_of_each():
+    n = examples_needed(0.02, 0.12)
+    cells = np.random.default_rng(6).multinomial(n, [0.05, 0.07, 0.88], size=20_000)
+    assert 0.79 < np.mean([mcnemar_p(int(a), int(b)) < 0.05 for a, b, _ in cells]) < 0.81
+
+
+def test_examples_needed_take_the_mean_square_with_several_runs_and_scores_that_are_no_counts():
+    """Three runs a side: the mean |b - a| would ask for twice the examples. A graded score: the same formula."""
+
+    def three_runs(rng, n):
+        return (rng.random((n, 3)) < 0.62).mean(axis=1) - (rng.random((n, 3)) < 0.58).mean(axis=1)
+
+    def graded(rng, n):
+        return np.clip(rng.normal(0.03, 0.25, n), -1, 1)
+
+    for draw, seed in ((three_runs, 1), (graded, 2)):
+        rng = np.random.default_rng(seed)
+        sample = draw(rng, 400_000)
+        n = examples_needed(sample.mean(), (sample**2).mean())
+        assert n < 0.7 * examples_needed(sample.mean(), np.abs(sample).mean())
+        assert simulated_power(rng, lambda rng, n=n, draw=draw: draw(rng, n)) == pytest.approx(0.8, abs=0.04)
+
+
+def is_found(rng, parts, difference, seeds, n):
+    """Whether the joint test finds the difference of pairs of runs with effects of seed, example and the rest."""
+    effects = rng.normal(0, parts.seed**0.5, seeds) + rng.normal(0, parts.example**0.5, (n, 1))
+    gap = difference + effects + rng.normal(0, parts.residual**0.5, (n, seeds))
+    examples, of_seeds = gap.mean(axis=1), gap.mean(axis=0)
+    spread, _ = _spread(examples, [(gap, of_seeds)])
+    sampling = score_variance(examples, np.ones(n), 0.0, bound=3.0)
+    return gap.mean() ** 2 > tolerance(sampling, spread, n=n, level=0.05)
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_examples_needed_for_training_again_reach_their_power(seeds):
+    parts, rng = Components(seed=0.003**2, example=0.2**2, residual=0.3**2), np.random.default_rng(seeds)
+    n = examples_needed_again(0.03, parts, seeds=seeds)
+    assert n is not None
+    assert np.mean([is_found(rng, parts, 0.03, seeds, n) for _ in range(1500)]) == pytest.approx(0.8, abs=0.03)
+
+
+def test_training_again_can_need_more_than_examples_or_seeds_give():
+    noisy = Components(seed=0.02**2, example=0.1, residual=0.1)
+    assert examples_needed_again(0.005, noisy, seeds=3) is None
+    assert seeds_needed_again(0.005, noisy, examples=200) is None
+    assert joint_power(0.5, noisy, seeds=2, examples=1000) == 0
+    few = seeds_needed_again(0.05, noisy, examples=5000)
+    assert few is not None
+    assert (
+        joint_power(0.05, noisy, seeds=few, examples=5000)
+        >= 0.8
+        > joint_power(0.05, noisy, seeds=few - 1, examples=5000)
+    )
 
 
 @given(st.floats(0.3, 3.0), st.floats(0.5, 0.95))
@@ -102,7 +186,8 @@ def test_no_spread_needs_two_seeds():
     ("call", "message"),
     [
         (lambda: examples_needed(0.0, 0.1), "must not be 0"),
-        (lambda: examples_needed(0.2, 0.1), r"between \|difference\|=0.2 and 1, got 0.1"),
+        (lambda: examples_needed(0.5, 0.1), r"at least difference\^2=0.25, got 0.1"),
+        (lambda: seeds_needed(0.01, float("nan")), "not be negative, got nan"),
         (lambda: examples_needed(0.01, 0.1, power=1.0), "strictly between 0 and 1, got 1 and 0.05"),
         (lambda: seeds_needed(0.0, 0.1), "must not be 0"),
         (lambda: seeds_needed(0.1, -1), "not be negative, got -1"),
@@ -125,20 +210,42 @@ def test_verdict_names_a_winner_and_turns_the_sign():
 def test_verdict_claims_nothing_that_either_test_denies():
     for interval, p in ((Interval(0.006, -0.001, 0.013, 900), 0.02), (Interval(0.006, 0.001, 0.011, 900), 0.07)):
         assert "no difference is shown" in verdict("A", "B", interval, p_value=p).lower()
-    equal = verdict("A", "B", Interval(0.0, 0.0, 0.0, 900), p_value=1.0)
-    assert equal == "B and A score the same accuracy on 900 examples."
+    equal = verdict("A", "B", Interval(0.0, -0.004, 0.004, 900), p_value=1.0)
+    assert equal == "B and A score the same accuracy (95% -0.4 to 0.4) on 900 examples."
 
 
-def test_verdict_adds_what_the_seeds_say():
-    clear = Interval(0.006, 0.001, 0.011, 4316)
-    noisy = compare_seeds([0.60, 0.62, 0.61], [0.61, 0.61, 0.62], paired=True)
-    assert "over 3 seeds the difference is within noise (+0.3 points" in verdict(
-        "A", "B", clear, p_value=0.02, seeds=noisy
+def sides(seeds, gain, *, n=4000, seed_sd=0.0, seed=0):
+    """Right and wrong answers of runs of A and B, (n, seeds) each."""
+    rng = np.random.default_rng(seed)
+    levels = 0.6 + rng.normal(0, seed_sd, (2, seeds)) if seed_sd else np.full((2, seeds), 0.6)
+    return (rng.random((n, seeds)) < levels[0]).astype(float), (rng.random((n, seeds)) < levels[1] + gain).astype(float)
+
+
+def said(a, b):
+    found = compare_means(a, b, paired=a.shape == b.shape)
+    return verdict("A", "B", found.decisive, p_value=found.p_value, joint=found)
+
+
+def test_verdict_says_what_it_speaks_of():
+    sure = said(*sides(5, 0.04))
+    assert sure.startswith("B is better than A by")
+    assert sure.endswith("trained again and on other examples (5 seeds each, 4,000 examples).")
+    one = said(*sides(1, 0.05))
+    assert one.endswith(
+        "on 4,000 examples; with one seed each this speaks of these weights only, not of training again."
     )
-    sure = compare_seeds([0.60, 0.62, 0.61], [0.65, 0.671, 0.66], paired=True)
-    assert "over 3 seeds B stays ahead" in verdict("A", "B", clear, p_value=0.02, seeds=sure)
-    one = compare_seeds([0.6], [0.7], paired=True)
-    assert "says nothing about the spread" in verdict("A", "B", clear, p_value=0.02, seeds=one)
+    a, b = sides(3, 0.05)
+    assert "with one seed of one of the two this speaks of these weights only" in said(a, b[:, :1])
+    two = said(*sides(2, 0.04))
+    assert "two seeds are too few to tell of training again, which could bring anything from" in two
+    assert "4 and 3 seeds" in said(sides(4, 0.05)[0], sides(3, 0.05)[1])
+
+
+def test_verdict_tells_a_spread_of_seeds_from_a_difference_of_weights():
+    text = said(*sides(3, 0.03, seed_sd=0.03, seed=4))
+    assert text.startswith("No difference is shown between B and A trained again and on other examples (3 seeds each")
+    assert "are better than these of" in text
+    assert text.endswith("so it is the spread between seeds that leaves it open.")
 
 
 def test_p_is_written_briefly():
