@@ -105,9 +105,17 @@ def sql(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a query or a run to Parquet, CSV or JSON."""
+    """Write a query or a run to Parquet, CSV or JSON, or runs into another tracker's store."""
     from store import exporting
 
+    if options.to is not None:
+        if options.sql is not None:
+            raise StoreError("--to takes runs: --run RUN, or --run all")
+        from store.exporters.to_trackers import export_to
+
+        runs = export_to(options.to, options.run, options.output, db=options.db)
+        print(f"{len(runs)} runs written to {options.output} for {options.to}")
+        return 0
     if options.sql is not None:
         rows = exporting.export_query(options.sql, options.output, kind=options.format, db=options.db)
         print(f"{rows} rows written to {options.output}")
@@ -130,13 +138,41 @@ def merge(options: argparse.Namespace) -> int:
 
 
 def import_(options: argparse.Namespace) -> int:
-    """Import TensorBoard event files or a trackio database."""
+    """Import the runs of TensorBoard, trackio, MLflow or Weights & Biases; exit code 1 if something was left out."""
     from store.importers.into_spools import import_from
 
     done = import_from(options.source, kind=options.kind, experiment=options.experiment, db=options.db)
     print(f"{len(done.new)} runs new, {len(done.grown)} grown, {len(done.same)} already here")
+    for there, here in done.renamed.items():
+        print(f"renamed: {there} -> {here}")
     for what, count in done.not_understood.items():
         print(f"not understood: {what} ({count} times)")
+    for where, why in done.left_out.items():
+        print(f"left out: {where}: {why}")
+    return 1 if done.left_out else 0
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Take a run out of every list; `restore` brings it back until `gc --delete` has removed its files."""
+    from store import queries
+    from store.editing import delete_run
+    from store.ingest import ingest as run
+
+    run_id = queries.run(options.run, options.db)["run_id"]
+    delete_run(run_id, options.db)
+    run(options.db, wait=30.0, force=True)
+    print(f"{run_id} removed; python -m store restore {run_id} brings it back")
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Bring a removed run back."""
+    from store.editing import restore_run
+    from store.ingest import ingest as run
+
+    restore_run(options.run, options.db)
+    run(options.db, wait=30.0, force=True)
+    print(f"{options.run} restored")
     return 0
 
 
@@ -179,16 +215,17 @@ def _sql_options(command: argparse.ArgumentParser) -> None:
 def _export_options(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--sql", help="read-only statement whose answer is written")
-    what.add_argument("--run", help="run whose tables are written (part of its id, or latest)")
+    what.add_argument("--run", help="run that is written (part of its id, or latest; with --to also all)")
     command.add_argument(
         "--output", "-o", type=Path, required=True, help="file (or folder, with --run) that is not there yet"
     )
     command.add_argument("--format", choices=("parquet", "csv", "json"), default=None)
+    command.add_argument("--to", choices=("mlflow", "trackio", "tensorboard"), help="tracker that is to read the runs")
 
 
 def _import_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", type=Path, help="event file, folder of event files, or trackio database")
-    command.add_argument("--kind", choices=("tensorboard", "trackio"), default=None)
+    command.add_argument("source", type=Path, help="files, folder or database of the other tracker")
+    command.add_argument("--kind", choices=("tensorboard", "trackio", "mlflow", "wandb"), default=None)
     command.add_argument("--experiment", default=None, help="experiment the runs are stored under")
 
 
@@ -218,6 +255,8 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argpar
     "export": (export, _export_options),
     "merge": (merge, lambda command: command.add_argument("other", type=Path, help="the other store's database")),
     "import": (import_, _import_options),
+    "remove": (remove, lambda command: command.add_argument("run", help="part of its id, or latest")),
+    "restore": (restore, lambda command: command.add_argument("run", help="its id")),
     "gc": (gc, _gc_options),
     "compact": (compact, _nothing),
     "backup": (backup, lambda command: command.add_argument("target", type=Path, help="database path of the copy")),

@@ -1,66 +1,105 @@
 """Runs of other trackers become spools of ours, so that ingest, rebuild and merge treat them like any other run.
 
-The id of an imported run is made of its start and its origin, and its lines are made of what the source says and
-nothing else: importing again writes the same bytes, so nothing doubles, and a source that grew only adds its new
-lines. What was not understood is listed.
+The id of an imported run is made of its start and of what names it in its own tracker, and its lines are made of what
+the source says and of nothing else: importing again writes nothing, and a source that grew only adds its new lines,
+also when a further file of a run arrives later. Each run is imported for itself; what could not be read or has no place
+here is said at the end.
 """
 
+import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from store.errors import StoreError
 from store.importers.records import Foreign, Imported
+from store.importers.sqlite import is_sqlite, read_only, tables
 from store.ingest import ingest
+from store.metric_names import standard_name
 from store.paths import Layout, locate
 from store.spool.file import Spool
-from store.spool.lines import encode, plain
+from store.spool.lines import decode, encode, plain
 from store.spool.packing import unpack
 
-_END = b'{"end":'
+KINDS = ("tensorboard", "trackio", "mlflow", "wandb")
+_ENDS = (b'{"end":', b'{"summary":')
 
 
 def import_from(
     source: Path, *, kind: str | None = None, experiment: str | None = None, db: Path | None = None
 ) -> Imported:
-    """Import TensorBoard event files (a file or a folder of them) or a trackio database.
+    """Import the runs of another tracker.
 
     Args:
-        source: where they are.
-        kind: "tensorboard" or "trackio"; None looks at the source.
-        experiment: experiment the runs are stored under; None takes the kind.
+        source: TensorBoard event files or a folder of them, a trackio database or folder, an MLflow sqlite database or
+            `mlruns` folder, a `wandb` folder or `.wandb` file.
+        kind: "tensorboard", "trackio", "mlflow" or "wandb"; None looks at the source.
+        experiment: experiment the runs are stored under; None takes the source's own name for it, else the kind.
         db: the store's database.
 
     Raises:
-        StoreError: if the source is missing, of another kind, or cannot be read; the store is then untouched.
+        StoreError: if the source is missing or of another kind, or nothing in it can be read; the store is then
+            untouched.
     """
-    from store.importers import tensorboard, trackio
-
     if not source.exists():
         raise StoreError(f"{source} is not there")
-    readers = {"tensorboard": tensorboard.read, "trackio": trackio.read}
-    kind = kind or ("trackio" if trackio.is_sqlite(source) else "tensorboard")
-    if kind not in readers:
-        raise StoreError(f"an import must be {' or '.join(readers)}, got {kind!r}")
+    kind = kind or kind_of(source)
+    if kind not in KINDS:
+        raise StoreError(f"an import must be {', '.join(KINDS)}, got {kind!r}")
     done = Imported()
-    runs = readers[kind](source, done)
+    runs: list[Foreign] = importlib.import_module(f"store.importers.{kind}").read(source, done)
     if not runs:
-        raise StoreError(f"no {kind} run found in {source}")
+        reasons = [f"{where}: {why}" for where, why in done.left_out.items()]
+        raise StoreError("; ".join([f"no {kind} run found in {source}", *reasons[:3]]))
     layout = locate(db)
     layout.create()
+    ids = {run.origin: _run_id(layout, run) for run in runs}
     for run in runs:
-        _store(layout, run, experiment or kind, done)
+        try:
+            _store(layout, ids[run.origin], run, experiment or run.experiment or kind, ids.get(run.parent or ""), done)
+        except StoreError as error:
+            done.left_out[run.name] = str(error)
     ingest(layout.db, wait=30.0, force=True)
     return done
 
 
-def _store(layout: Layout, run: Foreign, experiment: str, done: Imported) -> None:
-    start = run.events[0][0] if run.events else 0.0
-    digest = sha256(f"{run.origin}\n{start!r}".encode()).hexdigest()[:8]
-    run_id = f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M%S}-{digest}"
-    lines = list(_lines(run, experiment, digest))
+def kind_of(source: Path) -> str:
+    """Which tracker wrote a file or a folder.
+
+    Raises:
+        StoreError: if nothing known is in it.
+    """
+    from store.importers import mlflow, tensorboard, trackio, wandb
+
+    if mlflow.is_source(source):
+        return "mlflow"
+    if trackio.databases(source):
+        return "trackio"
+    if wandb.files(source):
+        return "wandb"
+    if is_sqlite(source):
+        with read_only(source) as con:
+            raise StoreError(f"{source} is neither a trackio nor an MLflow database; its tables: {sorted(tables(con))}")
+    if source.is_file() or tensorboard.event_files(source):
+        return "tensorboard"
+    raise StoreError(f"no tensorboard run found in {source}, nor one of trackio, MLflow or Weights & Biases")
+
+
+def _run_id(layout: Layout, run: Foreign) -> str:
+    first = run.events[0][0] if run.events else run.start
+    if run.before is not None and layout.spool_file(before := _id(first, f"{run.before}\n{first!r}")).exists():
+        return before
+    return _id(run.start, run.origin)
+
+
+def _id(start: float, name: str) -> str:
+    return f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M%S}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _store(layout: Layout, run_id: str, run: Foreign, experiment: str, parent: str | None, done: Imported) -> None:
+    lines = list(_lines(run, experiment, run_id, parent, done))
     path = layout.spool_file(run_id)
     unpack(path)
     try:
@@ -81,31 +120,65 @@ def _store(layout: Layout, run: Foreign, experiment: str, done: Imported) -> Non
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _lines(run: Foreign, experiment: str, digest: str) -> Iterator[bytes]:
-    start = run.events[0][0] if run.events else 0.0
+def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done: Imported) -> Iterator[bytes]:
+    """First line, a line an event, the last values in the order of time, and the end of a run that has ended."""
     about = {
         "experiment": experiment,
+        "name": run.name,
         "model": run.name,
         "command": "",
-        "config_hash": digest,
+        "config_hash": run_id.rpartition("-")[2],
         "note": run.note,
-        "tags": ["imported"],
+        "tags": ["imported", *run.tags],
+        "parent_run_id": parent,
+        **run.fields,
+        "host": "imported",  # no process of this machine writes it
     }
-    yield encode({"run": about, "config": plain(dict(run.config)), "at": start})
+    yield encode({"run": about, "config": plain(run.config), "at": run.start})
+    last: dict[str, float] = {}
+    names: dict[str, str] = {}
     for at, step, values in run.events:
-        yield encode({"log": plain(values), "step": step, "epoch": None, "at": at})
-    last = run.events[-1][0] if run.events else start
-    yield encode({"end": {"status": "finished", "error": None, "elapsed": max(0.0, last - start)}, "at": last})
-
-
-def _beyond(path: Path, lines: Iterable[bytes]) -> list[bytes]:
-    """Lines beyond those a spool already holds; ends do not count, a run that grew has several."""
-    old = [line + b"\n" for line in path.read_bytes().split(b"\n") if line and not line.startswith(_END)]
-    new = [line for line in lines if not line.startswith(_END)]
-    if new[1 : len(old)] != old[1:]:
-        raise StoreError(
-            f"the source of {path.stem} no longer begins as it did when it was imported: "
-            "remove that run or import elsewhere"
+        named = {names.get(name) or _name(name, names, done): value for name, value in values.items()}
+        last |= named
+        yield encode({"log": plain(named), "step": step, "epoch": None, "at": at})
+    ended = run.ended if run.ended is not None else run.events[-1][0] if run.events else run.start
+    if last:
+        yield encode({"summary": plain(last), "at": ended})
+    if run.status is not None:
+        yield encode(
+            {"end": {"status": run.status, "error": None, "elapsed": max(0.0, ended - run.start)}, "at": ended}
         )
-    more = new[len(old) :]
-    return [*more, next(line for line in reversed(list(lines)) if line.startswith(_END))] if more else []
+
+
+def _name(name: str, names: dict[str, str], done: Imported) -> str:
+    names[name] = standard_name(name)
+    if names[name] != name:
+        done.renamed[name] = names[name]
+    return names[name]
+
+
+def _beyond(path: Path, lines: list[bytes]) -> list[bytes]:
+    """Lines that a spool does not hold yet; its last values and its end are said again when anything is new."""
+    old = {line + b"\n" for line in path.read_bytes().split(b"\n") if line}
+    new = [line for line in lines[1:] if line not in old and not line.startswith(_ENDS)]
+    if lines[0] not in old:
+        first = decode(lines[0].rstrip(b"\n")) or {}
+        about = {name: value for name, value in first.get("run", {}).items() if name != "host"}
+        changes = [
+            encode({"describe": about, "at": first["at"]}),
+            encode({"params": first["config"], "at": first["at"]}),
+        ]
+        new += [line for line in changes if line not in old and not _said(path, line)]
+    ends = [line for line in lines if line.startswith(_ENDS)]
+    return [*new, *ends] if new or any(line not in old for line in ends) else []
+
+
+def _said(path: Path, line: bytes) -> bool:
+    """Whether the first line of a spool says already what a line that describes the run would say."""
+    with path.open("rb") as file:
+        first = decode(file.readline().rstrip(b"\n")) or {}
+    change = decode(line.rstrip(b"\n")) or {}
+    if "params" in change:
+        return bool(first.get("config") == change["params"])
+    described = {name: value for name, value in change["describe"].items() if value not in (None, "", [])}
+    return all(first.get("run", {}).get(name) == value for name, value in described.items() if name != "name")

@@ -5,8 +5,11 @@ shifted: the TFRecord framing), each an `Event` message of protocol buffers, of 
 decoded.
 """
 
+import os
+import re
 import struct
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,47 +20,98 @@ Field = tuple[int, int, Any]  # number, wire type, value
 _SCALARS = {1: (5, "f"), 2: (6, "d"), 3: (7, "i"), 9: (10, "q")}  # DataType -> (field of the values, struct letter)
 
 
+_PARTS = {
+    4: "graph", 6: "log message", 8: "run metadata", 9: "meta graph",
+}  # fmt: skip
+_VERSION, _SUMMARY, _SESSION, _SOURCE = 3, 5, 7, 10
+_START = 1  # status of a session log: a writer began, and what was written from its step on is void
+NOTE_CHARACTERS = 10_000
+
+
+def event_files(source: Path) -> list[Path]:
+    """Event files at or below a path; links to folders are followed once."""
+    if source.is_file():
+        return [source]
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for folder, below, names in os.walk(source, followlinks=True):
+        real = Path(folder).resolve()
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        found += [Path(folder) / name for name in names if "tfevents" in name]
+    return sorted(found)
+
+
 def read(source: Path, done: Imported) -> list[Foreign]:
-    """Runs below a folder, one per folder that holds event files; or the run of one file."""
-    files = [source] if source.is_file() else sorted(path for path in source.rglob("*tfevents*") if path.is_file())
+    """Runs below a folder, one per folder that holds event files; or the run of one file.
+
+    Files of a run are read in the order of their names, which begin with their time. What `add_hparams` writes lies in
+    a folder of its own below the run's and belongs to the run. A file that is no event file is left out.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for file in event_files(source):
+        folders.setdefault(file.parent, []).append(file)
     runs: dict[Path, Foreign] = {}
-    for file in files:
-        name = (
-            file.parent.name
-            if source.is_file() or file.parent == source
-            else file.parent.relative_to(source).as_posix()
-        )
-        run = runs.setdefault(file.parent, Foreign(origin=f"tensorboard {name}", name=name, config={}))
-        for data in records(file, done):
-            _take(run, data, done)
+    for folder in sorted(folders, key=lambda path: len(path.parts)):
+        home = folder.parent if _of_hparams(folder) and folder.parent in runs else folder
+        plain_name = source.is_file() or home == source
+        name = home.name if plain_name else home.relative_to(source).as_posix()
+        run = runs.get(home) or Foreign(origin="", name=name, config={}, before=f"tensorboard {name}")
+        for file in folders[folder]:
+            _take_file(run, file, done)
+        if run.events or run.config:
+            runs[home] = run
     for run in runs.values():
         run.events.sort(key=lambda event: event[0])  # several files of one run may overlap in time
     return [run for run in runs.values() if run.events]
 
 
+def _of_hparams(folder: Path) -> bool:
+    """Whether a folder is called by a time, as `SummaryWriter.add_hparams` calls its own."""
+    return re.fullmatch(r"\d{9,}\.\d+", folder.name) is not None
+
+
+def _take_file(run: Foreign, file: Path, done: Imported) -> None:
+    first = b""
+    try:
+        for number, data in enumerate(records(file, done)):
+            if number < 2:
+                first += data
+            _take(run, data, done)
+    except (StoreError, OSError) as error:
+        done.left_out[str(file)] = str(error)
+        return
+    if not run.origin:
+        run.origin = f"tensorboard {sha256(first).hexdigest()}"
+
+
 def records(path: Path, done: Imported) -> Iterator[bytes]:
-    """Data of each record; a torn end is left out, damage ends the file and is listed.
+    """Data of each record; a torn end is left out, damage ends the file and is said.
 
     Raises:
         StoreError: if the file does not begin with a record.
     """
-    content = path.read_bytes()
-    at = 0
-    while at < len(content):
-        head = content[at : at + 12]
-        if len(head) < 12 or (at and at + 16 + struct.unpack("<Q", head[:8])[0] > len(content)):
-            done.skip(f"{path.name}: unfinished record at byte {at}")
-            return
-        length, check = struct.unpack("<QI", head)
-        data = content[at + 12 : at + 12 + length]
-        footer = content[at + 12 + length : at + 16 + length]
-        if masked_crc32c(head[:8]) != check or len(footer) < 4 or masked_crc32c(data) != struct.unpack("<I", footer)[0]:
-            if at == 0:
+    with path.open("rb") as file:
+        at = 0
+        while head := file.read(12):
+            length, check = struct.unpack("<QI", head) if len(head) == 12 else (0, 0)
+            whole = len(head) == 12 and masked_crc32c(head[:8]) == check
+            content = file.read(length + 4) if whole else b""
+            if at == 0 and (not whole or len(content) < length + 4):
                 raise StoreError(f"{path} is not a TensorBoard event file")
-            done.skip(f"{path.name}: damaged record at byte {at}; the rest of the file was left out")
-            return
-        yield data
-        at += 16 + length
+            if len(head) < 12 or (whole and len(content) < length + 4):
+                done.skip(f"{path.name}: unfinished record at byte {at}")
+                return
+            data = content[:length]
+            if not whole or masked_crc32c(data) != struct.unpack("<I", content[length:])[0]:
+                if at == 0:
+                    raise StoreError(f"{path} is not a TensorBoard event file")
+                done.skip(f"{path.name}: damaged record at byte {at}; the rest of the file was left out")
+                return
+            yield data
+            at += 16 + length
 
 
 def masked_crc32c(data: bytes) -> int:
@@ -120,18 +174,22 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _take(run: Foreign, data: bytes, done: Imported) -> None:
-    wall_time, step, summary = 0.0, 0, None
+    wall_time, step, summary, session = 0.0, 0, None, None
     try:
         for number, wire, value in fields(data):
             if number == 1 and wire == 1:
                 wall_time = struct.unpack("<d", value)[0]
             elif number == 2 and wire == 0:
                 step = value - (1 << 64) if value >= 1 << 63 else value
-            elif number == 5 and wire == 2:
+            elif number == _SUMMARY and wire == 2:
                 summary = value
-            elif number not in (3, 10):  # version and writer of the file
-                done.skip(f"event field {number}")
-        values = dict(_values(summary, done)) if summary is not None else {}
+            elif number == _SESSION and wire == 2:
+                session = value
+            elif number not in (_VERSION, _SOURCE):
+                done.skip(_PARTS.get(number, "part of an event that is not known here"))
+        if session is not None and (1, 0, _START) in list(fields(session)):
+            run.events = [event for event in run.events if event[1] < step]
+        values = dict(_values(summary, run, done)) if summary is not None else {}
     except (ValueError, struct.error) as error:
         done.skip(f"event that is no message ({error})")
         return
@@ -139,24 +197,67 @@ def _take(run: Foreign, data: bytes, done: Imported) -> None:
         run.events.append((wall_time, step, values))
 
 
-def _values(summary: bytes, done: Imported) -> Iterator[tuple[str, float]]:
+def _values(summary: bytes, run: Foreign, done: Imported) -> Iterator[tuple[str, float]]:
     for number, _, message in fields(summary):
         if number != 1:
             continue
-        tag, value, kind = "", None, "a value without content"
-        for field, wire, content in fields(message):
-            if field == 1:
-                tag = content.decode("utf-8", "replace")
-            elif field == 2 and wire == 5:
-                value = struct.unpack("<f", content)[0]
-            elif field == 8:
-                value, kind = _tensor(content), "tensor that is no number"
-            elif field in (4, 5, 6):
-                kind = {4: "image", 5: "histogram", 6: "audio"}[field]
-        if value is None or not tag:
-            done.skip(f"{kind} {tag!r}")
-        else:
+        parts: dict[int, Any] = {}
+        for field, _, content in fields(message):
+            parts[field] = content
+        tag = parts.get(1, b"").decode("utf-8", "replace")
+        plugin, content = _plugin(parts.get(9, b""))
+        if plugin == "hparams":
+            run.config |= _hparams(content)
+        elif plugin == "text" and 8 in parts:
+            texts = [value.decode("utf-8", "replace") for field, _, value in fields(parts[8]) if field == 8]
+            said = f"{tag.removesuffix('/text_summary')}: {' '.join(texts)}"
+            run.note = "\n".join(filter(None, [run.note, said]))[:NOTE_CHARACTERS]
+        elif (value := _number(parts)) is not None and tag:
             yield tag, value
+        else:
+            kinds = {4: "image", 5: "histogram", 6: "audio", 8: "tensor that is no number"}
+            kind = next((name for field, name in kinds.items() if field in parts), "a value without content")
+            done.skip(f"{kind} {tag!r}")
+
+
+def _number(parts: dict[int, Any]) -> float | None:
+    if 2 in parts and len(parts[2]) == 4:
+        return float(struct.unpack("<f", parts[2])[0])
+    return _tensor(parts[8]) if 8 in parts else None
+
+
+def _plugin(metadata: bytes) -> tuple[str, bytes]:
+    """Name and content of the plugin that a value is for."""
+    for number, _, data in fields(metadata):
+        if number == 1:
+            parts = {field: content for field, _, content in fields(data)}
+            return parts.get(1, b"").decode("utf-8", "replace"), parts.get(2, b"")
+    return "", b""
+
+
+def _hparams(content: bytes) -> dict[str, Any]:
+    """Parameters of a session that `add_hparams` wrote: a map of names to numbers, truth values and texts."""
+    found: dict[str, Any] = {}
+    for number, _, session in fields(content):
+        if number != 3:  # session_start_info
+            continue
+        for field, _, entry in fields(session):
+            if field == 1:
+                parts = {key: value for key, _, value in fields(entry)}
+                found[parts.get(1, b"").decode("utf-8", "replace")] = _protobuf_value(parts.get(2, b""))
+    return found
+
+
+def _protobuf_value(message: bytes) -> Any:
+    for number, _, value in fields(message):
+        if number == 2:
+            real = struct.unpack("<d", value)[0]
+            return int(real) if real.is_integer() else real
+        if number == 3:
+            return value.decode("utf-8", "replace")
+        if number == 4:
+            return bool(value)
+    return None
 
 
 def _tensor(message: bytes) -> float | None:

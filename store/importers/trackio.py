@@ -7,60 +7,84 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
-from store.importers.records import Foreign, Imported
+from store.importers.records import Foreign, Imported, flatten
+from store.importers.sqlite import columns, is_sqlite, read_only, tables
 
-_KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence"}
+_KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence", "system_metrics"}
+LIVE_SECONDS = 600.0  # a run whose last point is younger than this may still be running
 
 
-def is_sqlite(path: Path) -> bool:
-    """Whether a file begins like an sqlite database."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
+def databases(source: Path) -> list[Path]:
+    """The trackio databases at or below a path."""
+    files = [source] if source.is_file() else sorted(source.rglob("*.db"))
+    return [
+        file for file in files if is_sqlite(file) and "metrics" in _tables(file) and "experiments" not in _tables(file)
+    ]
 
 
 def read(source: Path, done: Imported) -> list[Foreign]:
-    """Runs of a project's database.
-
-    Raises:
-        StoreError: if the file is not one.
-    """
-    if not is_sqlite(source):
-        raise StoreError(f"{source} is not an sqlite database")
-    try:
-        con = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+    """Runs of a project's database, or of all below a folder; a database that cannot be read is left out."""
+    runs: list[Foreign] = []
+    for file in [source] if source.is_file() else sorted(source.rglob("*.db")):
         try:
-            return _read(con, source, done)
-        finally:
-            con.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot read {source}: {error}") from error
+            with read_only(file) as con:
+                runs += _read(con, file, done)
+        except (sqlite3.Error, StoreError) as error:
+            done.left_out[str(file)] = str(error)
+    return runs
+
+
+def _tables(file: Path) -> set[str]:
+    try:
+        with read_only(file) as con:
+            return tables(con)
+    except (sqlite3.Error, StoreError):
+        return set()
 
 
 def _read(con: sqlite3.Connection, source: Path, done: Imported) -> list[Foreign]:
-    tables = {row[0] for row in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "metrics" not in tables:
+    present = tables(con)
+    if "metrics" not in present:
         raise StoreError(f"{source} is an sqlite database, but not one of trackio")
-    key = "run_id" if "run_id" in {row[1] for row in con.execute("PRAGMA table_info(metrics)")} else "run_name"
-    for table in sorted(tables - _KNOWN):
+    key = "run_id" if "run_id" in columns(con, "metrics") else "run_name"
+    for table in sorted(present - _KNOWN):
         count = con.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]
         if count:
             done.not_understood[f"table {table}"] = count
     configs: dict[str, dict[str, Any]] = {}
-    if "configs" in tables:
+    if "configs" in present:
         configs = {run: _object(text) or {} for run, text in con.execute(f"SELECT {key}, config FROM configs")}
     runs: dict[str, Foreign] = {}
-    for run_id, name, at, step, text in con.execute(
-        f"SELECT {key}, run_name, timestamp, step, metrics FROM metrics ORDER BY id"
-    ):
-        if run_id not in runs:
-            config = {field: value for field, value in configs.get(run_id, {}).items() if not field.startswith("_")}
-            runs[run_id] = Foreign(origin=f"trackio {source.stem} {run_id}", name=name, config=config)
-        values = _numbers(_object(text), done)
-        if values:
-            runs[run_id].events.append((datetime.fromisoformat(at).timestamp(), int(step), values))
+    for table in ("metrics", "system_metrics"):
+        if table in present:
+            _points(con, table, key, source, configs, runs, done)
+    for run in runs.values():
+        run.events.sort(key=lambda event: event[0])
+        if run.events and datetime.now().timestamp() - run.events[-1][0] < LIVE_SECONDS:
+            run.status = None
     return [run for run in runs.values() if run.events]
+
+
+def _points(
+    con: sqlite3.Connection,
+    table: str,
+    key: str,
+    source: Path,
+    configs: dict[str, dict[str, Any]],
+    runs: dict[str, Foreign],
+    done: Imported,
+) -> None:
+    step = "step" if "step" in columns(con, table) else "0"
+    rows = con.execute(f"SELECT {key}, run_name, timestamp, {step}, metrics FROM {table} ORDER BY id")
+    for run_id, name, at, at_step, text in rows:
+        if run_id not in runs:
+            origin = f"trackio {source.stem} {run_id}"
+            config = {field: value for field, value in configs.get(run_id, {}).items() if not field.startswith("_")}
+            runs[run_id] = Foreign(origin=origin, name=name, config=flatten(config), before=origin)
+        prefix = "system/" if table == "system_metrics" else ""
+        values = {prefix + metric: value for metric, value in _numbers(_object(text), done).items()}
+        if values:
+            runs[run_id].events.append((datetime.fromisoformat(at).timestamp(), int(at_step or 0), values))
 
 
 def _object(text: bytes | str) -> dict[str, Any] | None:
@@ -72,12 +96,13 @@ def _object(text: bytes | str) -> dict[str, Any] | None:
 
 
 def _numbers(values: dict[str, Any] | None, done: Imported) -> dict[str, float]:
+    """Numbers of a row; truth values are 0 and 1, nested ones get a path, infinities come as text."""
     if values is None:
         done.skip("row that is not JSON")
         return {}
     numbers = {}
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+    for name, value in flatten(values).items():
+        if not isinstance(value, int | float | str):
             done.skip(f"{type(value).__name__} {name!r}")
             continue
         try:

@@ -65,3 +65,91 @@ writer.close()
         [1 / (step + 1) for step in range(20)]
     )
     assert done.not_understood == {"histogram 'weights'": 1}
+
+
+def varint(value):
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def message(*parts):
+    """Fields (number, bytes) of a protocol buffer message."""
+    return b"".join(varint(number << 3 | 2) + varint(len(data)) + data for number, data in parts)
+
+
+def restart(step):
+    return record(b"\x09" + struct.pack("<d", 1e9 + 50) + b"\x10" + bytes([step]) + message((7, b"\x08\x01")))
+
+
+def test_a_restarted_writer_voids_what_follows_its_step(tmp_path):
+    db, folder = tmp_path / "r.duckdb", tmp_path / "run"
+    folder.mkdir()
+    points = [event(step, "loss", 0.5) for step in range(13)]
+    (folder / "events.out.tfevents.1").write_bytes(b"".join(points))
+    (folder / "events.out.tfevents.2").write_bytes(restart(5) + event(5, "loss", 0.25))
+    done = import_from(folder, db=db)
+    assert queries.table_of_run("metrics", done.new[0], db=db)["step"].to_list() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_file_that_arrives_later_is_merged(tmp_path):
+    db, folder = tmp_path / "r.duckdb", tmp_path / "run"
+    folder.mkdir()
+    (folder / "events.out.tfevents.1").write_bytes(b"".join(event(step, "loss", 0.5) for step in (0, 1, 8, 9)))
+    first = import_from(tmp_path, db=db)
+    (folder / "events.out.tfevents.2").write_bytes(b"".join(event(step, "loss", 0.25) for step in (4, 5)))
+    again = import_from(folder, db=db)  # and from another folder than before
+    assert again.grown == first.new
+    assert queries.table_of_run("metrics", first.new[0], db=db).height == 6
+    assert queries.summary(first.new, db)["value"].to_list() == [0.5]
+    assert import_from(tmp_path, db=db).same == first.new
+
+
+@pytest.mark.parametrize("content", [b"\0" * 1000, b"Mac OS X resource fork", b"", b"\x01"], ids=len)
+def test_a_file_that_is_no_event_file_stops_nothing(tmp_path, content):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "events.out.tfevents.1").write_bytes(event(0, "loss", 0.5))
+    (folder / "._events.out.tfevents.1").write_bytes(content)
+    done = import_from(tmp_path, db=tmp_path / "r.duckdb")
+    assert len(done.new) == 1
+    assert all("is not a TensorBoard event file" in why for why in done.left_out.values())
+    assert len(done.left_out) == bool(content)
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    elsewhere = tmp_path / "disk" / "run"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "events.out.tfevents.1").write_bytes(event(0, "loss", 0.5))
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "linked").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(logs)
+    done = import_from(logs, db=tmp_path / "r.duckdb")
+    assert len(done.new) == 1
+
+
+def test_parameters_and_texts_of_a_summary_writer(tmp_path):
+    pytest.importorskip("tensorboard")
+    code = """
+import sys
+from torch.utils.tensorboard import SummaryWriter
+writer = SummaryWriter(sys.argv[1] + "/run")
+for step in range(3):
+    writer.add_scalar("val_acc", step / 3, step)
+writer.add_text("说明", "第一次")
+writer.add_hparams({"lr": 0.1, "layers": 4, "name": "bert", "fast": True}, {"hparam/best": 0.5})
+writer.close()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=True)
+    db = tmp_path / "r.duckdb"
+    done = import_from(tmp_path, db=db)
+    assert len(done.new) == 1
+    row = queries.run(done.new[0], db)
+    assert row["note"] == "说明: 第一次"
+    stored = dict(queries.params(done.new, db).select("name", "value").iter_rows())
+    assert stored == {"lr": "0.1", "layers": "4", "name": '"bert"', "fast": "1"}
+    assert set(queries.summary(done.new, db)["name"]) == {"dev/accuracy", "hparam/best"}
+    assert set(done.not_understood) <= {"a value without content '_hparams_/experiment'"}

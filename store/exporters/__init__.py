@@ -1,0 +1,1 @@
+"""Runs of ours, written for other trackers with their own libraries."""
