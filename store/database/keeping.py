@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from store.database.sql import insert, literal, one, replace
+from store.database.sql import literal, one, replace
 from store.spool.parsing import join_kinds
 
 _OF_RUNS = ("runs", "params", "points", "summary", "cells", "predictions", "files", "artifacts")
@@ -120,8 +120,7 @@ def _keep_figures(con: duckdb.DuckDBPyConnection) -> None:
     found = one(con, "SELECT value FROM older.raw.meta WHERE key = 'published' AND value LIKE 'own:%'")
     if found is None:
         return
-    rows = con.execute("FROM older.main.published").pl()
     con.execute("DELETE FROM published")
-    insert(con, "published", rows)
+    con.execute("INSERT INTO published BY NAME FROM older.main.published")
     con.execute("DELETE FROM raw.meta WHERE key = 'published'")
     con.execute("INSERT INTO raw.meta VALUES ('published', ?)", [found[0]])
