@@ -5,6 +5,7 @@ next rerun of a page reads again. Frames are cached as resources, without the co
 hit: polars frames are immutable. Nobody changes what these functions return.
 """
 
+import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -76,8 +77,20 @@ def store_version() -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def task_specs(version: str) -> Mapping[str, TaskSpec]:
-    """The tasks that the pages know, by name."""
-    return TASKS
+    """The tasks that the pages know, by name: CLUE's, then those of task files, each as its newest run has it."""
+    found = dict(TASKS)
+    for value in queries.param_values("task_spec")["value"]:
+        try:
+            spec = TaskSpec.from_dict(json.loads(value))
+        except (TypeError, ValueError, AttributeError):
+            continue  # of another program, or of a version that spells it otherwise
+        found[spec.name] = TASKS.get(spec.name, spec)
+    return found
+
+
+def judged_by(version: str) -> dict[str, str]:
+    """Task -> the metric that judges it."""
+    return {name: spec.metric for name, spec in task_specs(version).items()}
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -186,6 +186,11 @@ def param_names(db: Path | None = None) -> pl.DataFrame:
     )
 
 
+def param_values(name: str, db: Path | None = None) -> pl.DataFrame:
+    """run_id, value (JSON text) of every run that has the parameter, the oldest first."""
+    return _frame(_con(db), "SELECT run_id, value FROM params WHERE name = ? ORDER BY run_id", [name])
+
+
 def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:
     """run_id, name, value of some or all runs."""
     return _of_runs("summary", run_ids, db)

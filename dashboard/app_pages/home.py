@@ -11,7 +11,6 @@ from dashboard import queries, rooms
 from dashboard.figures import run_grid, tables, words
 from dashboard.frames import home, run_rows
 from dashboard.parts import headings, last_visit, links, local_time, run_actions, run_list
-from engine.text.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10
@@ -44,7 +43,7 @@ def show_running(version: str, running: pl.DataFrame) -> None:
     rows = []
     for row in running.head(20).iter_rows(named=True):
         run_id = row["run_id"]
-        spec = TASKS.get(row["task"] or "")
+        spec = queries.task_specs(version).get(row["task"] or "")
         score = f"dev/{spec.metric}" if spec else "dev/accuracy"
         logged = queries.live_metric_names(run_id)
         wanted = [name for name in ("train/loss", score, *run_grid.ordered(logged)) if name in logged][:3]
@@ -95,7 +94,7 @@ def show_newest(version: str, table: pl.DataFrame) -> None:
 def show_best(version: str) -> None:
     """The best configuration of every task on dev over its seeds; limited runs left out."""
     st.subheader("Best per task, dev", anchor=False)
-    best = home.best_per_task(queries.leaderboard(version), {task: spec.metric for task, spec in TASKS.items()})
+    best = home.best_per_task(queries.leaderboard(version), queries.judged_by(version))
     if best.is_empty():
         st.caption("No run on a whole data set has finished yet (runs with `--limit` are left out).")
         return

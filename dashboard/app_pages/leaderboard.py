@@ -7,9 +7,7 @@ from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import tables, words
 from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
-from engine.text.tasks import TASKS
 
-NAMES = list(TASKS)
 BASELINES = ("majority", "chance")
 
 view = st.segmented_control(
@@ -38,6 +36,8 @@ nothing about the task.""",
 )
 
 version = queries.store_version()
+judged_by = queries.judged_by(version)
+names_of_tasks = list(judged_by)
 board = queries.leaderboard(version, "clue")
 published = queries.published(version, "clue").with_columns(
     row=pl.col("model")
@@ -50,7 +50,7 @@ if board.is_empty() and published.is_empty():
 
 def main_metric(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows that carry the metric by which their task is judged."""
-    wanted = pl.DataFrame({"task": NAMES, "metric": [spec.metric for spec in TASKS.values()]})
+    wanted = pl.DataFrame({"task": names_of_tasks, "metric": list(judged_by.values())})
     return frame.join(wanted, on=["task", "metric"], how="semi")
 
 
@@ -91,7 +91,7 @@ def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, st
     rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
     below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
     best = dict(papers.group_by("task").agg(pl.col("value").max()).iter_rows()) if not sample else None
-    table = figures.by_task(measured, below, NAMES, published=best, reference=reference)
+    table = figures.by_task(measured, below, names_of_tasks, published=best, reference=reference)
     event = st.dataframe(
         table,
         key="leaderboard_measured",
@@ -108,7 +108,7 @@ def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, st
     if not event.selection.cells:
         return None
     row, model = event.selection.cells[0]
-    return (model, NAMES[row]) if model in measured["row"] else None
+    return (model, names_of_tasks[row]) if model in measured["row"] else None
 
 
 def show_published(papers: pl.DataFrame) -> None:
@@ -120,9 +120,9 @@ def show_published(papers: pl.DataFrame) -> None:
     short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()
     titles = {
         name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
-        for name, spec in TASKS.items()
+        for name, spec in queries.task_specs(version).items()
     }
-    table = figures.grid(numbered.with_columns(row=short), NAMES, reference=reference)
+    table = figures.grid(numbered.with_columns(row=short), names_of_tasks, reference=reference)
     st.dataframe(
         table,
         key="leaderboard_published",
@@ -154,7 +154,7 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
         st.caption(f"{name} has no run on {task}.")
         return
     chosen = found.row(0, named=True)
-    runs = tables.headline(queries.run_table(version), split)
+    runs = tables.headline(queries.run_table(version), split, judged_by=judged_by)
     same = runs.filter((pl.col("task") == task) & (pl.col("model") == chosen["model"]) & ~pl.col("archived"))
     st.subheader(f"{name} on {task}: {words.count(same.height, 'run')}", anchor=False)
     shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
@@ -208,7 +208,7 @@ else:
 
 shown = papers if not sample else papers.clear()
 plots.show(
-    figures.scores(measured, shown, NAMES, baselines=levels),
+    figures.scores(measured, shown, names_of_tasks, baselines=levels),
     key="leaderboard_scores",
     alt=f"{split} scores of every task, measured and published",
 )

@@ -38,7 +38,7 @@ groups and choices are part of the address: a link shows somebody else the same.
 
 run_search.take_earlier_filters("runs_text", "app_pages/runs.py")
 version = queries.store_version()
-everything = tables.headline(queries.run_table(version))
+everything = tables.headline(queries.run_table(version), judged_by=queries.judged_by(version))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     run_actions.undo("runs")

@@ -1,5 +1,7 @@
 """What each CLUE task is: sizes, settings, class balance, lengths, and examples as a model sees them."""
 
+from collections.abc import Mapping
+
 import polars as pl
 import streamlit as st
 
@@ -7,10 +9,11 @@ from dashboard import queries
 from dashboard.figures import tables, words
 from dashboard.figures import tasks as figures
 from dashboard.parts import badges, headings, links, plots
-from engine.text.tasks import TASKS, TaskSpec
+from engine.text.tasks import TaskSpec
 
 MEASURED = 1000  # examples whose length is measured
 SHOWN = 10
+FIRST = "afqmc"  # shown where the link names no task
 ROWS = 4  # rows of one example that are shown
 TRIED = 20  # newest runs among which one with examples is looked for
 NOTE = """What each task asks, how large it is, how its classes are balanced, what a window cuts off, and ten of its
@@ -20,12 +23,12 @@ FORMULA = r"\texttt{[CLS]}\; x_1 \dots x_n\; \texttt{[SEP]}\; y_1 \dots y_m\; \t
 SOURCE = "each task's own paper, named below; settings of [kexue.fm/archives/8739](https://kexue.fm/archives/8739)"
 
 
-def overview() -> pl.DataFrame:
+def overview(specs: Mapping[str, TaskSpec]) -> pl.DataFrame:
     """One row a task: sizes and settings."""
     rows = [
         {
             "task": spec.name,
-            "name": f"{spec.title} {spec.chinese}",
+            "name": f"{spec.title} {spec.chinese}".strip(),
             "kind": spec.kind,
             "classes": spec.n_classes or None,
             "metric": spec.metric,
@@ -36,7 +39,7 @@ def overview() -> pl.DataFrame:
             "batch": f"{spec.batch_size}" + (f" x {spec.accumulation}" if spec.accumulation > 1 else ""),
             "epochs": spec.epochs,
         }
-        for spec in TASKS.values()
+        for spec in specs.values()
     ]
     return pl.DataFrame(rows)
 
@@ -46,7 +49,7 @@ def facts(spec: TaskSpec) -> None:
     st.markdown(f"{spec.description} Inputs: {', '.join(f'`{name}`' for name in spec.fields)}.")
     with st.container(horizontal=True):
         for name in ("train", "dev", "test"):
-            st.metric(name, f"{spec.sizes.get(name, 0):,}", width=110)
+            st.metric(name, f"{spec.sizes[name]:,}" if name in spec.sizes else words.UNSET, width=110)
         st.metric("classes", spec.n_classes or "–", width=90)
         st.metric("window", spec.max_length, width=90)
         st.metric("metric", spec.metric, width=120)
@@ -58,6 +61,9 @@ def facts(spec: TaskSpec) -> None:
     with st.expander("Test versions and source"):
         st.dataframe(tests, key="tasks_tests", hide_index=True, alt=f"Test versions of {spec.name}")
         st.caption(f"Source: {spec.source}")
+        facts = {"Revision": spec.revision, "Licence": spec.licence, "Checked against the reference": spec.checked}
+        for title, fact in facts.items():
+            st.caption(f"{title}: {fact or 'not stated'}")
 
 
 def newest(version: str, task: str) -> dict[str, object] | None:
@@ -73,8 +79,9 @@ def newest(version: str, task: str) -> dict[str, object] | None:
 def measured_lengths(version: str, run_id: str, task: str) -> list[int]:
     """Lengths of the first dev examples of a run."""
     rows = queries.predictions(version, run_id).head(MEASURED)
-    found = figures.as_examples(TASKS[task], rows)
-    return figures.lengths(TASKS[task], found).tolist() if found else []
+    spec = queries.task_specs(version)[task]
+    found = figures.as_examples(spec, rows)
+    return figures.lengths(spec, found).tolist() if found else []
 
 
 def balance(version: str, run_id: str, spec: TaskSpec) -> pl.DataFrame:
@@ -120,24 +127,25 @@ def show() -> None:
         source=SOURCE,
     )
     version = queries.store_version()
-    with st.expander("All eleven tasks", icon=":material/table_chart:"):
+    specs = queries.task_specs(version)
+    with st.expander("All tasks", icon=":material/table_chart:"):
         st.dataframe(
-            overview(),
+            overview(specs),
             key="tasks_overview",
             hide_index=True,
             height="content",
-            alt="Sizes and settings of the eleven tasks",
+            alt="Sizes and settings of the tasks",
         )
     name = st.selectbox(
-        "Task", list(TASKS), index=list(TASKS).index("afqmc"), key="tasks_task", bind="query-params", width=330
+        "Task", list(specs), index=list(specs).index(FIRST), key="tasks_task", bind="query-params", width=330
     )
-    spec = TASKS[name]
-    st.subheader(f"{spec.title} · {spec.chinese}", anchor=False)
+    spec = specs[name]
+    st.subheader(words.together((spec.title, spec.chinese)), anchor=False)
     facts(spec)
     run = newest(version, name)
     if run is None:
         headings.empty(
-            f"python -m jobs.clue --task {name} --model ngram",
+            f"python -m jobs.clue --task {spec.source if spec.own else name} --model ngram",
             f"No finished run of {name} has stored its examples yet.",
         )
         st.stop()

@@ -145,7 +145,7 @@ def score(
         case _:
             scores = {
                 "accuracy": accuracy(gold, predictions),
-                "macro_f1": macro_f1(gold, predictions, n_classes=spec.n_classes),
+                "macro_f1": macro_f1(gold, predictions, n_classes=spec.n_classes, no_answer=True),
             }
             if spec.n_classes == 2 and probs is not None:
                 scores |= two_class_scores(gold, probs[:, 1])
@@ -160,11 +160,19 @@ def accuracy(labels: ArrayLike, preds: ArrayLike) -> float:
     return float(np.mean(truth == guess))
 
 
-def macro_f1(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> float:
-    """F1 averaged over the classes that occur in labels or predictions."""
-    table = confusion(labels, preds, n_classes=n_classes)
-    hits = np.diag(table).astype(float)
-    total = table.sum(axis=0) + table.sum(axis=1)
+def macro_f1(labels: ArrayLike, preds: ArrayLike, *, n_classes: int, no_answer: bool = False) -> float:
+    """F1 averaged over the classes that occur in labels or predictions.
+
+    Args:
+        labels: (n,) true classes.
+        preds: (n,) predicted classes.
+        n_classes: number of classes.
+        no_answer: a prediction of -1 is no class, and wrong.
+    """
+    guess = np.where(np.asarray(preds) == -1, n_classes, preds) if no_answer else preds
+    table = confusion(labels, guess, n_classes=n_classes + no_answer)
+    hits = np.diag(table)[:n_classes].astype(float)
+    total = (table.sum(axis=0) + table.sum(axis=1))[:n_classes]
     present = total > 0
     return float((2 * hits[present] / total[present]).mean())
 

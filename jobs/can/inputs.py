@@ -104,11 +104,9 @@ def train_prior(
     from engine.evidence.validation import prior_from_counts
     from store import queries
 
-    run_ids = [row["run_id"]]
-    counts = queries.measurements("train_labels", run_ids=run_ids, db=db)
-    if counts.is_empty():
-        facts = queries.measurements("task_facts", run_ids=run_ids, db=db)
-        counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else counts
+    counts = queries.measurements("task_facts", run_ids=[row["run_id"]], db=db)
+    if {"split", "label"} <= set(counts.columns):
+        counts = counts.filter(split="train", metric="count")
     if counts.is_empty():
         return None, (f"run {row['run_id']} stored no counts of its training labels",)
     by_label = {str(label): value for label, value in counts.select("label", "value").rows()}

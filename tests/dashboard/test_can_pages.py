@@ -44,7 +44,7 @@ def add_run(db, *, probabilities=True):
         more = {"probabilities": problem.probs, "labels": NAMES} if probabilities else {}
         run.predictions("dev", frame, **more)
         for name, share in zip(NAMES, problem.train_prior, strict=True):
-            run.measure("train_labels", {"label": name}, count=round(1000 * share))
+            run.measure("task_facts", {"split": "train", "label": name}, count=round(1000 * share))
     return run.run_id, problem
 
 

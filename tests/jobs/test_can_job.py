@@ -52,7 +52,7 @@ def store_run(db, *, names=NAMES, n=300, counts=True, probabilities=True, labell
         run.predictions("dev", frame, **shown)
         if counts:
             for name, share in zip(names, problem.train_prior, strict=True):
-                run.measure("train_labels", {"label": name}, count=round(10_000 * share))
+                run.measure("task_facts", {"split": "train", "label": name}, count=round(10_000 * share))
     ingest(db, force=True)
     return run.run_id, problem
 
@@ -214,7 +214,7 @@ def test_two_classes_work_and_are_warned_of(db, capsys):
 def test_a_class_without_training_rows_is_smoothed_and_said(db):
     names = (*NAMES, "never")
     with runs.start("clue", config={}, command="", config_hash="h", db=db, follow=False) as run:
-        run.measure("train_labels", {"label": "c0"}, count=3)
+        run.measure("task_facts", {"split": "train", "label": "c0"}, count=3)
     ingest(db, force=True)
     prior, notes = train_prior({"run_id": run.run_id}, names, db)
     assert prior[0] == pytest.approx(3.5 / 6.5)

@@ -11,7 +11,6 @@ from dashboard.parts import badges, can_correction, downloads, headings, links, 
 from engine.can import correct
 from engine.can.evaluation import accuracy_by_uncertainty, evaluate
 from engine.can.methods import can_probs, neighbour_probs, score_methods
-from engine.text.tasks import TASKS
 
 TITLE = "What does CAN change in a run?"
 SENTENCE = (
@@ -37,7 +36,7 @@ COMMAND = "python -m jobs.clue --task tnews --model ngram"
 
 def prefer_classification(version: str) -> None:
     """Without a run in the link, start from the newest one whose task has classes."""
-    tasks = [name for name, spec in TASKS.items() if spec.kind in ("classification", "pair")]
+    tasks = [name for name, spec in queries.task_specs(version).items() if spec.kind in ("classification", "pair")]
     found = queries.run_list(version, experiment="clue").filter(
         pl.col("task").is_in(tasks), pl.col("status") == "finished"
     )
@@ -51,10 +50,8 @@ def load(version: str, run_id: str) -> can_predictions.Lab | str:
     stored = queries.artifacts(version, run_id)
     if "probabilities-dev.parquet" not in stored["name"].to_list():
         return "This run stored no class probabilities: CAN needs a classification or pair task."
-    counts = queries.measurements(version, "train_labels", run_ids=(run_id,))
-    if counts.is_empty():
-        facts = queries.measurements(version, "task_facts", run_ids=(run_id,))
-        counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else facts
+    facts = queries.measurements(version, "task_facts", run_ids=(run_id,))
+    counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else facts
     if "label" not in counts.columns:
         counts = pl.DataFrame(schema={"label": pl.String, "value": pl.Float64})
     try:

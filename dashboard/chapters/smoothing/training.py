@@ -7,7 +7,6 @@ from dashboard import queries
 from dashboard.figures import smoothing as figures
 from dashboard.parts import badges, headings, plots
 from engine.evidence.intervals import mean_interval
-from engine.text.tasks import TASKS
 
 TITLE = "Do smooth activations train better?"
 SENTENCE = "Held-out error of the same network with each activation, with 95 % intervals over seeds."
@@ -70,7 +69,8 @@ def show() -> None:
         ids = tuple(runs["run_id"].to_list())
         params = queries.params(version, ids).filter(pl.col("name") == "activation")
         names = params.select("run_id", activation=pl.col("value").str.strip_chars('"'))
-        metrics = pl.DataFrame({"task": list(TASKS), "name": [f"dev/{spec.metric}" for spec in TASKS.values()]})
+        judged_by = queries.judged_by(version)
+        metrics = pl.DataFrame({"task": list(judged_by), "name": [f"dev/{name}" for name in judged_by.values()]})
         scores = queries.summary(version, ids).select("run_id", "name", score="value")
         frame = runs.join(names, on="run_id").join(metrics, on="task").join(scores, on=["run_id", "name"])
         frame = frame.filter(pl.col("activation") != "")

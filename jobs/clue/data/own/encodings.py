@@ -12,6 +12,8 @@ from typing import IO, cast
 from jobs.cli import InputError
 
 BLOCK = 1 << 20
+JUDGED = 20_000
+"""characters from which a guess is judged"""
 LOOKED_AT = 64
 """blocks from which an encoding is told; what does not fit later is refused when it is read"""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -99,7 +101,7 @@ def _common_share(text: str) -> float:
     """Share of a text's letters beyond ASCII that are frequent Chinese characters; 0 if it holds control characters."""
     if _CONTROLS.search(text):
         return 0.0
-    letters = [char for char in text if char > "\x7f" and char.isalpha()]
+    letters = [char for char in text[:JUDGED] if char > "\x7f" and char.isalpha()]
     return sum(map(_is_frequent, letters)) / len(letters) if letters else 1.0
 
 

@@ -8,7 +8,6 @@ alone, and rows that are added later move no other row between the sides but at 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -49,4 +48,4 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
 
 def _text(spec: TaskSpec, example: Example) -> str:
     fields = example.fields
-    return fields["context"] if spec.kind == "span" else json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    return fields["context"] if spec.kind == "span" else repr(sorted(fields.items()))

@@ -1,0 +1,1 @@
+"""Predictions made elsewhere, and averages of stored ones, as runs."""

@@ -1,0 +1,171 @@
+"""From what somebody answered to an answer of the task, by stated rules; what fits none of them is wrong, and counted.
+
+Classes, in this order: the label or its title as it is spelled; the same without case, spaces and punctuation; a value
+of `label`, `answer` or `prediction` in JSON; what follows "answer is", "答案是" or the like; the only label or title
+that is mentioned (one after "not" or "不是" does not count). Thoughts in <think> are left out. Choices may also be
+a number from 0 or a letter. Spans are the text itself, entities the nested object of CLUENER2020.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.text.tasks import Example, TaskSpec
+from engine.text.tokenizer import find_folded
+from jobs.cli import InputError
+from jobs.clue.data.files import check_entities
+from jobs.clue.data.parsing import Place
+
+RULES = (
+    "as spelled",
+    "case, spaces and punctuation aside",
+    "a value in JSON",
+    "after 'answer is'",
+    "the only one mentioned",
+)
+LETTERS = "abcdefghij"
+_NOISE = re.compile(r"[\s\W_]+")
+_THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
+_STATED = re.compile(
+    r"(?:answer|label|category|prediction|答案|标签|类别|结论|预测)\s*(?:is|are|为|是|应为|应该是)?\s*[:：]?\s*(.+)",
+    re.I,
+)
+_NEGATION = re.compile(
+    r"(?:不是|并非|不属于|不算|而非|\bnot\b|\bisn't\b|\bno\b)\s*(?:an?\b|the\b)?\s*[\"'“‘「]?$", re.I
+)
+_JSON = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an answer may be called."""
+
+    spelled: Mapping[str, int]
+    folded: Mapping[str, int]
+
+    @classmethod
+    def of(cls, names: list[tuple[str, int]]) -> Names:
+        """From (name, index); names that fold to the same are told apart only as they are spelled."""
+        folds = Counter(fold(name) for name in dict(names))
+        return cls(dict(names), {fold(name): index for name, index in names if fold(name) and folds[fold(name)] == 1})
+
+
+def fold(text: str) -> str:
+    """Lower case, without spaces and punctuation."""
+    return _NOISE.sub("", text).lower()
+
+
+def class_names(spec: TaskSpec) -> Names:
+    """Labels and their titles."""
+    titles = spec.label_titles or spec.labels
+    return Names.of(
+        [*zip(titles, range(len(titles)), strict=True), *zip(spec.labels, range(spec.n_classes), strict=True)]
+    )
+
+
+def choice_names(example: Example, spec: TaskSpec) -> Names:
+    """Texts of the choices, their numbers from 0, their letters."""
+    options = [str(option) for option in example.fields[spec.options]]
+    names = [(str(number), number) for number in range(len(options))]
+    names += [(letter, number) for number, letter in enumerate(LETTERS[: len(options)])]
+    return Names.of([*names, *((text, number) for number, text in enumerate(options))])
+
+
+def pick(names: Names, raw: Any) -> tuple[int, str]:
+    """Index of what was answered and the rule that told it; (-1, "") where none does."""
+    if raw is None:
+        return -1, ""
+    text = str(raw).lower() if isinstance(raw, bool) else str(int(raw)) if _whole(raw) else str(raw)
+    text = _THOUGHT.sub("", text).strip()
+    if text in names.spelled:
+        return names.spelled[text], RULES[0]
+    if fold(text) in names.folded:
+        return names.folded[fold(text)], RULES[1]
+    for found in _JSON.findall(text):
+        value = _json_value(found)
+        if value is not None and fold(value) in names.folded:
+            return names.folded[fold(value)], RULES[2]
+    for stated in reversed(_STATED.findall(text)):
+        index = _first(names, stated)
+        if index >= 0:
+            return index, RULES[3]
+    mentioned = _mentioned(names, text)
+    return (mentioned.pop(), RULES[4]) if len(mentioned) == 1 else (-1, "")
+
+
+def _whole(raw: Any) -> bool:
+    return isinstance(raw, float) and raw.is_integer()
+
+
+def _json_value(found: str) -> str | None:
+    try:
+        values = json.loads(found)
+    except ValueError:
+        return None
+    return next((str(values[key]) for key in ("label", "answer", "prediction") if key in values), None)
+
+
+def _first(names: Names, stated: str) -> int:
+    """The name with which a statement begins, the longest if there are several; -1 if it begins with none."""
+    text = stated.strip(" \t\"'“”‘’「」*_`（(【[")
+    starts = [name for name in names.spelled if re.match(_pattern(name), text, re.I)]
+    return names.spelled[max(starts, key=len)] if starts else -1
+
+
+def _mentioned(names: Names, text: str) -> set[int]:
+    """What a text names: outside longer words and names, not after a negation, no single letter."""
+    found = [
+        (match.start(), match.end(), index)
+        for name, index in names.spelled.items()
+        if not (len(name) == 1 and name.isascii() and name.isalpha())  # a letter alone is a word of every English text
+        for match in re.finditer(_pattern(name), text, re.I)
+    ]
+    outside = [
+        item
+        for item in found
+        if not any(a <= item[0] and item[1] <= b and b - a > item[1] - item[0] for a, b, _ in found)
+    ]
+    return {index for start, _, index in outside if not _NEGATION.search(text[:start])}
+
+
+def _pattern(name: str) -> str:
+    """A name as a whole word; Chinese has no borders of words."""
+    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])" if name.isascii() else re.escape(name)
+
+
+def answer(spec: TaskSpec, example: Example, raw: Any, names: Names | None) -> tuple[Any, str]:
+    """The answer of an example and the rule that told it; (None, "") where it is none."""
+    match spec.kind:
+        case "classification" | "pair":
+            assert names is not None
+            index, rule = pick(names, raw)
+            return (None if index < 0 else index), rule
+        case "choice":
+            index, rule = pick(choice_names(example, spec), raw)
+            return (None if index < 0 else index), rule
+        case "span":
+            return _span(example, raw)
+        case "entities":
+            return _entities(spec, example, raw)
+
+
+def _span(example: Example, raw: Any) -> tuple[Any, str]:
+    if not isinstance(raw, str) or not raw.strip():
+        return None, ""
+    text = _THOUGHT.sub("", raw).strip()
+    place = find_folded(example.fields["context"], text)
+    return (text, place[0] if place else -1), RULES[0]
+
+
+def _entities(spec: TaskSpec, example: Example, raw: Any) -> tuple[Any, str]:
+    try:
+        nested = json.loads(raw) if isinstance(raw, str) else raw
+        return check_entities(spec.labels, nested, example.fields["text"], Place(Path(), 0)), RULES[0]
+    except (ValueError, InputError):
+        return None, ""

@@ -1,0 +1,201 @@
+"""Score a file of predictions with the task's metrics and store it as a run like any other."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.evidence import metrics
+from engine.text.decode import Decoded
+from engine.text.tasks import Example, TaskSpec
+from jobs import cli, tracking
+from jobs.clue import results, task_file
+from jobs.clue.data import sources as clue_data
+from jobs.evaluate import answers, mapping
+from jobs.evaluate.answers import Paired
+from jobs.evaluate.config import Config
+
+SHOWN = 3
+NOTHING: dict[str, Any] = {"classification": -1, "pair": -1, "choice": -1, "span": ("", -1), "entities": []}
+"""the prediction that stands for an answer that is none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Answers of the task, with what became of the file's."""
+
+    decoded: Decoded
+    rules: Counter[str]
+    refused: dict[int, str]
+    """row -> what was answered, where it is no answer of the task"""
+
+
+def score(config: Config, file: Path) -> str:
+    """Read, pair, map, score, store; returns the run's id."""
+    file = file.expanduser().resolve()
+    config = dataclasses.replace(config, task=task_file.absolute(config.task), predictions=file)
+    spec = task_file.find(config.task)
+    rows = answers.read(file, encoding=config.encoding)
+    data = clue_data.load(spec, data_dir=config.data_dir, dev_file=config.dev_file)
+    spec, examples = data.spec, labelled(data, config.split)
+    paired = answers.pair(spec, examples, rows, file, config.answer)
+    mapped = translate(spec, paired)
+    scores = metrics.score(spec, paired.examples, mapped.decoded.predictions)
+    known = metrics.baselines(spec, data.train, paired.examples)
+    own = {"task_spec": spec.to_dict()} if spec.own else {}
+    partial = {"limit": len(paired.examples)} if paired.unanswered else {}
+    with tracking.start(
+        config,
+        experiment="clue",
+        task=spec.name,
+        model=config.model or file.name.split(".")[0],
+        recipe="given",
+        dataset=spec.name,
+        data_source=data.source,
+        train_fingerprint=data.fingerprints["train"],
+        dev_fingerprint=data.fingerprints["dev"],
+        resolved={**own, **partial},
+        hashed=dataclasses.replace(config, task=spec.name),
+        identity=hashlib.sha256(file.read_bytes()).hexdigest(),
+    ) as run:
+        run.summary({f"{config.split}/{name}": value for name, value in {**scores, **known}.items()})
+        run.examples(spec.name, config.split, results.example_frame(paired.examples))
+        run.examples(spec.name, "train", results.example_frame(data.train))
+        for label, count in results.class_counts(spec, data.train).items():
+            run.measure("task_facts", {"split": "train", "label": label}, source="exact", count=count)
+        frame = frame_of(spec, paired.examples, mapped)
+        labels = list(spec.labels) or None
+        run.predictions(config.split, frame, probabilities=mapped.decoded.probs, labels=labels)
+        facts = {**mapped.rules, "no answer of the task": len(mapped.refused)}
+        for rule, count in facts.items():
+            run.measure("answer_rules", {"rule": rule}, source="exact", count=count)
+        report(config, paired, mapped, scores, known, spec)
+        print(f"run    {run.run_id}")
+    return run.run_id
+
+
+def labelled(data: clue_data.Data, split: str) -> list[Example]:
+    """The rows that can be scored.
+
+    Raises:
+        InputError: if the split has no labels.
+    """
+    if split == "dev":
+        return data.dev
+    found = next((rows for rows in data.tests.values() if all(row.label is not None for row in rows)), None)
+    if found is None:
+        raise cli.InputError(
+            f"the test rows of {data.spec.name} have no labels, so they cannot be scored; use --split dev"
+        )
+    return found
+
+
+def translate(spec: TaskSpec, paired: Paired) -> Mapped:
+    """The file's answers as answers of the task, and its probabilities where it has any."""
+    names = mapping.class_names(spec) if spec.kind in ("classification", "pair") else None
+    found, rules, refused = [], Counter[str](), {}
+    for number, (example, row) in enumerate(zip(paired.examples, paired.rows, strict=True)):
+        answer, rule = mapping.answer(spec, example, row.get(paired.column), names)
+        if answer is None:
+            answer, refused[number] = NOTHING[spec.kind], str(row.get(paired.column))
+        else:
+            rules[rule] += 1
+        found.append(answer)
+    probs = probabilities(spec, paired.rows)
+    confidence = _confidence(paired.rows, found, probs)
+    return Mapped(Decoded(found, confidence, probs), rules, refused)
+
+
+def probabilities(spec: TaskSpec, rows: Sequence[dict[str, Any]]) -> np.ndarray | None:
+    """Class probabilities, float32 (rows, classes): a column `probabilities` (by label or a list), or one a class.
+
+    Raises:
+        InputError: if some rows have them and others do not, or they do not add up to 1.
+    """
+    if spec.kind not in ("classification", "pair"):
+        return None
+    given = [_of_row(spec, row) for row in rows]
+    if all(values is None for values in given):
+        return None
+    missing = next((number for number, values in enumerate(given) if values is None), None)
+    if missing is not None:
+        raise cli.InputError(f"row {missing + 1} has no probabilities for the {spec.n_classes} classes, others have")
+    probs = np.array(given, dtype=np.float64)
+    sums = probs.sum(axis=1)
+    wrong = np.flatnonzero(~np.isfinite(probs).all(axis=1) | (probs < -1e-6).any(axis=1) | (np.abs(sums - 1) > 0.01))
+    if len(wrong):
+        raise cli.InputError(f"row {wrong[0] + 1}: its probabilities are none (they add up to {sums[wrong[0]]:.4g})")
+    return np.asarray(probs / sums[:, None], dtype=np.float32)
+
+
+def _of_row(spec: TaskSpec, row: dict[str, Any]) -> list[float] | None:
+    given = row.get("probabilities", row.get("probs"))
+    if isinstance(given, str) and given[:1] in "[{":
+        given = json.loads(given)
+    if given is None and all(label in row for label in spec.labels):
+        given = row
+    try:
+        if isinstance(given, dict):
+            return [float(given[label]) for label in spec.labels]
+        if isinstance(given, list) and len(given) == spec.n_classes:
+            return [float(value) for value in given]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None
+
+
+def _confidence(rows: Sequence[dict[str, Any]], found: Sequence[Any], probs: np.ndarray | None) -> np.ndarray:
+    if probs is not None:
+        index = np.array([max(answer, 0) for answer in found])
+        return np.asarray(probs[np.arange(len(found)), index], dtype=np.float64)
+    values = []
+    for row in rows:
+        try:
+            values.append(float(row["confidence"]))
+        except (KeyError, TypeError, ValueError):
+            values.append(float("nan"))
+    return np.array(values)
+
+
+def frame_of(spec: TaskSpec, examples: Sequence[Example], mapped: Mapped) -> Any:
+    """Frame of predictions; where an answer is none of the task its own text stands, which is no label."""
+    import polars as pl  # heavy
+
+    frame = results.prediction_frame(spec, examples, mapped.decoded)
+    shown = frame["prediction"].to_list()
+    for number, text in mapped.refused.items():
+        shown[number] = "" if spec.kind == "entities" else f"no answer: {text[:200]}"
+    return frame.with_columns(
+        prediction=pl.Series(shown, dtype=pl.String), confidence=pl.col("confidence").fill_nan(None)
+    )
+
+
+def report(
+    config: Config, paired: Paired, mapped: Mapped, scores: dict[str, float], known: dict[str, float], spec: TaskSpec
+) -> None:
+    """Say what was paired, how answers were read, and the scores."""
+    file = Path(str(config.predictions)).name
+    print(f"{file}: {len(paired.rows):,} rows paired with {config.split} examples of {spec.name} by {paired.by}")
+    if paired.without_example:
+        print(f"  {paired.without_example:,} rows have no example and are left out")
+    if paired.unanswered:
+        print(
+            f"  {paired.unanswered:,} examples have no row: the score is of the others, and stays off the leaderboard"
+        )
+    for rule, count in mapped.rules.most_common():
+        print(f"  {count:,} answers read {rule}")
+    if mapped.refused:
+        few = "; ".join(f"{text[:40]!r}" for text in list(mapped.refused.values())[:SHOWN])
+        print(f"  {len(mapped.refused):,} answers are none of the task and count as wrong: {few}")
+    parts = [f"{name} {value:.4f}" for name, value in scores.items()]
+    if spec.kind not in ("span", "entities"):
+        parts += [f"{name} {value:.4f}" for name, value in known.items()]
+    print(f"{spec.name} {config.split} {'   '.join(parts)}   ({len(paired.examples):,} examples)")

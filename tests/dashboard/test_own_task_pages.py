@@ -1,0 +1,47 @@
+"""A task of one's own on the pages: facts, leaderboard, comparison, examples and CAN, like the tasks of CLUE."""
+
+import csv
+
+import pytest
+
+from jobs.clue import start
+from jobs.clue.config import Config
+from store import queries
+
+TEXTS = {"物流": "快递迟迟没有送到", "质量": "用了两天屏幕就坏了", "退款": "退款一直没有到账"}
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    with (folder / "data.csv").open("w", encoding="gbk", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["投诉", "类别"])
+        writer.writerows([f"{text}，订单{i}号", label] for i in range(80) for label, text in TEXTS.items())
+    (folder / "mine.toml").write_text(
+        'name = "complaints"\nkind = "classification"\nfields = ["投诉"]\nlabel = "类别"\ntrain = "data.csv"\n'
+        'metric = "macro_f1"\n',
+        encoding="utf-8",
+    )
+    path = folder / "x.duckdb"
+    for seed in (1, 2):
+        start.run(Config(task=(str(folder / "mine.toml"),), model="ngram", seed=seed, db=path))
+    queries.refresh(db=path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "shown"),
+    [
+        ("leaderboard", {}, "complaints"),
+        ("leaderboard", {"leaderboard_view": "Tasks", "tasks_task": "complaints"}, "complaints"),
+        ("examples", {"runs": "latest"}, "，订单"),
+        ("runs", {}, "complaints"),
+    ],
+)
+def test_a_task_of_ones_own_stands_on_the_pages(open_page, db, page, query, shown):
+    at = open_page(page, db, **query)
+    assert not at.exception
+    tables = [frame.value.to_string() for frame in at.dataframe]
+    texts = [element.proto.body for kind in ("html", "markdown") for element in at.get(kind)]
+    assert any(shown in text for text in [*tables, *texts])

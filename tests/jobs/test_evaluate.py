@@ -1,0 +1,203 @@
+"""Predictions made elsewhere: how rows pair, how answers are read, what is stored, and averages of runs."""
+
+import csv
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import f1_score
+
+from engine.evidence import metrics
+from engine.text.tasks import TASKS, Example, get_task
+from jobs.cli import InputError
+from jobs.clue import start as clue_start
+from jobs.clue.config import Config as ClueConfig
+from jobs.evaluate import answers, mapping, predictions, start
+from jobs.evaluate.config import Config
+from store import queries
+
+TEXTS = {"物流": "快递迟迟没有送到", "质量": "用了两天屏幕就坏了", "退款": "退款一直没有到账"}
+TNEWS, OCNLI = mapping.class_names(TASKS["tnews"]), mapping.class_names(TASKS["ocnli"])
+
+
+@pytest.mark.parametrize(
+    ("names", "raw", "label", "rule"),
+    [
+        (TNEWS, "103", "103", 0),
+        (TNEWS, 103, "103", 0),
+        (TNEWS, 103.0, "103", 0),
+        (TNEWS, "sports", "103", 0),
+        (TNEWS, " Sports. ", "103", 1),
+        (TNEWS, 'Sure: {"label": "sports"}', "103", 2),
+        (TNEWS, "It mentions finance, but the answer is: **sports**.", "103", 3),
+        (TNEWS, "答案是：sports", "103", 3),
+        (TNEWS, "I think this is about sports.", "103", 4),
+        (TNEWS, "It is not finance; sports fits.", "103", 4),
+        (TNEWS, "<think>finance? no</think>sports", "103", 0),
+        (TNEWS, "It could be sports or finance.", None, None),
+        (TNEWS, "transportsports", None, None),
+        (TNEWS, "1103", None, None),
+        (TNEWS, "I cannot tell.", None, None),
+        (TNEWS, "", None, None),
+        (TNEWS, None, None, None),
+        (OCNLI, "Entailment", "entailment", 1),
+        (OCNLI, "not contradiction", None, None),
+        (mapping.Names.of([("相关", 0), ("不相关", 1)]), "这两句话不相关", 1, 4),
+        (mapping.Names.of([("相关", 0), ("不相关", 1)]), "结论是不相关", 1, 3),
+        (mapping.Names.of([("0", 0), ("1", 1)]), "答案：1", 1, 3),
+        (mapping.Names.of([("0", 0), ("1", 1)]), "10", None, None),
+    ],
+)
+def test_answers_are_read_by_the_stated_rules(names, raw, label, rule):
+    index, found = mapping.pick(names, raw)
+    expected = label if isinstance(label, int) else -1 if label is None else names.spelled[label]
+    assert index == expected
+    assert found == ("" if rule is None else mapping.RULES[rule])
+
+
+def test_choices_are_read_as_text_number_or_letter():
+    example = Example("0", {"passage": ["甲"], "question": "谁？", "choice": ["小明", "小红"]})
+    for raw, index in (("小红", 1), ("1", 1), (0, 0), ("B", 1), ("答案是 B", 1), ("选小明", 0), ("不知道", None)):
+        assert mapping.answer(get_task("c3"), example, raw, None)[0] == index
+
+
+def test_macro_f1_counts_no_answer_as_wrong_and_as_no_class():
+    labels, preds = [0, 0, 1, 1, 2], [0, -1, 1, 0, 2]
+    expected = f1_score(labels, preds, labels=[0, 1, 2], average="macro")
+    assert metrics.macro_f1(labels, preds, n_classes=3, no_answer=True) == pytest.approx(expected)
+
+
+def examples(n=6):
+    return [Example(str(i), {"sentence": f"标题{i % 4}"}, i % 2, str(i)) for i in range(n)]
+
+
+def test_rows_pair_by_text_then_id_then_order(tmp_path):
+    spec, path = get_task("tnews"), tmp_path / "p.csv"
+    texts = [{"sentence": f"标题{i % 4}", "prediction": i} for i in (5, 1, 0, 4, 2, 3)]
+    found = answers.pair(spec, examples(), texts, path)
+    assert (found.by, [row["prediction"] for row in found.rows]) == ("text", [0, 5, 2, 3, 4, 1])
+    ids = [{"id": i, "pred": i} for i in (9, 3, 1)]
+    found = answers.pair(spec, examples(), ids, path)
+    assert (found.by, [row["pred"] for row in found.rows]) == ("id", [1, 3])
+    assert (found.unanswered, found.without_example) == (4, 1)
+    assert answers.pair(spec, examples(), [{"label": i} for i in range(6)], path).by == "order"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"label": 1}], "1 rows without ids or texts, but 6 examples"),
+        ([{"id": 1, "label": 1}] * 2, "id '1' occurs twice"),
+        ([{"id": "x", "label": 1}], "none of its ids"),
+        ([{"id": 1, "score": 1}], "no column of answers"),
+        ([{"sentence": "别的", "label": 1}], "is this the right task and split"),
+    ],
+)
+def test_rows_that_cannot_be_paired_are_refused(tmp_path, rows, said):
+    with pytest.raises(InputError, match=said):
+        answers.pair(get_task("tnews"), examples(), rows, tmp_path / "p.csv")
+
+
+def test_one_object_of_answers_and_lines_are_told_apart(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"Q1": "答案", "Q2": "另一个"}, indent=1))
+    assert answers.read(path) == [{"id": "Q1", "prediction": "答案"}, {"id": "Q2", "prediction": "另一个"}]
+    path.write_text(json.dumps({"id": 0, "label": "100"}) + "\n")
+    assert answers.read(path) == [{"id": 0, "label": "100"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"probabilities": [0.5, 0.4]}], "row 1: its probabilities are none"),
+        ([{"probabilities": {"0": 0.5, "1": 0.5}}, {}], "row 2 has no probabilities"),
+        ([{"0": "nan", "1": 1}], "row 1: its probabilities are none"),
+    ],
+)
+def test_probabilities_that_are_none_are_refused(rows, said):
+    with pytest.raises(InputError, match=said):
+        predictions.probabilities(get_task("afqmc"), rows)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A task of one's own with two stored runs of the linear model."""
+    folder = tmp_path_factory.mktemp("own")
+    rows = [(f"{text}，订单{i}号", label) for i in range(80) for label, text in TEXTS.items()]
+    for name, part in (("train.csv", rows[:180]), ("dev.csv", rows[180:])):
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("投诉", "类别"), *part])
+    (folder / "mine.toml").write_text(
+        'name = "complaints"\nkind = "classification"\nfields = ["投诉"]\nlabel = "类别"\ntrain = "train.csv"\n'
+        'dev = "dev.csv"\n',
+        encoding="utf-8",
+    )
+    db = folder / "x.duckdb"
+    for seed in (1, 2):
+        clue_start.run(ClueConfig(task=(str(folder / "mine.toml"),), model="ngram", seed=seed, db=db))
+    queries.refresh(db=db)
+    return folder, db, rows[180:]
+
+
+def test_a_language_models_answers_become_a_run_that_pairs_with_stored_ones(own, capsys):
+    folder, db, rows = own
+    said = [f"这条投诉属于{label}问题。" for _, label in rows]
+    said[0], said[1] = "说不清楚。", rows[2][1]  # no answer, and a wrong one
+    lines = [{"投诉": text, "response": answer} for (text, _), answer in zip(rows, said, strict=True)]
+    path = folder / "llm.jsonl"
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    capsys.readouterr()
+    start.run(Config(task=str(folder / "mine.toml"), predictions=path, db=db))
+    out = capsys.readouterr().out
+    assert "60 rows paired with dev examples of complaints by text" in out
+    assert "1 answers are none of the task and count as wrong: '说不清楚。'" in out
+    queries.refresh(db=db)
+    run = queries.runs(db=db).filter(model="llm").row(0, named=True)
+    summary = dict(queries.summary([run["run_id"]], db=db).select("name", "value").iter_rows())
+    assert summary["dev/accuracy"] == pytest.approx(58 / 60)
+    other = queries.runs(db=db).filter(model="ngram")["run_id"][0]
+    assert queries.paired(run["run_id"], other, db=db).height == 60
+    assert "no answer: 说不清楚。" in queries.predictions(run["run_id"], db=db)["prediction"].to_list()
+
+
+def test_rows_that_are_missing_keep_a_run_off_the_leaderboard(own, capsys):
+    folder, db, rows = own
+    path = folder / "half.csv"
+    pl.DataFrame({"id": range(30), "prediction": [label for _, label in rows[:30]]}).write_csv(path)
+    start.run(Config(task=str(folder / "mine.toml"), predictions=path, db=db))
+    assert "30 examples have no row" in capsys.readouterr().out
+    queries.refresh(db=db)
+    assert "half" not in queries.leaderboard("clue", db=db)["model"].to_list()
+
+
+def test_an_average_of_runs_is_the_mean_of_their_probabilities(own, capsys):
+    _, db, _ = own
+    queries.refresh(db=db)
+    ids = queries.runs(db=db).filter(model="ngram")["run_id"].to_list()
+    start.run(Config(ensemble=tuple(ids), db=db))
+    queries.refresh(db=db)
+    run = queries.runs(db=db).filter(model="ensemble").row(0, named=True)
+    key, found = ["example_id", "hash"], [queries.probabilities(run_id, db=db) for run_id in (run["run_id"], *ids)]
+    mean = (found[1].drop(key).to_numpy() + found[2].drop(key).to_numpy()) / 2
+    np.testing.assert_allclose(found[0].drop(key).to_numpy(), mean, atol=1e-6)
+    summary = dict(queries.summary([run["run_id"]], db=db).select("name", "value").iter_rows())
+    assert set(summary) == {"dev/accuracy", "dev/macro_f1"}
+    assert "average of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({}, "name either"),
+        ({"task": "tnews"}, "name either"),
+        ({"predictions": "x.csv"}, "needs --task"),
+        ({"ensemble": ("latest",)}, "at least two different runs"),
+    ],
+)
+def test_flags_that_name_nothing_to_do_are_refused(own, tmp_path, flags, said):
+    from pathlib import Path
+
+    given = {name: Path(value) if name == "predictions" else value for name, value in flags.items()}
+    with pytest.raises(InputError, match=said):
+        start.run(Config(**given, db=own[1]))
