@@ -1,10 +1,16 @@
 """Looking up a name among a few, with a helpful error where there is none such."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest of the names, or nothing."""
+    found = difflib.get_close_matches(str(name), [str(known) for known in names], n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def look_up(table: Mapping[str, T], name: str, *, what: str) -> T:
@@ -20,6 +26,4 @@ def look_up(table: Mapping[str, T], name: str, *, what: str) -> T:
     """
     if isinstance(name, str) and name in table:
         return table[name]
-    nearest = difflib.get_close_matches(str(name), list(table), n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"unknown {what} {name!r}{hint} (expected one of {', '.join(table)})")
+    raise ValueError(f"unknown {what} {name!r}{nearest(name, table)} (expected one of {', '.join(table)})")

@@ -8,7 +8,6 @@ the same config again; `config_hash` is the identity of an experiment but for it
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import io
 import json
@@ -21,6 +20,8 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NoReturn
+
+from engine.names import nearest
 
 UNHASHED = frozenset(
     {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
@@ -137,8 +138,7 @@ def config_hash(config: Any, *fingerprints: str | None) -> str:
 
 def suggest(name: str, names: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest of the names, or nothing."""
-    nearest = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return nearest(name, names)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
 from jobs.clue import run_folder
 from jobs.clue.data import sources as clue_data
+from jobs.files import aside
 from store import paths
 
 if TYPE_CHECKING:
@@ -207,10 +208,9 @@ def readable(spec: TaskSpec, line: dict[str, Any]) -> str:
 
 def write(path: Path, lines: Sequence[str]) -> None:
     """Write the lines, to the side first."""
-    side = path.with_name(f".{path.name}.part")
     try:
-        side.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        side.replace(path)
+        with aside(path) as side:
+            side.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except OSError as error:
         raise cli.InputError(f"--output {path}: {error.strerror}") from error
 

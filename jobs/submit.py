@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import cli
+from jobs.files import aside
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,9 @@ def submit(config: Config) -> Path:
 
 def pack(files: Iterable[Packed], target: Path) -> None:
     """Write the zip to the side and rename it into place."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for item in files:
-                archive.write(item.path, item.path.name)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with aside(target) as side, zipfile.ZipFile(side, "w", zipfile.ZIP_DEFLATED) as archive:
+        for item in files:
+            archive.write(item.path, item.path.name)
 
 
 def collect(config: Config) -> list[Packed]:

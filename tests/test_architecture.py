@@ -80,6 +80,7 @@ ENGINE_ARROWS = {
     *((package, "arrays") for package in ("can", "dimension", "embeddings", "evidence", "initialization")),
     *((package, "arrays") for package in ("johnson_lindenstrauss", "model", "smoothing", "text")),
     ("initialization", "names"),
+    ("text", "names"),
     ("smoothing", "names"),
 }
 

@@ -1,6 +1,7 @@
 """What the repository says of itself holds: documented names, a complete README, no path of a machine."""
 
 import ast
+import pkgutil
 import re
 import subprocess
 from pathlib import Path
@@ -77,3 +78,12 @@ def test_no_path_of_a_machine_stands_in_the_repository():
     files = [ROOT / name for name in listing.stdout.split("\n") if name.endswith((".py", ".md", ".toml", ".txt"))]
     pattern = re.compile(r"/(?:work|root|farm|home)/\w")
     assert [f.name for f in files if f.exists() and pattern.search(f.read_text(encoding="utf-8"))] == []
+
+
+def test_the_road_of_a_run_names_functions_that_exist():
+    text = (ROOT / "docs" / "DEVELOPING.md").read_text(encoding="utf-8")
+    road = text.split("## The road of a run")[1].split("\n## ")[0]
+    named = re.findall(r"`((?:jobs|engine|store)\.[\w.]+:\w+)`", road)
+    assert len(named) >= 20
+    for target in named:
+        assert callable(pkgutil.resolve_name(target)), target

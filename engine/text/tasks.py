@@ -8,11 +8,11 @@ https://github.com/CLUEbenchmark/CLUE).
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.names import nearest
 from engine.text.csl import keywords_and_abstract
 from engine.text.wsc import marked_text
 
@@ -472,8 +472,7 @@ def get_task(name: str) -> TaskSpec:
     """
     if name in TASKS:
         return TASKS[name]
-    near = difflib.get_close_matches(name.lower(), TASKS, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = nearest(name.lower(), TASKS)
     raise ValueError(f"unknown task {name!r}, expected one of {', '.join(TASKS)}{hint}")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs import cli, tracking
+from jobs.files import aside
 from store import paths
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ _PATHS = ("db", "data_dir", "train_file", "dev_file", "test_file", "output")
 
 def remember(folder: Path, config: Config, **facts: Any) -> None:
     """Write what a resume needs into a run's folder: the flags and `facts`."""
-    side = folder / ".config.json"
-    side.write_text(json.dumps({"config": absolute(config), **facts}, ensure_ascii=False, indent=2), encoding="utf-8")
-    side.replace(folder / "config.json")
+    document = json.dumps({"config": absolute(config), **facts}, ensure_ascii=False, indent=2)
+    with aside(folder / "config.json") as side:
+        side.write_text(document, encoding="utf-8")
 
 
 def absolute(config: Config) -> dict[str, Any]:

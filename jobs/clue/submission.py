@@ -12,6 +12,7 @@ from typing import Any
 from engine.text.decode import nest_entities
 from engine.text.tasks import Example, TaskSpec
 from jobs.cli import InputError
+from jobs.files import aside
 
 
 def file_name(spec: TaskSpec, version: str) -> str:
@@ -52,9 +53,8 @@ def write(spec: TaskSpec, version: str, examples: Sequence[Example], predictions
     check(spec, examples, text, name=name)
     path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with aside(path) as side:
+        side.write_text(text, encoding="utf-8")
     return path
 
 

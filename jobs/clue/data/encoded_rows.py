@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from engine.text.tasks import Example, TaskSpec
 from jobs.caches import cache_folder
 from jobs.clue.data.sources import fingerprint
+from jobs.files import aside
 from jobs.models import tokenizer_files
 
 if TYPE_CHECKING:
@@ -62,13 +63,10 @@ def write(path: Path, rows: Rows, *, entities: bool) -> None:
     if targets is not None:
         arrays["targets"] = targets
     counts = [rows.n_examples, int(rows.grouped), rows.truncated, rows.unaligned, int(entities)]
-    side = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(side, counts=np.array(counts), **arrays)
-        side.replace(path)
-    except OSError:
-        side.unlink(missing_ok=True)
+        with aside(path) as side:
+            np.savez(side, counts=np.array(counts), **arrays)
 
 
 def _read(path: Path) -> Rows | None:
