@@ -26,6 +26,7 @@ from jobs.checkpoints import BEST
 from jobs.clue import run_folder
 from jobs.clue.data import sources as clue_data
 from jobs.files import aside
+from jobs.text_lines import lines_of
 from store import paths
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
             path = Path(folder) / "standard-input.jsonl"
             path.write_text(content, encoding="utf-8")
             return clue_data.read_rows(spec, path)
-    lines = [line.rstrip("\r") for line in content.split("\n") if line.strip()]
+    lines = lines_of(content)  # answer i belongs to line i, a blank one too
     if spec.kind in ("classification", "entities"):
         return typed(spec, lines)
     rows = [typed(spec, line.split("\t")) for line in lines]
@@ -131,7 +132,7 @@ def typed(spec: TaskSpec, texts: Sequence[str]) -> list[Example]:
     kinds = {spec.field_kind(name) for name in spec.fields}
     if "marks" in kinds or (spec.kind in ("pair", "choice") and (spec.fills_blanks or spec.texts)):
         raise cli.InputError(f"a row of {spec.name} is more than texts; give --input a file in its format")
-    if any(not text.strip() for text in texts):
+    if any(not text.strip() for text in texts) and spec.kind not in ("classification", "entities"):
         raise cli.InputError("a text is empty")
     if spec.kind in ("classification", "entities"):
         return [Example(str(i), {spec.fields[0]: text}, group=str(i)) for i, text in enumerate(texts)]

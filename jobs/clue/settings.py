@@ -126,7 +126,17 @@ def _learning_rate(config: Config, loaded: Loaded) -> float:
         return SCRATCH_RATE
     if config.lora:
         return LORA_RATE
-    return 2e-5 if loaded.encoder.config.hidden_size >= 768 else 1e-4
+    return pretrained_rate(loaded.encoder.config.hidden_size)
+
+
+def pretrained_rate(hidden_size: int) -> float:
+    """Peak learning rate of a pretrained encoder by its width.
+
+    2e-5 from a width of 768 on, as usual for base and large models. At 256, with 1,500 titles of TNEWS, 3 epochs and
+    one seed, 3e-4 reached 42.2 %, 6e-4 43.3 and 1e-3 41.9: 5e-4 lies between. In between, and not measured, the rate
+    falls with the third power of the width, which goes through both.
+    """
+    return 2e-5 * min(max(768 / hidden_size, 1.0) ** 3, 25.0)
 
 
 def pick_device(name: str) -> str:

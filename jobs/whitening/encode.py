@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs import cli
+from jobs.text_lines import read_lines
 from jobs.whitening.sentence_encoders import open_encoder
 from jobs.whitening.settings import parse
-from jobs.whitening.sts import sources
 
 if TYPE_CHECKING:
     from jobs.whitening.config import Encode
@@ -19,10 +19,9 @@ def start(config: Encode) -> None:
     """Check the flags, encode, write the file."""
     if bool(config.sentences) == (config.file is not None):
         raise cli.InputError("name either --sentences or a --file of them")
-    texts = sources.read_sentences(config.file) if config.file else list(config.sentences)
-    empty = next((number for number, text in enumerate(texts, start=1) if not text.strip()), None)
-    if empty is not None:
-        raise cli.InputError(f"sentence {empty} is empty")
+    texts = read_lines(config.file) if config.file else list(config.sentences)  # row i is line i, a blank one too
+    if not texts:
+        raise cli.InputError(f"{config.file} has no sentences")
     if config.max_length < 3:
         raise cli.InputError(f"--max-length must be at least 3 ([CLS], a token, [SEP]), got {config.max_length}")
     encoder = open_encoder(config.encoder, device=config.device, db=config.db)

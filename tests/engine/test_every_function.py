@@ -579,6 +579,7 @@ ELSEWHERE = {
             "reproduction",
         )
     },
+    "evidence.metrics.score": "answers of a task and their probabilities: test_metrics and test_two_classes",
     "arrays": "the checks themselves: test_arrays",
 }
 """Functions, or whole modules, without a row, each with the reason."""

@@ -1,68 +1,117 @@
 """Files that are not one example a line: CMRC2018 and C3 (one document), ChID (several blanks a line)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engine.text.choice import BLANK
+from engine.text.span import locate_answer
 from engine.text.tasks import Example, TaskSpec
 from jobs.cli import InputError
-from jobs.clue.data.parsing import FileRows, Place, json_document, json_lines, place_of, texts_in
-
-
-class _Problem(Exception):
-    """What is wrong with a question; where it stands is looked up only then."""
+from jobs.clue.data.parsing import (
+    FileRows,
+    Place,
+    is_blank,
+    json_document,
+    json_lines,
+    note_blank,
+    place_of,
+    texts_in,
+)
+from jobs.text_lines import read_text
 
 
 def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
-    """SQuAD-like: data, paragraphs, context, qas, answers; an answer at -1 is a placeholder."""
-    text, document = json_document(path, dict)
+    """SQuAD-like (data, paragraphs, context, qas, answers) or flat rows of context, question and answers.
+
+    Answers are a list of {text, answer_start}, or the hub's two lists; one at -1 is a placeholder, and one that does
+    not stand at its answer_start is moved to the nearest place that reads like it. Where answers are needed, questions
+    without one and blank ones are left out and counted.
+    """
+    notes: list[str] = []
     examples: list[Example] = []
-    misplaced = placeholders = 0
+    moved = nowhere = placeholders = blank = rows = 0
+    without: list[str] = []
     try:
-        for paragraph in (p for entry in document["data"] for p in entry["paragraphs"]):
-            context = paragraph["context"]
-            for item in paragraph["qas"]:
-                try:
-                    answers = _cmrc_answers(context, item, labelled=labelled)
-                except _Problem as problem:
-                    raise place_of(path, text, str(item["id"])).refuse(str(problem)) from problem
-                placeholders += sum(start < 0 for _, start in answers)
-                misplaced += sum(start >= 0 and not context.startswith(answer, start) for answer, start in answers)
-                known = answers if any(start >= 0 for _, start in answers) else None
-                name = str(item["id"])
-                examples.append(Example(name, {"context": context, "question": item["question"]}, known, name))
+        for place, context, item in _questions(path, notes):
+            question, name, rows = item["question"], str(item["id"]), rows + 1
+            if not isinstance(context, str) or not isinstance(question, str):
+                raise place().refuse(f"question {name}: context and question must be texts")
+            answers = _answers(item, place)
+            placeholders += sum(start < 0 for _, start in answers)
+            known = []
+            for text, start in answers:
+                at = locate_answer(context, text, start) if start >= 0 else start
+                moved += at is not None and at != start
+                nowhere += at is None
+                known.append((text, start if at is None else at))
+            usable = any(start >= 0 for _, start in known)
+            blank += not context.strip() or not question.strip()
+            if labelled and (not usable or not context.strip() or not question.strip()):
+                without += [name] if context.strip() and question.strip() else []
+                continue
+            fields = {"context": context, "question": question}
+            examples.append(Example(name, fields, known if usable else None, name))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not in the format of CMRC2018 (data, paragraphs, qas, answers): {error!r}"
         ) from error
-    notes = []
-    if misplaced:
-        notes.append(f"{path.name}: {misplaced} answers are not at their answer_start (kept as they are)")
+    if moved:
+        notes.append(f"{path.name}: {moved} answers were not at their answer_start and are moved to the nearest place")
+    if nowhere:
+        notes.append(f"{path.name}: {nowhere} answers are nowhere in their context (kept, but not taught)")
     if placeholders and labelled:
         notes.append(f"{path.name}: {placeholders} placeholder answers at -1")
-    return FileRows(examples, len(examples), notes)
+    if without:
+        named = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+        notes.append(f"{path.name}: {len(without)} questions without an answer left out ({named})")
+    return FileRows(examples, rows, notes + note_blank(path, blank, labelled=labelled))
 
 
-def _cmrc_answers(context: str, item: Mapping[str, Any], *, labelled: bool) -> list[tuple[str, int]]:
-    """Answers of a question as (text, first character), checked."""
-    if not item["question"].strip() or not context.strip():
-        raise _Problem("the question or its context is empty")
-    answers = [(answer["text"], int(answer["answer_start"])) for answer in item.get("answers", ())]
-    for answer, start in answers:
-        if start >= len(context):
-            raise _Problem(f"answer {answer!r} at {start} lies beyond the context of {len(context)} characters")
-    if labelled and not answers:
-        raise _Problem(f"question {item['id']} has no answer")
-    if labelled and all(start < 0 for _, start in answers):
-        raise _Problem(f"question {item['id']} has placeholder answers only")
-    return answers
+Where = Callable[[], Place]
+
+
+def _questions(path: Path, notes: list[str]) -> Iterator[tuple[Where, str, dict[str, Any]]]:
+    """Place, context and item of every question."""
+    text = read_text(path)
+    if '"paragraphs"' not in text:
+        for place, row in json_lines(path, notes):
+            rows = row["data"] if isinstance(row.get("data"), list) else [row]
+            for item in rows:
+                yield partial(_same, place), item["context"], item
+        return
+    text, document = json_document(path, dict, notes)
+    for paragraph in (p for entry in document["data"] for p in entry["paragraphs"]):
+        for item in paragraph["qas"]:
+            yield partial(place_of, path, text, str(item["id"])), paragraph["context"], item
+
+
+def _same(place: Place) -> Place:
+    return place
+
+
+def _answers(item: Mapping[str, Any], place: Where) -> list[tuple[str, int]]:
+    """Answers of a question as (text, first character), in either form."""
+    found = item.get("answers") or []
+    if isinstance(found, Mapping):
+        texts, starts = found["text"], found["answer_start"]
+        if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
+            raise place().refuse(f"question {item['id']}: answers needs as many texts as answer_starts")
+    else:
+        texts, starts = ([answer[name] for answer in found] for name in ("text", "answer_start"))
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise place().refuse(f"question {item['id']}: answer {wrong!r} is not a text")
+    return [(text, int(start)) for text, start in zip(texts, starts, strict=True)]
 
 
 def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     """A list of [lines, questions, id]; the first test file leaves out the id."""
-    text, document = json_document(path, list)
+    notes: list[str] = []
+    text, document = json_document(path, list, notes)
     examples: list[Example] = []
+    blank = rows = 0
     surplus = 0  # the second test file has a few questions with up to ten choices
     try:
         for position, (passage, questions, *rest) in enumerate(document):
@@ -76,8 +125,11 @@ def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
                 surplus += len(choices) > spec.n_choices
                 if len(choices) < 2 or (labelled and len(choices) > spec.n_choices):
                     raise refuse(f"{len(choices)} choices, expected 2 to {spec.n_choices}")
-                if not str(item["question"]).strip() or not all(str(line).strip() for line in choices):
-                    raise refuse("a question or a choice is empty", str(document_id))
+                rows += 1
+                if is_blank([item["question"], *choices]):
+                    blank += 1
+                    if labelled:
+                        continue
                 if labelled and answer not in choices:
                     raise refuse(f"answer {answer!r} is not among the choices {choices}")
                 name = str(item.get("id", f"{document_id}-{number}"))
@@ -85,8 +137,9 @@ def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
                 examples.append(Example(name, fields, choices.index(answer) if answer in choices else None, name))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{path}: not in the format of C3 (passage, questions, id): {error!r}") from error
-    notes = [f"{path.name}: {surplus} questions with more than {spec.n_choices} choices (kept)"] if surplus else []
-    return FileRows(examples, len(examples), notes)
+    if surplus:
+        notes.append(f"{path.name}: {surplus} questions with more than {spec.n_choices} choices (kept)")
+    return FileRows(examples, rows, notes + note_blank(path, blank, labelled=labelled))
 
 
 def read_chid(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
@@ -98,7 +151,8 @@ def read_chid(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     examples: list[Example] = []
     n_candidates = 0
     rows = 0
-    for place, row in json_lines(path):
+    notes: list[str] = []
+    for place, row in json_lines(path, notes):
         missing = [name for name in ("content", "candidates") if name not in row]
         if missing:
             raise place.refuse(f"field {missing[0]!r} is missing (fields here: {', '.join(row)})")
@@ -120,7 +174,9 @@ def read_chid(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
         if not any(BLANK.search(content) for content in contents):
             raise place.refuse("no blank of the form #idiom000000# in the passages")
         rows += 1
-    return FileRows(examples, rows, [f"{path.name}: {n_candidates} candidates a blank"] if rows else [])
+    if rows:
+        notes.append(f"{path.name}: {n_candidates} candidates a blank")
+    return FileRows(examples, rows, notes)
 
 
 def _chid_answer(

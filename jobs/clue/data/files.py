@@ -8,7 +8,7 @@ from typing import Any
 from engine.text.tasks import Example, Layout, TaskSpec
 from jobs.cli import InputError
 from jobs.clue.data.documents import read_c3, read_chid, read_cmrc
-from jobs.clue.data.parsing import FileRows, Place, json_lines, text_of, texts_in
+from jobs.clue.data.parsing import FileRows, Place, is_blank, json_lines, note_blank, text_of, texts_in
 
 
 def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
@@ -50,9 +50,10 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     examples: list[Example] = []
     dropped: Counter[str] = Counter()
     strange: Counter[str] = Counter()  # labels of a test file that are none of the task
-    overlapping = rows = 0
+    notes: list[str] = []
+    overlapping = rows = blank = 0
     has_ids: bool | None = None
-    for place, row in json_lines(path):
+    for place, row in json_lines(path, notes):
         fields = _fields(spec, row, place)
         if spec.kind == "entities":
             label: Any = _entities(spec, row, place, labelled=labelled)
@@ -60,6 +61,10 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
         else:
             label = _class(spec, row, place, strange, labelled=labelled)
         rows += 1
+        if any(map(is_blank, fields.values())):
+            blank += 1
+            if labelled:
+                continue
         if label in spec.dropped_labels:
             if labelled:
                 dropped[str(label)] += 1
@@ -70,7 +75,8 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
         examples.append(Example(name, fields, label, name))
     if has_ids is False and any(example.example_id != str(i) for i, example in enumerate(examples)):
         examples = [Example(str(i), e.fields, e.label, str(i)) for i, e in enumerate(examples)]
-    notes = [f"{path.name}: {count} rows labelled {name!r} dropped" for name, count in dropped.items()]
+    notes += [f"{path.name}: {count} rows labelled {name!r} dropped" for name, count in dropped.items()]
+    notes += note_blank(path, blank, labelled=labelled)
     if strange:
         spelled = ", ".join(f"{count} of {name}" for name, count in strange.most_common(5))
         notes.append(f"{path.name}: labels that are none of {spec.name} count as missing ({spelled})")

@@ -1,9 +1,7 @@
-r"""Text and JSON of a data file, every value with its file and line for messages.
-
-Lines end at `\n` only: the texts contain other Unicode line separators. A byte order mark and `\r\n` are fine.
-"""
+"""JSON of a data file, every value with its file and line for messages; halves of surrogate pairs are replaced."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,9 @@ from typing import Any
 
 from engine.text.tasks import Example
 from jobs.cli import InputError
+from jobs.text_lines import lines_of, read_text
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -35,42 +36,102 @@ class Place:
         return InputError(f"{self.path}:{self.line}: {problem}")
 
 
-def read_text(path: Path) -> str:
-    """Content of a UTF-8 file, a byte order mark removed."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise Place(path, line).refuse(f"not UTF-8 at byte {error.start}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+def json_lines(path: Path, notes: list[str] | None = None) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The JSON objects of a file that has one a line, or is one array of them, each with its place.
+
+    Args:
+        path: the file; blank lines are skipped.
+        notes: gets, after the last row, how many rows held half a surrogate pair.
+    """
+    text, halves = read_text(path), 0
+    for place, row in _array(path, text) if text.lstrip().startswith("[") else _objects(path, text):
+        if not isinstance(row, dict):
+            raise place.refuse(f"expected a JSON object, got {type(row).__name__}")
+        whole = mended(row)
+        halves += whole is not row
+        yield place, whole
+    _note_halves(path, halves, notes)
 
 
-def json_lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """The JSON objects of a file that has one a line, each with its place; blank lines are skipped."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+def _objects(path: Path, text: str) -> Iterator[tuple[Place, Any]]:
+    for number, line in enumerate(lines_of(text), start=1):
         if not line.strip():
             continue
         place = Place(path, number)
         try:
-            row = json.loads(line)
+            yield place, json.loads(line)
         except json.JSONDecodeError as error:
-            raise place.refuse(f"not a line of JSON ({error.msg} at column {error.colno})") from error
-        if not isinstance(row, dict):
-            raise place.refuse(f"expected a JSON object, got {type(row).__name__}")
-        yield place, row
+            raise place.refuse(f"not a line of JSON ({error.msg} at column {error.colno}){_hint(text)}") from error
 
 
-def json_document(path: Path, kind: type) -> tuple[str, Any]:
-    """Text and value of a file that is one JSON document of the given kind."""
+def _array(path: Path, text: str) -> Iterator[tuple[Place, Any]]:
+    decoder, at, line, counted = json.JSONDecoder(), text.index("[") + 1, 1, 0
+    while True:
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        line, counted = line + text.count("\n", counted, at), at
+        if text[at : at + 1] == "]":
+            return
+        try:
+            row, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise Place(path, error.lineno).refuse(f"not JSON ({error.msg} at column {error.colno})") from error
+        yield Place(path, line), row
+
+
+def _hint(text: str) -> str:
+    """What a file without JSON seems to be."""
+    first = text.lstrip().partition("\n")[0]
+    if first.startswith("{"):
+        return ""
+    for name, mark in (("TSV", "\t"), ("CSV", ",")):
+        if mark in first:
+            return f"; this looks like {name}: give it as a task of your own (python -m jobs.clue --new-task FILE)"
+    return ""
+
+
+def json_document(path: Path, kind: type | tuple[type, ...], notes: list[str] | None = None) -> tuple[str, Any]:
+    """Text and value of a file that is one JSON document of the given kind or kinds."""
     text = read_text(path)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise Place(path, error.lineno).refuse(f"not JSON ({error.msg} at column {error.colno})") from error
+        problem = f"not JSON ({error.msg} at column {error.colno}){_hint(text)}"
+        raise Place(path, error.lineno).refuse(problem) from error
     if not isinstance(document, kind):
-        raise InputError(f"{path}: expected a JSON {kind.__name__}, got {type(document).__name__}")
-    return text, document
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(one.__name__ for one in kinds)
+        raise InputError(f"{path}: expected a JSON {expected}, got {type(document).__name__}")
+    whole = mended(document)
+    _note_halves(path, _count_halves(document) if whole is not document else 0, notes)
+    return text, whole
+
+
+def mended(value: Any) -> Any:
+    """The value with U+FFFD for every half of a surrogate pair, which no encoder can write; itself if there is none."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value) if _HALF.search(value) else value
+    if isinstance(value, list):
+        items = [mended(item) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    if isinstance(value, dict):
+        pairs = {mended(name): mended(item) for name, item in value.items()}
+        same = all(pairs.get(name) is item for name, item in value.items())
+        return value if same else pairs
+    return value
+
+
+def _count_halves(value: Any) -> int:
+    if isinstance(value, str):
+        return bool(_HALF.search(value))
+    return sum(
+        map(_count_halves, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    )
+
+
+def _note_halves(path: Path, count: int, notes: list[str] | None) -> None:
+    if count and notes is not None:
+        notes.append(f"{path.name}: {count:,} rows or texts hold half a surrogate pair, written as U+FFFD")
 
 
 def place_of(path: Path, text: str, needle: str) -> Place:
@@ -80,12 +141,22 @@ def place_of(path: Path, text: str, needle: str) -> Place:
 
 
 def text_of(value: Any, place: Place, name: str) -> str:
-    """The value, if it is a text that is not empty."""
+    """The value, if it is a text."""
     if not isinstance(value, str):
         raise place.refuse(f"{name!r} must be a text, got {type(value).__name__}")
-    if not value.strip():
-        raise place.refuse(f"{name!r} is empty")
     return value
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a text, or any text of a list, holds nothing but white space."""
+    return any(map(is_blank, value)) if isinstance(value, list) else isinstance(value, str) and not value.strip()
+
+
+def note_blank(path: Path, count: int, *, labelled: bool) -> list[str]:
+    """What there is to say about rows with a blank text: dropped where they would teach, answered where asked."""
+    if not count:
+        return []
+    return [f"{path.name}: {count:,} rows with a blank text {'dropped' if labelled else '(answered like any other)'}"]
 
 
 def texts_in(value: Any, place: Place, name: str) -> list[str]:

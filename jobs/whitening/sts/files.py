@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.cli import InputError
+from jobs.text_lines import read_lines
 from jobs.whitening.sts.sets import Pairs, StsSpec
 
 Reader = Callable[[], Pairs]
@@ -119,11 +120,7 @@ def make_pairs(split: str, subset: str, rows: Sequence[tuple[str, str, float]]) 
 
 def numbered_lines(path: Path, *, empty: bool = False) -> list[tuple[int, str]]:
     """Numbered lines, split at line feeds alone."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines, start=1)]
+    numbered = list(enumerate(read_lines(path), start=1))
     return numbered if empty else [(number, line) for number, line in numbered if line.strip()]
 
 
