@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ st.html(HERE / "style.css")
 
 def room_page(room: rooms.Room) -> st.Page:
     """The page of a room."""
-    visibility = "hidden" if room.hidden else "visible"
+    visibility: Literal["visible", "hidden"] = "hidden" if room.hidden else "visible"
     default = room is rooms.ROOMS[0]
     script = f"app_pages/{room.script}.py"
     return st.Page(script, title=room.title, icon=room.icon, default=default, visibility=visibility)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import streamlit as st
@@ -202,7 +202,7 @@ def curves(
     run_ids: tuple[str, ...],
     names: tuple[str, ...],
     *,
-    x: str = "step",
+    x: Literal["step", "epoch", "time"] = "step",
     buckets: int = 1000,
     low: float | None = None,
     high: float | None = None,
@@ -225,7 +225,7 @@ def live_curves(
     run_ids: tuple[str, ...],
     names: tuple[str, ...],
     *,
-    x: str = "step",
+    x: Literal["step", "epoch", "time"] = "step",
     buckets: int = 1000,
     low: float | None = None,
     high: float | None = None,

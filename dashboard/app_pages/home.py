@@ -150,9 +150,9 @@ def show_first_steps() -> None:
     if job is not None and job.poll() is None:
         st.markdown(":material/hourglass_top: Six small models are being trained: about a minute.")
     elif st.button("Load a small demo store", icon=":material/science:", key="home_load_demo"):
-        command = [sys.executable, "-m", "jobs.demo", "--db", str(queries.database())]
+        training = [sys.executable, "-m", "jobs.demo", "--db", str(queries.database())]
         st.session_state[WAITING] = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            training, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         st.rerun(scope="fragment")
     st.caption("The demo trains six small models on generated sentences; its runs carry the tag `demo`.")

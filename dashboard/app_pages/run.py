@@ -41,10 +41,11 @@ environment and related runs.""",
     source="the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
 )
 
-run_id = run_picker.pick_run(None, "run")
-if run_id is None:
+picked = run_picker.pick_run(None, "run")
+if picked is None:
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
+run_id: str = picked
 VERSION = queries.store_version()
 RUN = queries.run(VERSION, run_id)
 NAME = queries.name(VERSION, run_id)

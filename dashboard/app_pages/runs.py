@@ -209,7 +209,12 @@ def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *
         )
         for name in listed
     ]
-    on = {"choose": choose, "hide": toggle("hidden"), "pin": toggle("pinned"), "sort": sort_by}
+    on: dict[str, Callable[[Any], None]] = {
+        "choose": choose,
+        "hide": toggle("hidden"),
+        "pin": toggle("pinned"),
+        "sort": sort_by,
+    }
     run_list.show(rows, heads, key="runs_list", label="Runs that the search finds", sort=sort, compact=compact, on=on)
 
 

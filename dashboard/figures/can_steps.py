@@ -56,6 +56,13 @@ def path(steps: Sequence[HalfStep], start: np.ndarray, classes: Sequence[str]) -
         {"x": number, "y": [row[index] for row in ends], "mode": "lines+markers", "name": str(name)}
         for index, name in enumerate(classes)
     ]
-    axes = {"x_axis": {"dtick": 1}, "y_axis": {"range": [0, 1.02]}}
     title = "probability of the uncertain row"
-    return style.finish(go.Figure(lines), x="iteration", y=title, height=300, legend=True, **axes)
+    return style.finish(
+        go.Figure(lines),
+        x="iteration",
+        y=title,
+        height=300,
+        legend=True,
+        x_axis={"dtick": 1},
+        y_axis={"range": [0, 1.02]},
+    )

@@ -68,8 +68,9 @@ def entropy(
         )
     marks.vertical(figure, threshold, f"rule: n = {threshold:.1f}", logarithmic=False)
     style.finish(figure, x="dimensions n", y="entropy, nats (below 0: not an entropy)", legend=True)
-    low, high = max(-8.0, float(theory.min())), float(theory.max())
-    return figure.update_yaxes(range=[low - 0.05 * (high - low), high + 0.05 * (high - low)])
+    lowest, highest = max(-8.0, float(theory.min())), float(theory.max())
+    margin = 0.05 * (highest - lowest)
+    return figure.update_yaxes(range=[lowest - margin, highest + margin])
 
 
 def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Figure:

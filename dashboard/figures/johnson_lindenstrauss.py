@@ -60,9 +60,8 @@ def ladder(
     if top > n_features:
         figure.add_hrect(y0=n_features, y1=top, fillcolor=style.NEUTRAL, opacity=0.16, line_width=0)
         marks.horizontal(figure, n_features, f"n ≥ m = {n_features:,}: useless", logarithmic=True)
-    lowest = (
-        min(float(np.min(values)) for values in (*dims.values(), [point[1] for point in measured] or [np.inf])) * 0.8
-    )
+    drawn = [np.min(values) for values in dims.values()] + [point[1] for point in measured]
+    lowest = 0.8 * min(map(float, drawn))
     return style.finish(
         figure,
         x="points N" if axis == "N" else "ε, allowed relative error of squared distances",

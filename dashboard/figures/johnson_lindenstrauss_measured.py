@@ -218,8 +218,10 @@ def svd_sweep(frame: pl.DataFrame, *, norm: str) -> go.Figure:
         traces.append(trace)
     figure = go.Figure(traces)
     marks.horizontal(figure, 1.0, "‖M‖: nothing approximated", logarithmic=True)
-    axes = {"x_axis": {"tickvals": sorted(frame["rank"].unique())}, "y_axis": style.log_axis(frame["value"])}
-    return style.finish(figure, x="rank k", y=f"‖M − M̂‖ / ‖M‖ ({norm})", height=520, **axes)
+    ranks = {"tickvals": sorted(frame["rank"].unique())}
+    return style.finish(
+        figure, x="rank k", y=f"‖M − M̂‖ / ‖M‖ ({norm})", height=520, x_axis=ranks, y_axis=style.log_axis(frame["value"])
+    )
 
 
 def _svd_series(method: str, power: int, source: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ All functions take the long form: `row` (the model in the table), `task`, `value
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -92,7 +93,7 @@ def marks(variants: Sequence[str]) -> dict[str, str]:
     return {variant: f"[{number}]" for number, variant in enumerate(named, 1)}
 
 
-def _cell(cell: Mapping[str, object] | None, reference: Mapping[str, float] | None, task: str) -> str:
+def _cell(cell: Mapping[str, Any] | None, reference: Mapping[str, float] | None, task: str) -> str:
     if cell is None:
         return ""
     if reference is None:

@@ -85,8 +85,8 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
                 mode="markers",
                 marker={"color": color, "size": 7},
             )
-    axes = {"x_axis": log_axis(exact["width"]), "y_axis": log_axis(exact["value"])}
-    return finish(figure, x="Width w", y=y, height=400, **axes)
+    across, up = log_axis(exact["width"]), log_axis(exact["value"])
+    return finish(figure, x="Width w", y=y, height=400, x_axis=across, y_axis=up)
 
 
 def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high: int) -> go.Figure:

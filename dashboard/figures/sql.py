@@ -44,7 +44,7 @@ def _trace(
     frame: pl.DataFrame, kind: str, x: str, y: str | None, label: str | None
 ) -> go.Scatter | go.Bar | go.Histogram:
     name = " ".join(part for part in (y, label) if part) or x
-    if kind == "histogram":
+    if kind == "histogram" or y is None:
         return go.Histogram(x=frame[x], name=label or x, opacity=0.8)
     if kind == "bar":
         return go.Bar(x=frame[x], y=frame[y], name=name)

@@ -235,7 +235,7 @@ def write(figure: go.Figure, label: Mapping[str, Any]) -> go.Figure:
 
 
 def published_marker(
-    x: Sequence[object], y: Sequence[float], text: Sequence[str], *, name: str = "published"
+    x: Iterable[object], y: Iterable[float], text: Iterable[str], *, name: str = "published"
 ) -> go.Scatter:
     """Points of papers and posts: hollow ochre diamonds everywhere, so nobody takes them for measured ones."""
     return go.Scatter(

@@ -85,8 +85,8 @@ def groups(
             "n": part.height,
         }
         for metric in metrics:
-            values = part[metric].drop_nulls()
-            values = values.filter(values.is_finite()).to_numpy()
+            known = part[metric].drop_nulls()
+            values = known.filter(known.is_finite()).to_numpy().astype(float)
             row[metric] = float(values.mean()) if len(values) else None
             half = float(mean_half_width(values)) if len(values) > 1 else np.nan
             row[f"{metric} ±"] = half if np.isfinite(half) else None

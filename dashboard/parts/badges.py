@@ -1,8 +1,10 @@
 """Coloured signs of a run: its status, the mark of sample data."""
 
+from typing import Any
+
 import streamlit as st
 
-STATUS = {
+STATUS: dict[str, tuple[str, Any]] = {
     "running": (":material/play_circle:", "blue"),
     "finished": (":material/check_circle:", "green"),
     "failed": (":material/error:", "red"),

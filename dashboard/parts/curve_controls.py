@@ -4,6 +4,7 @@ A box drawn in a plot becomes the range: the curves are then read again, so that
 """
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ import streamlit as st
 class View:
     """How curves are drawn."""
 
-    x: str
+    x: Literal["step", "epoch", "time"]
     smoothing: float
     log_x: bool
     log_y: bool
@@ -22,7 +23,7 @@ class View:
 
 def controls(page: str) -> View:
     """The widgets; every choice is part of the URL as `<page>_<name>`."""
-    keys = {"bind": "query-params"}
+    keys: dict[str, Any] = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x = st.segmented_control(
             "Over", ["step", "epoch", "time"], default="step", key=f"{page}_x", required=True, width=190, **keys

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-PICTURE = {"toImageButtonOptions": {"format": "png", "scale": 3}, "displaylogo": False}
+PICTURE: dict[str, Any] = {"toImageButtonOptions": {"format": "png", "scale": 3}, "displaylogo": False}
 DRAWING = {"toImageButtonOptions": {"format": "svg"}, "displaylogo": False}
 """The page's plot saves itself as PNG, the saved HTML file's plot as SVG."""
 

@@ -104,7 +104,8 @@ def show(
 
         return act
 
-    _mount(key=key, data=data, **{f"on_{name}_change": answer(name) for name in acts})
+    answers: dict[str, Any] = {f"on_{name}_change": answer(name) for name in acts}
+    _mount(key=key, data=data, **answers)
     wanted = st.session_state.pop("run_to_open", None)
     if wanted is not None:
         st.switch_page("app_pages/run.py", query_params={"run": wanted})

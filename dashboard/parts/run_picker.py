@@ -117,7 +117,8 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
     def remember() -> None:
         st.query_params[key] = st.session_state[f"{widget}_url"] = st.session_state[widget]
 
-    return st.selectbox(label, ids, format_func=lambda run_id: named[run_id], key=widget, on_change=remember)
+    picked = st.selectbox(label, ids, format_func=lambda run_id: named[run_id], key=widget, on_change=remember)
+    return str(picked)
 
 
 def labels(version: str, rows: Sequence[Mapping[str, object]]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def show(version: str, run: Mapping[str, Any]) -> None:
         st.caption(message)
     labelled = frame.drop_nulls("label")
     if not labelled.is_empty():
-        exact = proportion_interval((labelled["label"] == labelled["prediction"]).sum(), labelled.height)
+        exact = proportion_interval(int((labelled["label"] == labelled["prediction"]).sum()), labelled.height)
         st.caption(
             f"Right: **{words.percent(exact.value)}** of {exact.n:,} examples, 95 % interval "
             f"{words.between('accuracy', exact.low, exact.high)} (Wilson), which is what other examples of the same "

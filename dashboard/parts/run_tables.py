@@ -1,11 +1,13 @@
 """Tables of runs: how their columns look, and a click on a row that opens the run."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
 from dashboard.figures import words
 
-_LOOK = {
+_LOOK: dict[str, tuple[Any, dict[str, Any]]] = {
     "run_id": (st.column_config.TextColumn, {"width": 170, "pinned": True}),
     "experiment": (st.column_config.TextColumn, {}),
     "task": (st.column_config.TextColumn, {}),
@@ -35,7 +37,7 @@ RUN_COLUMNS = {name: column(words.COLUMNS[name], **look) for name, (column, look
 """How columns of `runs` look in every table."""
 
 
-def run_columns(frame: pl.DataFrame) -> dict[str, object]:
+def run_columns(frame: pl.DataFrame) -> dict[str, Any]:
     """Column settings of a table of runs: the known ones, and plain numbers for metrics."""
     known = {name: config for name, config in RUN_COLUMNS.items() if name in frame.columns}
     metrics = {
@@ -51,7 +53,7 @@ def in_percent(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(score=100 * pl.col("score")) if "score" in frame.columns else frame
 
 
-def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
+def open_clicked_run(frame: pl.DataFrame, event: Any) -> None:
     """Go to the page of the run in whose row a cell was clicked (`selection_mode="single-cell"`)."""
     cells = event.selection.cells
     if cells:
@@ -59,7 +61,7 @@ def open_clicked_run(frame: pl.DataFrame, event: object) -> None:
         st.switch_page("app_pages/run.py", query_params={"run": frame["run_id"][row]})
 
 
-def runs_table(frame: pl.DataFrame, *, key: str, alt: str, height: str | int = "auto") -> None:
+def runs_table(frame: pl.DataFrame, *, key: str, alt: str, height: Any = "auto") -> None:
     """Table of runs in which a click on a row opens the run; a height of "content" shows every row."""
     event = st.dataframe(
         in_percent(frame),

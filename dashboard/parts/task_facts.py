@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 import streamlit as st
 
@@ -153,7 +154,7 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("From run")
         links.run_link(run_id)
-        badges.sample_badge(run["data_source"])
+        badges.sample_badge(str(run["data_source"]))
     left, right = st.columns(2)
     counts = balance(version, run_id, spec)
     with left:
@@ -171,7 +172,7 @@ def show() -> None:
         if sizes:
             cut = sum(size > spec.max_length for size in sizes) / len(sizes)
             plots.show(
-                figures.length_histogram(sizes, max_length=spec.max_length),
+                figures.length_histogram(np.asarray(sizes), max_length=spec.max_length),
                 key="tasks_lengths",
                 alt=f"Lengths of {name}",
             )

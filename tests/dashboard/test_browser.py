@@ -1,6 +1,7 @@
 """What only a browser shows: a curve that moves, links that restore a page, the console, narrow and dark windows."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -48,37 +49,62 @@ def test_dark_and_light_follow_the_reader(served, window):
     assert colors == {False: "rgb(255, 255, 255)", True: "rgb(18, 22, 29)"}
 
 
-def test_a_link_restores_filters_order_and_selection(served, filled_store, window):
+def test_a_link_restores_search_order_and_choice(served, filled_store, window):
     run_id = queries.runs(task="tnews", status="finished", db=filled_store)["run_id"][0]
     first = window()
-    first.open(f"{served}/runs")
-    first.page.get_by_label("Search", exact=True).fill("ngram")
+    first.open(f"{served}/runs?runs_view=Table")
+    first.page.get_by_label("Search", exact=True).fill("ngram accuracy>0.5")
     first.page.keyboard.press("Enter")
     first.settle()
-    first.page.get_by_text("Ascending").click()
-    first.settle()
-    box = first.page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
-    first.page.mouse.click(box["x"] + 16, box["y"] + 36 + 18)  # the check box of the first row
-    first.settle()
+    first.page.get_by_role("button", name="Score").click()
+    first.page.locator('th[aria-sort="descending"]', has_text="Score").wait_for(timeout=20_000)
+    first.page.get_by_label("Choose tnews · ngram · s1").check()
+    first.page.get_by_text("1 selected").wait_for(timeout=20_000)
     link = first.page.url
-    assert "runs_text=ngram" in link
     assert f"selected={run_id}" in link
     second = window()
     second.open(link)
-    assert second.page.get_by_label("Search", exact=True).input_value() == "ngram"
+    assert second.page.get_by_label("Search", exact=True).input_value() == "ngram accuracy>0.5"
     assert second.page.get_by_text("1 selected").is_visible()
+    assert second.page.get_by_label("Choose tnews · ngram · s1").is_checked()
+    assert first.problems == second.problems == []
 
 
-def test_a_click_on_a_row_opens_the_run(served, filled_store, window):
-    newest = queries.runs(db=filled_store)["run_id"][0]
-    shown = window()
-    shown.open(served)
-    box = shown.page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
-    shown.page.mouse.click(box["x"] + 260, box["y"] + 36 + 18)
-    shown.page.wait_for_url("**/run?run=*")
-    shown.settle()
-    assert f"run={newest}" in shown.page.url
-    assert shown.page.get_by_role("heading", name="Run", exact=True).is_visible()
+def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, window):
+    run = queries.runs(task="tnews", status="finished", db=filled_store).row(0, named=True)
+    for press in (lambda link: link.click(), lambda link: link.press("Enter")):
+        shown = window()
+        shown.open(served)
+        press(shown.page.get_by_role("link", name="tnews · ngram · s1"))
+        shown.page.wait_for_url(f"**/run?run={run['run_id']}")
+        shown.settle()
+        assert shown.page.title() == "tnews · ngram · s1 — clueboard"
+        assert shown.problems == []
+
+
+def test_a_run_is_found_renamed_deleted_and_brought_back(tmp_path, filled_store, serve, window):
+    db = tmp_path / "results.duckdb"
+    shutil.copytree(filled_store.with_suffix(""), db.with_suffix(""))
+    shutil.copy(filled_store, db)
+    with serve(db) as base:
+        shown = window()
+        shown.open(f"{base}/runs?runs_view=Table")
+        shown.page.get_by_label("Search", exact=True).fill("model:ngram lr=1e-3")
+        shown.page.keyboard.press("Enter")
+        shown.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
+        shown.page.get_by_label("Choose tnews · ngram · s1").check()
+        shown.page.get_by_role("button", name="Rename").click()
+        shown.page.get_by_label("Name", exact=True).fill("my baseline")
+        shown.page.keyboard.press("Enter")
+        shown.page.get_by_role("button", name="Rename").last.click()
+        shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+        shown.settle()
+        shown.page.get_by_role("button", name="Delete").click()
+        shown.page.get_by_text("Deleted 1 run").wait_for(timeout=20_000)
+        assert shown.page.get_by_role("link", name="my baseline").count() == 0
+        shown.page.get_by_role("button", name="Undo").click()
+        shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+        assert shown.problems == []
 
 
 def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, window):
@@ -236,18 +262,27 @@ def test_the_sql_page_answers_and_plots(served, window):
     assert shown.problems == []
 
 
-def test_every_control_of_the_runs_page_can_be_reached_by_the_keyboard(served, window):
+def test_the_runs_page_can_be_worked_by_the_keyboard(served, window):
     shown = window()
-    shown.open(f"{served}/runs")
+    shown.open(f"{served}/runs?runs_view=Table")
     reached = set()
     until = time.monotonic() + 20
-    while time.monotonic() < until and not {"Search", "Ascending"} <= reached:
+    wanted = {"Search", "Choose all", "Choose tnews · ngram · s1"}
+    while time.monotonic() < until and not wanted <= reached:
         shown.page.keyboard.press("Tab")
         label = shown.page.evaluate(
             "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
         )
         reached.add((label or "").strip())
-    assert {"Search", "Ascending"} <= reached
+    assert wanted <= reached
+
+
+@pytest.mark.parametrize("page", ["runs", "leaderboard", "can", "sql", "run"])
+def test_the_first_table_or_chart_begins_above_300(page, served, window):
+    shown = window()
+    shown.open(f"{served}/{page}")
+    places = "[...document.querySelectorAll('.run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea')]"
+    assert shown.page.evaluate(f"Math.min(...{places}.map(part => part.getBoundingClientRect().top))") < 300
 
 
 @pytest.mark.parametrize(
