@@ -155,10 +155,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     };
     first.append(dot, link);
     if (data.hide) {
-      first.append(
+      const acts = element("span", "run-acts");
+      acts.append(
         button("run-act", row.pinned ? `Unpin ${row.name}` : `Pin ${row.name} to the top`, "keep", Boolean(row.pinned), () => setTriggerValue("pin", row.id)),
         button("run-act", row.hidden ? `Show ${row.name} in charts` : `Hide ${row.name} from charts`, row.hidden ? "visibility_off" : "visibility", Boolean(row.hidden), () => setTriggerValue("hide", row.id)),
       );
+      first.append(acts);
     }
     line.append(first);
     data.columns.forEach((column, i) => {
