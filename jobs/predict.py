@@ -118,12 +118,12 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
             return clue_data.read_rows(spec, path)
     lines = lines_of(content)  # answer i belongs to line i, a blank one too
     if spec.kind in ("classification", "entities"):
-        return typed(spec, lines)
+        return typed(spec, lines, blank_ok=True)
     rows = [typed(spec, line.split("\t")) for line in lines]
     return [dataclasses.replace(row, example_id=str(i), group=str(i)) for i, (row,) in enumerate(rows)]
 
 
-def typed(spec: TaskSpec, texts: Sequence[str]) -> list[Example]:
+def typed(spec: TaskSpec, texts: Sequence[str], *, blank_ok: bool = False) -> list[Example]:
     """Examples of texts that somebody typed.
 
     Raises:
@@ -132,7 +132,7 @@ def typed(spec: TaskSpec, texts: Sequence[str]) -> list[Example]:
     kinds = {spec.field_kind(name) for name in spec.fields}
     if "marks" in kinds or (spec.kind in ("pair", "choice") and (spec.fills_blanks or spec.texts)):
         raise cli.InputError(f"a row of {spec.name} is more than texts; give --input a file in its format")
-    if any(not text.strip() for text in texts) and spec.kind not in ("classification", "entities"):
+    if not blank_ok and any(not text.strip() for text in texts):
         raise cli.InputError("a text is empty")
     if spec.kind in ("classification", "entities"):
         return [Example(str(i), {spec.fields[0]: text}, group=str(i)) for i, text in enumerate(texts)]
