@@ -11,10 +11,19 @@ from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
 from dashboard.frames import configurations, paired_predictions
-from dashboard.parts import badges, cached_comparisons, curve_controls, downloads, headings, links, plots, run_picker
+from dashboard.parts import (
+    cached_comparisons,
+    curve_controls,
+    downloads,
+    headings,
+    plots,
+    run_picker,
+    verdict_card,
+)
 from dashboard.reports import html_report, paper_tables
 
 MOST_RUNS = 20
+MOST_EXPLAINED = 3  # comparisons whose slices are looked for
 UNLIMITED = (None, "null", "0")
 HASHES = {"git_commit", "train_fingerprint", "dev_fingerprint"}
 TOLD_APART = 12  # characters of a hash that are shown
@@ -38,7 +47,10 @@ version = queries.store_version()
 if queries.all_runs(version).is_empty():
     headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
-chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=configurations.suggest)
+toolbar = st.container(horizontal=True, vertical_alignment="center", key="compare_toolbar")
+first_screen = st.container()
+with toolbar, st.popover("Choose runs", icon=":material/checklist:"):
+    chosen = run_picker.pick_runs("compare", most=MOST_RUNS, suggest=configurations.suggest)
 if len(chosen) < 2:
     st.info("Choose two to twenty runs.", icon=":material/compare_arrows:")
     st.stop()
@@ -48,11 +60,6 @@ runs = pl.DataFrame(
 )
 repeats = configurations.repeated_seeds(runs)
 if repeats:
-    st.warning(
-        f"Left out, because a newer run has the same configuration and seed: {', '.join(repeats)}. The same seed again "
-        "is no further evidence.",
-        icon=":material/content_copy:",
-    )
     chosen = [row for row in chosen if row["run_id"] not in repeats]
     runs = runs.filter(~pl.col("run_id").is_in(repeats))
 ids = tuple(runs["run_id"])
@@ -64,9 +71,7 @@ drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: t
 
 
 def legend() -> None:
-    """What each configuration is: task, runs, seeds."""
-    if runs["data_source"].eq("sample").any():
-        badges.sample_badge("sample")
+    """What each configuration is: task, runs, seeds; and which runs were left out."""
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
         f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
@@ -75,39 +80,78 @@ def legend() -> None:
         for config in configs
     ]
     st.caption("  \n".join(lines))
+    if repeats:
+        st.caption(
+            f":material/content_copy: Left out, because a newer run has the same configuration and seed: "
+            f"{', '.join(repeats)}. The same seed again is no further evidence."
+        )
+
+
+def caveats(unseen: bool) -> list[str]:
+    """What weakens every sentence on the page, the gravest first."""
+    found = []
+    if runs["data_source"].eq("sample").any():
+        found.append("Generated sample data: nothing here speaks of the task")
+    shared = max(queries.shared_rows(version, config.run_ids[0]) for config in configs)
+    if shared and not unseen:
+        found.append(f"{shared:,} of the rows that are scored are in the training data too")
+    limits = queries.params(version, ids).filter(name="limit")["value"].to_list()
+    if any(limit not in UNLIMITED for limit in limits):
+        found.append("some of these runs saw only the first rows of their data")
+    return found
 
 
 def show_evidence() -> set[tuple[str, str]]:
-    """The sentence, the intervals and the numbers behind them; returns the significant cells of the metric table."""
-    st.subheader("Evidence", anchor=False)
+    """The verdict, its picture, where the two differ; returns the significant cells of the metric table."""
     names = [config.name for config in configs]
-    with st.container(horizontal=True):
-        baseline = configs[names.index(st.selectbox("Baseline", names, key="compare_baseline", bind="query-params"))]
+    choice = {"label_visibility": "collapsed", "bind": "query-params"}
+    with toolbar:
+        chosen_name = st.selectbox(
+            "Baseline", names, key="compare_baseline", format_func=lambda name: f"against {name}", width=330, **choice
+        )
+        baseline = configs[names.index(chosen_name)]
         spec = queries.task_specs(version).get(str(task_of[baseline.run_ids[0]]))
         metrics = paired_predictions.metrics_of(spec)
-        metric = st.selectbox("Judged by", list(metrics), key="compare_judge", bind="query-params", width=160)
-        split = st.selectbox("Split", ["dev", "test"], key="compare_split", bind="query-params", width=120)
-    unseen = cached_comparisons.without_shared_rows(version, configs)
-    found = cached_comparisons.gather(
-        version, configs, task_of, baseline=baseline, split=split, metric=metric, unseen=unseen
-    )
-    if not found:
-        st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
-        return set()
-    for item in found:
-        st.markdown(f":material/balance: **{item.sentence}**")
+        metric = st.selectbox(
+            "Judged by", list(metrics), key="compare_judge", format_func=lambda name: f"by {name}", width=170, **choice
+        )
+        split = st.selectbox(
+            "Split", ["dev", "test"], key="compare_split", format_func=lambda name: f"on {name}", width=120, **choice
+        )
+    with first_screen:
+        card = st.container(border=True, key="compare_verdict")
+        picture, rest = st.container(), st.container()
+    with rest:
+        unseen = cached_comparisons.without_shared_rows(version, configs)
+        found = cached_comparisons.gather(
+            version, configs, task_of, baseline=baseline, split=split, metric=metric, unseen=unseen
+        )
+    with card:
+        if not found:
+            st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
+            return set()
+        verdict_card.show(found, caveats(unseen))
     rows = paired_predictions.table(found)
     figure = figures.differences(rows)
-    plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
-    with st.expander("Numbers and power", icon=":material/calculate:"):
-        readable = paired_predictions.readable(rows)
-        st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals and p-values")
-        for item in found:
-            if item.needed:
-                st.caption(f"{item.b}: {item.needed}")
-        downloads.download(rows, "differences")
+    others = {config.name: config for config in configs}
+    with first_screen:
+        with picture:
+            plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
+        task = str(task_of[baseline.run_ids[0]])
+        told = [
+            verdict_card.where_they_differ(version, split, baseline, others[item.b], task=task, unseen=unseen)
+            for item in found[:MOST_EXPLAINED]
+        ]
+        with st.expander("Numbers and power", icon=":material/calculate:"):
+            readable = paired_predictions.readable(rows)
+            st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values")
+            for item in found:
+                if item.needed:
+                    st.caption(f"{item.b}: {item.needed}")
+            downloads.download(rows, "differences")
     heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
-    sections.append(html_report.Section(heading, [*(item.sentence for item in found), figure, readable]))
+    sentences = [*(f"{text}." for text in caveats(unseen)), *(item.sentence for item in found)]
+    sections.append(html_report.Section(heading, [*sentences, figure, readable, *told]))
     if unseen:  # the metric table is of all rows
         return set()
     return {(f"{split}/{metrics[metric].name}", item.b) for item in found if item.p_decisive < 0.05}
@@ -243,14 +287,11 @@ def save_report() -> bytes:
     return html_report.html_report(title, parts, footer=f"clueboard · {moment} · runs {', '.join(ids)}").encode()
 
 
+significant = show_evidence()
 legend()
 actions = st.container(horizontal=True, vertical_alignment="center")
-significant = show_evidence()
 show_metrics(significant)
 show_curves()
 show_settings()
 with actions:
     downloads.save_report(save_report, "comparison")
-    if len(configs) == 2:
-        pair = f"{configs[0].run_ids[0]},{configs[1].run_ids[0]}"
-        links.page_link("examples", "See the examples that differ", icon=":material/difference:", runs=pair)

@@ -1,5 +1,7 @@
 """On which examples? One run's predictions, or two runs' side by side, each example as its reader needs it."""
 
+import re
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -11,8 +13,11 @@ from dashboard.frames import example_filters, example_html, paired_predictions
 from dashboard.parts import badges, downloads, headings, links, plots, run_picker
 from engine.evidence.class_report import class_report
 
-SIZE = 10
+SIZE = 20
+LINE_TEXT, LINE_ANSWER = 60, 20  # characters of an example's line
+MOST_RUNS = 20
 ORDERS = {
+    "most telling first": ("telling", True),
     "most confident first": ("confidence", True),
     "least confident first": ("confidence", False),
     "longest first": ("n_characters", True),
@@ -23,10 +28,12 @@ MANY_CLASSES = 200  # more distinct answers than this are texts, not classes
 
 headings.title(
     "Examples",
-    "Which examples does a run get wrong, and which ones do two runs answer differently?",
+    "Which examples does a run get wrong, and which ones do two settings answer differently?",
     note="""The predictions that a run stored, one example at a time: filter them, see which ones two runs answer
-differently, and mark those whose label looks wrong. With two runs, *gained* are the rows that only the second run gets
-right, *lost* those that only the first one does. The calibration curve compares the confidence of a run with the share
+differently, and mark those whose label looks wrong. With two runs, or the seeds of two settings, *gained* are the rows
+that only the second side gets right, *lost* those that only the first one does, and *flips* both. With several seeds an
+answer is what most of them say. The most telling rows are those on which most seeds differ and both sides are sure. The
+calibration curve compares the confidence of a run with the share
 of right answers at that confidence; ECE is the mean gap.""",
     formula=r"\mathrm{ECE} = \sum_b \frac{n_b}{n}\,\left|\,\overline{\text{right}}_b - \overline{\text{conf}}_b\right|",
     source="Naeini et al. (2015); Guo et al. (2017), arXiv 1706.04599",
@@ -37,33 +44,55 @@ if queries.all_runs(version).is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 chosen = run_picker.pick_runs(
-    "examples", most=2, label="One run, or two", experiment="clue", suggest=example_filters.suggest
+    "examples",
+    most=MOST_RUNS,
+    label="One run, two runs, or the seeds of two settings",
+    experiment="clue",
+    suggest=example_filters.suggest,
 )
 if not chosen:
     st.info("Choose a run.", icon=":material/lists:")
     st.stop()
-badges.sample_badge(str(chosen[0].get("data_source")))
-split = st.segmented_control(
-    "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
-)
-split = split or "dev"
+sides, told = example_filters.sides(chosen)
+if told:
+    st.warning(told, icon=":material/block:")
+with st.container(horizontal=True, vertical_alignment="center"):
+    badges.sample_badge(str(chosen[0].get("data_source")))
+    split = st.segmented_control(
+        "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
+    )
+    split = split or "dev"
+    seeds = example_filters.common_seeds(sides)
+    if seeds:
+        every = ["all seeds", *(f"seed {seed}" for seed in seeds)]
+        wanted = st.segmented_control(
+            "Seeds", every, default=every[0], key="examples_seeds", bind="query-params", label_visibility="collapsed"
+        )
+        if wanted in every[1:]:
+            sides = [[row for row in side if f"seed {row['seed']}" == wanted] for side in sides]
+    if len(sides) == 2:
+        st.caption(example_filters.pairs_said(sides), width="stretch")
 spec = queries.task_specs(version).get(str(chosen[0]["task"]))
 names = [
-    f"{letter}: {words.together((row['model'], row['recipe']), by=' ')}"
-    for letter, row in zip("AB", chosen, strict=False)
+    f"{letter}: {words.together((side[0]['model'], side[0]['recipe']), by=' ')}"
+    for letter, side in zip("AB", sides, strict=False)
 ]
-ids = tuple(str(row["run_id"]) for row in chosen)
-colors = [queries.colors(version)[str(row["config_hash"])] for row in chosen]
+ids = tuple(tuple(str(row["run_id"]) for row in side) for side in sides)
+colors = [queries.colors(version)[str(side[0]["config_hash"])] for side in sides]
 
 
 @st.cache_resource(show_spinner="Reading the predictions …", max_entries=16)
-def read(version: str, ids: tuple[str, ...], split: str, task: str | None) -> tuple[pl.DataFrame, str, tuple[int, int]]:
-    """Rows of one run, or those that both have; what kept two from being paired; rows that only one of them has."""
-    frames = [tables.with_class_titles(queries.predictions(version, run_id, split), task) for run_id in ids]
+def read(
+    version: str, ids: tuple[tuple[str, ...], ...], split: str, task: str | None
+) -> tuple[pl.DataFrame, str, tuple[int, int]]:
+    """Rows of one run, or those that both sides have; what kept two from being paired; rows that only one has."""
+    with_texts = queries.predictions(version, ids[0][0], split)
+    frames = [tables.with_class_titles(with_texts, task)]
     pairing, problem = None, ""
-    if len(frames) == 2 and not frames[0].is_empty():
+    if len(ids) == 2 and not with_texts.is_empty():
+        both = [[tables.with_class_titles(queries.answers(version, i, split), task) for i in side] for side in ids]
         try:
-            pairing = paired_predictions.pair([frames[0]], [frames[1]])
+            pairing = paired_predictions.pair(*both)
         except paired_predictions.NotComparable as error:
             problem = str(error)
     alone = (0, 0) if pairing is None else (pairing.only_a, pairing.only_b)
@@ -76,8 +105,8 @@ def rows_of_both() -> pl.DataFrame:
     if frame.is_empty():
         st.info(f"{names[0]} stored no {split} predictions.", icon=":material/inbox:")
         st.stop()
-    if len(chosen) == 2 and chosen[0]["task"] != chosen[1]["task"]:
-        problem = f"{chosen[0]['task']} and {chosen[1]['task']} are different tasks"
+    if len(sides) == 2 and sides[0][0]["task"] != sides[1][0]["task"]:
+        problem = f"{sides[0][0]['task']} and {sides[1][0]['task']} are different tasks"
     if problem:
         st.warning(f"Only {names[0]} is shown: {problem}.", icon=":material/block:")
     elif any(alone):
@@ -88,7 +117,11 @@ def rows_of_both() -> pl.DataFrame:
 def filters(frame: pl.DataFrame) -> pl.DataFrame:
     """The rows that match the widgets, in the order chosen; every filter is part of the URL."""
     answers = frame["label"].drop_nulls().n_unique()
-    shows = list(example_filters.SHOWS) if "right_b" in frame.columns else list(example_filters.SHOWS)[:3]
+    shows = (
+        list(example_filters.SHOWS)
+        if "right_b" in frame.columns
+        else list(example_filters.SHOWS)[: example_filters.OF_ONE]
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         show = st.selectbox(
             "Show",
@@ -114,9 +147,8 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
             length = st.slider(
                 "Length", shortest, longest, (shortest, longest), key="examples_length", bind="query-params", width=190
             )
-        column, descending = ORDERS[
-            st.selectbox("Order", list(ORDERS), key="examples_order", bind="query-params", width=190)
-        ]
+        orders = [name for name, (column, _) in ORDERS.items() if column is None or column in frame.columns]
+        column, descending = ORDERS[st.selectbox("Order", orders, key="examples_order", bind="query-params", width=190)]
     found = example_filters.matching(
         frame, show=show, labels=labels, predictions=predictions, confidence=confidence, length=length, word=word
     )
@@ -124,29 +156,42 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
-    """One example: the answers, the text, the mark."""
+    """One example as a line, with its text and the mark where it is opened."""
     answers = [str(row["prediction"])] + ([str(row["prediction_b"])] if row.get("prediction_b") is not None else [])
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            parts = [f"**{row['example_id']}** · label `{short(row['label'])}`"]
-            parts += [
-                f"{SIGNS[bool(row['right' if letter == 'A' else 'right_b'])]} "
-                f"{letter if len(answers) > 1 else 'predicted'} `{short(answer)}` "
-                f"{words.percent(row['confidence' if letter == 'A' else 'confidence_b'], 1)}"
-                for letter, answer in zip("AB", answers, strict=False)
-            ]
-            st.markdown(" · ".join(parts), width="stretch")
-            mark(row, marks)
-        st.html(example_html.render(str(row["text"]), spec, label=row["label"], predictions=answers))
+    two = len(answers) > 1
+    parts = []
+    for letter, answer, end in zip("AB", answers, ("", "_b"), strict=False):
+        who = f"{letter} " if two else ""
+        several = f" {row[f'agree{end}']} of {row[f'seeds{end}']} seeds" if int(str(row[f"seeds{end}"])) > 1 else ""
+        sure = words.percent(row[f"confidence{end}"], 0)
+        parts.append(f"{SIGNS[bool(row[f'right{end}'])]} {who}`{short(answer, LINE_ANSWER)}`{several} {sure}")
+    text = tables.readable_text(str(row["text"]))
+    line = text if len(text) <= LINE_TEXT else text[: LINE_TEXT - 1] + "…"
+    flag = ":material/flag: " if str(row["hash"]) in marks else ""
+    with st.expander(
+        f"{flag}{' · '.join(parts)} · label `{short(row['label'], LINE_ANSWER)}` · {plain(line)}",
+        key=f"examples_open_{row['hash']}_{row['example_id']}",
+        on_change="rerun",
+    ) as opened:
+        if opened.open:
+            st.html(example_html.render(str(row["text"]), spec, label=row["label"], predictions=answers))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(f"example {row['example_id']}", width="stretch")
+                mark(row, marks)
 
 
-def short(answer: object) -> str:
-    """The first 60 characters, for a line; entities, which stand in the text below, as their number."""
+def plain(text: str) -> str:
+    """Text as it is, where Markdown would read signs in it."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text.replace("\n", " "))
+
+
+def short(answer: object, most: int) -> str:
+    """The first characters, for a line; entities, which stand in the text below, as their number."""
     text = str(answer).replace("`", "'")
     if spec is not None and spec.kind == "entities":
         n = len(paired_predictions.entity_cells(str(answer)))
         return f"{n} entity" if n == 1 else f"{n} entities"
-    return text if len(text) <= 60 else text[:59] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def mark(row: dict[str, object], marks: dict[str, str]) -> None:
@@ -157,12 +202,12 @@ def mark(row: dict[str, object], marks: dict[str, str]) -> None:
         kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{place}")
         note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{place}")
         if st.button("Save", key=f"examples_save_{place}"):
-            queries.mark_example(digest, ids[0], kind, note)
+            queries.mark_example(digest, ids[0][0], kind, note)
             st.rerun()
 
 
 def show_list(frame: pl.DataFrame) -> None:
-    """Ten examples a page."""
+    """One line an example, twenty a page."""
     found = filters(frame)
     marked = queries.marks(queries.store_version())
     marks = dict(zip(marked["hash"], marked["note"].fill_null(""), strict=True))
@@ -209,7 +254,7 @@ def show_figures(frame: pl.DataFrame) -> None:
     has_classes = spec is None or spec.kind in ("classification", "pair")
     if has_classes and 2 <= len(classes) <= MANY_CLASSES:
         st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
-        figure = class_figure(version, ids[0], split, str(chosen[0]["task"]))
+        figure = class_figure(version, ids[0][0], split, str(chosen[0]["task"]))
         plots.show(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
 
 
@@ -221,7 +266,7 @@ if "right_b" in everything.columns:
         f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
     )
     links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
-                     runs=",".join(ids))  # fmt: skip
+                     runs=",".join(run_id for side in ids for run_id in side))  # fmt: skip
 view = st.segmented_control(
     "View",
     ["Examples", "Figures"],

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import streamlit as st
 
 from dashboard import queries
-from dashboard.frames import paired_predictions
+from dashboard.figures import tables
+from dashboard.frames import paired_predictions, seed_votes, slice_candidates
 from dashboard.frames.configurations import Configuration
+from engine.evidence import slices
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -37,6 +40,38 @@ def evidence_for(
     spec = queries.task_specs(version).get(task)
     compare = paired_predictions.comparison(paired_predictions.metrics_of(spec)[metric])
     return compare(a, b, pairing), pairing.only_a, pairing.only_b
+
+
+@st.cache_resource(show_spinner="Looking for where they differ …", max_entries=64)
+def slices_for(
+    version: str, split: str, a: Configuration, b: Configuration, task: str, unseen: bool
+) -> tuple[list[slices.Slice], dict[str, Mapping[str, str | list[str]]], int]:
+    """Slices in which right answers differ, the filters that show each, and how many examples the two decide apart.
+
+    Configurations that cannot be paired have none.
+    """
+    try:
+        pairing = pairing_of(version, split, a, b, unseen)
+    except paired_predictions.NotComparable:
+        return [], {}, 0
+    share_a, share_b = (pairing.rights(side).mean(axis=1) for side in "ab")
+    texts = queries.predictions(version, a.run_ids[0], split).select(*paired_predictions.KEY, "text")
+    shown = pairing.a[0].join(texts, on=paired_predictions.KEY, how="left", maintain_order="left")
+    spec = queries.task_specs(version).get(task)
+    has_classes = spec is None or spec.kind in ("classification", "pair")
+    found = slice_candidates.candidates(tables.with_class_titles(shown, task), has_classes=has_classes)
+    inside = {name: item.rows for name, item in found.items()}
+    tested = slices.slices_that_differ(share_b - share_a, inside, rng=np.random.default_rng(0))
+    return tested, {item.name: found[item.name].query for item in tested}, count_flips(pairing)
+
+
+def count_flips(pairing: paired_predictions.Pairing) -> int:
+    """Examples that most seeds of one side get right and most of the other get wrong, as the Examples page has it."""
+    sides = []
+    for frames in (pairing.a, pairing.b):
+        voted = seed_votes.votes(frames)
+        sides.append(voted["label"] == voted["prediction"])
+    return int((sides[0] != sides[1]).sum())
 
 
 def gather(
@@ -79,14 +114,10 @@ def gather(
 
 
 def without_shared_rows(version: str, configs: Sequence[Configuration]) -> bool:
-    """Warn, once for each data set, of runs trained on rows that they are evaluated on; whether to leave these out."""
-    shared = {config.name: queries.shared_rows(version, config.run_ids[0]) for config in configs}
-    for n in sorted({n for n in shared.values() if n}):
-        names = ", ".join(name for name, rows in shared.items() if rows == n)
-        st.warning(
-            f"{n:,} dev rows of {names} have the same content as a training row; they favour whoever remembers them.",
-            icon=":material/content_copy:",
-        )
-    return any(shared.values()) and st.toggle(
-        "Only rows whose content is not in the training data", key="compare_unseen", bind="query-params"
+    """Offer to leave out rows that stand in the training data of the runs too; whether the reader wants that."""
+    most = max(queries.shared_rows(version, config.run_ids[0]) for config in configs)
+    return bool(most) and st.toggle(
+        f"Leave out the {most:,} rows whose content is in the training data too: they favour whoever remembers them",
+        key="compare_unseen",
+        bind="query-params",
     )

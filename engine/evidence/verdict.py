@@ -2,8 +2,8 @@
 
 With three seeds or more a side it speaks of training again and other examples: "B is better than A by 1.2 points of
 accuracy (95% 0.3 to 2.1, p = 0.012), trained again and on other examples (5 seeds each, 2,000 examples)." With fewer it
-speaks of these weights and says so. A sentence names a winner only where the interval leaves out 0 and p is below the
-level.
+speaks of these weights, and begins by saying so. A sentence names a winner only where the interval leaves out 0 and p
+is below the level.
 """
 
 import math
@@ -54,7 +54,8 @@ def verdict(
             f"no difference is shown between {name_b} and {name_a} {on}: "
             f"{_points(difference.value, sign=True)} points of {metric} ({bounds})"
         )
-    return text[0].upper() + text[1:] + (_beside(name_a, name_b, joint, decided) if joint is not None else "") + "."
+    first = "" if joint is None else caveat(joint, decided=decided)
+    return f"{first}: {text}." if first else f"{text[0].upper()}{text[1:]}."
 
 
 def format_p(p_value: float) -> str:
@@ -64,25 +65,19 @@ def format_p(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
-def _beside(name_a: str, name_b: str, joint: Joint, decided: bool) -> str:
-    """What the sentence leaves open: training again where seeds are few, else these weights."""
+def caveat(joint: Joint, *, decided: bool) -> str:
+    """What a reader must know before the result: too few seeds, or seeds that leave it open; "" where nothing does."""
     if joint.again is None:
-        few = "one seed each" if joint.seeds == (1, 1) else "one seed of one of the two"
-        return f"; with {few} this speaks of these weights only, not of training again"
-    low, high = _points(joint.again.low, sign=True), _points(joint.again.high, sign=True)
+        few = "One seed each" if joint.seeds == (1, 1) else "One seed of one of the two"
+        return f"{few}, so this speaks of these weights and not of training again"
     if not joint.speaks_of_training:
+        low, high = _points(joint.again.low, sign=True), _points(joint.again.high, sign=True)
         return (
-            f"; this speaks of these weights only: two seeds are too few to tell of training again, which could bring "
-            f"anything from {low} to {high}"
+            f"Two seeds are too few to tell of training again ({low} to {high} points), so this speaks of these weights"
         )
     if decided or not _decided(joint.weights, joint.weights_p, 0.05):
         return ""
-    better, worse = (name_b, name_a) if joint.weights.value > 0 else (name_a, name_b)
-    shown = _of_winner(joint.weights)
-    return (
-        f"; these weights of {better} are better than these of {worse} ({_points(shown.low)} to "
-        f"{_points(shown.high)}), so it is the spread between seeds that leaves it open"
-    )
+    return "The spread between seeds leaves it open"
 
 
 def _seeds(joint: Joint) -> str:

@@ -1,6 +1,8 @@
 """Compare, Examples and Explore: empty, filled, linked, with runs that are gone or cannot be compared."""
 
 import json
+import re
+from urllib.parse import parse_qsl
 
 import polars as pl
 import pytest
@@ -121,3 +123,25 @@ def test_a_report_is_one_file_without_links_to_the_network():
     head = text[: text.index("<script>")] + text[text.index("</script>") :]
     assert "src=" not in head
     assert "http://" not in head.replace("http://www.w3.org", "")
+
+
+def test_the_verdict_has_one_sign_and_its_caveats_come_first(filled_store, open_page):
+    runs = clue_runs(filled_store, task="afqmc", data_source="files")
+    app = open_page("compare", filled_store, runs=",".join(runs))
+    said = [item.value for item in app.markdown if ":material/arrow_" in item.value or "drag_handle" in item.value]
+    assert len(said) == 1
+    opening = "One seed of one of the two, so this speaks of these weights and not of training again: "
+    verdict = said[0].partition(opening)[2]
+    assert ("is better than" in verdict) != ("no difference is shown" in verdict)
+
+
+def test_compare_links_to_exactly_the_examples_that_it_counts(filled_store, open_page):
+    runs = clue_runs(filled_store, task="afqmc", data_source="files")
+    app = open_page("compare", filled_store, runs=",".join(runs))
+    link = next(item.proto for item in app.get("page_link") if "examples that differ" in item.proto.label)
+    query = dict(parse_qsl(link.query_string))
+    assert query["examples_show"] == "flips"
+    shown = open_page("examples", filled_store, **query)
+    count = re.search(r"([\d,]+) examples that differ", link.label).group(1)
+    assert f"{count} of 80 examples" in texts(shown)
+    assert "An answer is what most seeds say" in texts(shown)

@@ -43,7 +43,9 @@ def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
     only_a, only_b = (right["a"] & ~right["b"]).sum(), (right["b"] & ~right["a"]).sum()
     assert found.p_value == pytest.approx(mcnemar_p(int(only_a), int(only_b)))
     assert found.difference.value == pytest.approx(right["b"].mean() - right["a"].mean())
-    assert found.sentence.startswith("B is better than A by")
+    assert found.sentence.startswith(
+        "One seed each, so this speaks of these weights and not of training again: B is better"
+    )
     assert "examples" in found.needed
 
 
@@ -142,7 +144,7 @@ def test_holm_corrects_and_the_sentence_uses_it():
     other = replace(one, joint=replace(one.joint, weights_p=0.5))
     corrected = paired_predictions.with_holm([one, other])
     assert corrected[0].p_adjusted == pytest.approx(0.08)
-    assert "No difference is shown" in corrected[0].sentence
+    assert "no difference is shown" in corrected[0].sentence
 
 
 def test_config_difference_keeps_only_what_differs():
