@@ -7,8 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import queries, rooms
-from dashboard.parts import headings
-from store.errors import StoreError
+from dashboard.parts import guard, headings
 
 HERE = Path(__file__).parent
 st.set_page_config(page_title=headings.NAME, page_icon=headings.ICON, layout="wide", initial_sidebar_state="collapsed")
@@ -37,8 +36,6 @@ def moved_page(address: str) -> st.Page:
 labs = [st.Page(f"app_pages/{lab.script}.py", title=lab.title, icon=lab.icon) for lab in rooms.LABS]
 moved = [moved_page(address) for address in rooms.MOVED]
 opened = st.navigation({"": [*map(room_page, rooms.ROOMS), *moved], "Labs": labs}, position="top")
-try:
+with guard.page(opened.title):
     queries.all_runs(queries.store_version())
     opened.run()
-except StoreError as error:
-    st.error(f"The store cannot be read: {error}", icon=":material/database_off:")

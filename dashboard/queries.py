@@ -16,14 +16,19 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
+from dashboard.figures import tables
+from dashboard.figures.runs import LARGEST
 from dashboard.frames import run_colors, run_names
 from engine.text.tasks import TASKS, TaskSpec
 from store import editing, paths, queries, runs, sandbox
+from store.database.measured import without_odd_cells
 from store.errors import StoreError
 from store.ingest import ingest
 
 _IN_ORDER = (pl.col("example_id").str.len_chars(), pl.col("example_id"))
 """Numbers in numerical order, other ids by length."""
+_COMMON, _FEWEST, _CELLS = 200, 20, 4_000_000
+"""Summary values in a list of runs: at most, at least, and at most times the runs."""
 _REFRESH_EVERY = 1.0
 _REFRESH_SHARE = 10.0
 _REFRESH_WAIT = 0.05
@@ -96,13 +101,32 @@ def judged_by(version: str) -> dict[str, str]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def all_runs(version: str) -> pl.DataFrame:
     """Every run without its metrics, archived ones included, newest first."""
-    return queries.runs(archived=True, with_summary=False)
+    return queries.runs(archived=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def run_table(version: str) -> pl.DataFrame:
-    """Every run with its summary metrics as columns, archived ones included, newest first."""
-    return queries.runs(archived=True, with_summary=True)
+def summary_names(version: str) -> list[str]:
+    """Names of the summary values of all runs; those that most runs have first."""
+    return queries.summary_names()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def run_table(version: str, names: tuple[str, ...] | None = None) -> pl.DataFrame:
+    """Every run with summary values as columns, archived ones included, newest first.
+
+    Args:
+        version: of the store.
+        names: the values wanted, null where not finite; None for the headlines and those that most runs have, as far
+            as memory goes.
+    """
+    if names is None:
+        known = summary_names(version)
+        most = min(_COMMON, max(_FEWEST, _CELLS // max(1, all_runs(version).height)))
+        names = (*(name for name in known if name.split("/")[-1] in tables.HEADLINES and "/" in name), *known)
+        names = tuple(dict.fromkeys(names))[:most]
+    frame = queries.runs(archived=True, with_summary=names)
+    values = [pl.col(column) for column in queries.summary_columns(names).values()]
+    return frame.with_columns(pl.when(value.abs() < LARGEST).then(value) for value in values)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -239,7 +263,7 @@ def measurements(
     version: str, tbl: str, *, run_ids: tuple[str, ...] | None = None, experiment: str | None = None
 ) -> pl.DataFrame:
     """One measured table: its axes as columns, then metric, source, value, low, high, n, run_id."""
-    return queries.measurements(tbl, run_ids=run_ids, experiment=experiment)
+    return without_odd_cells(tbl, queries.measurements(tbl, run_ids=run_ids, experiment=experiment))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -268,8 +292,8 @@ def probabilities(version: str, run_id: str, split: str = "dev") -> pl.DataFrame
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def leaderboard(version: str, experiment: str = "clue") -> pl.DataFrame:
-    """Mean, sd and n over seeds per task, model, dataset, split, metric and config hash."""
-    return queries.leaderboard(experiment)
+    """Mean, sd and n over the seeds with a finite value per task, model, dataset, split, metric and config hash."""
+    return queries.leaderboard(experiment).filter(pl.col("n") > 0)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

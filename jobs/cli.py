@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shlex
@@ -27,6 +28,20 @@ UNHASHED = frozenset(
     {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
 )
 """Fields that do not change what an experiment is: where it runs, what it is called, which seed it has."""
+
+
+SIGNED = frozenset({"cosines"})
+"""Numbers that may be negative; all others may not."""
+FROM_ZERO = frozenset(
+    [
+        *("seed", "seeds", "folds", "eval_every", "early_stopping", "warmup", "weight_decay", "label_smoothing"),
+        *("fgm", "rdrop", "ema", "alpha", "alphas", "threshold", "thresholds", "iterations", "betas", "gammas"),
+        *("rho", "good", "held_out", "resamples", "keep_pairs", "measure_up_to", "oversampling", "power_iterations"),
+        "spectrum_draws",
+    ]
+)
+"""Numbers that may be zero, as may those whose default is zero; all others must be positive."""
+LARGEST = 2**63 - 1
 
 
 class InputError(Exception):
@@ -86,11 +101,39 @@ def parse(config_class: type[Any], arguments: Iterable[str], *, prog: str | None
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            return tyro.cli(config_class, args=list(arguments), prog=prog, description=config_class.__doc__)
+            config = tyro.cli(config_class, args=list(arguments), prog=prog, description=config_class.__doc__)
     except SystemExit as stop:
         if not stop.code:
             raise
         _refuse(_sentence(said.getvalue()))
+    try:
+        check_numbers(config)
+    except InputError as error:
+        _refuse(str(error))
+    return config
+
+
+def check_numbers(config: Any) -> None:
+    """Refuse numbers that no job can mean: not finite, negative, zero where something is counted, above 64 bits.
+
+    Raises:
+        InputError: one sentence that names the flag.
+    """
+    for field in dataclasses.fields(config):
+        value, name = getattr(config, field.name), field.name
+        if value == field.default:
+            continue
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            flag = "--" + name.replace("_", "-")
+            if not math.isfinite(number):
+                raise InputError(f"{flag} must be a finite number, got {number}")
+            if (name not in SIGNED and number < 0) or (abs(number) > LARGEST and isinstance(number, int)):
+                said = "must not be negative" if number < 0 else f"must be at most {LARGEST}"
+                raise InputError(f"{flag} {said}, got {number}")
+            if name not in SIGNED | FROM_ZERO and number == 0:
+                raise InputError(f"{flag} must be positive, got {number}")
 
 
 def command(config: Any) -> str:

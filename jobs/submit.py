@@ -61,10 +61,18 @@ def submit(config: Config) -> Path:
 
 
 def pack(files: Iterable[Packed], target: Path) -> None:
-    """Write the zip to the side and rename it into place."""
-    with aside(target) as side, zipfile.ZipFile(side, "w", zipfile.ZIP_DEFLATED) as archive:
-        for item in files:
-            archive.write(item.path, item.path.name)
+    """Write the zip to the side and rename it into place.
+
+    Raises:
+        InputError: if the disk refuses; nothing is left behind then.
+    """
+    try:
+        with aside(target) as side, zipfile.ZipFile(side, "w", zipfile.ZIP_DEFLATED) as archive:
+            for item in files:
+                archive.write(item.path, item.path.name)
+    except (OSError, ValueError) as error:  # a ZipFile that could not be written complains again when it is closed
+        cause = error if isinstance(error, OSError) else error.__context__
+        raise cli.InputError(f"cannot write {target}: {getattr(cause, 'strerror', None) or error}") from error
 
 
 def collect(config: Config) -> list[Packed]:
@@ -100,7 +108,7 @@ def _runs(config: Config) -> list[dict[str, Any]]:
     found = []
     if config.parent:
         parent = queries.run(config.parent, db=config.db)
-        children = queries.runs(experiment="clue", status="finished", with_summary=False, db=config.db)
+        children = queries.runs(experiment="clue", status="finished", db=config.db)
         children = children.filter(parent_run_id=parent["run_id"]).sort("started_at", "run_id")
         found = children.to_dicts() or [parent]
     return found + [queries.run(name, db=config.db) for name in config.runs]

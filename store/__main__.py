@@ -207,9 +207,25 @@ def backup(options: argparse.Namespace) -> int:
 
 def _sql_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("statement", help="one SELECT, EXPLAIN, DESCRIBE or SHOW")
-    command.add_argument("--limit", type=int, default=100_000, help="rows at most")
-    command.add_argument("--timeout", type=float, default=10.0, help="seconds at most")
-    command.add_argument("--width", type=int, default=200, help="characters of a printed line")
+    command.add_argument("--limit", type=_count, default=100_000, help="rows at most")
+    command.add_argument("--timeout", type=_seconds, default=10.0, help="seconds at most")
+    command.add_argument("--width", type=_count, default=200, help="characters of a printed line")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {2**31 - 1}, got {text}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, 86400 at most, got {text}")
+    return seconds
 
 
 def _export_options(command: argparse.ArgumentParser) -> None:

@@ -1,12 +1,16 @@
 """Data that can leave: a query or a whole run as Parquet, CSV or JSON."""
 
+import json
 import os
+from datetime import date, time
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from store import queries
 from store.errors import StoreError
+from store.spool.lines import plain
 
 FORMATS = ("parquet", "csv", "json")
 RUN_TABLES = ("runs", "params", "metrics", "summary", "measurements", "predictions", "artifacts")
@@ -48,25 +52,58 @@ def export_run(part: str, folder: Path, *, kind: str = "parquet", db: Path | Non
 
 
 def write(frame: pl.DataFrame, target: Path, kind: str) -> None:
-    """Write a frame aside and rename it into place."""
+    """Write a frame aside and rename it into place.
+
+    CSV begins with a byte order mark, which tells Excel that it is UTF-8, and a text that a spreadsheet would take for
+    a formula gets an apostrophe in front. JSON has no NaN and no infinities: they are the texts that spools use, where
+    null is what is missing.
+    """
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         if kind == "parquet":
             frame.write_parquet(aside)
         elif kind == "csv":
-            _flat(frame).write_csv(aside)
+            _flat(frame).write_csv(aside, include_bom=True)
         else:
-            frame.write_json(aside)
+            rows = [{name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+            with aside.open("w", encoding="utf-8") as file:
+                json.dump(rows, file, ensure_ascii=False, allow_nan=False)
         aside.rename(target)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
         aside.unlink(missing_ok=True)
         raise StoreError(f"cannot write {target}: {getattr(error, 'strerror', None) or error}") from error
 
 
+def _json(value: Any) -> Any:
+    """A value as strict JSON: bytes as hex digits, times in ISO 8601, other objects as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(name): _json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return plain(value)
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists as text, because CSV has none."""
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    return frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name in lists)
+    """Columns as CSV can carry them: lists and structs as JSON, so that each tag keeps its borders; bytes as hex."""
+    columns = []
+    for column in frame.get_columns():
+        kind = column.dtype
+        if kind.is_nested() or kind == pl.Object:
+            texts = [
+                None if value is None else json.dumps(_json(value), ensure_ascii=False) for value in column.to_list()
+            ]
+            column = pl.Series(column.name, texts, pl.String)
+        elif kind == pl.Binary:
+            column = column.bin.encode("hex")
+        if column.dtype == pl.String:
+            formula = column.str.contains(r"^[=+\-@\t\r]") & column.cast(pl.Float64, strict=False).is_null()
+            column = pl.select(pl.when(formula).then("'" + column).otherwise(column).alias(column.name)).to_series()
+        columns.append(column)
+    return pl.DataFrame(columns)
 
 
 def _kind(target: Path, kind: str | None) -> str:

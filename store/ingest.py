@@ -153,7 +153,7 @@ def fill(layout: Layout, path: Path | None = None, *, here: Here | None = None) 
 def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
     """Take in what the spools hold now; what is logged meanwhile waits, or fast writers would never let it end."""
     lines = 0
-    there = spools(layout)
+    there = _changed(layout, state)
     while True:
         batch = _next_batch(there, state)
         if not batch.read:
@@ -193,10 +193,14 @@ def spools(layout: Layout) -> list[tuple[Path, str, int]]:
 
     Links, pipes and files that no run can have written are left alone.
     """
-    folder, found = layout.spool, dict[str, int]()
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
+    return [_located(layout, file, size) for file, size in sorted(_sizes(layout).items())]
+
+
+def _sizes(layout: Layout) -> dict[str, int]:
+    found: dict[str, int] = {}
+    if not layout.spool.is_dir():
+        return found
+    with os.scandir(layout.spool) as entries:
         for entry in entries:
             name = entry.name.removesuffix(".gz")
             if not name.endswith(".jsonl") or not is_run_id(name.removesuffix(".jsonl")):
@@ -207,7 +211,22 @@ def spools(layout: Layout) -> list[tuple[Path, str, int]]:
                 found[name] = entry.stat().st_size
             else:
                 found.setdefault(name, PACKED)
-    return [(folder / (file if size != PACKED else f"{file}.gz"), file, size) for file, size in sorted(found.items())]
+    return found
+
+
+def _located(layout: Layout, file: str, size: int) -> tuple[Path, str, int]:
+    return layout.spool / (file if size != PACKED else f"{file}.gz"), file, size
+
+
+def _changed(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
+    """The spools that are not wholly in the database: of a hundred thousand old ones only the sizes are looked at."""
+    known = state.spools
+    news = [
+        (file, size)
+        for file, size in _sizes(layout).items()
+        if file not in known or (size != PACKED and size != known[file][1])
+    ]
+    return [_located(layout, *item) for item in sorted(news)]
 
 
 def whole_lines(path: Path, start: int, limit: int) -> bytes:

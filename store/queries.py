@@ -13,11 +13,12 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from store.database import connections
+from store.database import connections, measured
 from store.database.curves import View
 from store.database.curves import curves as _curves
+from store.database.migrations import PUBLIC_RUN_COLUMNS
+from store.database.sql import finite, one, quote
 from store.database.sql import frame as _frame
-from store.database.sql import one, quote
 from store.errors import StoreError
 from store.paths import locate
 from store.spool import unpublished
@@ -49,12 +50,16 @@ __all__ = [
         "seeds",
         "sql",
         "summary",
+        "summary_columns",
+        "summary_names",
         "tables",
         "version",
     ),
 ]
 
 Names = str | Sequence[str]
+FEW = 1000  # runs whose values are looked up; of more all are read
+_RUN_COLUMNS = (*PUBLIC_RUN_COLUMNS, "name", "tags", "note", "archived", "error")
 _refreshed: dict[Path, float] = {}
 
 
@@ -91,7 +96,7 @@ def runs(
     *,
     archived: bool = False,
     columns: Sequence[str] | None = None,
-    with_summary: bool | Sequence[str] = True,
+    with_summary: Names = (),
     limit: int | None = None,
     offset: int = 0,
     db: Path | None = None,
@@ -104,7 +109,8 @@ def runs(
         status: only this status.
         archived: also archived runs.
         columns: columns of `runs` wanted; None for all.
-        with_summary: True adds a column for each summary value, a list only for the ones named.
+        with_summary: names of summary values wanted, each as a column of its name (of `summary_columns`, where a
+            column of `runs` is called the same).
         limit: rows of a page.
         offset: rows before the page.
         db: the store's database.
@@ -120,10 +126,17 @@ def runs(
     )
     if {"status", "progress", "eta_s", "heartbeat_at"} <= set(frame.columns):
         frame = with_progress(frame, db)
-    if with_summary is False or frame.is_empty():
+    wanted = list(dict.fromkeys(_list(with_summary) or []))
+    if not wanted:
         return frame
-    wide = _wide_summary(con, frame["run_id"], None if with_summary is True else list(with_summary))
+    wide = _wide_summary(con, frame["run_id"], wanted)
     return frame.join(wide, on="run_id", how="left", maintain_order="left")
+
+
+def summary_columns(names: Sequence[str]) -> dict[str, str]:
+    """Name of a summary value -> its column beside those of `runs`: the same, but `summary/status` for `status`."""
+    taken = {"run_id", *_RUN_COLUMNS}
+    return {name: f"summary/{name}" if name in taken else name for name in names}
 
 
 def deleted_runs(db: Path | None = None) -> pl.DataFrame:
@@ -196,6 +209,18 @@ def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFram
     return _of_runs("summary", run_ids, db)
 
 
+def summary_names(run_ids: Names | None = None, db: Path | None = None) -> list[str]:
+    """Names of the summary values of some or all runs; those that most runs have first."""
+    ids = _list(run_ids)
+    found = _con(db).execute(
+        "WITH wanted AS (FROM raw.shown WHERE $1 IS NULL OR list_contains($1, run_id)), "
+        "counted AS (SELECT name_no, count(*) AS n FROM raw.summary SEMI JOIN wanted USING (run_no) GROUP BY name_no) "
+        "SELECT name FROM counted JOIN raw.names USING (name_no) ORDER BY n DESC, name",
+        [ids],
+    )
+    return [row[0] for row in found.fetchall()]
+
+
 def artifacts(run_id: str, db: Path | None = None) -> pl.DataFrame:
     """run_id, name, kind, path, bytes, sha256 of a run's files, and `file`, the absolute path."""
     folder = str(locate(db).folder)
@@ -246,20 +271,9 @@ def measurements(
 ) -> pl.DataFrame:
     """A table of measurements: run_id, its axes as typed columns, metric, source, value, low, high, n.
 
-    Empty, with the fixed columns, where nothing was measured yet.
+    A declared table (`store.database.measured.DECLARED`) has its columns whether something was measured yet or not.
     """
-    con = _con(db)
-    known = one(con, "SELECT 1 FROM raw.cells WHERE tbl = ? LIMIT 1", [tbl])
-    fixed = "metric, source, value, low, high, n"
-    source = quote(tbl) if known else f"(SELECT run_id, {fixed} FROM measurements WHERE false)"
-    ids = _list(run_ids)
-    condition, values = "true", list[Any]()
-    if ids is not None:
-        condition, values = "list_contains(?, run_id)", [ids]
-    if experiment is not None:
-        condition += " AND run_id IN (SELECT run_id FROM runs WHERE experiment = ?)"
-        values = [*values, experiment]
-    return _frame(con, f"SELECT * FROM {source} WHERE {condition}", values)
+    return measured.measurements(_con(db), tbl, _list(run_ids), experiment)
 
 
 def tables(db: Path | None = None) -> list[str]:
@@ -341,12 +355,14 @@ def paired(run_a: str, run_b: str, split: str = "dev", db: Path | None = None) -
 
 
 def leaderboard(experiment: str | None = "clue", db: Path | None = None) -> pl.DataFrame:
-    """Per experiment, task, model, dataset, split, metric and config: n, mean, sd, 95% interval and best over seeds."""
+    """Per experiment, task, model, dataset, split, metric and config: n, mean, sd, 95% interval and best over seeds.
+
+    They are over the seeds with a finite value; `diverged` counts the others.
+    """
     condition, values = _conditions(experiment=experiment)
-    frame = _frame(
-        _con(db), f"SELECT * FROM leaderboard WHERE {condition} ORDER BY task, split, metric, mean DESC", values
-    )
-    return _with_interval(frame)
+    frame = _frame(_con(db), f"SELECT * FROM leaderboard WHERE {condition}", values)
+    order = ["task", "split", "metric", "mean", "newest_run_id"]
+    return _with_interval(frame).sort(order, descending=[False, False, False, True, True], nulls_last=True)
 
 
 def published(experiment: str | None = None, task: str | None = None, db: Path | None = None) -> pl.DataFrame:
@@ -356,13 +372,16 @@ def published(experiment: str | None = None, task: str | None = None, db: Path |
 
 
 def seeds(config_hash: str, db: Path | None = None) -> pl.DataFrame:
-    """Per summary name over the finished runs of one config: n, mean, sd, low, high (95%), min, max."""
+    """Per summary name over the finished runs of one config: n, mean, sd, low, high (95%), min, max, diverged.
+
+    All but `diverged`, the number of runs whose value is NaN or infinite, are over the finite values.
+    """
     frame = _frame(
         _con(db),
-        "SELECT s.name, count(*) AS n, avg(s.value) AS mean, stddev_samp(s.value) AS sd, "
-        "min(s.value) AS min, max(s.value) AS max FROM summary s JOIN runs r USING (run_id) "
-        "WHERE r.config_hash = ? AND r.status = 'finished' AND NOT r.archived "
-        "GROUP BY s.name ORDER BY s.name",
+        "SELECT name, count(value) AS n, avg(value) AS mean, stddev_samp(value) AS sd, "
+        "min(value) AS min, max(value) AS max, count(*) - count(value) AS diverged "
+        f"FROM (SELECT s.name, {finite('s.value')} AS value FROM summary s JOIN runs r USING (run_id) "
+        "WHERE r.config_hash = ? AND r.status = 'finished' AND NOT r.archived) GROUP BY name ORDER BY name",
         [config_hash],
     )
     return _with_interval(frame)
@@ -433,36 +452,34 @@ def _of_runs(table: str, run_ids: Names | None, db: Path | None) -> pl.DataFrame
     return _frame(con, f"SELECT * FROM {table} WHERE list_contains(?, run_id) ORDER BY ALL", [ids])
 
 
-def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str] | None) -> pl.DataFrame:
-    """One column per summary name, pivoted in SQL by the numbers of runs and names."""
-    rows = con.execute(
-        "SELECT name, name_no FROM raw.names WHERE $1 IS NULL OR list_contains($1, name)", [names]
-    ).fetchall()
-    known = dict(rows)
-    wanted = sorted(known) if names is None else list(dict.fromkeys(names))
-    columns = ", ".join(
-        f"max(value) FILTER (name_no = {known[name]}) AS {quote(name)}"
-        if name in known
-        else f"NULL::DOUBLE AS {quote(name)}"
-        for name in wanted
+def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str]) -> pl.DataFrame:
+    """run_id and one column per summary name: names are data, so they are read long, and their numbers pivoted."""
+    known = dict(con.execute("SELECT name, name_no FROM raw.names WHERE list_contains(?, name)", [names]).fetchall())
+    few = run_ids.to_list() if len(run_ids) <= FEW else None
+    wide = _frame(con, "SELECT run_id, run_no FROM raw.runs WHERE $1 IS NULL OR list_contains($1, run_id)", [few])
+    long = _frame(
+        con,
+        "SELECT run_no, name_no, value FROM raw.summary "
+        "WHERE list_contains($1, name_no) AND ($2 IS NULL OR list_contains($2, run_no))",
+        [list(known.values()), None if few is None else wide["run_no"].to_list()],
     )
-    few = (
-        "WHERE run_no IN (SELECT run_no FROM raw.runs WHERE list_contains($1, run_id))" if len(run_ids) <= 1000 else ""
-    )
-    values = [run_ids.to_list()] if few else []
-    statement = f"SELECT run_no, {columns or '0 AS nothing'} FROM raw.summary {few} GROUP BY run_no"
-    wide = _frame(
-        con, f"SELECT r.run_id, p.* EXCLUDE (run_no) FROM ({statement}) p JOIN raw.runs r USING (run_no)", values
-    )
-    wide = wide.select("run_id", *wanted)
-    return wide.select(
-        pl.col("run_id"), *(name for name in wanted if names is not None or wide[name].null_count() < len(wide))
-    )
+    parts = long.partition_by("name_no", as_dict=True, include_key=False)
+    columns = []
+    for number, (name, column) in enumerate(summary_columns(names).items()):
+        part = parts.get((known.get(name),))
+        value = pl.lit(None, pl.Float64) if part is None else pl.col(f"value{number}")
+        columns.append(value.alias(column))
+        if part is not None:
+            part = part.rename({"value": f"value{number}"})
+            wide = wide.join(part, on="run_no", how="left", maintain_order="left")
+    return wide.select("run_id", *columns)
 
 
 def _with_interval(frame: pl.DataFrame) -> pl.DataFrame:
     """Add low and high of the 95% t interval of the mean; null for a single run."""
-    half = pl.col("n").map_elements(t_quantile, return_dtype=pl.Float64) * pl.col("sd") / pl.col("n").sqrt()
+    counts = frame["n"].unique().to_list()
+    quantile = pl.col("n").replace_strict(counts, list(map(t_quantile, counts)), return_dtype=pl.Float64)
+    half = quantile * pl.col("sd") / pl.col("n").sqrt()
     return frame.with_columns((pl.col("mean") - half).alias("low"), (pl.col("mean") + half).alias("high"))
 
 

@@ -15,6 +15,7 @@ from dashboard.parts import (
     cached_comparisons,
     curve_controls,
     downloads,
+    guard,
     headings,
     plots,
     run_picker,
@@ -209,7 +210,7 @@ def curves_figure(
     )
 
 
-@st.fragment
+@guard.fragment
 def show_curves() -> None:
     """Curves of one metric; a box drawn in the plot is read again from the store."""
     st.subheader("Curves", anchor=False)

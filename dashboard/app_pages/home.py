@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import queries, rooms
 from dashboard.figures import run_grid, tables, words
 from dashboard.frames import home, run_rows
-from dashboard.parts import headings, last_visit, links, local_time, run_actions, run_list
+from dashboard.parts import guard, headings, last_visit, links, local_time, run_actions, run_list
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10
@@ -158,7 +158,7 @@ def show_first_steps() -> None:
     st.caption("The demo trains six small models on generated sentences; its runs carry the tag `demo`.")
 
 
-@st.fragment(run_every=2)
+@guard.fragment(run_every=2)
 def content() -> None:
     """Everything below the title; looks for a new version of the store every two seconds."""
     version = queries.store_version()

@@ -16,6 +16,7 @@ from dashboard.parts import (
     badges,
     curve_controls,
     downloads,
+    guard,
     headings,
     links,
     local_time,
@@ -256,10 +257,10 @@ def show_kin() -> None:
 header(RUN)
 running = RUN["status"] == "running"
 if running:
-    st.fragment(run_every=1)(live_progress)()
+    guard.fragment(run_every=1)(live_progress)()
 show_scores()
 TABS = {
-    "Curves": lambda: st.fragment(run_every=1 if running else None)(show_curves)(running),
+    "Curves": lambda: guard.fragment(run_every=1 if running else None)(show_curves)(running),
     "Predictions": lambda: run_predictions.show(VERSION, RUN),
     "Measurements": show_measurements,
     "Configuration": show_config,

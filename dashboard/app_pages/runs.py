@@ -12,6 +12,7 @@ from dashboard.figures import run_grid, tables, words
 from dashboard.frames import configurations, run_rows
 from dashboard.parts import (
     downloads,
+    guard,
     headings,
     local_time,
     plots,
@@ -292,7 +293,7 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
             with column:
                 plots.bare(figure, key=f"runs_chart_{shown[number]}", alt=f"{words.name(shown[number])} of these runs")
 
-    st.fragment(run_every=2 if running else None)(draw)()
+    guard.fragment(run_every=2 if running else None)(draw)()
     if len(metrics) > CHARTS:
         st.toggle(f"All {len(metrics)} metrics", key="runs_every_chart", bind="query-params")
 

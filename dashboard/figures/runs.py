@@ -9,6 +9,8 @@ import polars as pl
 from dashboard.figures import style, words
 
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
+LARGEST = 1e150
+"""Values from here on have no finite square: they count as diverged."""
 _TEXT_CLASSES = 12
 """Confusion matrices up to this many classes carry their counts as text."""
 _NAMED_CLASSES = 40
@@ -98,6 +100,7 @@ def on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
     values = np.array(
         [np.interp(grid, run["x"].cast(pl.Float64), run["value"], left=np.nan, right=np.nan) for run in curves]
     )
+    values[~(np.abs(values) < LARGEST)] = np.nan
     inside = np.isfinite(values).any(axis=0)
     grid, values = grid[inside], values[:, inside]
     return pl.DataFrame(

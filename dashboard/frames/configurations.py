@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.figures.runs import LARGEST
 from engine.evidence import intervals
 
 SUGGESTED_SEEDS = 5
@@ -148,11 +149,11 @@ def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) ->
 def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
     """Mean over seeds of every summary metric: metric, configuration, n, mean, sd, low, high (95 %, Student's t).
 
-    Values that are not finite are left out and show in n.
+    Values that are not finite, or whose square is not, are left out and show in n.
     """
     owner = {run_id: config.name for config in configs for run_id in config.run_ids}
     order = {config.name: number for number, config in enumerate(configs)}
-    frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").is_finite())
+    frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").abs() < LARGEST)
     frame = frame.with_columns(configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String))
     rows = []
     for (metric, name), part in frame.group_by("name", "configuration", maintain_order=True):

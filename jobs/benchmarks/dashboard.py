@@ -54,7 +54,7 @@ def cases(db: Path) -> list[Case]:
     """Every page, those that read predictions with two and with twenty runs."""
     from store import queries
 
-    newest = queries.runs(with_summary=False, limit=300, db=db)
+    newest = queries.runs(limit=300, db=db)
     tnews = newest.filter(task="tnews").unique("run_id", maintain_order=True)
     one = tnews["run_id"][0]
     two = ",".join(tnews.unique("config_hash", maintain_order=True)["run_id"].head(2))

@@ -226,9 +226,9 @@ def _reading(folder: Path, *, names: int, points: int) -> Iterator[Row]:
     seconds = median_seconds(lambda: queries.runs(with_summary=values, db=db))
     yield _row("10,000 runs with 8 last values into polars", seconds * 1000, "ms", bar=60, ratio=seconds / 0.06)
     if names > 8:
-        seconds = median_seconds(lambda: queries.runs(db=db))
+        seconds = median_seconds(lambda: queries.runs(with_summary=queries.summary_names(db=db), db=db))
         yield _row(f"10,000 runs with all {names} last values", seconds * 1000, "ms")
-    ids = queries.runs(db=db, with_summary=False)["run_id"].head(10).to_list()
+    ids = queries.runs(db=db)["run_id"].head(10).to_list()
     publish(locate(db), 1)
     began = time.perf_counter()
     queries.curves(ids, "train/loss", db=db)

@@ -21,6 +21,11 @@ def frame(con: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] 
     return con.sql(statement, params=params).pl()
 
 
+def finite(value: str) -> str:
+    """SQL of a value, null where it is not finite or its square is not: those make a mean or a deviation infinite."""
+    return f"CASE WHEN abs({value}) < 1e150 THEN {value} END"
+
+
 def count_change(con: duckdb.DuckDBPyConnection) -> None:
     """Count a change of the content, in its transaction; a version with another count is due to be published."""
     con.execute("UPDATE raw.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'counter'")

@@ -1,18 +1,20 @@
 """Batches into tables: the SQL of ingest. Frames are inserted, never single rows."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from store.database import measured
 from store.database.migrations import RUN_COLUMNS
-from store.database.sql import count_change, insert, literal, one, quote, replace
+from store.database.sql import count_change, frame, insert, one, replace
 from store.editing import apply_edits
 from store.errors import StoreError
 from store.paths import Layout, inside
 from store.spool.columns import Row
-from store.spool.parquet import sha256
+from store.spool.parquet import sha256 as file_sha256
 from store.spool.parsing import Batch, join_kinds
 
 MICROSECONDS = pl.Datetime("us")
@@ -31,8 +33,10 @@ class State:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
         self.names: dict[str, int] = dict(con.execute("SELECT name, name_no FROM raw.names").fetchall())
-        rows = con.execute("SELECT file, run_no, read FROM raw.spools").fetchall()
-        self.spools: dict[str, tuple[int | None, int]] = {file: (run_no, read) for file, run_no, read in rows}
+        rows = frame(con, "SELECT file, run_no, read FROM raw.spools")  # by columns: there may be very many
+        self.spools: dict[str, tuple[int | None, int]] = dict(
+            zip(rows["file"].to_list(), zip(rows["run_no"].to_list(), rows["read"].to_list(), strict=True), strict=True)
+        )
         self._runs = {row["run_no"]: row for row in _rows(con, "status IN ('running', 'lost')")}
         self._next = con.execute("SELECT coalesce(max(run_no), 0) + 1 FROM raw.runs").fetchall()[0][0]
 
@@ -105,35 +109,19 @@ def mark_lost(con: duckdb.DuckDBPyConnection, run_nos: list[int]) -> None:
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make the view of every table of measurements show its axes as typed columns; does nothing when they all do."""
-    rows = con.execute("SELECT tbl, axis, kind FROM raw.axes ORDER BY ALL").fetchall()
-    tables: dict[str, list[tuple[str, str]]] = {
-        tbl: [] for (tbl,) in con.execute("SELECT DISTINCT tbl FROM raw.cells").fetchall()
-    }
-    for tbl, axis, kind in rows:
-        tables.setdefault(tbl, []).append((axis, kind))
-    wanted = repr(sorted(tables.items()))
+    found = con.execute("SELECT DISTINCT tbl FROM raw.cells ORDER BY tbl").fetchall()
+    views = [measured.view(tbl, measured.axes_of(con, tbl)) for (tbl,) in found if measured.is_free(tbl)]
+    wanted = sha256("\n".join(views).encode()).hexdigest()
     have = one(con, "SELECT value FROM raw.meta WHERE key = 'views'")
     if have is not None and have[0] == wanted:
         return
     con.execute("BEGIN")
-    for tbl, axes in tables.items():
-        con.execute(_view(tbl, axes))
+    for view in views:
+        con.execute(view)
     con.execute("DELETE FROM raw.meta WHERE key = 'views'")
     con.execute("INSERT INTO raw.meta VALUES ('views', ?)", [wanted])
     count_change(con)
     con.execute("COMMIT")
-
-
-def _view(tbl: str, axes: list[tuple[str, str]]) -> str:
-    columns = []
-    for axis, kind in axes:
-        path = literal('$."' + axis.replace('"', '\\"') + '"')
-        columns.append(f"TRY_CAST(json_extract_string(c.axes, {path}) AS {kind}) AS {quote(axis)}")
-    fields = ", ".join(["r.run_id", *columns, "c.metric", "c.source", "c.value", "c.low", "c.high", "c.n"])
-    return (
-        f"CREATE OR REPLACE VIEW {quote(tbl)} AS SELECT {fields} FROM raw.cells c JOIN raw.shown r USING (run_no) "
-        f"WHERE c.tbl = {literal(tbl)}"
-    )
 
 
 def _rows(con: duckdb.DuckDBPyConnection, condition: str) -> list[Row]:
@@ -270,7 +258,7 @@ def _sound(layout: Layout, about: Row, batch: Batch) -> Path | None:
     """Path of a Parquet file that is there and unharmed; what is not gets named among the damaged parts."""
     try:
         path = inside(layout.predictions, about["file"])
-        reason = None if sha256(path) == about["sha256"] else "its checksum does not match its line"
+        reason = None if file_sha256(path) == about["sha256"] else "its checksum does not match its line"
     except OSError as error:
         reason = str(error.strerror).lower()
     except StoreError as error:

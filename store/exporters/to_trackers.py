@@ -53,7 +53,7 @@ def export_to(tracker: str, part: str, target: Path, *, db: Path | None = None) 
         StoreError: if there is no such run, the tracker's package is missing, or the target cannot be written.
     """
     every = part == "all"
-    ids = queries.runs(with_summary=False, db=db)["run_id"].to_list() if every else [queries.run(part, db)["run_id"]]
+    ids = queries.runs(db=db)["run_id"].to_list() if every else [queries.run(part, db)["run_id"]]
     write = _WRITERS[tracker]
     try:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)

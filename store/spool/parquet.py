@@ -130,4 +130,5 @@ def _select(frame: "pl.DataFrame", columns: "dict[str, Any]", what: str) -> "pl.
 
 
 def _safe(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)
+    """A part of a file's name; two long ones and the rest stay below the 255 bytes of a name."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text[:24])

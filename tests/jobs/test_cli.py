@@ -15,7 +15,7 @@ from jobs import cli
 from jobs.clue.config import Config as Flags
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).filter(lambda text: text != "None")
-floats = st.floats(allow_nan=False)
+floats = st.floats(0, allow_infinity=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ configs = st.builds(
     alphas=st.lists(floats, max_size=3).map(tuple),
     precision=st.sampled_from(["auto", "fp32"]),
     dry_run=st.booleans(),
-    learning_rate=st.none() | floats,
+    learning_rate=st.none() | floats.filter(bool),
     output=st.none() | st.just(Path("some/folder")),
-    seed=st.integers(-5, 10**9),
+    seed=st.integers(0, 10**9),
     tags=st.lists(texts.filter(lambda text: text and not text.startswith("-")), max_size=3).map(tuple),
     note=texts,
 )
@@ -107,3 +107,42 @@ def test_a_flag_that_does_not_fit_is_one_sentence_and_exit_code_2(arguments, sen
     said = capsys.readouterr().err
     assert said.startswith(f"error: {sentence}")
     assert said.count("\n") == 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers(cli.Options):
+    """A job of numbers."""
+
+    limit: int | None = None
+    """rows"""
+    learning_rate: float = 0.1
+    """step size"""
+    warmup: float = 0.1
+    """share of the steps"""
+    cosines: tuple[float, ...] = (-0.5, 0.5)
+    """angles"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--limit", "-5"], "error: --limit must not be negative, got -5\n"),
+        (["--limit", "0"], "error: --limit must be positive, got 0\n"),
+        (["--learning-rate", "nan"], "error: --learning-rate must be a finite number, got nan\n"),
+        (["--learning-rate", "inf"], "error: --learning-rate must be a finite number, got inf\n"),
+        (["--warmup", "-0.1"], "error: --warmup must not be negative, got -0.1\n"),
+        (["--cosines", "0.1", "nan"], "error: --cosines must be a finite number, got nan\n"),
+        (["--seed", "-1"], "error: --seed must not be negative, got -1\n"),
+        (["--seed", str(2**63)], f"error: --seed must be at most {2**63 - 1}, got {2**63}\n"),
+    ],
+)
+def test_numbers_that_no_job_can_mean_are_one_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.parse(Numbers, arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == sentence
+
+
+def test_zero_and_negative_numbers_pass_where_they_mean_something():
+    config = cli.parse(Numbers, ["--warmup", "0", "--cosines", "-0.9", "0", "--seed", "0"])
+    assert (config.warmup, config.cosines, config.seed) == (0.0, (-0.9, 0.0), 0)

@@ -1,5 +1,7 @@
 import json
+import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,14 @@ def test_runs_without_submissions_are_refused(world):
     run = _run(world)
     with pytest.raises(InputError, match="no submission files among the runs of"):
         submit.submit(submit.Config(parent=run.run_id, db=world / "x.duckdb", output=world / "out.zip"))
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    file = tmp_path / "tnews_predict.json"
+    file.write_bytes(os.urandom(1 << 16))
+    (tmp_path / f".{os.getpid()}-all.zip").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"cannot write .*all\.zip: No space left on device"):
+        submit.pack([submit.Packed("tnews", "run", file, 1)], tmp_path / "all.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["tnews_predict.json"]

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from store import __main__ as command_line
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +57,19 @@ print(time.process_time(), "duckdb" in sys.modules, "polars" in sys.modules)
     seconds, *imported = done.stdout.split()[-3:]
     assert float(seconds) < 0.5
     assert imported == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--timeout", "nan"], "argument --timeout: expected seconds above 0, 86400 at most, got nan"),
+        (["--timeout", "-1"], "argument --timeout: expected seconds above 0"),
+        (["--limit", "-3"], "argument --limit: expected a whole number from 1"),
+        (["--width", "x"], "argument --width: expected a whole number from 1"),
+    ],
+)
+def test_options_of_sql_are_checked(flags, sentence, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(["sql", "SELECT 1", *flags])
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """The read side."""
 
 import math
+import time
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from store import checking, queries, runs
 from store.errors import StoreError
@@ -30,10 +33,93 @@ def test_measurements_have_typed_axes_and_later_rows_replace(start, db):
     assert queries.measurements("nothing_yet", db=db).is_empty()
     assert queries.tables(db) == ["can_grid"]
     with start("can") as later:
-        later.measure("can_grid", {"k": "all", "fold": True}, accuracy=0.5)
+        for tbl, k in (("own_grid", 3), ("own_grid", "all"), ("can_grid", "all")):
+            later.measure(tbl, {"k": k, "fold": True}, accuracy=0.5)
     ingest(db, force=True)
-    frame = queries.measurements("can_grid", run_ids=later.run_id, db=db)
-    assert frame.select("k", "fold").rows() == [("all", True)]
+    frame = queries.measurements("own_grid", run_ids=later.run_id, db=db)
+    assert sorted(frame.select("k", "fold").rows()) == [("3", True), ("all", True)]
+    declared = queries.measurements("can_grid", run_ids=later.run_id, db=db)
+    assert declared.select("k", "fold").rows() == [(None, True)]  # one run's text leaves the others' numbers alone
+
+
+def test_a_declared_table_has_its_columns_before_its_first_row(start, db):
+    empty = queries.measurements("can_grid", db=db)
+    with start("can") as run:
+        pass
+    ingest(db, force=True)
+    running = queries.measurements("can_grid", run_ids=run.run_id, db=db)
+    with start("can") as run:
+        run.measure("can_grid", {"k": 3, "alpha": 1, "threshold": 0.9, "iterations": 1, "prior": "p"}, accuracy=0.5)
+    ingest(db, force=True)
+    assert empty.schema == running.schema == queries.measurements("can_grid", db=db).schema
+
+
+ODD = (
+    *("dev/f1", "dev/F1", "DEV/F1", "run_id", "status", "Status", "name", "value", "select", "number", "12", "runs"),
+    *("r.run_id", "Metric", "log/x", "line", "a.b", "$", "~1", "/", '"', "'", "%s", "{}", "\\", "ß", "SS", "中文"),
+)
+NAMES = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@example(dict.fromkeys(ODD, math.nan), {"Metric": True, "metric ": False, "Run_id": True, "run_ID": False})
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(NAMES, st.floats(), min_size=1, max_size=8), st.dictionaries(NAMES, st.booleans(), max_size=6))
+def test_names_are_data(start, db, values, axes):
+    """Metrics and axes of any name, in any case, come back under their names, in frames and in the views."""
+    axes = {axis: value for axis, value in axes.items() if axis not in runs.RESERVED_AXES}
+    tbl = f"own{time.monotonic_ns()}"
+    with start() as run:
+        run.log(values, step=1)
+        run.measure(tbl, axes, **{f"{name} ": 1.0 for name in values})
+    ingest(db, force=True)
+    columns = queries.summary_columns(list(values))
+    row = queries.runs(with_summary=list(values), db=db).filter(run_id=run.run_id).row(0, named=True)
+    assert repr({name: row[columns[name]] for name in values}) == repr(values)
+    assert row["status"] == "finished"
+    assert set(queries.summary_names(run.run_id, db)) == set(values) == set(queries.metric_names(run.run_id, db))
+    assert set(queries.curves(run.run_id, db=db)["name"]) == set(values)
+    cells = queries.measurements(tbl, db=db)
+    assert set(cells["metric"]) == {f"{name} " for name in values}
+    assert {axis: set(cells[axis]) for axis in axes} == {axis: {value} for axis, value in axes.items()}
+    view = queries.table_of_run(tbl, run.run_id, db)
+    assert len(view.columns) == len(cells.columns)
+    assert sorted(map(repr, view.row(0))) == sorted(map(repr, cells.row(0)))
+
+
+def test_a_list_of_runs_costs_what_it_shows_whatever_one_run_logged(start, db):
+    with start() as run:
+        run.log({f"layer{number}/norm": 1.0 for number in range(10_000)}, step=1)
+        run.log({"dev/accuracy": 0.5}, step=1)
+    ingest(db, force=True)
+    began = time.process_time()
+    frame = queries.runs(with_summary="dev/accuracy", db=db)
+    assert len(queries.summary_names(db=db)) == 10_001
+    assert time.process_time() - began < 0.3
+    assert frame["dev/accuracy"].to_list() == [0.5]
+    assert len(frame.columns) < 50
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e308])
+def test_only_finite_seeds_count_and_the_others_are_counted(start, db, bad):
+    """A seed that diverged makes no error, no mean and no lead."""
+    for seed, (value, config) in enumerate([(0.5, "a"), (0.7, "a"), (bad, "a"), (bad, "b"), (bad, "c"), (bad, "c")]):
+        with start(task="tnews", model=config, seed=seed, config_hash=config) as run:
+            run.summary({"dev/accuracy": value, "dev/loss": value})
+    ingest(db, force=True)
+    board = queries.leaderboard(db=db).filter(metric="accuracy")
+    assert board.select("model", "n", "mean", "best", "diverged").rows()[0] == ("a", 2, 0.6, 0.7, 1)
+    assert board["sd"][0] == pytest.approx(math.sqrt(0.02))
+    assert sorted(board.select("model", "n", "mean", "sd", "best", "low", "diverged").rows())[1:] == [
+        ("b", 0, None, None, None, None, 1),
+        ("c", 0, None, None, None, None, 2),
+    ]
+    loss = queries.leaderboard(db=db).filter(metric="loss", model="a")
+    assert loss["best"].to_list() == [0.5]
+    seeds = queries.seeds("a", db)
+    assert seeds.select("name", "n", "mean", "min", "max", "diverged").rows() == [
+        ("dev/accuracy", 2, 0.6, 0.5, 0.7, 1),
+        ("dev/loss", 2, 0.6, 0.5, 0.7, 1),
+    ]
 
 
 def test_predictions_pair_on_example_and_hash(start, db):

@@ -47,7 +47,7 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date(file, db, layout):
     with pytest.raises(StoreError, match=f"older schema {number}: .python -m store ingest. brings it up to date"):
         queries.runs(db=db)
     ingest(db, force=True)
-    assert queries.runs(db=db)["dev/accuracy"].to_list() == [0.7, 0.6, 0.5]
+    assert queries.runs(with_summary="dev/accuracy", db=db)["dev/accuracy"].to_list() == [0.7, 0.6, 0.5]
     assert queries.curves(queries.runs(db=db)["run_id"].to_list(), db=db)["value"].sum() == pytest.approx(1.2)
     assert queries.measurements("can_grid", db=db)["k"].to_list() == [3, 3, 3]
     board = queries.leaderboard(db=db).select("n", "mean").rows()

@@ -1,0 +1,144 @@
+"""Every page of the navigation opens on every kind of store: empty, filled, foreign, half-written, poisoned."""
+
+import importlib
+import inspect
+import json
+import math
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import rooms
+from store import runs
+from store.database.measured import DECLARED
+from store.ingest import ingest
+from store.paths import locate
+from tests.dashboard.conftest import HOME, fill_clue_run
+
+TEXTS = (
+    "'; DROP TABLE runs; --",
+    "<script>alert(1)</script> ![](https://example.org/x.png) $\\frac{1}{0}$ :red[x] `",
+    "花呗\u202e\u0000\ufffd 🙂" * 20,
+    "",
+)
+NAMES = ("dev/f1", "dev/F1", "Dev/f1", "status", "run_id", "select", "score", "metric", "train/loss", "x", "dev/", "/")
+VALUES = (math.nan, math.inf, -math.inf, 1e308, -1e308, 0.0, 5e-324)
+LABS = ("can", "whitening", "initialization", "smoothing", "johnson_lindenstrauss", "dimension", "benchmark")
+
+
+def begin(db, experiment="clue", **fields):
+    known = {"config": {}, "command": "python -m jobs.clue", "config_hash": "x", "db": db, "follow": False}
+    return runs.start(experiment, **{**known, **fields})
+
+
+def half_written(db):
+    """Runs of every experiment that wrote their first line, one with a torn line, one without its first line."""
+    for experiment in ("clue", *LABS):
+        begin(db, experiment)._spool.close()
+    torn = begin(db, task="tnews")
+    torn.log({"train/loss": 1.0}, step=1)
+    torn._spool.close()
+    path = locate(db).spool_file(torn.run_id)
+    path.write_bytes(path.read_bytes()[:-9])
+    headless = locate(db).spool_file("20200101-000000-aaaa")
+    headless.write_bytes(path.read_bytes().split(b"\n", 1)[1])
+
+
+def poisoned(db):
+    """Names, values and texts that nobody expects, beside ordinary runs."""
+    fill_clue_run(db)
+    for number, text in enumerate(TEXTS):
+        for seed in range(2):
+            fields = dict.fromkeys(("task", "model", "recipe", "dataset", "data_source", "note", "name"), text)
+            with begin(
+                db, config={text or "x": [math.nan, text], "Seed": None}, tags=[text], seed=seed, **fields
+            ) as run:
+                for step, value in enumerate(VALUES):
+                    run.log(dict.fromkeys(NAMES, value), step=step, epoch=float(step))
+                run.summary({"dev/accuracy": VALUES[number], "dev/f1": VALUES[seed]})
+                ids = pl.Series(["1", "2"])
+                rows = {"example_id": ids, "hash": ids, "label": [None, text], "prediction": [text, "1"]}
+                frame = pl.DataFrame({**rows, "confidence": [math.nan, 2.0]})
+                run.predictions("dev", frame, probabilities=np.array([[math.nan, 1.0], [0.5, 0.5]]))
+                run.examples(
+                    text or "x", "dev", pl.DataFrame({"example_id": ids, "hash": ids, "text": ['{"a": 1}', "[]"]})
+                )
+    for experiment in LABS:
+        with begin(db, experiment) as run:
+            for tbl, axes in DECLARED.items():
+                ordinary = {"VARCHAR": "x", "BIGINT": 1, "DOUBLE": 0.5, "BOOLEAN": True}
+                for value in VALUES:
+                    run.measure(tbl, {axis: ordinary[kind] for axis, kind in axes.items()}, gain=value, loss=value)
+                run.measure(tbl, dict.fromkeys(axes, math.nan), value=(math.nan, math.inf, None, 3))
+                run.measure(tbl, {axis.upper(): "text" for axis in axes}, accuracy=None)
+
+
+def foreign(db):
+    with duckdb.connect(str(db)) as con:
+        con.execute("CREATE TABLE runs (x INTEGER)")
+
+
+@pytest.fixture(params=["empty", "filled", "foreign", "half-written", "poisoned"])
+def store(request, tmp_path):
+    """Kind of a store and its database."""
+    db = tmp_path / "results.duckdb"
+    if request.param == "filled":
+        return request.param, request.getfixturevalue("filled_store")
+    makers = {"foreign": foreign, "half-written": half_written, "poisoned": poisoned}
+    if request.param in makers:
+        makers[request.param](db)
+    if request.param in ("half-written", "poisoned"):
+        ingest(db, force=True)
+    return request.param, db
+
+
+def places():
+    """Script and query of every page; of the chapters those that read the store."""
+    for room in rooms.ROOMS:
+        yield room.script, {}
+    for lab in rooms.LABS:
+        for chapter in lab.chapters:
+            module = importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
+            if "queries." in inspect.getsource(module):
+                yield lab.script, {"chapter": chapter.key}
+
+
+def test_every_page_opens(store, monkeypatch):
+    """Without any exception; a lab may say in a sentence that measurements of its name are not those of its job."""
+    kind, db = store
+    monkeypatch.setenv("CLUEBOARD_DB", str(db))
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    wrong = {}
+    for script, query in places():
+        for name in list(app.query_params):
+            del app.query_params[name]
+        for name, value in query.items():
+            app.query_params[name] = value
+        monkeypatch.setenv("CLUEBOARD_DEBUG", "" if kind == "poisoned" and script.startswith("labs/") else "1")
+        app.switch_page(f"app_pages/{script}.py").run()
+        if app.exception:
+            wrong[script, *query.values()] = [f"{item.message} {item.stack_trace[-2:]}" for item in app.exception]
+        elif kind == "foreign" and not any("cannot be read" in error.value for error in app.error):
+            wrong[script, *query.values()] = "a database of another kind is not named"
+    assert not wrong, json.dumps({str(key): value for key, value in wrong.items()}, indent=1)
+
+
+def test_a_page_that_fails_is_a_sentence_and_the_others_go_on(filled_store, monkeypatch):
+    from dashboard import queries
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("division by zero in a figure")
+
+    monkeypatch.setenv("CLUEBOARD_DB", str(filled_store))
+    monkeypatch.setattr(queries, "published", broken)
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app.switch_page("app_pages/leaderboard.py").run()
+    assert not app.exception
+    assert "The page Leaderboard could not be shown: division by zero in a figure" in [item.value for item in app.error]
+    assert "To report this" in app.caption[-1].value
+    assert "ZeroDivisionError" in app.code[-1].value
+    app.switch_page("app_pages/runs.py").run()
+    assert not app.error
