@@ -77,8 +77,8 @@ def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, 
         shown.open(served)
         press(shown.page.get_by_role("link", name="tnews · ngram · s1"))
         shown.page.wait_for_url(f"**/run?run={run['run_id']}")
-        shown.settle()
-        assert shown.page.title() == "tnews · ngram · s1 — clueboard"
+        shown.page.get_by_role("heading", name="Run", exact=True).wait_for(timeout=40_000)
+        shown.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'", timeout=40_000)
         assert shown.problems == []
 
 
