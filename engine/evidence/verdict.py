@@ -71,7 +71,8 @@ def caveat(joint: Joint, *, decided: bool) -> str:
         few = "One seed each" if joint.seeds == (1, 1) else "One seed of one of the two"
         return f"{few}, so this speaks of these weights and not of training again"
     if not joint.speaks_of_training:
-        low, high = _points(joint.again.low, sign=True), _points(joint.again.high, sign=True)
+        again = _of_winner(joint.again) if decided else joint.again
+        low, high = _points(again.low, sign=True), _points(again.high, sign=True)
         return (
             f"Two seeds are too few to tell of training again ({low} to {high} points), so this speaks of these weights"
         )

@@ -26,14 +26,20 @@ def test_mid_p_is_the_exact_test_with_the_observed_outcome_counted_half(only_a, 
     assert mcnemar_p(only_a, only_b) == pytest.approx(expected, abs=1e-9)
 
 
-def test_mid_p_rejects_nearly_as_often_as_it_may_where_the_exact_test_does_not():
-    """On ten examples that tell two equal systems apart the exact test rejects 2.1 % of the time."""
-    for differing in range(1, 60):
-        chances = stats.binom.pmf(np.arange(differing + 1), differing, 0.5)
-        rejected = [mcnemar_p(a, differing - a) < 0.05 for a in range(differing + 1)]
-        assert chances @ rejected <= 0.0625  # five of five
-    exact = [stats.binomtest(a, 10).pvalue < 0.05 for a in range(11)]
-    assert stats.binom.pmf(np.arange(11), 10, 0.5) @ exact < 0.022
+@pytest.mark.parametrize("n", [50, 200])
+@pytest.mark.parametrize("differing", [0.02, 0.1, 0.3])
+def test_mid_p_keeps_its_level_where_the_exact_test_hardly_ever_rejects(n, differing):
+    """Two equal systems that differ on a share of n examples; exact sums over the outcomes."""
+    level = {"mid-p": 0.0, "exact": 0.0}
+    for found in range(int(stats.binom.ppf(1 - 1e-9, n, differing)) + 1):
+        chances = stats.binom.pmf(np.arange(found + 1), found, 0.5)
+        values = np.array([mcnemar_p(a, found - a) for a in range(found + 1)])
+        exact = np.array([min(1.0, 2 * stats.binom.cdf(min(a, found - a), found, 0.5)) for a in range(found + 1)])
+        weight = stats.binom.pmf(found, n, differing)
+        level["mid-p"] += weight * (chances @ (values < 0.05))
+        level["exact"] += weight * (chances @ (exact < 0.05))
+    assert level["exact"] <= level["mid-p"] <= 0.06
+    assert level["exact"] < 0.04
 
 
 def test_discordance_counts_the_four_outcomes():
