@@ -105,7 +105,9 @@ LABS = (
         ":material/airwave:",
         "How does a function with kinks and jumps become smooth, and what does that cost?",
         (
+            Chapter("slide", "The sliding kernel"),
             Chapter("kernels", "Kernels", "smoothing"),
+            Chapter("maximum", "Smooth maximum"),
             Chapter("errors", "Errors and gates", "smoothing_errors"),
             Chapter("floor", "Floor", "smoothing_floor"),
             Chapter("staircase", "Staircase descent", "smoothing_staircase"),

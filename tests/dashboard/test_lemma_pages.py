@@ -98,12 +98,19 @@ def test_live_distances_change_with_the_projection(open_page, empty_store):
     assert app.metric[0].value != before
 
 
-def test_the_proof_moves_with_its_sliders(open_page, empty_store):
+def test_the_proof_unfolds_step_by_step(open_page, empty_store):
     app = open_page("johnson_lindenstrauss_proof", empty_store)
-    assert len(app.get("plotly_chart")) == 6
-    app.slider(key="jl_proof_eps").set_value(0.6).run()
-    assert not app.exception
-    assert any("factor" in item.value for item in app.markdown)
+    seen = []
+    for _ in range(6):
+        assert len(app.get("plotly_chart")) == 1
+        seen.append(" ".join(item.value for item in app.markdown))
+        if not app.button(key="jl_proof_next").disabled:
+            app.button(key="jl_proof_next").click().run()
+        assert not app.exception
+    assert len(set(seen)) == 6
+    assert "(N − 2)/N = **0.998**" in seen[-1]
+    app = open_page("johnson_lindenstrauss_proof", empty_store, jl_proof_step="5 All pairs", jl_proof_eps="0.5")
+    assert any("**664** dimensions" in item.value and "**364**" in item.value for item in app.markdown)
 
 
 def test_the_dimension_calculator_follows_the_norm(open_page, empty_store):

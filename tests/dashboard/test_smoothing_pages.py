@@ -128,3 +128,33 @@ def test_figures_lift_the_pen_at_jumps_and_name_their_axes():
     lines = figures.error_lines(frame, frame.clear(), y="sup")
     assert lines.layout.xaxis.type == "log"
     assert len(lines.data) == 1
+
+
+def test_the_kernel_slides_over_f_in_the_browser(open_page, empty_store):
+    app = open_page("smoothing/slide", empty_store, smoothing_slide_f="sign", smoothing_slide_width="0.5")
+    spec = charts(app)[0]
+    assert len(spec["frames"]) == len(spec["layout"]["sliders"][0]["steps"]) == 41
+    assert "half its jump" in text(app)
+    app.selectbox(key="smoothing_slide_kernel").set_value("cauchy")
+    app.selectbox(key="smoothing_slide_f").set_value("relu").run()
+    assert not app.exception
+    assert len(app.error) == 1
+
+
+def test_the_frame_of_the_middle_has_the_area_that_it_says():
+    from dashboard.chapters.smoothing.slide import drawn
+
+    figure, gap = drawn("relu", "gaussian", 0.5)
+    frame = figure.frames[20]
+    x = np.linspace(-3, 3, 201)
+    assert gap < 1e-5
+    assert np.trapezoid(frame.data[3].y, x) == pytest.approx(0.5 / np.sqrt(2 * np.pi), abs=1e-3)
+    assert figure.layout.sliders[0].steps[20].label == "0.00, area = g(x) = 0.199"
+
+
+def test_the_smooth_maximum_reads_numbers_and_refuses_words(open_page, empty_store):
+    app = open_page("smoothing/maximum", empty_store, smoothing_maximum_numbers="0, 0", smoothing_maximum_t="2.0")
+    assert "1.386 above" in text(app) or "1.39 above" in text(app)  # T ln 2
+    app.text_input(key="smoothing_maximum_numbers").set_value("one, nan").run()
+    assert not app.exception
+    assert "Two to twelve numbers" in app.error[0].value

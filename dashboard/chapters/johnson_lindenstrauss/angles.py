@@ -5,14 +5,18 @@ import streamlit as st
 
 from dashboard.figures import johnson_lindenstrauss as figures
 from dashboard.parts import plots
+from engine.evidence.intervals import proportion_interval
 from engine.johnson_lindenstrauss import angles
 
 TITLE = "At what angle do random vectors meet?"
-SENTENCE = "In many dimensions nearly all pairs are nearly perpendicular; the spread shrinks like 1/√n."
+SENTENCE = (
+    "In many dimensions nearly all pairs are nearly perpendicular: the standard deviation of their angle is about "
+    "57°/√n."
+)
 CHINESE = "随机向量几乎正交"
-NOTE = """Two random directions in the plane meet at any angle. In n dimensions nearly all pairs meet at nearly 90°,
-within about 57°/√n. That is why a random matrix is nearly orthogonal, and why far more than n vectors fit into n
-dimensions with small cosines."""
+NOTE = """Two random directions in the plane meet at any angle. In n dimensions the angle's standard deviation is about
+57°/√n: some 68 % of pairs lie within 57°/√n of 90°, and some 95 % within 112°/√n. That is why a
+random matrix is nearly orthogonal, and why far more than n vectors fit into n dimensions with small cosines."""
 FORMULA = (
     r"p_n(\theta) = \frac{\Gamma(n/2)}{\Gamma(\frac{n-1}{2})\sqrt{\pi}}\,\sin^{n-2}\theta, \qquad "
     r"\operatorname{Var}\theta = \tfrac12\psi_1(n/2) \approx \tfrac{1}{n}"
@@ -53,6 +57,18 @@ def largest_drawn(n: int, seed: int) -> list[tuple[int, float, float, float]]:
     return rows
 
 
+def within(n: int, found: np.ndarray) -> str:
+    """How many pairs lie within one and two times 57°/√n of 90°: exact, and sampled with its interval."""
+    parts = []
+    for times in (1, 2):
+        reach = min(times * np.degrees(1 / np.sqrt(n)), 90.0)
+        exact = 1 - float(angles.cosine_tail(n, threshold=np.sin(np.radians(reach)))) if reach < 90 else 1.0
+        _, low, high, _ = proportion_interval(int((np.abs(found - 90) <= reach).sum()), len(found))
+        parts.append(f"**{exact:.1%}** of pairs lie within {reach:.3g}° of 90° (sampled: {low:.1%} to {high:.1%})")
+    text = f"At n = {n}, {parts[0]} and {parts[1]}; the intervals hold 95 % over {len(found):,} pairs."
+    return text.replace("%", " %").replace("  %", " %")
+
+
 def show() -> None:
     """The chapter below its title."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -75,6 +91,7 @@ def show() -> None:
         st.metric(f"of {SAMPLED:,} sampled pairs", f"{found.std():.3f}°")
         st.metric("P(|cos| ≥ 0.1)", f"{float(angles.cosine_tail(n, threshold=0.1)):.4g}")
         st.metric("sampled", f"{np.mean(np.abs(np.cos(np.radians(found))) >= 0.1):.4g}")
+    st.markdown(within(n, found))
     left, right = st.columns(2)
     with left:
         st.subheader("The angle of one pair", anchor=False)

@@ -1,67 +1,88 @@
-"""The lemma's proof, one inequality after the other, each with its plot."""
+"""The lemma's proof, one inequality after the other, each with its plot and the reader's own numbers."""
+
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 
 from dashboard.figures import johnson_lindenstrauss as figures
-from dashboard.parts import plots
+from dashboard.parts import lesson
 from engine.johnson_lindenstrauss import norm_tails, proof
 from engine.johnson_lindenstrauss.bounds import jl_dim
 
 TITLE = "Where does the proof lose its factor?"
-SENTENCE = "Every inequality of the proof beside what is true; the losses add up to the factor in 24 ln N / ε²."
-CHINESE = "逐步证明"
-NOTE = """Every "≤" of the proof loses something. Each plot shows what is true (thick) and what the proof keeps
-(thin); the sliders change all of them. At the end the losses add up to the factor between 24 ln N / ε² and the exact
-law."""
+SENTENCE = (
+    "Every inequality of the proof gives something away: six steps with your own n, ε and N, each beside what is true."
+)
+CHINESE = "JL 引理的逐步证明"
+NOTE = """Each plot shows what is true (thick) and what the proof keeps (thin). At the end the losses add up to the
+factor between 24 ln N / ε² and the exact law."""
 SOURCE = "kexue.fm/archives/8679; exact laws: chi-square and variance-gamma"
 LN10 = np.log(10)
+CODE = """
+import numpy as np
+from scipy.stats import chi2
+n, eps, N = 128, 0.3, 1000
+exact = chi2.sf(n * (1 + eps), n) + chi2.cdf(n * (1 - eps), n)     # one pair fails
+print(exact, 2 * np.exp(-(eps**2) * n / 8), N * (N - 1) / 2 * exact)
+"""
 
 
-def lines_of_formula(*parts: str) -> None:
+def formula(*parts: str) -> None:
     """A formula in pieces that each fit into a narrow window."""
     for part in parts:
         st.latex(part)
 
 
-def show() -> None:
-    """The chapter below its title."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        n = st.select_slider(
-            "Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", bind="query-params", width=320
-        )
-        eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=260)
-        n_samples = st.select_slider(
-            "Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", bind="query-params", width=300
-        )
-    st.header("1. Markov's inequality on an exponential", anchor=False)
-    lines_of_formula(
+def power(logarithm: float) -> str:
+    """A probability or a bound from its natural logarithm: `0.0123`, `4.2e-12`."""
+    return f"{np.exp(logarithm):.3g}" if logarithm > -700 else f"10^{logarithm / LN10:.0f}"
+
+
+def markov(n: int, eps: float, n_samples: int) -> None:
+    """Markov's inequality on an exponential."""
+    formula(
         r"P(\|u\|^2 \ge 1+\varepsilon) \le \min_{\lambda>0} "
         r"e^{-\lambda(1+\varepsilon)}\,\mathbb{E}\,e^{\lambda\|u\|^2}",
         r"= \min_\lambda e^{-\lambda(1+\varepsilon)}\Big(\frac{n}{n-2\lambda}\Big)^{n/2}",
     )
     best = proof.best_lambda(n=n, eps=eps)
     lam = np.linspace(0, min(2.5 * best, 0.49 * n), 200)
-    both = norm_tails.norm_tail(n, eps=eps, log=True)
-    plots.show(
+    both = float(norm_tails.norm_tail(n, eps=eps, log=True))
+    least = float(proof.chernoff_exponent(best, n=n, eps=eps))
+    st.markdown(
+        f"Every λ gives a bound; the best is λ = nε / (2(1+ε)) = **{best:.2f}** and gives **{power(least)}** for "
+        f"n = {n}, ε = {eps:g}. Truly both tails together have probability {power(both)}."
+    )
+    lesson.titled(
         figures.lines(
             lam,
             {"bound for each λ": proof.chernoff_exponent(lam, n=n, eps=eps) / LN10},
             x_title="λ",
             y_title="log₁₀ probability",
-            mark=(best, f"best λ = nε/(2(1+ε)) = {best:.2f}"),
-            level=(float(both) / LN10, "exact, both tails"),
+            mark=(best, f"best λ = {best:.2f}"),
+            level=(both / LN10, "exact, both tails"),
         ),
+        "The bound for every λ, its best place, and the exact probability",
         key="jl_proof_markov",
         alt="Chernoff bound against lambda",
     )
-    st.header("2. A square instead of a logarithm", anchor=False)
-    lines_of_formula(
+
+
+def square(n: int, eps: float, n_samples: int) -> None:
+    """A square instead of a logarithm."""
+    formula(
         r"\ln(1+\varepsilon)-\varepsilon \le -\tfrac14\varepsilon^2",
         r"\ln(1-\varepsilon)+\varepsilon \le -\tfrac14\varepsilon^2",
     )
+    kept, true = eps**2 / 4, eps - np.log1p(eps)
+    st.markdown(
+        f"At ε = {eps:g} the exponent per n/2 is truly {true:.4g}; the proof keeps ε²/4 = {kept:.4g}. This step alone "
+        f"asks for **{true / kept:.2f} times** too many dimensions (2 for small ε). The best constant on all of (0, 1) "
+        "is 1 − ln 2 = 0.3069: it alone turns 24 and 16 into 19.55 and 13.04."
+    )
     grid = np.linspace(0.005, 0.98, 150)
-    plots.show(
+    lesson.titled(
         figures.lines(
             grid,
             {name: values / grid**2 for name, values in proof.elementary_gap(grid).items()},
@@ -70,90 +91,117 @@ def show() -> None:
             mark=(eps, f"ε = {eps:g}"),
             mark_end="bottom",
         ),
+        "Both exponents divided by ε², and the −1/4 that replaces them",
         key="jl_proof_square",
         alt="The elementary inequality",
     )
-    st.caption(
-        "For small ε the left sides are −ε²/2: here the exponent loses a factor 2. The best constant over all of "
-        "(0, 1) is 1 − ln 2 = 0.3069; it alone turns 24 and 16 into 19.55 and 13.04."
-    )
-    dims = np.unique(np.geomspace(4, 3 * jl_dim(n_samples, eps=eps), 120).astype(int))
-    st.header("3. The length of one vector", anchor=False)
+
+
+def length(n: int, eps: float, n_samples: int) -> None:
+    """The length of one vector."""
     st.latex(r"P\big(\,|\|u\|^2-1| \ge \varepsilon\big) \le 2e^{-\varepsilon^2 n/8}")
-    plots.show(
-        figures.lines(
-            dims,
-            {
-                "exact": norm_tails.norm_tail(dims, eps=eps, log=True) / LN10,
-                "sharp Chernoff": norm_tails.norm_tail_bound(dims, eps=eps, log=True) / LN10,
-                "2 exp(−ε²n/8)": norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
-            },
-            x_title="dimensions n",
-            y_title="log₁₀ probability",
-            mark=(n, f"n = {n}"),
-            mark_end="bottom",
-            level=(0.0, "above 0: says nothing"),
-        ),
-        key="jl_proof_norm",
-        alt="Tail of the squared length",
+    exact = float(norm_tails.norm_tail(n, eps=eps, log=True))
+    bound = float(norm_tails.norm_tail_bound(n, eps=eps, kind="post", log=True))
+    nothing = " That is above 1: it says nothing." if bound > 0 else ""
+    st.markdown(
+        f"At n = {n} and ε = {eps:g} one length fails with probability **{power(exact)}**; the proof says at most "
+        f"**{power(bound)}**.{nothing}"
     )
-    st.header("4. Two vectors are nearly orthogonal", anchor=False)
-    lines_of_formula(
+    tails(n, eps, n_samples, kind="norm")
+
+
+def orthogonal(n: int, eps: float, n_samples: int) -> None:
+    """Two vectors are nearly orthogonal."""
+    formula(
         r"P(|\langle u,v\rangle| \ge \varepsilon) \le 4e^{-\varepsilon^2 n/8}",
         r"\langle u,v\rangle = \Big\|\tfrac{u+v}{2}\Big\|^2-\Big\|\tfrac{u-v}{2}\Big\|^2",
     )
-    plots.show(
+    exact = float(norm_tails.inner_product_tail(n, eps=eps, log=True))
+    bound = float(norm_tails.inner_product_tail_bound(n, eps=eps, kind="post", log=True))
+    nothing = " That is above 1: it says nothing." if bound > 0 else ""
+    st.markdown(
+        f"At n = {n} and ε = {eps:g} the inner product exceeds ε with probability **{power(exact)}**; the proof says "
+        f"at most **{power(bound)}**.{nothing} Going through two lengths costs a factor 4 in the exponent: for small ε "
+        "the true one is ε²/2, not ε²/8."
+    )
+    tails(n, eps, n_samples, kind="inner_product")
+
+
+def tails(n: int, eps: float, n_samples: int, *, kind: str) -> None:
+    """Exact tail, sharp Chernoff bound and the proof's bound against n."""
+    dims = np.unique(np.geomspace(4, 3 * jl_dim(n_samples, eps=eps), 100).astype(int))
+    tail = getattr(norm_tails, f"{kind}_tail")
+    bound = getattr(norm_tails, f"{kind}_tail_bound")
+    factor, what = ("2", "length") if kind == "norm" else ("4", "inner product")
+    lesson.titled(
         figures.lines(
             dims,
             {
-                "exact": norm_tails.inner_product_tail(dims, eps=eps, log=True) / LN10,
-                "sharp Chernoff": norm_tails.inner_product_tail_bound(dims, eps=eps, log=True) / LN10,
-                "4 exp(−ε²n/8)": norm_tails.inner_product_tail_bound(dims, eps=eps, kind="post", log=True) / LN10,
+                "exact": tail(dims, eps=eps, log=True) / LN10,
+                "sharp Chernoff": bound(dims, eps=eps, log=True) / LN10,
+                f"{factor} exp(−ε²n/8)": bound(dims, eps=eps, kind="post", log=True) / LN10,
             },
             x_title="dimensions n",
             y_title="log₁₀ probability",
-            mark=(n, f"n = {n}"),
+            mark=(n, f"n = {n}") if n <= dims[-1] else None,
             mark_end="bottom",
             level=(0.0, "above 0: says nothing"),
         ),
-        key="jl_proof_product",
-        alt="Tail of the inner product",
+        f"Probability that the {what} of one pair is off by ε or more",
+        key=f"jl_proof_{'norm' if kind == 'norm' else 'product'}",
+        alt=f"Tail of the {what} against n",
     )
-    st.caption("Going through two lengths costs a factor 4 in the exponent: the true one is ε²/2, not ε²/8.")
-    st.header("5. All pairs at once", anchor=False)
-    lines_of_formula(
+
+
+def union(n: int, eps: float, n_samples: int) -> None:
+    """All pairs at once."""
+    formula(
         r"P(\text{some pair fails}) \le \frac{N(N-1)}{2}\cdot 2e^{-\varepsilon^2 n/8}",
         r"\le \frac1N \quad\text{once}\quad n > \frac{24\ln N}{\varepsilon^2}",
     )
-    log_pairs = np.log(n_samples * (n_samples - 1) / 2)
-    plots.show(
+    post, exact = (int(jl_dim(n_samples, eps=eps, bound=bound)) for bound in ("post24", "exact_union"))
+    pairs = n_samples * (n_samples - 1) // 2
+    log_pairs = np.log(pairs)
+    dims = np.unique(np.geomspace(4, 3 * exact, 100).astype(int))
+    st.markdown(
+        f"{n_samples:,} points have {pairs:,} pairs. The proof asks for **{post:,}** dimensions so that all survive "
+        f"with probability 1 − 1/N; the exact law of one pair, added over the pairs, asks for **{exact:,}**: a factor "
+        f"{post / exact:.2f}."
+    )
+    curves = {
+        "exact tail × pairs": norm_tails.norm_tail(dims, eps=eps, log=True),
+        "sharp Chernoff × pairs": norm_tails.norm_tail_bound(dims, eps=eps, log=True),
+        "2 exp(−ε²n/8) × pairs": norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True),
+    }
+    lesson.titled(
         figures.lines(
             dims,
-            {
-                "exact tail × pairs": (log_pairs + norm_tails.norm_tail(dims, eps=eps, log=True)) / LN10,
-                "sharp Chernoff × pairs": (log_pairs + norm_tails.norm_tail_bound(dims, eps=eps, log=True)) / LN10,
-                "2 exp(−ε²n/8) × pairs": (log_pairs + norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True))
-                / LN10,
-            },
+            {name: (log_pairs + values) / LN10 for name, values in curves.items()},
             x_title="dimensions n",
             y_title="log₁₀ of the failure bound",
-            mark=(jl_dim(n_samples, eps=eps, bound="post24"), "24 ln N / ε²"),
+            mark=(post, "24 ln N / ε²") if post <= dims[-1] else (exact, "exact"),
             level=(-np.log10(n_samples), "1/N"),
         ),
+        "Bound on the probability that some pair fails",
         key="jl_proof_union",
         alt="Union bound against n",
     )
-    post, exact = (int(jl_dim(n_samples, eps=eps, bound=bound)) for bound in ("post24", "exact_union"))
-    st.markdown(
-        f"The proof asks for **{post:,}** dimensions, the exact law for **{exact:,}**: a factor {post / exact:.2f}."
-    )
-    st.header("6. Inner products by polarisation", anchor=False)
-    lines_of_formula(
+
+
+def polarisation(n: int, eps: float, n_samples: int) -> None:
+    """Inner products by polarisation."""
+    formula(
         r"4\langle x,y\rangle = \|x+y\|^2-\|x-y\|^2 \;\Rightarrow",
         r"|\langle Ax,Ay\rangle-\langle x,y\rangle| \le \varepsilon \quad(\|x\|=\|y\|=1)",
     )
+    right, parallel = (float(proof.inner_product_sd(c, n=n)) for c in (0.0, 1.0))
+    st.markdown(
+        f"The lemma for xᵢ − xⱼ and xᵢ + xⱼ together gives inner products; twice as many events may fail, so the "
+        f"promise is (N − 2)/N = **{1 - 2 / n_samples:.6g}** instead of (N − 1)/N. The error is additive: its standard "
+        f"deviation at n = {n} is {right:.4g} for perpendicular and {parallel:.4g} for parallel vectors."
+    )
     cosines = np.linspace(-1, 1, 101)
-    plots.show(
+    lesson.titled(
         figures.lines(
             cosines,
             {f"sd of ⟨Ax, Ay⟩ at n = {n}": proof.inner_product_sd(cosines, n=n)},
@@ -161,7 +209,50 @@ def show() -> None:
             y_title="standard deviation",
             level=(eps, f"ε = {eps:g}"),
         ),
+        "Spread of the inner product, √((1 + cos²)/n)",
         key="jl_proof_polarisation",
         alt="Spread of the inner product against the cosine",
     )
-    st.caption("The error is additive, and largest for parallel vectors: √((1 + cos²)/n).")
+
+
+STEPS: dict[str, Callable[[int, float, int], None]] = {
+    "1 Markov": markov,
+    "2 A square": square,
+    "3 One length": length,
+    "4 Two vectors": orthogonal,
+    "5 All pairs": union,
+    "6 Inner products": polarisation,
+}
+
+
+def show() -> None:
+    """The chapter below its title."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        n = st.select_slider(
+            "Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", bind="query-params", width=260
+        )
+        eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=220)
+        n_samples = st.select_slider(
+            "Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", bind="query-params", width=240
+        )
+    names = list(STEPS)
+    st.session_state.setdefault("jl_proof_step", st.query_params.get("jl_proof_step", names[0]))
+    if st.session_state["jl_proof_step"] not in names:
+        st.session_state["jl_proof_step"] = names[0]
+    step = st.segmented_control("Step", names, key="jl_proof_step", bind="query-params", required=True) or names[0]
+    STEPS[step](n, eps, n_samples)
+    st.button(
+        "Next step",
+        icon=":material/arrow_downward:",
+        key="jl_proof_next",
+        disabled=step == names[-1],
+        on_click=_next,
+        args=(names[min(names.index(step) + 1, len(names) - 1)],),
+    )
+    lesson.take_along(
+        CODE, reference="Su Jianlin, kexue.fm/archives/8679; Dasgupta and Gupta (2003), doi 10.1002/rsa.10073."
+    )
+
+
+def _next(step: str) -> None:
+    st.session_state["jl_proof_step"] = step

@@ -1,0 +1,64 @@
+"""Frames that the browser plays and drags through by itself: no answer of the server is needed while it moves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+QUICK = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
+PLAY = {"frame": {"duration": 60, "redraw": True}, "fromcurrent": True, "transition": {"duration": 0}}
+
+
+def animate(
+    figure: go.Figure,
+    frames: Sequence[Sequence[Any]],
+    labels: Sequence[str],
+    *,
+    traces: Sequence[int],
+    start: int = 0,
+    prefix: str = "",
+) -> go.Figure:
+    """Add frames, a slider to drag through them and a button that plays them.
+
+    Args:
+        figure: finished, drawn as at `start`; changed in place and returned.
+        frames: of each frame, the new data of the traces that move.
+        labels: of each frame, written above the slider.
+        traces: indices of the traces that move.
+        start: frame that is shown first.
+        prefix: before each label.
+    """
+    names = [str(number) for number in range(len(frames))]
+    figure.frames = [
+        go.Frame(name=name, data=list(data), traces=list(traces)) for name, data in zip(names, frames, strict=True)
+    ]
+    steps = [
+        {"label": label, "method": "animate", "args": [[name], QUICK]}
+        for name, label in zip(names, labels, strict=True)
+    ]
+    slider = {
+        "active": start,
+        "steps": steps,
+        "currentvalue": {"prefix": prefix, "xanchor": "left", "font": {"size": 14}},
+        "font": {"color": "rgba(0,0,0,0)"},
+        "ticklen": 0,
+        "minorticklen": 0,
+        "x": 0.12,
+        "len": 0.88,
+        "pad": {"t": 34, "b": 0},
+    }
+    play = {"label": "▶", "method": "animate", "args": [None, PLAY]}
+    stop = {"label": "❚❚", "method": "animate", "args": [[None], QUICK]}
+    buttons = {
+        "type": "buttons",
+        "direction": "left",
+        "buttons": [play, stop],
+        "showactive": False,
+        "x": 0,
+        "xanchor": "left",
+        "y": 0,
+        "yanchor": "top",
+        "pad": {"t": 62, "r": 0},
+    }
+    margin = figure.layout.margin.to_plotly_json() | {"b": 100}
+    return figure.update_layout(sliders=[slider], updatemenus=[buttons], margin=margin)
