@@ -30,6 +30,8 @@ from dashboard.reports import html_report, run_report
 PLOTS = 6  # plots drawn at first
 SCORES = 8  # metrics shown above the tabs
 RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
+SYSTEM = "system/"  # what was watched of the machine: on a tab of its own
+CONSOLE = 200_000  # characters of the console shown
 MEASURED = 5000  # rows of a measured table shown
 
 headings.title(
@@ -102,7 +104,8 @@ def save_report() -> bytes:
 def show_scores() -> None:
     """The metrics that the run reports of itself, dev ones first."""
     summary = queries.summary(VERSION, (run_id,))
-    summary = summary.filter(pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES))
+    shown = pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
+    summary = summary.filter(shown)
     ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
     if ordered.is_empty():
         return
@@ -117,23 +120,26 @@ def draw(frame: pl.DataFrame, metric: str, members: list[str], view: curve_contr
     return figures.curves(frame.filter(pl.col("name").is_in(members)), metric=metric, **look)
 
 
-def show_curves(running: bool) -> None:
+def show_curves(running: bool, *, system: bool = False) -> None:
     """Curves of the run, one plot a metric, train and dev together; a box drawn in one zooms all."""
     version = queries.store_version()
-    names = queries.live_metric_names(run_id) if running else queries.metric_names(version, (run_id,))
+    every = queries.live_metric_names(run_id) if running else queries.metric_names(version, (run_id,))
+    names = [name for name in every if name.startswith(SYSTEM) == system]
     if not names:
-        st.info("This run has logged no curves" + (" yet." if running else "."), icon=":material/show_chart:")
+        what = "nothing of the machine" if system else "no curves"
+        st.info(f"This run has logged {what}" + (" yet." if running else "."), icon=":material/show_chart:")
         return
+    page = "run_system" if system else "run"
     groups = figures.metric_groups(names)
     chosen = st.multiselect(
         "Curves",
         list(groups),
         default=list(groups)[:PLOTS],
         format_func=words.name,
-        key="run_curves",
+        key=f"{page}_curves",
         bind="query-params",
     )
-    view = curve_controls.controls("run")
+    view = curve_controls.controls(page)
     if not chosen:
         return
     wanted = tuple(name for group in chosen for name in groups[group])
@@ -147,16 +153,16 @@ def show_curves(running: bool) -> None:
         return
     columns = st.columns(min(2, len(chosen)))
     for index, metric in enumerate(chosen):
-        key = f"run_curve_{metric}"
+        key = f"{page}_curve_{metric}"
         with columns[index % len(columns)]:
             plots.show(
                 draw(frame, metric, groups[metric], view),
                 key=key,
                 alt=f"{words.name(metric)} of run {run_id} over {view.x}",
-                on_select=lambda key=key: curve_controls.zoom("run", key),
+                on_select=lambda key=key: curve_controls.zoom(page, key),
                 selection_mode="box",
             )
-    downloads.download(frame, f"curves_{run_id}", label="Curves as CSV")
+    downloads.download(frame, f"{page}_curves_{run_id}", label="Curves as CSV")
 
 
 def live_progress() -> None:
@@ -227,6 +233,18 @@ def show_files() -> None:
                 st.caption("the file is gone")
 
 
+def show_console() -> None:
+    """What the script printed, the newest lines at the end."""
+    files = queries.artifacts(VERSION, run_id).filter(kind="console").sort("name")  # console.1.log is the older one
+    paths = [Path(file) for file in files["file"] if Path(file).is_file()]
+    if not paths:
+        when = "It appears when the run ends." if running else "`store.init(console=True)` keeps it."
+        st.info(f"No console output is stored for this run. {when}", icon=":material/terminal:")
+        return
+    text = "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    st.code(text[-CONSOLE:], language=None, wrap_lines=True, height=600)
+
+
 def show_environment() -> None:
     """Where the run ran and with which versions."""
     frame = run_report.environment(RUN)
@@ -265,6 +283,8 @@ TABS = {
     "Measurements": show_measurements,
     "Configuration": show_config,
     "Files": show_files,
+    "Console": show_console,
+    "System": lambda: guard.fragment(run_every=5 if running else None)(show_curves)(running, system=True),
     "Environment": show_environment,
     "Related runs": show_kin,
 }
