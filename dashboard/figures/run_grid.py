@@ -25,7 +25,10 @@ class Line:
 
 
 def ordered(names: Sequence[str]) -> list[str]:
-    """Metrics in the order in which they are looked at: dev scores, losses, other scores, then rates and times."""
+    """Metrics in the order in which they are looked at: dev scores, losses, other scores, then rates and times.
+
+    What was watched of the machine (`system/…`) is left to the page of the run.
+    """
 
     def rank(name: str) -> tuple[int, str]:
         split, _, metric = name.partition("/")
@@ -35,7 +38,7 @@ def ordered(names: Sequence[str]) -> list[str]:
             return (1 if split == "dev" else 2), name
         return {"dev": 0, "test": 3, "train": 4}.get(split, 5), name
 
-    return sorted(names, key=rank)
+    return sorted((name for name in names if not name.startswith("system/")), key=rank)
 
 
 def chart(
