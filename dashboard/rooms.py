@@ -93,6 +93,7 @@ LABS = (
         "Which variance keeps both signals and gradients alive when a matrix is not square?",
         (
             Chapter("layers", "Layer by layer", "initialization"),
+            Chapter("objective", "Which mean"),
             Chapter("shapes", "Shapes and spectra", "initialization_shapes"),
             Chapter("depth", "Depth", "initialization_depth"),
             Chapter("training", "Training", "initialization_training"),

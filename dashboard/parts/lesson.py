@@ -18,7 +18,7 @@ def reading(*, see: str, theory: str, measured: str, apart: str = "") -> None:
         apart: where theory and measurement differ, and why; nothing where they do not.
     """
     parts = (("You see", see), ("Theory", theory), ("Measured", measured), ("Where they part", apart))
-    st.markdown("\n\n".join(f"**{name}.** {text}" for name, text in parts if text))
+    st.markdown("\n\n".join(f"**{name}.** {text[0].upper()}{text[1:]}" for name, text in parts if text))
 
 
 def predict(question: str, answers: Sequence[str], *, right: str, because: str, key: str) -> None:

@@ -103,6 +103,29 @@ def objectives(fan_in: int, fan_out: int, *, variance: float) -> tuple[float, fl
     return (forward - 1) ** 2 + (backward - 1) ** 2, math.log(forward) ** 2 + math.log(backward) ** 2
 
 
+def squared_errors(fan_in: int, fan_out: int, *, variance: float) -> dict[str, float]:
+    """Squared distance of a variance s from what signals want (1/m) and gradients want (1/n), on four scales.
+
+    Returns:
+        For each rule the error that it makes smallest:
+        quadratic (ms-1)^2 + (ns-1)^2, of the gains; geometric (ln ms)^2 + (ln ns)^2, of their logarithms;
+        arithmetic (1/s-m)^2 + (1/s-n)^2, of the dimension; harmonic (s-1/m)^2 + (s-1/n)^2, of the variance.
+
+    Raises:
+        ValueError: if a fan is below 1 or the variance is not positive and finite.
+    """
+    m, n = check_widths([fan_in, fan_out])
+    if not (variance > 0 and math.isfinite(variance)):
+        raise ValueError(f"variance must be positive and finite, got {variance}")
+    quadratic, geometric = objectives(m, n, variance=variance)
+    return {
+        "quadratic": quadratic,
+        "geometric": geometric,
+        "arithmetic": (1 / variance - m) ** 2 + (1 / variance - n) ** 2,
+        "harmonic": (variance - 1 / m) ** 2 + (variance - 1 / n) ** 2,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class StackGains:
     """Exact gains of a stack with widths d_0, ..., d_L and one activation between the layers.

@@ -1,5 +1,7 @@
 """Does the rule matter for training? Stored experiments on deep stacks, and the matrices of trained encoders."""
 
+import math
+
 import polars as pl
 import streamlit as st
 
@@ -22,22 +24,32 @@ VARIANTS = {"plain": "plain", "residual": "residual", "norm": "norm", "residual_
 
 
 def verdict(best: pl.DataFrame) -> str:
-    """One sentence: the best rule, and how many differ from geometric beyond their interval."""
-    losses = best.filter(metric="loss").sort("value")
-    first = losses.row(0, named=True)
-    sentence = (
-        f"Best is **{first['rule']}** with a loss of {first['value']:.4f} [{first['low']:.4f}, {first['high']:.4f}]"
-    )
-    pairs = best.filter(metric="against_geometric")
+    """The best rule among those that learned, how many did not, and how many differ from geometric beyond doubt."""
+    losses = best.filter(metric="loss")
+    learned = losses.filter(pl.col("value").is_finite() & (pl.col("value") < 1)).sort("value")
+    failed = losses.filter(~pl.col("rule").is_in(learned["rule"].to_list()))["rule"].to_list()
+    if learned.is_empty():
+        return (
+            f"**No rule is best**: under all {len(failed)} the loss diverged or stayed at 1 or above, which is what "
+            "predicting the mean costs."
+        )
+    first = learned.row(0, named=True)
+    sentence = f"Best is **{first['rule']}** with a loss of {first['value']:.4f}"
+    if None not in (first["low"], first["high"]) and math.isfinite(first["high"] - first["low"]):
+        sentence += f" [{first['low']:.4f}, {first['high']:.4f}]"
+    if failed:
+        sentence += f"; nothing was learned (loss 1 or above, or diverged) under {', '.join(failed)}"
+    kept = pl.col("rule").is_in(learned["rule"].to_list())
+    pairs = best.filter(kept, pl.col("metric") == "against_geometric").filter(pl.col("low").is_not_nan())
     worse, better = pairs.filter(pl.col("low") > 0), pairs.filter(pl.col("high") < 0)
-    if pairs.is_empty():
+    if pairs.is_empty() or "geometric" in failed:
         return sentence + "."
     lists = [
         f"{word} {', '.join(frame['rule'].to_list())}"
         for word, frame in (("clearly worse than geometric:", worse), ("clearly better:", better))
         if not frame.is_empty()
     ]
-    return f"{sentence}; " + ("; ".join(lists) or "no rule differs from geometric beyond its 95 % interval") + "."
+    return f"{sentence}; " + ("; ".join(lists) or "no other rule differs from geometric beyond its 95 % interval") + "."
 
 
 def nearest_rule(row: dict[str, float]) -> str:

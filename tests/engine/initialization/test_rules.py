@@ -16,6 +16,7 @@ from engine.initialization.rules import (
     objectives,
     ordering,
     residual_factors,
+    squared_errors,
     stack_drift,
     stack_gains,
 )
@@ -79,6 +80,14 @@ def test_no_other_variance_does_better(m, n, shift):
         best = fan_variance(m, n, rule=rule)
         other = best * math.exp(shift)
         assert objectives(m, n, variance=best)[which] < objectives(m, n, variance=other)[which]
+
+
+@given(FANS, FANS, st.floats(-0.5, 0.5).filter(lambda e: abs(e) > 1e-3))
+def test_every_mean_minimises_its_own_error(m, n, shift):
+    for rule in squared_errors(m, n, variance=1.0):
+        best = fan_variance(m, n, rule=rule)
+        least = squared_errors(m, n, variance=best)[rule]
+        assert least <= squared_errors(m, n, variance=best * math.exp(shift))[rule] * (1 + 1e-12)
 
 
 @given(FANS, FANS)
