@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import tables, words
+from dashboard.frames import reproductions
 from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
 
 BASELINES = ("majority", "chance")
@@ -111,6 +112,22 @@ def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, st
     return (model, names_of_tasks[row]) if model in measured["row"] else None
 
 
+def show_reproductions(measured: pl.DataFrame, papers: pl.DataFrame) -> None:
+    """Whether runs here come within half a point of the figures of the chosen published model."""
+    figures_of = dict(papers.filter(row=against).select("task", "value").iter_rows())
+    runs = queries.all_runs(version).filter(pl.col("config_hash").is_in(measured["config_hash"]), status="finished")
+    names_of = pl.DataFrame({"task": list(figures_of), "name": [f"dev/{judged_by[task]}" for task in figures_of]})
+    scores = queries.summary(version, tuple(runs["run_id"])).join(runs.select("run_id", "task"), on="run_id")
+    sizes = {name: spec.sizes.get("dev", 0) for name, spec in queries.task_specs(version).items()}
+    kept = scores.join(names_of, on=["task", "name"], how="semi").select("run_id", "value")
+    found = reproductions.reproductions(measured, runs, kept, figures_of, sizes)
+    with st.expander(f"Are the figures of {against} reproduced here?", icon=":material/balance:"):
+        st.dataframe(found, key="leaderboard_reproductions", hide_index=True, alt="Runs here against published figures")
+        st.caption(
+            "Two one-sided tests over seeds with a margin of 0.5 points; the published figure is taken as exact."
+        )
+
+
 def show_published(papers: pl.DataFrame) -> None:
     """A row a model, a column a task; a number in brackets names the setting, which the sources below spell out."""
     by_size = papers.group_by(pl.col("variant").fill_null("")).agg(models=pl.col("model").n_unique())
@@ -199,6 +216,8 @@ levels = baselines(split, sample=sample)
 cell = None if measured.is_empty() else show_measured(measured, papers)
 if cell:
     show_runs(cell, measured, split)
+if against and split == "dev" and not measured.is_empty() and not sample:
+    show_reproductions(measured, papers)
 
 st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():

@@ -1,0 +1,48 @@
+"""Did runs here reproduce a published figure? One line a measured configuration, as a frame."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from engine.evidence.reproduction import OFFICIAL_DEV, reproduce
+
+
+def reproductions(
+    measured: pl.DataFrame,
+    runs: pl.DataFrame,
+    scores: pl.DataFrame,
+    published: Mapping[str, float],
+    sizes: Mapping[str, int],
+) -> pl.DataFrame:
+    """Every measured configuration on dev against the published figure of its task.
+
+    Args:
+        measured: row (the configuration's name), task, config_hash.
+        runs: run_id, config_hash, seed, dev_fingerprint of finished runs; of a seed that ran twice the last one counts.
+        scores: run_id and value, the task's metric on dev.
+        published: task -> figure, a fraction.
+        sizes: task -> examples of the official dev split.
+    """
+    of_seed = runs.sort("run_id").unique(["config_hash", "seed"], keep="last").join(scores, on="run_id")
+    rows = []
+    for name, task, config_hash in measured.select("row", "task", "config_hash").iter_rows():
+        seeds = of_seed.filter(config_hash=config_hash)
+        if task not in published or seeds.is_empty():
+            continue
+        rows.append((task, name, _told(task, seeds, published[task], sizes.get(task, 0))))
+    return pl.DataFrame(rows, schema={"Task": pl.String, "Measured": pl.String, "Against the figure": pl.String},
+                        orient="row").sort("Task", "Measured")  # fmt: skip
+
+
+def _told(task: str, seeds: pl.DataFrame, figure: float, n_examples: int) -> str:
+    official = {OFFICIAL_DEV[task]} if task in OFFICIAL_DEV else set()
+    try:
+        return reproduce(
+            seeds["value"].to_numpy(),
+            figure,
+            n_examples=n_examples,
+            fingerprint=str(seeds["dev_fingerprint"][0] or ""),
+            official=official,
+        ).sentence
+    except ValueError as error:
+        return f"Not compared: {error}."
