@@ -68,6 +68,7 @@ configs = configurations.configurations(runs, queries.params(version, ids), quer
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[html_report.Section] = []
+sentences: list[str] = []  # of the comparison, for the report and the paper
 drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: the session is out of its reach
 
 
@@ -151,7 +152,7 @@ def show_evidence() -> set[tuple[str, str]]:
                     st.caption(f"{item.b}: {item.needed}")
             downloads.download(rows, "differences")
     heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
-    sentences = [*(f"{text}." for text in caveats(unseen)), *(item.sentence for item in found)]
+    sentences[:] = [*(f"{text}." for text in caveats(unseen)), *(item.sentence for item in found)]
     sections.append(html_report.Section(heading, [*sentences, figure, readable, *told]))
     if unseen:  # the metric table is of all rows
         return set()
@@ -181,8 +182,8 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
     with st.container(horizontal=True):
         downloads.download(table, "metrics")
         with st.popover("For a paper", icon=":material/table:"):
-            st.code(paper_tables.markdown(shown, significant=significant), language="markdown")
-            st.code(paper_tables.latex(shown, significant=significant), language="latex")
+            st.code(paper_tables.markdown(shown, significant=significant, sentences=sentences), language="markdown")
+            st.code(paper_tables.latex(shown, significant=significant, sentences=sentences), language="latex")
     sections.append(html_report.Section("Metrics", [readable]))
 
 

@@ -25,7 +25,7 @@ from dashboard.parts import (
     run_predictions,
     run_tables,
 )
-from dashboard.reports import html_report, run_report
+from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
 SCORES = 8  # metrics shown above the tabs
@@ -204,6 +204,8 @@ def show_config() -> None:
     """The command to copy and every parameter."""
     st.markdown("**This command repeats the run**")
     st.code(RUN["command"], language="bash", wrap_lines=True)
+    with st.popover("Cite", icon=":material/format_quote:"):
+        st.code(citation.bibtex(RUN, NAME), language="latex")
     unset = st.toggle("Settings left unset too", key="run_unset", bind="query-params")
     frame = run_report.parameters(queries.params(VERSION, (run_id,)), unset=unset)
     st.dataframe(frame, key="run_params", hide_index=True, height="content", alt="Parameters of the run")

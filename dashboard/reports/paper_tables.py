@@ -4,17 +4,20 @@ Cells are `mean ± sd` in percent for fractions. `*` marks a value whose differe
 p-value below 0.05.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from engine.evidence.metrics import metric_of
 
 
-def markdown(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = ()) -> str:
-    """Markdown of a metric table.
+def markdown(
+    table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (), sentences: Sequence[str] = ()
+) -> str:
+    """Markdown of a metric table, below the sentences of the comparison.
 
     Args:
+        sentences: what the comparison says, a paragraph each.
         table: metric, configuration, n, mean, sd (None for a single run), as `comparison.metric_table` returns it.
         significant: (metric, configuration) pairs to mark with a star.
     """
@@ -22,13 +25,17 @@ def markdown(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = 
     lines = ["| metric | " + " | ".join(_escape_markdown(name) for name in names) + " |"]
     lines += ["|---" * (len(names) + 1) + "|"]
     lines += [f"| {_escape_markdown(metric)} | " + " | ".join(cells) + " |" for metric, cells in rows]
-    return "\n".join([*lines, "", _legend(table, significant)])
+    return "\n".join([*(f"{text}\n" for text in sentences), *lines, "", _legend(table, significant)])
 
 
-def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = ()) -> str:
+def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (), sentences: Sequence[str] = ()) -> str:
     r"""LaTeX (booktabs) of a metric table; arguments as for `markdown`."""
     names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$")
-    lines = [r"\begin{tabular}{l" + "r" * len(names) + "}", r"\toprule"]
+    lines = [
+        *(f"{_escape_latex(text)}\n" for text in sentences),
+        r"\begin{tabular}{l" + "r" * len(names) + "}",
+        r"\toprule",
+    ]
     lines += ["metric & " + " & ".join(_escape_latex(name) for name in names) + r" \\", r"\midrule"]
     lines += [f"{_escape_latex(metric)} & " + " & ".join(cells) + r" \\" for metric, cells in rows]
     lines += [r"\bottomrule", r"\end{tabular}", "% " + _legend(table, significant)]

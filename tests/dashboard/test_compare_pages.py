@@ -43,7 +43,8 @@ def test_two_recipes_are_compared_in_one_sentence(filled_store, open_page):
     assert "on 80 examples" in said
     charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert any("over the baseline" in json.dumps(chart) for chart in charts)
-    assert any(code.value.startswith("| metric |") for code in app.code)
+    assert any("| metric |" in code.value and "on 80 examples" in code.value for code in app.code)
+    assert any("tabular" in code.value and "on 80 examples" in code.value for code in app.code)
 
 
 def test_runs_of_different_tasks_are_not_compared_and_the_page_says_why(filled_store, open_page):

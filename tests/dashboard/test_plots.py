@@ -1,8 +1,12 @@
 """A figure can leave the page: its data as rows, itself as one HTML file."""
 
-import plotly.graph_objects as go
+import io
 
-from dashboard.parts import plots
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+
+from dashboard.reports import figure_files
 
 
 def test_lines_bars_and_heat_maps_become_rows():
@@ -13,7 +17,7 @@ def test_lines_bars_and_heat_maps_become_rows():
             go.Heatmap(z=[[1, 2], [3, 4]], x=["a", "b"], y=["c", "d"]),
         ]
     )
-    rows = plots.data(figure).rows(named=True)
+    rows = figure_files.data(figure).rows(named=True)
     assert rows[0] == {"trace": "准确率", "x": "1", "y": "0.5", "z": None}
     assert [row["x"] for row in rows if row["trace"] == "rows"] == ["0", "1"]
     assert {(row["x"], row["y"], row["z"]) for row in rows if row["trace"] == "2"} == {
@@ -28,14 +32,36 @@ def test_parallel_coordinates_keep_a_column_for_each_axis():
     lines = go.Parcoords(
         dimensions=[{"label": "epochs", "values": [1, 2]}, {"label": "accuracy", "values": [0.5, 0.6]}]
     )
-    assert plots.data(go.Figure(lines)).columns == ["trace", "epochs", "accuracy"]
+    assert figure_files.data(go.Figure(lines)).columns == ["trace", "epochs", "accuracy"]
 
 
 def test_an_empty_figure_is_an_empty_table():
-    assert plots.data(go.Figure()).is_empty()
+    assert figure_files.data(go.Figure()).is_empty()
 
 
 def test_a_saved_figure_carries_its_script():
-    text = plots.to_html(go.Figure(go.Scatter(x=[1], y=[2])))
+    text = figure_files.to_html(go.Figure(go.Scatter(x=[1], y=[2])))
     assert "Plotly.newPlot" in text
     assert "cdn.plot.ly" not in text.split("</script>")[-2]
+
+
+def test_parquet_keeps_numbers_as_numbers_and_gaps_as_nulls():
+    figure = go.Figure([go.Scatter(x=["a", "b"], y=[0.5, None], name="准确率")])
+    frame = pl.read_parquet(io.BytesIO(figure_files.to_parquet(figure)))
+    assert frame.rows() == [("准确率", "a", 0.5), ("准确率", "b", None)]
+
+
+def test_a_figure_on_paper_is_as_wide_as_the_text_and_leaves_the_page_as_it_was():
+    figure = go.Figure(go.Scatter(x=[1], y=[2])).update_layout(height=900)
+    paper = figure_files.on_paper(figure)
+    assert (paper.layout.width, paper.layout.height) == (figure_files.WIDTH, figure_files.TALLEST)
+    assert (figure.layout.width, figure.layout.height) == (None, 900)
+
+
+@pytest.mark.browser
+def test_a_browser_draws_svg_and_pdf():
+    if not figure_files.has_browser():
+        pytest.skip("no Chromium on this machine")
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[2, 3], name="花呗")).update_layout(showlegend=True)
+    assert "花呗" in figure_files.picture(figure, "svg").decode()
+    assert figure_files.picture(figure, "pdf").startswith(b"%PDF")

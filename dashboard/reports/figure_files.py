@@ -1,0 +1,96 @@
+"""A figure as a file for a paper: SVG, PDF, PNG at the width of a text column; its data as CSV and Parquet.
+
+kaleido draws the pictures in a browser on the server; where there is none, the page's own plot saves itself as SVG.
+"""
+
+import functools
+import io
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+WIDTH, TALLEST = 624, 520
+"""Pixels (96 an inch) of a picture: the 6.5 inches of a text column of A4 or letter paper."""
+MARGIN = {"l": 12, "r": 16, "t": 44, "b": 12}
+PNG_SCALE = 4  # 384 dots an inch
+DRAWING = {"toImageButtonOptions": {"format": "svg"}, "displaylogo": False}
+TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
+
+
+@functools.cache
+def has_browser() -> bool:
+    """Whether kaleido has a browser on this machine to draw with."""
+    from choreographer.browsers.chromium import Chromium  # starts nothing, but imports asyncio parts
+
+    try:
+        return bool(Chromium.find_browser(skip_local=False))
+    except Exception:  # a library that fails to look has not found one
+        return False
+
+
+def on_paper(figure: go.Figure) -> go.Figure:
+    """The figure with dark text on white, at the width of a column of text."""
+    height = min(figure.layout.height or 360, TALLEST)
+    look = {"template": "plotly_white", "width": WIDTH, "height": height, "font": {"color": "#16202e", "size": 11}}
+    return go.Figure(figure).update_layout(**look, margin=MARGIN, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff")
+
+
+def picture(figure: go.Figure, form: str) -> bytes:
+    """The figure as svg, pdf or png; needs `has_browser()`."""
+    return bytes(on_paper(figure).to_image(format=form, scale=PNG_SCALE if form == "png" else 1))
+
+
+def to_html(figure: go.Figure) -> str:
+    """The figure as one file that opens without a network; its camera saves it as SVG."""
+    saved = go.Figure(figure).update_layout(template="plotly_white")
+    return str(saved.to_html(include_plotlyjs=True, config=DRAWING))
+
+
+def to_parquet(figure: go.Figure) -> bytes:
+    """`data` as a Parquet file, columns of numbers as numbers."""
+    frame = data(figure)
+    typed = [_numbers(frame[name]) for name in frame.columns if name != "trace"]
+    buffer = io.BytesIO()
+    frame.with_columns(typed).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _numbers(values: pl.Series) -> pl.Series:
+    """A column of text as numbers where all that is there is a number; `None`, which plotly draws as a gap, is null."""
+    there = values.replace("None", None)
+    numbers = there.cast(pl.Float64, strict=False)
+    return numbers if numbers.null_count() == there.null_count() else values
+
+
+def data(figure: go.Figure) -> pl.DataFrame:
+    """What is drawn, one row a point: trace, x, y, and z of heat maps, all as text where types are mixed."""
+    rows: list[dict[str, str]] = []
+    for number, trace in enumerate(figure.data):
+        name = str(trace.name or number)
+        if trace.type == "parcoords":
+            columns = {str(axis.label): list(axis["values"]) for axis in trace.dimensions}
+            rows += [
+                {"trace": name, **dict(zip(columns, map(str, point), strict=True))}
+                for point in zip(*columns.values(), strict=True)
+            ]
+        elif trace.type == "heatmap":
+            rows += [
+                {"trace": name, "x": str(x), "y": str(y), "z": str(z)}
+                for y, line in zip(_values(trace.y, trace.z), trace.z, strict=False)
+                for x, z in zip(_values(trace.x, line), line, strict=False)
+            ]
+        elif trace.type == "histogram":
+            values = trace.x if trace.x is not None else trace.y
+            rows += [{"trace": name, "x": str(value)} for value in _values(values, ())]
+        else:
+            points = zip(_values(trace.x, trace.y), _values(trace.y, trace.x), strict=False)
+            rows += [{"trace": name, "x": str(x), "y": str(y)} for x, y in points]
+    return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"trace": []})
+
+
+def _values(values: Any, like: Any) -> list[Any]:
+    """The values of an axis; their numbers where the trace leaves them out."""
+    if values is not None:
+        return list(values)
+    return list(range(len(like))) if like is not None else []
