@@ -256,7 +256,8 @@ def curves(
         db: the store's database.
 
     Returns:
-        run_id, name, x (mean of the bucket), value (mean), min, max; ordered by run, name, x.
+        run_id, name, x (mean of the bucket), value (mean), min, max, repeated; ordered by run, name, x. Where a bucket
+        is one step that was logged several times, its value is the newest, and `repeated` counts the earlier ones.
     """
     if x not in ("step", "epoch", "time"):
         raise StoreError(f"x must be step, epoch or time, got {x!r}")

@@ -162,6 +162,8 @@ def show_curves(running: bool, *, system: bool = False) -> None:
                 on_select=lambda key=key: curve_controls.zoom(page, key),
                 selection_mode="box",
             )
+    if repeated := int(frame["repeated"].sum()):
+        st.caption(f"{words.count(repeated, 'earlier value')} of steps that were logged again: the newest is drawn.")
     downloads.download(frame, f"{page}_curves_{run_id}", label="Curves as CSV")
 
 

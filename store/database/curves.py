@@ -4,6 +4,8 @@ Two statements: the first finds the range of x of each curve, the second places 
 groups. Runs and names are numbers inside them (new ones get negative numbers), because grouping a million rows by text
 takes three times as long; and each reads the table itself rather than a common part of one statement, because DuckDB
 then knows how few runs and names there are and counts in an array instead of a hash table.
+
+A step that was logged several times is one point with the newest value; `repeated` counts the earlier ones.
 """
 
 import math
@@ -78,10 +80,13 @@ def curves(
 
 
 _BUCKETS = """
-SELECT curve, avg(x) AS x, avg(value) AS value, min(value) AS min, max(value) AS max
-FROM (SELECT curve, x, value, least(trunc((x - lo) * scale), most)::INTEGER AS part
-    FROM ({points}) JOIN scales USING (run_no, name_no))
-GROUP BY curve, part
+SELECT curve, x, if(repeated > 0, newest, mean) AS value, if(repeated > 0, newest, low) AS min,
+    if(repeated > 0, newest, high) AS max, repeated
+FROM (SELECT curve, avg(x) AS x, avg(value) AS mean, min(value) AS low, max(value) AS high,
+        max_by(value, nr) AS newest, if(min(x) = max(x), count(*) - 1, 0)::INTEGER AS repeated
+    FROM (SELECT curve, x, value, nr, least(trunc((x - lo) * scale), most)::INTEGER AS part
+        FROM ({points}) JOIN scales USING (run_no, name_no))
+    GROUP BY curve, part)
 """
 
 
@@ -142,7 +147,7 @@ def _chosen(run_nos: list[int], known: dict[str, int], *, cuts: dict[int, int], 
 
 
 def _points(view: View, chosen: str, *, tails: bool) -> str:
-    """Query of run_no, name_no, x and value of every point wanted."""
+    """Query of run_no, name_no, x, value and place in the order of logging of every point wanted."""
     start = "(SELECT epoch(started_at) FROM raw.runs r WHERE r.run_no = {0}.run_no)"
     first = "(SELECT min(logged) FROM tail_points f WHERE f.run_no = t.run_no)"
     stored = {"step": "p.step::DOUBLE", "epoch": "p.epoch", "time": f"epoch(p.logged_at) - {start.format('p')}"}
@@ -151,9 +156,12 @@ def _points(view: View, chosen: str, *, tails: bool) -> str:
         "epoch": "t.epoch",
         "time": f"t.logged - coalesce({start.format('t')}, {first})",
     }
-    points = f"SELECT p.run_no, p.name_no, {stored[view.x]} AS x, p.value FROM raw.points p WHERE {chosen}"
+    points = (
+        f"SELECT p.run_no, p.name_no, {stored[view.x]} AS x, p.value, p.rowid AS nr FROM raw.points p WHERE {chosen}"
+    )
     if tails:
-        points += f" UNION ALL SELECT t.run_no, t.name_no, {fresh[view.x]} AS x, t.value FROM tail_points t"
+        later = "1000000000000 + row_number() OVER () AS nr"  # tails follow every stored point
+        points += f" UNION ALL SELECT t.run_no, t.name_no, {fresh[view.x]} AS x, t.value, {later} FROM tail_points t"
     if view.zoomed:
         return f"SELECT * FROM ({points}) WHERE x BETWEEN $low AND $high"
     return points if view.x == "step" else f"SELECT * FROM ({points}) WHERE x IS NOT NULL"

@@ -1,6 +1,7 @@
 """Curves brought down to buckets."""
 
 import numpy as np
+import pytest
 
 from store import queries
 from store.ingest import ingest
@@ -22,3 +23,17 @@ def test_curves_are_bucketed_with_extremes(start, db):
     np.testing.assert_array_equal(zoomed["value"], values[100:200])
     assert queries.curves(run.run_id, x="epoch", buckets=5, db=db)["x"].max() < 5
     assert queries.metric_names(run.run_id, db) == ["train/loss"]
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_step_logged_again_is_drawn_with_its_newest_value(start, db, published):
+    with start() as run:
+        for step, value in [(1, 9.0), (2, 9.0), (1, 5.0), (2, 1.0), (1, 3.0), (3, 7.0)]:
+            run.log({"loss": value}, step=step)
+        if published:
+            ingest(db, force=True)
+        curve = queries.curves(run.run_id, "loss", db=db)
+    assert curve["value"].to_list() == curve["min"].to_list() == curve["max"].to_list() == [3.0, 1.0, 7.0]
+    assert curve["repeated"].to_list() == [2, 1, 0]
+    ingest(db, force=True)
+    assert queries.table_of_run("metrics", run.run_id, db=db).height == 6

@@ -55,7 +55,7 @@ def test_a_database_made_by_hand(tmp_path, database):
     done = import_from(source, db=db)
     assert (len(done.new), done.left_out, done.renamed) == (3, {}, {"val_loss": "dev/loss"})
     assert done.not_understood == {"run that is deleted in MLflow": 1}
-    runs = {row["name"]: row for row in queries.runs(db=db).iter_rows(named=True)}
+    runs = {row["name"]: row for row in queries.runs(with_summary="dev/loss", db=db).iter_rows(named=True)}
     parent, child = runs["parent"], runs["child"]
     assert (parent["experiment"], parent["status"], parent["duration_s"]) == ("意图", "finished", 60.0)
     assert (parent["note"], parent["tags"]) == ("第一次", ["imported", "team=nlp"])

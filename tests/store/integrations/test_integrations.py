@@ -21,6 +21,7 @@ def stored(db):
     store.finish()
     ingest(db, force=True)
     (row,) = queries.runs(db=db).iter_rows(named=True)
+    row |= dict(queries.summary([row["run_id"]], db).select("name", "value").iter_rows())
     names = dict(queries.params(db=db).select("name", "value").iter_rows())
     return row, names
 

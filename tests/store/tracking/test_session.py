@@ -30,6 +30,7 @@ def db(tmp_path, monkeypatch):
 def only(db):
     ingest(db, force=True)
     (row,) = queries.runs(db=db).iter_rows(named=True)
+    row |= dict(queries.summary([row["run_id"]], db).select("name", "value").iter_rows())
     return row
 
 
