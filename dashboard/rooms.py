@@ -122,8 +122,10 @@ LABS = (
         ":material/straighten:",
         "How few dimensions keep the distances of many points, and why does a random matrix do?",
         (
+            Chapter("projected", "Points projected"),
             Chapter("bounds", "Bounds", "johnson_lindenstrauss"),
             Chapter("distances", "Distances", "johnson_lindenstrauss_distances"),
+            Chapter("cost", "Error and cost"),
             Chapter("angles", "Random angles", "johnson_lindenstrauss_angles"),
             Chapter("hashing", "Sign hashes", "johnson_lindenstrauss_hashing"),
             Chapter("svd", "Randomized SVD", "johnson_lindenstrauss_svd"),
@@ -138,7 +140,9 @@ LABS = (
         "How many dimensions do N words need, and where does n > 8.33 ln N come from?",
         (
             Chapter("law", "n > 8.33 ln N", "dimension"),
+            Chapter("laplace", "Where 8.33 comes from"),
             Chapter("attention", "Attention heads", "dimension_attention"),
+            Chapter("scaled", "Scaled attention"),
             Chapter("skipgram", "Skip-gram", "dimension_skipgram"),
         ),
     ),

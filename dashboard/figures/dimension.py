@@ -47,7 +47,7 @@ def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: f
 
 
 def entropy(
-    n: np.ndarray, theory: np.ndarray, measured: Sequence[tuple[float, float, float, float]], *, threshold: float
+    n: np.ndarray, theory: np.ndarray, measured: Sequence[tuple[float, float, float, float]], *, threshold: float | None
 ) -> go.Figure:
     """Measured entropy of random tables beside 2 ln N + h_n (or ln N + h_n); theory below 0 is no entropy.
 
@@ -55,7 +55,7 @@ def entropy(
         n: dimensions of the theory line.
         theory: nats.
         measured: (n, mean, low, high).
-        threshold: n at which the theory reaches 0.
+        threshold: n at which the theory reaches 0; None where it never does (scaled logits).
     """
     figure = go.Figure()
     figure.add_hrect(y0=min(float(theory.min()), -1), y1=0, fillcolor=style.BAD, opacity=0.07, line_width=0)
@@ -66,11 +66,69 @@ def entropy(
         figure.add_scatter(
             x=x, y=mean, name="measured", mode="lines+markers", line={"color": style.MEASURED, "width": 2.5}
         )
-    marks.vertical(figure, threshold, f"rule: n = {threshold:.1f}", logarithmic=False)
+    if threshold is not None:
+        marks.vertical(figure, threshold, f"rule: n = {threshold:.1f}", logarithmic=False)
     style.finish(figure, x="dimensions n", y="entropy, nats (below 0: not an entropy)", legend=True)
     lowest, highest = max(-8.0, float(theory.min())), float(theory.max())
     margin = 0.05 * (highest - lowest)
     return figure.update_yaxes(range=[lowest - margin, highest + margin])
+
+
+def exponent(theta: np.ndarray, true: np.ndarray, parabola: np.ndarray, *, place: float) -> go.Figure:
+    """The exponent of Laplace's method and the parabola that replaces it at its maximum.
+
+    Args:
+        theta: radians.
+        true: ln sin + cos.
+        parabola: through its maximum with the same curvature.
+        place: of the maximum.
+    """
+    figure = go.Figure()
+    line = {"color": style.SEQUENCE[0], "width": 3}
+    figure.add_scatter(x=theta, y=true, name="ln sin θ + cos θ", mode="lines", line=line)
+    line = {"color": style.SEQUENCE[1], "width": 2, "dash": "dash"}
+    figure.add_scatter(x=theta, y=parabola, name="parabola", mode="lines", line=line)
+    marks.vertical(figure, place, f"θ* = {place:.4f}", logarithmic=False, end="bottom")
+    y_axis = {"range": [-2.5, 0.6]}
+    return style.finish(figure, x="angle θ, radians", y="exponent per dimension", y_axis=y_axis)
+
+
+def tilted(degrees: np.ndarray, plain: np.ndarray, weighted: np.ndarray, *, place: float) -> go.Figure:
+    """Density of the angle among all pairs, and among pairs weighted by their probability in the table."""
+    figure = go.Figure()
+    for name, values, color in (("all pairs", plain, style.NEUTRAL), ("weighted by e^⟨u,v⟩", weighted, style.MEASURED)):
+        figure.add_scatter(x=degrees, y=values, name=name, mode="lines", line={"color": color, "width": 2.5})
+    marks.vertical(figure, place, f"θ* = {place:.1f}°", logarithmic=False)
+    return style.finish(figure, x="angle of u and v, degrees", y="density per degree")
+
+
+def scaled(
+    sizes: np.ndarray,
+    lines: Mapping[str, np.ndarray],
+    measured: Mapping[str, Sequence[tuple[float, float, float, float]]],
+    *,
+    most: float,
+) -> go.Figure:
+    """Entropy of an attention row with and without the division by sqrt(d): theory dashed, measured as points.
+
+    Args:
+        sizes: head sizes of the lines.
+        lines: name -> nats at the sizes.
+        measured: name -> (size, mean, low, high).
+        most: nats of a uniform row.
+    """
+    figure = go.Figure()
+    for name, color in zip(lines, (style.SEQUENCE[0], style.SEQUENCE[1]), strict=True):
+        line = {"color": color, "dash": "dash", "width": 2}
+        figure.add_scatter(x=sizes, y=lines[name], name=f"{name}, theory", mode="lines", line=line)
+        x, mean, low, high = (np.array(column) for column in zip(*measured[name], strict=True))
+        spread = {"array": high - mean, "arrayminus": mean - low, "thickness": 1.2}
+        figure.add_scatter(
+            x=x, y=mean, error_y=spread, name=f"{name}, measured", mode="markers", marker={"color": color, "size": 8}
+        )
+    marks.horizontal(figure, most, f"uniform: ln L = {most:.2f}")
+    axes = {"x_axis": style.log_axis(sizes), "y_axis": {"range": [-1.5, 1.12 * most]}}
+    return style.finish(figure, x="head size d", y="entropy of a row, nats", height=420, **axes)
 
 
 def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Figure:

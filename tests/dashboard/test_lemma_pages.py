@@ -104,8 +104,8 @@ def test_the_proof_unfolds_step_by_step(open_page, empty_store):
     for _ in range(6):
         assert len(app.get("plotly_chart")) == 1
         seen.append(" ".join(item.value for item in app.markdown))
-        if not app.button(key="jl_proof_next").disabled:
-            app.button(key="jl_proof_next").click().run()
+        if not app.button(key="jl_proof_step_next").disabled:
+            app.button(key="jl_proof_step_next").click().run()
         assert not app.exception
     assert len(set(seen)) == 6
     assert "(N − 2)/N = **0.998**" in seen[-1]
@@ -195,3 +195,41 @@ def test_the_stored_sweep_shows_points_with_intervals_beside_theory_and_bounds()
 def test_a_link_restores_the_controls(page, query, empty_store, open_page):
     app = open_page(page, empty_store, **{name: str(value) for name, value in query.items()})
     assert {name: app.session_state[name] for name in query} == query
+
+
+def test_where_the_constant_comes_from_is_told_step_by_step(open_page, empty_store):
+    app = open_page("dimension/laplace", empty_store, dimension_laplace_n="96")
+    assert "H = **-0.147**" in " ".join(item.value for item in app.markdown)
+    for _ in range(4):
+        app.button(key="dimension_laplace_step_next").click().run()
+        assert not app.exception
+    assert "**95.39**" in " ".join(item.value for item in app.markdown)
+
+
+def test_scaled_attention_has_no_threshold_and_the_unscaled_one_has(open_page, empty_store):
+    from dashboard.chapters.dimension.scaled import drawn
+    from engine.dimension import entropy
+
+    open_page("dimension/scaled", empty_store, dimension_scaled_length="64")
+    divided, plain = drawn(64, True), drawn(64, False)
+    theory = entropy.scaled_attention_entropy([row[0] for row in divided], 64)
+    assert [row[1] for row in divided] == pytest.approx(theory.tolist(), abs=0.05)
+    assert plain[-1][1] < 0.5 < plain[0][1]
+
+
+def test_points_are_projected_before_the_eye(open_page, empty_store):
+    app = open_page("johnson_lindenstrauss/projected", empty_store, jl_projected_samples="4")
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert len(spec["frames"]) == 18
+    assert "(N − 2)/N = **0.5**" in " ".join(item.value for item in app.markdown)
+
+
+def test_spiky_data_cost_a_sparse_projection_its_accuracy(open_page, empty_store):
+    from dashboard.chapters.johnson_lindenstrauss.cost import table
+
+    app = open_page("johnson_lindenstrauss/cost", empty_store)
+    app.selectbox(key="jl_cost_data").set_value("one-hot difference").run()
+    assert not app.exception
+    frame = table("spiky", 32, 0.5, "sd")
+    errors = dict(zip(frame["name"], frame["value"], strict=True))
+    assert errors["very sparse, 1/√m 极稀疏"] > 1.5 * errors["Gaussian 高斯"]

@@ -163,7 +163,7 @@ def show() -> None:
             theory["n_components"].to_numpy(),
             theory["value"].to_numpy(),
             measured,
-            threshold=float(entropy.dimension_for(vocabulary, form=form)),
+            threshold=None if scaled and form == "rows" else float(entropy.dimension_for(vocabulary, form=form)),
         ),
         key="dimension_entropy_stored",
         alt="Stored entropies of random tables",

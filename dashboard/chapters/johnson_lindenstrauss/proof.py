@@ -1,12 +1,13 @@
 """The lemma's proof, one inequality after the other, each with its plot and the reader's own numbers."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from dashboard.figures import johnson_lindenstrauss as figures
-from dashboard.parts import lesson
+from dashboard.parts import lesson, steps
 from engine.johnson_lindenstrauss import norm_tails, proof
 from engine.johnson_lindenstrauss.bounds import jl_dim
 
@@ -235,24 +236,7 @@ def show() -> None:
         n_samples = st.select_slider(
             "Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", bind="query-params", width=240
         )
-    names = list(STEPS)
-    st.session_state.setdefault("jl_proof_step", st.query_params.get("jl_proof_step", names[0]))
-    if st.session_state["jl_proof_step"] not in names:
-        st.session_state["jl_proof_step"] = names[0]
-    step = st.segmented_control("Step", names, key="jl_proof_step", bind="query-params", required=True) or names[0]
-    STEPS[step](n, eps, n_samples)
-    st.button(
-        "Next step",
-        icon=":material/arrow_downward:",
-        key="jl_proof_next",
-        disabled=step == names[-1],
-        on_click=_next,
-        args=(names[min(names.index(step) + 1, len(names) - 1)],),
-    )
+    steps.walk("jl_proof_step", {name: partial(step, n, eps, n_samples) for name, step in STEPS.items()})
     lesson.take_along(
         CODE, reference="Su Jianlin, kexue.fm/archives/8679; Dasgupta and Gupta (2003), doi 10.1002/rsa.10073."
     )
-
-
-def _next(step: str) -> None:
-    st.session_state["jl_proof_step"] = step

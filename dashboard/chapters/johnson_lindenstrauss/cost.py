@@ -1,0 +1,143 @@
+"""Error against cost: dense, sparse, structured projections and feature hashing on one picture."""
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard.figures import projected as figures
+from dashboard.parts import lesson
+from engine.evidence.intervals import mean_interval, proportion_interval
+from engine.johnson_lindenstrauss.feature_hashing import hash_features, hashing_variance_factor
+from engine.johnson_lindenstrauss.hadamard import padded_length
+from engine.johnson_lindenstrauss.random_projection import Kind, project, variance_factor
+
+TITLE = "What does a cheap projection cost in accuracy?"
+SENTENCE = "Fewer multiplications for the same average error, until the data are spiky: then sparse maps fail."
+CHINESE = "稀疏随机投影与特征哈希：误差与代价"
+NOTE = """A projection of a vector costs as many multiplications as its matrix has numbers that are not zero. For spread
+vectors all of them have the same error; for spiky ones (a difference of two one-hot vectors) sparse matrices miss."""
+FORMULA = r"n\operatorname{Var}\|Ax\|^2=2(1-q)+(\kappa-1)\,q,\qquad q=\sum_i x_i^4"
+SOURCE = (
+    "Achlioptas (2003); Li, Hastie and Church (2006), doi 10.1145/1150402.1150436; "
+    "Weinberger et al. (2009), arXiv 0902.2206; Ailon and Chazelle (2009)"
+)
+M, DRAWS = 256, 150
+COMPARED: tuple[Kind, ...] = ("gaussian", "sparse")
+NAMES = {
+    "gaussian": "Gaussian 高斯",
+    "rademacher": "signs ±1 随机符号",
+    "achlioptas": "Achlioptas, a third 三分之一",
+    "sparse": "very sparse, 1/√m 极稀疏",
+    "srht": "SRHT 随机哈达玛",
+    "hashing": "feature hashing 特征哈希",
+}
+DATA = {"spread (Gaussian)": "spread", "ten large numbers": "ten", "one-hot difference": "spiky"}
+CODE = """
+import numpy as np
+rng, m, n = np.random.default_rng(0), 4096, 256
+x = rng.standard_normal(m); x /= np.linalg.norm(x)
+row, sign = rng.integers(0, n, m), rng.choice([-1, 1], m)
+y = np.bincount(row, sign * x, minlength=n)          # feature hashing: m additions
+print(y @ y)                                         # about 1, sd sqrt(2 / n) = 0.088
+"""
+
+
+def vector(data: str) -> np.ndarray:
+    """A unit vector of m numbers."""
+    x = np.zeros(M)
+    if data == "spread":
+        x = np.random.default_rng(7).standard_normal(M)
+    elif data == "ten":
+        x[:10] = 1.0
+    else:
+        x[:2] = 1.0, -1.0
+    return np.asarray(x / np.linalg.norm(x))
+
+
+def multiplications(kind: str, n: int) -> float:
+    """Numbers of the matrix that are not zero, or the steps of the fast transform."""
+    padded = padded_length(M)
+    by_kind = {
+        "achlioptas": n * M / 3,
+        "sparse": n * np.sqrt(M),
+        "srht": padded * np.log2(padded),
+        "hashing": float(M),
+    }
+    return float(by_kind.get(kind, n * M))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def ratios(data: str, kind: str, n: int) -> np.ndarray:
+    """Squared length after the projection, a draw each."""
+    x, rng = vector(data)[None], np.random.default_rng([n, len(kind)])
+    if kind == "hashing":
+        found = [hash_features(x, n_components=n, rng=rng) for _ in range(DRAWS)]
+    else:
+        found = [project(x, n_components=n, kind=kind, rng=rng) for _ in range(DRAWS)]  # type: ignore[arg-type]
+    return np.array([float((image**2).sum()) for image in found])
+
+
+def table(data: str, n: int, eps: float, measure: str) -> pl.DataFrame:
+    """One row a projection: name, cost, exact error, measured error with its interval."""
+    q, rows = float((vector(data) ** 4).sum()), []
+    for kind, name in NAMES.items():
+        found = ratios(data, kind, n)
+        exact: float | None = None
+        if measure == "sd":
+            factor = (
+                hashing_variance_factor(q)
+                if kind == "hashing"
+                else variance_factor(kind, n_features=M, n_components=n, q=q)  # type: ignore[arg-type]
+            )
+            exact = float(np.sqrt(factor / n))
+            value, low, high, _ = (np.sqrt(max(0.0, part)) for part in mean_interval((found - 1) ** 2))
+        else:
+            value, low, high, _ = proportion_interval(int((np.abs(found - 1) > eps).sum()), DRAWS)
+        rows.append((name, multiplications(kind, n), exact, float(value), float(low), float(high)))
+    return pl.DataFrame(rows, schema=["name", "cost", "exact", "value", "low", "high"], orient="row")
+
+
+def show() -> None:
+    """The chapter below its title."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Data", [*DATA], key="jl_cost_data", bind="query-params", width=210)
+        n = st.select_slider("Dimensions n", [8, 16, 32, 64], 32, key="jl_cost_n", bind="query-params", width=220)
+        eps = st.slider("ε", 0.1, 0.9, 0.5, 0.1, key="jl_cost_eps", bind="query-params", width=180)
+        measure = st.segmented_control(
+            "Error",
+            ["standard deviation", "share off by more than ε"],
+            default="standard deviation",
+            key="jl_cost_measure",
+            bind="query-params",
+            required=True,
+        )
+    data = DATA[chosen]
+    spread = measure != "share off by more than ε"
+    frame = table(data, n, eps, "sd" if spread else "share")
+    title = "standard deviation of |Ax|²" if spread else f"share of draws with |Ax|² off by more than {eps:g}"
+    lesson.titled(
+        figures.error_and_cost(frame, y=title),
+        f"Error of one squared length against its cost, m = {M}, n = {n}; rings: exact",
+        key="jl_cost_picture",
+        alt="Error against multiplications for six projections",
+    )
+    dense, sparse = (frame.filter(name=NAMES[kind]).row(0, named=True) for kind in ("gaussian", "sparse"))
+    hashed = frame.filter(name=NAMES["hashing"]).row(0, named=True)
+    q = float((vector(data) ** 4).sum())
+    exact = {kind: np.sqrt(variance_factor(kind, n_features=M, n_components=n, q=q) / n) for kind in COMPARED}
+    lesson.reading(
+        see=f"the Gaussian matrix takes {dense['cost']:,.0f} multiplications, the very sparse one "
+        f"{sparse['cost']:,.0f}, feature hashing {hashed['cost']:,.0f}.",
+        theory=f"q = Σxᵢ⁴ = {q:.3g} here. The standard deviation is {exact['gaussian']:.3f} for the Gaussian, "
+        f"{exact['sparse']:.3f} for the very sparse matrix and {np.sqrt(hashing_variance_factor(q) / n):.3f} for signs "
+        "and for feature hashing.",
+        measured=f"Gaussian {dense['value']:.3f} ({dense['low']:.3f} to {dense['high']:.3f}), very sparse "
+        f"{sparse['value']:.3f} ({sparse['low']:.3f} to {sparse['high']:.3f}), feature hashing "
+        f"{hashed['value']:.3f} ({hashed['low']:.3f} to {hashed['high']:.3f}); {DRAWS} draws each, 95 % intervals.",
+        apart="feature hashing has the variance of dense signs but heavier tails: on a one-hot difference it is exact "
+        f"unless both numbers fall on one row (probability 1/{n}), and then it is off by 1."
+        if data == "spiky"
+        else "",
+    )
+    paper = "Weinberger et al. (2009), [arXiv 0902.2206](https://arxiv.org/abs/0902.2206)"
+    lesson.take_along(CODE, reference=f"{paper}; scikit-learn's `FeatureHasher` and `SparseRandomProjection`.")
