@@ -79,6 +79,7 @@ LABS = (
         ":material/blur_on:",
         "Why does a linear map make the cosines of sentence vectors agree with people?",
         (
+            Chapter("circle", "Ellipse to circle"),
             Chapter("scores", "Scores", "whitening"),
             Chapter("vectors", "Live vectors", "whitening_vectors"),
             Chapter("sentences", "Two sentences", "whitening_sentences"),

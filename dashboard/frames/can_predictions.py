@@ -121,3 +121,22 @@ def class_mix(lab: Lab, prior: np.ndarray, after: np.ndarray, *, most: int = 24)
     moved = (pl.col("after") - pl.col("before")).abs()
     kept = frame.with_row_index().sort(moved, "prior", descending=True).head(most)
     return kept.sort("index").drop("index")
+
+
+DEV_ROWS = {"iflytek": 2_599, "tnews": 10_000}
+"""Rows of the dev sets that the post scored."""
+
+
+def published(papers: pl.DataFrame) -> pl.DataFrame:
+    """The post's accuracies before and after CAN, one row a task and model, with the gain in points and in rows."""
+    wide = papers.pivot("variant", index=["task", "model"], values="value").drop_nulls(["none", "CAN"])
+    gain = pl.col("CAN") - pl.col("none")
+    sizes = pl.col("task").replace_strict(DEV_ROWS, default=None, return_dtype=pl.Int64)
+    return wide.with_columns(points=100 * gain, rows=(gain * sizes).round().cast(pl.Int64)).select(
+        "task",
+        "model",
+        (100 * pl.col("none")).alias("before %"),
+        (100 * pl.col("CAN")).alias("with CAN %"),
+        "points",
+        "rows",
+    )

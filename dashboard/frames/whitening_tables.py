@@ -87,3 +87,19 @@ def gains(scores: pl.DataFrame) -> pl.DataFrame:
     ).otherwise(pl.lit("unclear"))
     columns = ["dataset", "pooling", "n_components", "statistics", "beta", "gamma", "value", "low", "high", "n"]
     return scores.with_columns(verdict=verdict).select(*columns, "verdict").sort("dataset", "pooling", "n_components")
+
+
+def published_gains(figures: pl.DataFrame) -> pl.DataFrame:
+    """Points that whitening changes in the Chinese evaluation (post 8321): dataset, full, reduced, text (the row)."""
+    chosen = figures.filter(pl.col("source").str.contains("archives/8321"), pl.col("metric") == "spearman")
+    rows = [(row["model"], row["dataset"], *place(row["variant"] or ""), row["value"]) for row in chosen.to_dicts()]
+    frame = pl.DataFrame(rows, schema=["model", "dataset", "pooling", "setting", "value"], orient="row")
+    places = ["none", "whitened", "reduced"]
+    wide = frame.pivot("setting", index=["model", "dataset", "pooling"], values="value", aggregate_function="first")
+    wide = wide.with_columns(pl.lit(None, pl.Float64).alias(name) for name in places if name not in wide.columns)
+    return wide.select(
+        "dataset",
+        full=100 * (pl.col("whitened") - pl.col("none")),
+        reduced=100 * (pl.col("reduced") - pl.col("none")),
+        text=pl.format("{}, {}", "model", "pooling"),
+    ).drop_nulls("full")

@@ -35,13 +35,18 @@ COMMAND = "python -m jobs.clue --task tnews --model ngram"
 
 
 def prefer_classification(version: str) -> None:
-    """Without a run in the link, start from the newest one whose task has classes."""
-    tasks = [name for name, spec in queries.task_specs(version).items() if spec.kind in ("classification", "pair")]
+    """Without a run in the link, start where most happens: the task of most classes, its newest run."""
+    tasks = {
+        name: len(spec.labels)
+        for name, spec in queries.task_specs(version).items()
+        if spec.kind in ("classification", "pair")
+    }
     found = queries.run_list(version, experiment="clue").filter(
-        pl.col("task").is_in(tasks), pl.col("status") == "finished"
+        pl.col("task").is_in(list(tasks)), pl.col("status") == "finished"
     )
     if "can_run" not in st.query_params and found.height:
-        st.query_params["can_run"] = found["run_id"][0]
+        runs = found.select("run_id", "task").rows()  # newest first; max keeps the first of equals
+        st.query_params["can_run"] = max(runs, key=lambda run: tasks[run[1]])[0]
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -108,6 +113,29 @@ def show_methods(
     scores = score_methods(lab.probs, lab.labels, corrected, touched=unsure)
     frame = can_correction.show_methods(scores)
     downloads.download(frame, f"can_methods_{run_id}")
+
+
+def show_published(version: str) -> None:
+    """The post's four pairs of scores, to stand beside what this run gained."""
+    papers = queries.published(version, "can").filter(metric="accuracy")
+    rows = can_predictions.published(papers) if papers.height else papers
+    if rows.is_empty():
+        return
+    st.subheader("Published beside it", anchor=False)
+    helped = rows.filter(pl.col("rows") > 0).height
+    st.markdown(
+        f"The post reports {rows.height} pairs of dev scores (k 3, threshold 0.9, α 1, one iteration, no intervals): "
+        f"CAN helped in {helped}, by at most {rows['points'].max():+.2f} points. Those are "
+        f"{rows['rows'].min():+d} to {rows['rows'].max():+d} rows, so read them as signs, not as sizes."
+    )
+    formats = {name: st.column_config.NumberColumn(format="%.2f") for name in ("before %", "with CAN %")}
+    st.dataframe(
+        rows,
+        key="can_published",
+        hide_index=True,
+        column_config=formats | {"points": st.column_config.NumberColumn(format="%+.2f")},
+        alt="Published accuracies before and after CAN",
+    )
 
 
 def show() -> None:
@@ -178,6 +206,7 @@ def show() -> None:
         st.caption(f"The {mix.height} of {len(lab.names)} classes whose share moves most.")
     plots.show(figures.class_mix(mix), key="can_mix", alt="Share of each class in prior, labels and predictions")
     can_correction.show_flips(lab, after, uncertainty, run_id)
+    show_published(version)
     show_methods(lab, chosen, unsure, version, run_id)
     st.divider()
     with st.container(horizontal=True):

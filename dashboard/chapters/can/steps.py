@@ -5,7 +5,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.figures import can_steps as figures
-from dashboard.parts import links, plots
+from dashboard.parts import lesson, links, plots
 from engine.can.alternation import HalfStep, half_steps
 from engine.can.correct import top_k_entropy, usable_k
 from engine.evidence.validation import check_prior, check_probs
@@ -26,6 +26,13 @@ FORMULA = (
 SOURCE = (
     "[kexue.fm/archives/8728](https://kexue.fm/archives/8728), [Jia et al., 2021](https://arxiv.org/abs/2109.13449)"
 )
+CODE = """
+import numpy as np
+
+column_sums = (confident**alpha).sum(axis=0)         # confident (n, m): probabilities of the sure rows
+row = prior * unsure**alpha / (column_sums + unsure**alpha)
+row /= row.sum()                                     # one iteration, the post's setting: alpha = 1
+"""
 EXAMPLES = {
     "Ten questions, no D": (
         [[0.90, 0.05, 0.03, 0.02], [0.85, 0.05, 0.05, 0.05], [0.04, 0.90, 0.03, 0.03], [0.10, 0.08, 0.80, 0.02],
@@ -81,6 +88,33 @@ def show_step(step: HalfStep, classes: list[str], number: int) -> None:
         )
 
 
+def in_words(matrix: np.ndarray, prior: np.ndarray, classes: list[str], *, alpha: float) -> str:
+    """Why the decision is what it is after one iteration: each class's share that only the last row can fill."""
+    confident, last = matrix[:-1] ** alpha, matrix[-1] ** alpha
+    sums = confident.sum(axis=0)
+    shares = np.divide(last, sums + last, out=np.zeros_like(last), where=sums + last > 0)
+    weights = prior * shares
+    if not weights.sum() > 0:
+        return "The last row gives nothing to any class that the prior allows."
+    final = weights / weights.sum()
+    before, after = int(matrix[-1].argmax()), int(final.argmax())
+    told = (
+        f"The confident rows give **{classes[after]}** {sums[after]:.2f} in all, so the last row's {last[after]:.2f} "
+        f"is {shares[after]:.0%} of that column."
+    )
+    if before == after:
+        return (
+            f"{told} No other class outweighs it once multiplied by its prior ({prior[after]:.2f}): the decision stays "
+            f"**{classes[after]}**, now at {final[after]:.3f}."
+        )
+    return (
+        f"{told} They give **{classes[before]}** {sums[before]:.2f}, so there its {last[before]:.2f} is only "
+        f"{shares[before]:.0%}. The column step hands out each class's prior ({classes[after]} {prior[after]:.2f}, "
+        f"{classes[before]} {prior[before]:.2f}) by these shares, and {prior[after]:.2f} · {shares[after]:.2f} is more "
+        f"than {prior[before]:.2f} · {shares[before]:.2f}: **{classes[after]} wins** with {final[after]:.3f}."
+    )
+
+
 def show() -> None:
     """The chapter below its title."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -114,6 +148,15 @@ def show() -> None:
         )
     if uncertainty[-1] < 0.9:
         st.caption("At the usual threshold of 0.9 this last row would count as confident and stay as it is.")
+    lesson.predict(
+        "the last row is unsure between several classes. Which one gains most from the column step?",
+        ["its largest", "the one that confident rows gave least", "the most frequent in the prior"],
+        right="the one that confident rows gave least",
+        because="Its share of that column is the largest, and the column is scaled up to the prior. A skewed prior can "
+        "still outweigh that: choose the example *Skewed prior*.",
+        key="can_steps_guess",
+    )
+    st.markdown("**Why, in words (one iteration).** " + in_words(matrix, prior, classes, alpha=alpha))
     for number, step in enumerate(steps):
         show_step(step, classes, number)
     st.subheader("The uncertain row, iteration by iteration", anchor=False)
@@ -123,4 +166,5 @@ def show() -> None:
         alt="Probabilities of the uncertain row over ten iterations",
     )
     st.caption("With α = 1 many iterations approach the matrix whose column means are the prior (Sinkhorn scaling).")
+    lesson.take_along(CODE, reference=SOURCE)
     links.chapter_link("can", "correct", "On the predictions of a run", icon=":material/tune:")
