@@ -53,9 +53,10 @@ class Follower:
             self._process.stdin.close()
         reason = ""
         try:
-            if self._process.wait(PATIENCE) == 0:
-                return True
+            code = self._process.wait(PATIENCE)
             reason = self._complaint()
+            if code == 0:
+                return True
         except subprocess.TimeoutExpired:
             _STILL_WORKING.append(self._process)
         text = "run %s is stored; its last lines will be in %s at the next ingest%s"
@@ -63,7 +64,7 @@ class Follower:
         return False
 
     def _complaint(self) -> str:
-        """What the child said last."""
+        """What the child that ended said last; closes the pipe."""
         assert self._process.stderr is not None
         with self._process.stderr as pipe:
             lines = pipe.read().decode("utf-8", "replace").split("\n")

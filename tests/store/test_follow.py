@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import queries, runs
+from store import follow, queries, runs
 from store.ingest import ingest
 from store.paths import locate
 
@@ -74,3 +74,11 @@ def test_a_job_hears_why_its_last_lines_are_not_published(db, caplog):
     run.finish()
     assert "its last lines will be in" in caplog.text
     assert "is a folder" in caplog.text
+
+
+def test_a_follower_that_has_ended_leaves_no_pipe_open(db, monkeypatch):
+    monkeypatch.setattr(follow, "child", lambda *_, **pipes: subprocess.Popen(["cat"], **pipes))
+    follower = follow.Follower(locate(db), "a-run")
+    assert follower.finish()
+    assert follower._process.stdin.closed
+    assert follower._process.stderr.closed
