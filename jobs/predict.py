@@ -23,15 +23,17 @@ from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
-from jobs.clue import run_folder
+from jobs.clue import ngram, run_folder, train_ngram
 from jobs.clue.data import sources as clue_data
 from jobs.files import aside
+from jobs.models import names
 from jobs.text_lines import lines_of
 from store import paths
 
 if TYPE_CHECKING:
     from engine.model.heads import TaskModel
     from engine.text.decode import Decoded
+    from jobs.clue.ngram import NgramModel
 
 SHOWN = 5
 """classes shown of a text from the command line"""
@@ -42,7 +44,7 @@ class Config:
     """Answer texts with a finished run's model."""
 
     run: str
-    """run of a neural model (an unambiguous part of its id, or latest)"""
+    """run that kept a model (an unambiguous part of its id, or latest)"""
     text: tuple[str, ...] = ()
     """texts to answer: one or several; of a pair both, of a question its context and itself (and the choices)"""
     input: Path | None = None
@@ -64,12 +66,31 @@ class Trained:
     tokenizer: Any
     max_length: int
 
+    def answer(self, examples: Sequence[Example], device: str) -> Decoded:
+        """Answers to the examples."""
+        from engine.model.training import predict as forward
+        from jobs.clue import settings as clue_settings
+
+        model = self.model.to(clue_settings.pick_device(device))
+        rows = encode(self.spec, examples, self.tokenizer, max_length=self.max_length)
+        return decode(self.spec, rows, examples, forward(model, rows))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainedNgrams:
+    """The linear model of an n-gram run."""
+
+    spec: TaskSpec
+    model: NgramModel
+
+    def answer(self, examples: Sequence[Example], device: str) -> Decoded:
+        """Answers to the examples; a linear model needs no device."""
+        return train_ngram.answer(self.spec, self.model, examples)
+
 
 def predict(config: Config) -> None:
     """Read, answer, write or show."""
     from engine.evidence import metrics
-    from engine.model.training import predict as answer
-    from jobs.clue import settings as clue_settings
 
     if config.text and config.input:
         raise cli.InputError("--text and --input cannot be combined")
@@ -78,9 +99,7 @@ def predict(config: Config) -> None:
     path = find_checkpoint(config.run, config.db)
     trained = load(path)
     examples = read(trained.spec, config)
-    model = trained.model.to(clue_settings.pick_device(config.device))
-    rows = encode(trained.spec, examples, trained.tokenizer, max_length=trained.max_length)
-    decoded = decode(trained.spec, rows, examples, answer(model, rows))
+    decoded = trained.answer(examples, config.device)
     lines = [json.dumps(line, ensure_ascii=False) for line in answers(trained.spec, examples, decoded)]
     if config.output:
         write(config.output, lines)
@@ -155,7 +174,7 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     if part != "latest":
         folder = run_folder.find(part, db, flag="--run")
         if not (folder / BEST).is_file():
-            raise cli.InputError(f"run {folder.name} has no model (no {BEST}); only neural runs keep one")
+            raise cli.InputError(f"run {folder.name} has no model ({why_no_model(folder)})")
         return folder / BEST
     found = sorted(paths.locate(db).artifacts.glob(f"*/{BEST}"))
     if not found:
@@ -163,7 +182,14 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
     return found[-1]
 
 
-def load(path: Path) -> Trained:
+def why_no_model(folder: Path) -> str:
+    """Why a run's folder holds no model, and what to do."""
+    if run_folder.read(folder)["config"].get("model") == names.NGRAM:
+        return "n-gram runs of earlier versions kept none; train it again with --model ngram"
+    return f"no {BEST}; it was stopped before its first evaluation"
+
+
+def load(path: Path) -> Trained | TrainedNgrams:
     """The model, tokenizer and task of a checkpoint."""
     from jobs.clue.heads import build
     from jobs.models import saving
@@ -171,6 +197,8 @@ def load(path: Path) -> Trained:
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])
+        if about.get("kind") == names.NGRAM:
+            return TrainedNgrams(spec, ngram.restore(state, about))
         encoder, tokenizer = saving.restore(about)
         model = build(encoder, spec, head=about.get("head", "ours"), pooling=about["pooling"])
         model.load_state_dict(state["model"])

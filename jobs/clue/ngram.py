@@ -5,13 +5,16 @@ three characters. A pair is the n-grams of both texts, once those they share and
 a few numbers about lengths and overlap. Rows are scaled to unit length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.text.classification import texts_of
 from engine.text.tasks import Example, TaskSpec
+from jobs import checkpoints
 
 FEATURES = 2**18
 ORDERS = (1, 3)
@@ -22,20 +25,47 @@ def supports(spec: TaskSpec) -> bool:
     return spec.kind in ("classification", "pair")
 
 
-def fit_predict(
-    spec: TaskSpec, train: Sequence[Example], *others: Sequence[Example], seed: int = 42, features: int = FEATURES
-) -> list[np.ndarray]:
-    """Fit on train and predict every other split.
+@dataclass(frozen=True, slots=True)
+class NgramModel:
+    """A fitted linear model: log-odds of a class (two classes: of the second) are `vectors @ weights.T + intercept`."""
+
+    classes: np.ndarray  # (k,) classes of the training rows, ascending
+    weights: np.ndarray  # (k, columns); (1, columns) for two classes; (0, columns) for one
+    intercept: np.ndarray  # (k,), (1,), (0,)
+    n_classes: int
+    features: int
+    """size of the hash table"""
+
+    def probabilities(self, spec: TaskSpec, examples: Sequence[Example]) -> np.ndarray:
+        """Class probabilities, float32 (examples, classes) in the task's class order."""
+        probs = np.zeros((len(examples), self.n_classes), dtype=np.float32)
+        if not examples:
+            return probs
+        if len(self.classes) == 1:
+            probs[:, self.classes] = 1
+            return probs
+        from scipy.special import expit
+
+        odds = expit(vectors(spec, examples, features=self.features) @ self.weights.T + self.intercept)
+        shares = np.hstack([1 - odds, odds]) if len(self.classes) == 2 else one_of(odds)
+        probs[:, self.classes] = shares
+        return probs / probs.sum(axis=1, keepdims=True)
+
+
+def one_of(odds: np.ndarray) -> np.ndarray:
+    """Probabilities of each class against the rest, scaled to a sum of one; equal shares where all of them are zero."""
+    total = odds.sum(axis=1, keepdims=True)
+    return np.where(total > 0, odds / np.where(total > 0, total, 1), 1 / odds.shape[1])
+
+
+def fit(spec: TaskSpec, train: Sequence[Example], *, seed: int = 42, features: int = FEATURES) -> NgramModel:
+    """Fit on train.
 
     Args:
         spec: a classification or pair task.
         train: labelled examples.
-        *others: splits to predict.
         seed: order in which the solver visits the examples.
         features: size of the hash table.
-
-    Returns:
-        For each of the other splits the class probabilities, float32 (examples, classes) in the task's class order.
 
     Raises:
         ValueError: for a task of another kind.
@@ -46,21 +76,52 @@ def fit_predict(
 
     labels = np.array([example.label for example in train])
     if len(np.unique(labels)) < 2:
-        only = np.zeros(spec.n_classes, dtype=np.float32)
-        only[labels[0]] = 1
-        return [np.tile(only, (len(split), 1)) for split in others]
+        return NgramModel(labels[:1], np.zeros((0, 0), np.float32), np.zeros(0, np.float32), spec.n_classes, features)
     alpha, epochs = (2e-4, 6) if spec.kind == "pair" else (5e-6, 4)
     model = SGDClassifier(
         loss="log_loss", alpha=alpha, average=True, max_iter=epochs, tol=None, n_jobs=-1, random_state=seed
     )
     model.fit(vectors(spec, train, features=features), labels)
-    predicted = []
-    for split in others:
-        probs = np.zeros((len(split), spec.n_classes), dtype=np.float32)
-        if split:
-            probs[:, model.classes_] = model.predict_proba(vectors(spec, split, features=features))
-        predicted.append(probs / probs.sum(axis=1, keepdims=True))
-    return predicted
+    weights, intercept = (part.astype(np.float32) for part in (model.coef_, model.intercept_))
+    return NgramModel(model.classes_, weights, intercept, spec.n_classes, features)
+
+
+def fit_predict(
+    spec: TaskSpec, train: Sequence[Example], *others: Sequence[Example], seed: int = 42, features: int = FEATURES
+) -> list[np.ndarray]:
+    """Fit on train and give the class probabilities of every other split, as `NgramModel.probabilities` does."""
+    model = fit(spec, train, seed=seed, features=features)
+    return [model.probabilities(spec, split) for split in others]
+
+
+def save(path: Path, model: NgramModel, spec: TaskSpec) -> None:
+    """Write a model as a checkpoint, without the columns that no training row has: their weights are zero."""
+    import torch
+
+    columns = np.flatnonzero(model.weights.any(axis=0))
+    state = {
+        "classes": torch.from_numpy(model.classes.astype(np.int64)),
+        "columns": torch.from_numpy(columns),
+        "weights": torch.from_numpy(model.weights[:, columns].copy()),
+        "intercept": torch.from_numpy(model.intercept),
+    }
+    about = {
+        "kind": "ngram",
+        "task": spec.name,
+        "task_spec": spec.to_dict() if spec.own else None,
+        "n_classes": model.n_classes,
+        "features": model.features,
+        "shape": list(model.weights.shape),
+    }
+    checkpoints.save(path, state, about=about)
+
+
+def restore(state: Mapping[str, Any], about: Mapping[str, Any]) -> NgramModel:
+    """The model of a checkpoint."""
+    weights = np.zeros(about["shape"], dtype=np.float32)
+    weights[:, state["columns"].numpy()] = state["weights"].numpy()
+    classes, intercept = state["classes"].numpy(), state["intercept"].numpy()
+    return NgramModel(classes, weights, intercept, about["n_classes"], about["features"])
 
 
 def vectors(spec: TaskSpec, examples: Sequence[Example], *, features: int = FEATURES) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from engine.evidence import metrics
 from engine.evidence.overlap import overlap
 from engine.text.tasks import Example, TaskSpec
-from jobs import checkpoints
+from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
 from jobs.clue import submission
 from jobs.clue.data import sources as clue_data
@@ -253,20 +253,32 @@ def no_rows(n: int, per_example: int = 1) -> Rows:
 
 
 def export(session: Session, folder: Path, outcome: Outcome) -> None:
-    """Copy the model, the dev predictions, the result and the submissions to a folder of the user's choice."""
-    import shutil
-
+    """Write the model for transformers to a folder of the user's choice, and everything `export_answers` does."""
     from jobs.clue import model_folder
 
-    prepared = session.prepared
     model_folder.write(folder, session, outcome)
-    shutil.copyfile(session.folder / BEST, folder / BEST)
-    frame = prediction_frame(prepared.spec, prepared.data.dev, outcome.decoded["dev"])
-    frame.write_ndjson(folder / "dev_predictions.jsonl")
+    export_answers(session.folder, folder, outcome)
+
+
+def export_answers(source: Path, folder: Path, outcome: Outcome) -> None:
+    """Copy the checkpoint, the dev predictions, the result and the submissions of a run to another folder.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    import shutil
+
     result = {"run_id": outcome.run_id, "scores": outcome.scores, "baselines": outcome.baselines}
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
-    for path in session.folder.glob("*_predict*.json"):
-        shutil.copyfile(path, folder / path.name)
+    frame = prediction_frame(outcome.spec, outcome.data.dev, outcome.decoded["dev"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / BEST, folder / BEST)
+        frame.write_ndjson(folder / "dev_predictions.jsonl")
+        (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+        for path in source.glob("*_predict*.json"):
+            shutil.copyfile(path, folder / path.name)
+    except OSError as error:
+        raise cli.InputError(f"--output {folder}: {error.strerror}") from error
 
 
 def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int) -> str:

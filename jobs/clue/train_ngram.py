@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.text.tasks import TaskSpec
+from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 
 if TYPE_CHECKING:
+    from engine.text.decode import Decoded
     from jobs.clue.config import Config
+    from jobs.clue.ngram import NgramModel
     from jobs.clue.results import Outcome
 
 
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
-    from engine.text.decode import decode
+    from jobs.checkpoints import BEST
     from jobs.clue import ngram, run_folder
     from jobs.clue import results as clue_results
     from jobs.clue.prepare import read
@@ -30,11 +33,21 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
     with start_run(config, data, parent=parent, model="ngram", recipe="ngram", device="cpu") as run:
         run_folder.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
         splits = clue_results.splits(data)
-        predicted = ngram.fit_predict(spec, data.train, *splits.values(), seed=config.seed)
-        decoded = {
-            name: decode(spec, clue_results.no_rows(len(examples)), examples, clue_results.as_logits(probs))
-            for (name, examples), probs in zip(splits.items(), predicted, strict=True)
-        }
+        model = ngram.fit(spec, data.train, seed=config.seed)
+        ngram.save(run.folder / BEST, model, spec)
+        run.artifact(BEST, "checkpoint", run.folder / BEST)
+        decoded = {name: answer(spec, model, examples) for name, examples in splits.items()}
         outcome = clue_results.store(run, config, data, decoded)
+        if config.output:
+            clue_results.export_answers(run.folder, config.output, outcome)
         clue_results.closing_lines(run, config, outcome, chosen="linear model")
     return outcome
+
+
+def answer(spec: TaskSpec, model: NgramModel, examples: Sequence[Example]) -> Decoded:
+    """Answers of the model, decoded."""
+    from engine.text.decode import decode
+    from jobs.clue import results as clue_results
+
+    logits = clue_results.as_logits(model.probabilities(spec, examples))
+    return decode(spec, clue_results.no_rows(len(examples)), examples, logits)
