@@ -91,7 +91,7 @@ def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
         print((doc or "").strip(), end="\n\n")
     prog = " ".join(filter(None, [f"python -m {module_name(config_class)}", mode]))
     config = parse(config_class, arguments, prog=prog)
-    _run(function, config)
+    run(function, config)
 
 
 def parse(config_class: type[Any], arguments: Iterable[str], *, prog: str | None = None) -> Any:
@@ -193,7 +193,8 @@ def input_errors(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {error}") from error
 
 
-def _run(function: Callable[[Any], object] | str, config: Any) -> None:
+def run(function: Callable[[Any], object] | str, config: Any) -> None:
+    """Call the job, and turn bad input into one sentence and exit code 2."""
     from store.errors import StoreError
 
     # Threads that wait by sleeping: on a busy machine spinning ones made a training six times slower.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from jobs import cli
 from store import runs
 from store.tracking import environment
+from store.tracking import parent as of_sweep
 
 Flags = TypeVar("Flags", bound=cli.Options)
 
@@ -33,6 +34,7 @@ def start(
     resolved: Mapping[str, Any] | None = None,
     hashed: cli.Options | None = None,
     identity: str = "",
+    command: str | None = None,
     **fields: Any,
 ) -> runs.Run:
     """Start a run that stores its config, command, seed, git state and versions by itself.
@@ -46,22 +48,23 @@ def start(
         resolved: values of flags that were left out, as they were settled: stored in place of the flags' null.
         hashed: the flags that make the config hash, where they differ from those of the command.
         identity: what makes the experiment besides flags and data (a task of one's own); part of the config hash.
+        command: what reproduces the run, where the flags alone do not.
         fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
 
     Raises:
-        AlreadyDone: ends the process with code 0, if `--skip-if-done` is set and a finished run of the same config and
-            seed is stored.
+        AlreadyDone: ends the process with code 0, if `--skip-if-done` is set or a sweep asks, and a finished run of the
+            same config and seed is stored.
     """
     config_hash = cli.config_hash(
         hashed or config, train_fingerprint, dev_fingerprint, *([identity] if identity else [])
     )
-    if config.skip_if_done:
+    if config.skip_if_done or of_sweep.parent():
         _skip_if_done(config_hash, config)
     commit, dirty = environment.git_state(Path(__file__).parent)
     return runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
-        command=cli.command(with_data_dir(config)),
+        command=command or cli.command(with_data_dir(config)),
         config_hash=config_hash,
         db=config.db,
         seed=config.seed,
@@ -92,4 +95,5 @@ def _skip_if_done(config_hash: str, config: cli.Options) -> None:
     done = queries.done(config_hash, config.seed, db=config.db)
     if done:
         print(f"already run: {done[0]} has the same config and seed")
+        of_sweep.announce(done[0])
         raise AlreadyDone(done[0])

@@ -29,6 +29,7 @@ from store.spool.file import Spool
 from store.spool.heartbeat import Heart
 from store.spool.lines import canonical, example_hash, finite, metric_name, number, numbers, plain, seal, spell, whole
 from store.spool.packing import unpack
+from store.tracking import parent
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -297,6 +298,8 @@ def start(
         StoreError: if the store cannot be written, or a field is unknown or holds what it cannot.
     """
     own = {"experiment": experiment, "command": command, "config_hash": config_hash, "tags": tags}
+    if fields.get("parent_run_id") is None:
+        fields["parent_run_id"] = parent.parent()
     about = {**_fields({**own, **fields}), "host": socket.gethostname(), "pid": os.getpid()}
     if not about["experiment"]:
         raise StoreError("a run needs the name of its experiment, got nothing")
@@ -306,6 +309,7 @@ def start(
     layout.create()
     spool = _new_spool(layout)
     spool.record(record)
+    parent.announce(spool.path.stem)
     return Run(layout, spool.path.stem, spool, follow=follow)
 
 

@@ -1,0 +1,107 @@
+"""Which of several candidates is best, looked at after every round of seeds, with as few trainings as it takes.
+
+All candidates are trained with the same seeds. After each look those that are worse beyond doubt are dropped, and the
+search stops when no candidate left can beat the leader by more than what the reader cares about.
+
+Looking again and again would find a false winner sooner or later. The level `alpha` is therefore spent over the
+planned looks by a spending function (Lan & DeMets, 1983, Biometrika 70), here the linear one, `alpha s / S` after s of
+S seeds (Kim & DeMets, 1987, Biometrika 74): the first look, at three seeds, spends three shares, each later one a
+share. What a look may spend is divided among the comparisons (Bonferroni), and the looks are added up (a union bound,
+which holds however they depend on each other).
+
+The promise: with probability `1 - alpha`, at every look, no upper bound of "the truly best candidate minus the leader"
+is too low. A best candidate that is dropped, and a leader that is called best but is worse by more than `within`, are
+both such a miss; only the m - 1 comparisons with the truly best candidate can make it, so alpha is divided by m - 1.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.evidence.intervals import check_confidence, check_sample
+from engine.evidence.joint import LEAST_SEEDS, compare_means
+from engine.evidence.seeds import compare_seeds
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed before the first look: it decides what each look may spend."""
+
+    candidates: int
+    seeds: int
+    level: float = 0.05
+    """chance that the conclusion is wrong, over all looks together"""
+
+    def __post_init__(self) -> None:
+        check_confidence(1 - self.level)
+        if self.candidates < 2:
+            raise ValueError(f"at least 2 candidates can be compared, got {self.candidates}")
+        if self.seeds < LEAST_SEEDS:
+            raise ValueError(f"at least {LEAST_SEEDS} seeds are needed, got {self.seeds}")
+
+    def spent_at(self, seeds: int) -> float:
+        """One-sided level of each comparison at the look after so many seeds."""
+        if not LEAST_SEEDS <= seeds <= self.seeds:
+            raise ValueError(f"looks are planned after {LEAST_SEEDS} to {self.seeds} seeds, got {seeds}")
+        shares = LEAST_SEEDS if seeds == LEAST_SEEDS else 1
+        return self.level * shares / self.seeds / (self.candidates - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[Name]):
+    """What one look shows."""
+
+    leader: Name
+    at_most: dict[Name, float]
+    """rival -> upper bound of its mean minus the leader's"""
+    worse: tuple[Name, ...]
+    """rivals that are worse beyond doubt"""
+    decided: bool
+    """whether no rival left can beat the leader by more than `within`"""
+
+    @property
+    def gap(self) -> float:
+        """Largest amount by which a rival may still beat the leader; 0 where none may."""
+        return max([0.0, *self.at_most.values()])
+
+
+def look(scores: Mapping[Name, ArrayLike], *, plan: Plan, within: float) -> Look[Name]:
+    """Compare the candidates that are left after a round of seeds.
+
+    Args:
+        scores: candidate -> (n, s) score in [0, 1] of each example under each seed, the same examples and seeds for
+            all, or (s,) one score a seed where the answers are not known. Higher is better.
+        plan: what was fixed before the first look.
+        within: difference that is not worth a further training, in the scores' unit.
+
+    Raises:
+        ValueError: if the arrays differ in shape, or the plan has no such look.
+    """
+    if not within >= 0:
+        raise ValueError(f"within must be 0 or more, got {within}")
+    arrays = {name: check_sample(values, name=f"scores of {name}") for name, values in scores.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1:
+        raise ValueError(f"all candidates need the same examples and seeds, got shapes {sorted(shapes)}")
+    level = plan.spent_at(shapes.pop()[-1])
+    leader = max(arrays, key=lambda name: float(arrays[name].mean()))
+    at_most = {
+        name: _upper_bound(arrays[leader], values, level=level) for name, values in arrays.items() if name != leader
+    }
+    worse = tuple(name for name, bound in at_most.items() if bound < 0)
+    return Look(leader, at_most, worse, all(bound <= within for bound in at_most.values()))
+
+
+def _upper_bound(leader: np.ndarray, rival: np.ndarray, *, level: float) -> float:
+    """Upper bound of the rival's mean minus the leader's at a one-sided level; infinite where seeds cannot say."""
+    confidence = 1 - 2 * level
+    if leader.ndim == 1:
+        high = compare_seeds(leader, rival, paired=True, confidence=confidence).difference.high
+        return float("inf") if np.isnan(high) else high
+    again = compare_means(leader, rival, paired=True, confidence=confidence).again
+    return float("inf") if again is None else again.high

@@ -1,0 +1,98 @@
+"""What a sweep says: a line for each training, a table at the end, and what the store keeps of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jobs.sweep.children import Outcome
+from jobs.sweep.search import Progress
+from jobs.sweep.study import Candidate
+from jobs.sweep.target import Target
+from store.runs import Run
+
+TRIALS, CANDIDATES, FILE = "sweep_trials", "sweep_candidates", "sweep.json"
+
+
+def line(outcome: Outcome, progress: Progress, metric: str) -> None:
+    """Print how a training ended."""
+    about = f"[{len(progress.outcomes)}/{progress.total}] {outcome.candidate.title}, seed {outcome.seed}"
+    said = f"{metric} {outcome.score:.4f}" if outcome.score is not None else f"failed: {outcome.reason}"
+    took = f", {outcome.seconds:.0f} s" if outcome.seconds else ", finished before"
+    print(f"{about}: {said}{took}  {outcome.run_id or ''}", flush=True)
+
+
+def keep(outcome: Outcome, run: Run) -> None:
+    """Store the training as a cell of the parent."""
+    axes = {
+        "candidate": outcome.candidate.number,
+        "parameters": outcome.candidate.title,
+        "child": outcome.run_id or "",
+        "on_seed": outcome.seed,
+    }
+    run.measure(TRIALS, axes, score=outcome.score, failed=float(outcome.score is None))
+
+
+def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is_better: bool) -> None:
+    """Print the candidates, the best one with its command, and the conclusion; store them."""
+    rows = _ranked(progress, lower_is_better)
+    print(f"\n{metric:>14} {'95% interval':>18} {'seeds':>5}  candidate")
+    for candidate, scores in rows:
+        value, low, high = _interval(scores)
+        run.measure(
+            CANDIDATES,
+            {"candidate": candidate.number, "parameters": candidate.title},
+            score=(value, low, high, len(scores)),
+            dropped_after=progress.dropped.get(candidate.number),
+        )
+        shown = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else ""
+        note = (
+            f"  (dropped after {progress.dropped[candidate.number]} seeds)"
+            if candidate.number in progress.dropped
+            else ""
+        )
+        print(f"{value:>14.4f} {shown:>18} {len(scores):>5}  {candidate.title}{note}")
+    failures = [outcome for outcome in progress.outcomes.values() if outcome.score is None]
+    for outcome in failures:
+        print(f"failed: {outcome.candidate.title}, seed {outcome.seed}: {outcome.reason}")
+    document: dict[str, Any] = {"metric": metric, "conclusion": progress.conclusion}
+    whole = [row for row in rows if not progress.failed(row[0]) and row[0].number not in progress.dropped]
+    if whole:
+        best, scores = whole[0]
+        first = next(outcome.seed for outcome in progress.of(best))
+        command = shlex.join(["python", *target.command(best.values, first)[1:]])
+        document |= {"best": best.values, "command": command, "runs": [outcome.run_id for outcome in progress.of(best)]}
+        run.summary({"sweep/best": float(np.mean(scores))})
+        print(f"best: {best.title}\n  {command}")
+    trained = len(progress.outcomes)
+    run.summary({"sweep/trainings": trained, "sweep/failed": len(failures), "sweep/full_grid": progress.total})
+    if progress.conclusion:
+        print(progress.conclusion)
+    print(f"{trained} of {progress.total} trainings, {len(failures)} failed; sweep {run.run_id}")
+    path = run.folder / FILE
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    run.artifact(FILE, "sweep", path)
+
+
+def _ranked(progress: Progress, lower_is_better: bool) -> list[tuple[Candidate, list[float]]]:
+    """Candidates with their scores, the best mean first."""
+    found: dict[Candidate, list[float]] = {}
+    for outcome in progress.outcomes.values():
+        if outcome.score is not None:
+            found.setdefault(outcome.candidate, []).append(outcome.score)
+    sign = 1 if lower_is_better else -1
+    return sorted(found.items(), key=lambda row: sign * float(np.mean(row[1])))
+
+
+def _interval(scores: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Mean with its interval over seeds; without one where a single seed says nothing of the others."""
+    from engine.evidence.intervals import mean_interval
+
+    if len(scores) < 2:
+        return scores[0], None, None
+    found = mean_interval(np.asarray(scores))
+    return found.value, found.low, found.high

@@ -1,0 +1,141 @@
+"""The two ways through a sweep: every candidate with every seed, or rounds of seeds until the best is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from engine.evidence import stopping
+from engine.evidence.joint import LEAST_SEEDS
+from jobs import cli
+from jobs.interrupts import StopRequest
+from jobs.sweep import answers
+from jobs.sweep.children import Children, Outcome, Task
+from jobs.sweep.study import Candidate, Study
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is known so far."""
+
+    total: int
+    """trainings of the full grid"""
+    outcomes: dict[tuple[int, int], Outcome] = field(default_factory=dict)
+    """(candidate, seed) -> how it ended"""
+    dropped: dict[int, int] = field(default_factory=dict)
+    """candidate -> seeds after which it was worse beyond doubt"""
+    conclusion: str = ""
+    """what the evidence says, and why the sweep ended"""
+
+    def of(self, candidate: Candidate) -> list[Outcome]:
+        """Outcomes of one candidate that have a score."""
+        return [
+            outcome
+            for (number, _), outcome in self.outcomes.items()
+            if number == candidate.number and outcome.score is not None
+        ]
+
+    def failed(self, candidate: Candidate) -> bool:
+        """Whether a training of it failed: its mean would be over other seeds than the others'."""
+        return any(
+            number == candidate.number and outcome.score is None for (number, _), outcome in self.outcomes.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A sweep at work."""
+
+    children: Children
+    study: Study
+    seeds: Sequence[int]
+    workers: int
+    lower_is_better: bool
+    stop: StopRequest
+    progress: Progress
+
+    def every(self) -> Iterator[Outcome]:
+        """Train every candidate with every seed; Optuna hears of a candidate when its last seed is done."""
+        for outcome in self._train((candidate, seed) for candidate in self.study.candidates() for seed in self.seeds):
+            yield outcome
+            candidate = outcome.candidate
+            if sum(number == candidate.number for number, _ in self.progress.outcomes) == len(self.seeds):
+                self._tell(candidate)
+
+    def until_decided(self, within: float) -> Iterator[Outcome]:
+        """Train in rounds of seeds, drop what is worse beyond doubt, stop when the best is known to within a bound."""
+        alive = list(self.study.candidates())
+        plan = stopping.Plan(candidates=len(alive), seeds=len(self.seeds))
+        worth = f"{100 * within:g} points"
+        for used in range(LEAST_SEEDS, len(self.seeds) + 1):
+            done = self.progress.outcomes
+            yield from self._train(
+                (candidate, seed)
+                for seed in self.seeds[:used]
+                for candidate in alive
+                if (candidate.number, seed) not in done
+            )
+            alive = [candidate for candidate in alive if not self.progress.failed(candidate)]
+            if len(alive) < 2:
+                left = alive[0].title if alive else "none"
+                self.progress.conclusion = f"Not decided: all candidates but {left} failed."
+                break
+            look, rests_on = self._look(alive, used, plan, within)
+            for candidate in alive:
+                if candidate.number in look.worse:
+                    self.progress.dropped[candidate.number] = used
+                    self._tell(candidate, dropped=True)
+            leader = next(candidate.title for candidate in alive if candidate.number == look.leader)
+            alive = [candidate for candidate in alive if candidate.number not in look.worse]
+            said = f"{used} of {len(self.seeds)} seeds, by {rests_on}, {plan.level:.0%} error over all looks together"
+            if look.decided:
+                self.progress.conclusion = (
+                    f"Decided: no other candidate is better than {leader} by more than {100 * look.gap:.2g} points "
+                    f"(asked: {worth}; {said})."
+                )
+                break
+            self.progress.conclusion = (
+                f"Not decided within the seeds given: {leader} leads, another may still be better by up to "
+                f"{100 * look.gap:.2g} points (asked: {worth}; {said})."
+            )
+        for candidate in alive:
+            self._tell(candidate)
+
+    def _look(
+        self, alive: Sequence[Candidate], used: int, plan: stopping.Plan, within: float
+    ) -> tuple[stopping.Look[int], str]:
+        finished = {
+            candidate.number: [self.progress.outcomes[candidate.number, seed] for seed in self.seeds[:used]]
+            for candidate in alive
+        }
+        scores, rests_on = answers.scores(
+            finished, metric=self.children.metric, lower_is_better=self.lower_is_better, db=self.children.db
+        )
+        return stopping.look(scores, plan=plan, within=within), rests_on
+
+    def _train(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+        """Outcomes of the tasks, kept in the progress."""
+        with closing(self.children.run(tasks, workers=self.workers, stop=self.stop)) as outcomes:  # type: ignore[type-var]
+            for outcome in outcomes:
+                self._demand_metric(outcome)
+                self.progress.outcomes[outcome.candidate.number, outcome.seed] = outcome
+                yield outcome
+        if self.stop.requested:
+            raise KeyboardInterrupt
+
+    def _demand_metric(self, outcome: Outcome) -> None:
+        """Refuse a metric that the first finished child does not log: the others would not either."""
+        metric, known = self.children.metric, outcome.metrics
+        if outcome.run_id and not outcome.reason.startswith(f"logged no {metric}"):
+            return
+        if outcome.run_id and not any(other.score is not None for other in self.progress.outcomes.values()):
+            said = ", ".join(known) or "nothing"
+            raise cli.InputError(
+                f"run {outcome.run_id} logged no {metric}{cli.suggest(metric, known)} (it logged {said}): say --metric"
+            )
+
+    def _tell(self, candidate: Candidate, *, dropped: bool = False) -> None:
+        scores = [outcome.score for outcome in self.progress.of(candidate) if outcome.score is not None]
+        failed = self.progress.failed(candidate) or not scores
+        self.study.tell(candidate, None if failed else sum(scores) / len(scores), dropped=dropped)
