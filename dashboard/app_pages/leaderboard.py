@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
-from dashboard.figures import tables, words
+from dashboard.figures import leaderboard_table, tables, words
 from dashboard.frames import reproductions
 from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
 
@@ -30,8 +30,8 @@ headings.title(
     note="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
 of seeds) of finished runs on whole data sets, of each model and recipe the configuration that is best on this split; a
 seed that ran twice counts once. **Published** are figures of papers and posts, nearly all single runs, each with its
-source. Dev and test are never mixed, and runs on the generated sample have a table of their own: their scores say
-nothing about the task.""",
+source. Rows whose averages the examples cannot tell apart share a rank. Dev and test are never mixed, and runs on the
+generated sample have a table of their own: their scores say nothing about the task.""",
     formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
     source="view `leaderboard` (measured), table `published` (each row names its source)",
 )
@@ -66,7 +66,17 @@ def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
         .unique(["row", "task"], keep="first", maintain_order=True)
     )
     return best.select(
-        "row", "task", pl.col("mean").alias("value"), "sd", "n", "config_hash", "newest_run_id", "model", "recipe"
+        "row",
+        "task",
+        pl.col("mean").alias("value"),
+        "sd",
+        "n",
+        "low",
+        "high",
+        "config_hash",
+        "newest_run_id",
+        "model",
+        "recipe",
     )
 
 
@@ -87,29 +97,80 @@ def baselines(split: str, *, sample: bool) -> dict[str, dict[str, float]]:
     return {name: values for name, values in found.items() if values}
 
 
-def show_measured(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
-    """A row a task, a column a model; returns (model, task) of the clicked cell."""
+def reproduced_cells(measured: pl.DataFrame, papers: pl.DataFrame) -> set[tuple[str, str]]:
+    """Measured cells whose 95 % interval over three seeds or more holds a published figure of the same model."""
+    if sample:
+        return set()
+    found = set()
+    seeds = measured.filter(pl.col("n") >= leaderboard_table.LEAST_SEEDS, pl.col("low").is_not_null())
+    for name, task, model, low, high in seeds.select("row", "task", "model", "low", "high").iter_rows():
+        figures_of = papers.filter(task=task).select("model", "value").iter_rows()
+        if any(low <= value <= high and leaderboard_table.same_model(model, paper) for paper, value in figures_of):
+            found.add((name, task))
+    return found
+
+
+def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
+    """A row a model, a column a task; returns (model, task) of the clicked cell."""
     rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
     below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
-    best = dict(papers.group_by("task").agg(pl.col("value").max()).iter_rows()) if not sample else None
-    table = figures.by_task(measured, below, names_of_tasks, published=best, reference=reference)
+    by_size = papers.group_by(pl.col("variant").fill_null("")).agg(models=pl.col("model").n_unique())
+    common = by_size.sort("models", "variant", descending=[True, False])
+    marks = figures.marks(common["variant"].to_list())
+    numbered = papers.with_columns(mark=pl.col("variant").fill_null("").replace_strict(marks, default=""))
+    short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()
+    parts = {
+        leaderboard_table.MEASURED: measured,
+        leaderboard_table.BASELINE: below,
+        leaderboard_table.PUBLISHED: numbered.with_columns(row=short),
+    }
+    specs = queries.task_specs(version)
+    table = leaderboard_table.one_table(
+        {form: part for form, part in parts.items() if not part.is_empty()},
+        names_of_tasks,
+        examples={name: spec.sizes.get(split, 0) for name, spec in specs.items()},
+        reference=reference,
+        intervals=intervals,
+        reproduced=reproduced_cells(measured, papers),
+    )
+    titles = {
+        name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
+        for name, spec in specs.items()
+    }
+    fixed = {
+        "form": st.column_config.TextColumn("", pinned=True, width=30, help="● measured here, ◇ published, – baseline"),
+        "row": st.column_config.TextColumn("Model", pinned=True, width=190),
+        "average": st.column_config.TextColumn("Average", help="over the tasks of the row; in brackets how many"),
+        "rank": st.column_config.TextColumn(
+            "Rank", help="rows whose averages the examples cannot tell apart share one"
+        ),
+    }
     event = st.dataframe(
         table,
         key="leaderboard_measured",
         hide_index=True,
-        height="content",
-        column_config={"task": st.column_config.TextColumn("Task", pinned=True)},
+        height="content" if table.height <= 16 else 600,
+        column_config=titles | fixed,
         on_select="rerun",
         selection_mode="single-cell",
-        alt=f"Measured {split} scores",
+        alt=f"{split} scores, measured and published",
         placeholder="",
     )
     note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
-    st.caption(f"{note} A click on a cell lists its runs.")
+    if intervals and not against:
+        note = "Percent with 95 % intervals: over seeds where there are three or more, else over examples (Wilson)."
+    st.caption(
+        f"● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ a published figure of "
+        f"the same model lies in the interval over seeds. {note} A click on a measured cell lists its runs."
+    )
+    if not numbered.is_empty():
+        show_sources(numbered, marks)
     if not event.selection.cells:
         return None
-    row, model = event.selection.cells[0]
-    return (model, names_of_tasks[row]) if model in measured["row"] else None
+    number, task = event.selection.cells[0]
+    chosen = table.row(number, named=True)
+    is_measured = chosen["form"] == leaderboard_table.MEASURED and task in names_of_tasks
+    return (chosen["row"], task) if is_measured else None
 
 
 def show_reproductions(measured: pl.DataFrame, papers: pl.DataFrame) -> None:
@@ -128,27 +189,8 @@ def show_reproductions(measured: pl.DataFrame, papers: pl.DataFrame) -> None:
         )
 
 
-def show_published(papers: pl.DataFrame) -> None:
-    """A row a model, a column a task; a number in brackets names the setting, which the sources below spell out."""
-    by_size = papers.group_by(pl.col("variant").fill_null("")).agg(models=pl.col("model").n_unique())
-    common = by_size.sort("models", "variant", descending=[True, False])
-    marks = figures.marks(common["variant"].to_list())
-    numbered = papers.with_columns(mark=pl.col("variant").fill_null("").replace_strict(marks, default=""))
-    short = pl.concat_str("model", "mark", separator=" ").str.strip_chars()
-    titles = {
-        name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
-        for name, spec in queries.task_specs(version).items()
-    }
-    table = figures.grid(numbered.with_columns(row=short), names_of_tasks, reference=reference)
-    st.dataframe(
-        table,
-        key="leaderboard_published",
-        hide_index=True,
-        height="content" if table.height <= 14 else 520,
-        column_config=titles | {"row": st.column_config.TextColumn("Model", pinned=True, width=235)},
-        alt=f"Published {split} scores",
-        placeholder="",
-    )
+def show_sources(numbered: pl.DataFrame, marks: dict[str, str]) -> None:
+    """Which setting and source a number in brackets stands for."""
     with st.expander("Sources", icon=":material/menu_book:"):
         listed = (
             numbered.group_by("mark", "variant", "source")
@@ -197,6 +239,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     papers = published_rows(split)
     names = papers["row"].unique(maintain_order=True).to_list()
     against = st.selectbox("Gap to", names, index=None, key="leaderboard_against", bind="query-params", width=330)
+    intervals = st.toggle("95 % intervals", key="leaderboard_intervals", bind="query-params")
 sample = data == "sample data"
 measured = measured_rows(split, sample=sample)
 reference = figures.mean_of(papers, against) if against else None
@@ -206,26 +249,21 @@ if sample:
         icon=":material/science:",
     )
 
-st.subheader(f":blue[:material/labs:] Measured here, {split}", anchor=False)
 if measured.is_empty():
     folder = "" if sample else " --data-dir DIR"
     headings.empty(
         f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
     )
 levels = baselines(split, sample=sample)
-cell = None if measured.is_empty() else show_measured(measured, papers)
+shown = papers if not sample else papers.clear()
+cell = None if measured.is_empty() and shown.is_empty() else show_table(measured, shown)
 if cell:
     show_runs(cell, measured, split)
 if against and split == "dev" and not measured.is_empty() and not sample:
     show_reproductions(measured, papers)
 
-st.subheader(f":orange[:material/menu_book:] Published, {split}", anchor=False)
 if papers.is_empty():
     headings.empty("python -m store published", f"No published {split} figure is loaded.")
-else:
-    show_published(papers)
-
-shown = papers if not sample else papers.clear()
 plots.show(
     figures.scores(measured, shown, names_of_tasks, baselines=levels),
     key="leaderboard_scores",

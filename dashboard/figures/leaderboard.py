@@ -1,10 +1,9 @@
-"""Tables and figures of the leaderboard: rows are models, columns are tasks, measured and published stay apart.
+"""Figure and words of the leaderboard; the table is `leaderboard_table`.
 
 All functions take the long form: `row` (the model in the table), `task`, `value` (a fraction), `sd`, `n` (seeds).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -18,7 +17,6 @@ LONG_SCHEMA = {
     "sd": pl.Float64,
     "n": pl.Int64,
 }
-BEST_PUBLISHED = "best published"
 
 
 def score_text(value: float | None, sd: float | None = None, n: int | None = None) -> str:
@@ -37,68 +35,10 @@ def gap_text(value: float | None, reference: float | None) -> str:
     return f"{100 * (value - reference):+.2f}"
 
 
-def grid(long: pl.DataFrame, tasks: Sequence[str], *, reference: Mapping[str, float] | None = None) -> pl.DataFrame:
-    """One row a model and one column a task, as text; rows by their mean over the tasks they have, best first.
-
-    Models with less than half as many tasks as the fullest row stand at the end: their means are no match.
-
-    Args:
-        long: see the module.
-        tasks: columns, in order; tasks without any value stay as empty columns.
-        reference: task -> value: the cells show the gap to it instead of the score.
-    """
-    rows = []
-    for name, part in long.group_by("row", maintain_order=True):
-        cells = {cell["task"]: cell for cell in part.iter_rows(named=True)}
-        values = [cells[task]["value"] for task in tasks if task in cells]
-        texts = {task: _cell(cells.get(task), reference, task) for task in tasks}
-        rows.append((len(values), sum(values) / max(len(values), 1), {"row": str(name[0]), **texts}))
-    most = max((count for count, _, _ in rows), default=0)
-    rows.sort(key=lambda item: (2 * item[0] < most, -item[1], item[2]["row"]))
-    schema = {"row": pl.String, **dict.fromkeys(tasks, pl.String)}
-    return pl.DataFrame([row for _, _, row in rows], schema=schema)
-
-
-def by_task(
-    measured: pl.DataFrame,
-    levels: pl.DataFrame,
-    tasks: Sequence[str],
-    *,
-    published: Mapping[str, float] | None = None,
-    reference: Mapping[str, float] | None = None,
-) -> pl.DataFrame:
-    """One row a task and one column a model, best first; then the baselines and the best published score.
-
-    Args:
-        measured: see the module.
-        levels: the baselines in the same form.
-        tasks: rows, in order.
-        published: task -> the best published value.
-        reference: as in `grid`.
-    """
-    columns = {"task": list(tasks)}
-    for part in (measured, levels):
-        columns |= {
-            row["row"]: [row[task] for task in tasks] for row in grid(part, tasks, reference=reference).to_dicts()
-        }
-    if published:
-        found = [None if task not in published else {"value": published[task], "sd": None, "n": 1} for task in tasks]
-        columns[BEST_PUBLISHED] = [_cell(cell, reference, task) for cell, task in zip(found, tasks, strict=True)]
-    return pl.DataFrame(columns)
-
-
 def marks(variants: Sequence[str]) -> dict[str, str]:
     """Variant -> `[1]`, `[2]`, ... in the order in which they come; nothing for an empty one."""
     named = [variant for variant in dict.fromkeys(variants) if variant]
     return {variant: f"[{number}]" for number, variant in enumerate(named, 1)}
-
-
-def _cell(cell: Mapping[str, Any] | None, reference: Mapping[str, float] | None, task: str) -> str:
-    if cell is None:
-        return ""
-    if reference is None:
-        return score_text(cell["value"], cell["sd"], cell["n"])
-    return gap_text(cell["value"], reference.get(task))
 
 
 def mean_of(long: pl.DataFrame, row: str) -> dict[str, float]:

@@ -85,7 +85,13 @@ def between(metric: str, low: float | None, high: float | None) -> str:
     """`49.81 to 50.85` (percent of a fraction), or an en dash where the interval is unknown."""
     if low is None or high is None:
         return UNSET
-    return f"{value(metric, low)} to {value(metric, high)}".replace(" %", "")
+    return " to ".join(dict.fromkeys((value(metric, low), value(metric, high)))).replace(" %", "")
+
+
+def span(low: float, high: float, form: str) -> str:
+    """`40 % to 60 %` (form ".0%"), or `40 %` where both ends are written alike."""
+    ends = [f"{end:{form}}".replace("%", " %") for end in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def setting(text: str | None) -> str:

@@ -14,6 +14,8 @@ import polars as pl
 from dashboard.figures import style, words
 from dashboard.figures.runs import LARGEST
 from engine.evidence import intervals
+from engine.evidence.joint import LEAST_SEEDS
+from engine.evidence.metrics import metric_of
 
 SUGGESTED_SEEDS = 5
 """Runs of each configuration that are suggested."""
@@ -34,6 +36,11 @@ NO_SETTINGS = (
 """Parameters that say nothing of how a model is trained, or stand in its name."""
 UNSCORED = ("chance", "majority")
 """Metrics of a split that are no score of the model."""
+
+
+SIGNED = ("spearman",)
+POSITIVE = ("loss", "ece", "brier", "nll", "perplexity")
+"""Metrics that may be negative although they are fractions, and others that may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,8 @@ def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) ->
 def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
     """Mean over seeds of every summary metric: metric, configuration, n, mean, sd, low, high (95 %, Student's t).
 
-    Values that are not finite, or whose square is not, are left out and show in n.
+    Intervals that say nothing are left out (`possible`). Values that are not finite, or whose square is not, are left
+    out and show in n.
     """
     owner = {run_id: config.name for config in configs for run_id in config.run_ids}
     order = {config.name: number for number, config in enumerate(configs)}
@@ -159,11 +167,25 @@ def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.
     for (metric, name), part in frame.group_by("name", "configuration", maintain_order=True):
         estimate = intervals.mean_interval(part["value"].to_numpy())
         sd = part["value"].std() if part.height > 1 else None
-        rows.append((metric, name, estimate.n, estimate.value, sd, _number(estimate.low), _number(estimate.high)))
+        low, high = possible(str(metric), estimate)
+        rows.append((metric, name, estimate.n, estimate.value, sd, low, high))
     columns = ["metric", "configuration", "n", "mean", "sd", "low", "high"]
     schema = dict.fromkeys(columns, pl.Float64) | {"metric": pl.String, "configuration": pl.String, "n": pl.Int64}
     table = pl.DataFrame(rows, schema=schema, orient="row")
     return table.sort("metric", pl.col("configuration").replace_strict(order, return_dtype=pl.Int64, default=99))
+
+
+def possible(metric: str, interval: intervals.Interval) -> tuple[float | None, float | None]:
+    """Bounds of an interval over seeds; none of fewer than three seeds, or where it leaves what the metric can be.
+
+    With two seeds Student's t is 12.7; a fraction lies in [0, 1], a correlation in [-1, 1], a loss is not negative.
+    """
+    kind, low, high = metric_of(metric), interval.low, interval.high
+    least = -1.0 if kind.name in SIGNED else 0.0 if kind.fraction or kind.name in POSITIVE else -np.inf
+    most = 1.0 if kind.fraction else np.inf
+    if interval.n < LEAST_SEEDS or not least <= low <= high <= most:
+        return None, None
+    return _number(low), _number(high)
 
 
 def is_score(metric: str) -> bool:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from dashboard.figures import words
 from dashboard.frames import configurations, example_html, paired_predictions
 from dashboard.reports import paper_tables
 from engine.evidence.paired import mcnemar_p
@@ -177,6 +178,31 @@ def test_metric_table_means_over_seeds_and_leaves_nan_out():
     assert table["metric"].unique().to_list() == ["dev/accuracy"]
     assert table["mean"].to_list() == pytest.approx([0.71, 0.81])
     assert table["n"].to_list() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "shown"),
+    [
+        ("dev/accuracy", (0.70, 0.72, 0.74), True),
+        ("dev/accuracy", (0.70, 0.72), False),  # two seeds: t is 12.7
+        ("dev/auc", (0.9, 0.99, 0.7), False),  # beyond 1
+        ("dev/loss", (0.1, 2.0, 0.5), False),  # below 0
+        ("dev/spearman", (0.05, -0.02, 0.04), True),
+        ("dev/margin", (-1.0, 0.0, 1.0), True),
+    ],
+)
+def test_intervals_beyond_what_a_metric_can_be_become_points(metric, values, shown):
+    runs = [f"A{i}" for i in range(len(values))]
+    summary = pl.DataFrame({"run_id": runs, "name": metric, "value": values})
+    row = configurations.metric_table(summary, [config("A", len(values))]).row(0, named=True)
+    assert row["mean"] == pytest.approx(np.mean(values))
+    assert (row["low"] is not None, row["high"] is not None) == (shown, shown)
+
+
+def test_a_span_whose_ends_are_written_alike_is_one_number():
+    assert words.span(0.401, 0.404, ".0%") == "40 %"
+    assert words.span(0.40, 0.60, ".0%") == "40 % to 60 %"
+    assert words.between("dev/accuracy", 0.71, 0.71) == "71.00"
 
 
 def test_tables_set_the_best_in_bold_and_mark_significance():

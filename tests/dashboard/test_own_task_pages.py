@@ -44,4 +44,5 @@ def test_a_task_of_ones_own_stands_on_the_pages(open_page, db, page, query, show
     assert not at.exception
     tables = [frame.value.to_string() for frame in at.dataframe]
     texts = [element.proto.body for kind in ("html", "markdown") for element in at.get(kind)]
+    texts += [item.label for item in at.expander] + [item.proto.json for item in at.get("bidi_component")]
     assert any(shown in text for text in [*tables, *texts])

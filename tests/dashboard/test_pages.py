@@ -132,21 +132,22 @@ def test_run_page_has_files_and_kin(tab, text, filled_store, open_page):
 
 def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page):
     app = open_page("leaderboard", filled_store)
-    table = app.dataframe[0].value.set_index("task")
-    assert "(2)" in table.loc["afqmc", "tiny · modern"]  # two seeds; the run on the sample is not among them
-    assert table.loc["afqmc", "majority"] == "55.00"
-    assert float(table.loc["afqmc", "best published"]) > 70
+    table = app.dataframe[0].value.set_index("row")
+    assert "(2)" in table.loc["tiny · modern", "afqmc"]  # two seeds; the run on the sample is not among them
+    assert table.loc["majority", "afqmc"] == "55.00"
+    assert table["form"].value_counts()["◇"] > 10
     sample = open_page("leaderboard", filled_store, leaderboard_data="sample data")
     assert "nothing about the task" in sample.warning[0].value
-    assert "(2)" not in sample.dataframe[0].value.set_index("task").loc["afqmc", "tiny · modern"]
+    assert "(2)" not in sample.dataframe[0].value.set_index("row").loc["tiny · modern", "afqmc"]
+    assert "◇" not in sample.dataframe[0].value["form"].to_list()
     test = open_page("leaderboard", filled_store, leaderboard_split="test")
     assert any("has a test score yet" in info.value for info in test.info)
 
 
 def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page):
     app = open_page("leaderboard", filled_store)
-    row = app.dataframe[0].value["task"].to_list().index("afqmc")
-    cell = (row, "tiny · modern")
+    row = app.dataframe[0].value["row"].to_list().index("tiny · modern")
+    cell = (row, "afqmc")
     app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [cell]}}
     app.run()
     assert not app.exception
@@ -163,7 +164,8 @@ def test_leaderboard_shows_the_gap_to_a_published_row(filled_store, open_page):
     model = name.partition(" · ")[0]
     rows = next(table.value for table in app.dataframe if "row" in table.value.columns).set_index("row")
     own = rows[rows.index.str.startswith(f"{model} [")]
-    assert any({text for text in row if text} == {"+0.00"} for row in own.to_numpy())
+    gaps = own.drop(columns=["form", "average", "rank"]).to_numpy()
+    assert any({text for text in row if text} == {"+0.00"} for row in gaps)
 
 
 def test_tasks_page_shows_tokens_with_special_ones_marked(filled_store, open_page):

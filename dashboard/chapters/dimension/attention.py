@@ -61,8 +61,8 @@ def show() -> None:
             )
         if dense.height:
             lines.append(
-                f"dense patterns need {dense['rank'].min():.0%} to {dense['rank'].max():.0%} of L − 1, which is "
-                f"{dense['rule'].min():.1f} to {dense['rule'].max():.1f} times 8.33 ln L"
+                f"dense patterns need {words.span(dense['rank'].min(), dense['rank'].max(), '.0%')} of L − 1, which is "
+                f"{words.span(dense['rule'].min(), dense['rule'].max(), '.1f')} times 8.33 ln L"
             )
         return "**What the fits support:** " + "; ".join(lines).replace("%", " %") + "."
 

@@ -1,0 +1,124 @@
+"""The leaderboard as one table: a row a model, a column a task, as CLUE prints it, with average and rank.
+
+Measured rows carry a filled dot, published ones a hollow diamond, baselines a dash. Ranks hold only what the number of
+examples supports: `1 + rows whose average is better by more than 1.96 standard errors of the difference`, the errors
+of both averages from the examples (binomial) and, of several seeds, from their spread. Rows that tie share a rank; only
+rows with the same tasks, the most common full set, are ranked.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dashboard.figures.leaderboard import gap_text, score_text
+from engine.evidence.intervals import proportion_bounds
+
+MEASURED, PUBLISHED, BASELINE = "●", "◇", "–"
+REPRODUCED = "≈"
+LEAST_SEEDS = 3
+"""Seeds from which an interval over seeds is shown; with two, t is 12.7."""
+
+
+def one_table(
+    parts: Mapping[str, pl.DataFrame],
+    tasks: Sequence[str],
+    *,
+    examples: Mapping[str, int],
+    reference: Mapping[str, float] | None = None,
+    intervals: bool = False,
+    reproduced: Collection[tuple[str, str]] = (),
+) -> pl.DataFrame:
+    """`form, row, average, rank` and a column of text a task; measured rows first, each form by its average.
+
+    Args:
+        parts: form -> long rows (`row, task, value, sd, n`), from the top.
+        tasks: columns, in order.
+        examples: task -> examples of the split, for intervals and ranks; a task without has neither.
+        reference: task -> value: cells show the gap to it instead of the score.
+        intervals: show 95 % intervals: over seeds where there are three, else over examples (Wilson).
+        reproduced: (row, task) of cells that reproduce the published figure they are held against.
+    """
+    rows = []
+    for form, long in parts.items():
+        found = [
+            _row(form, str(name[0]), {cell["task"]: cell for cell in part.iter_rows(named=True)}, tasks, examples)
+            for name, part in long.group_by("row", maintain_order=True)
+        ]
+        most = max((len(item["cells"]) for item in found), default=0)
+        rows += sorted(found, key=lambda item: (2 * len(item["cells"]) < most, -item["mean"], item["row"]))
+    whole = max((len(item["cells"]) for item in rows if item["form"] != BASELINE), default=0)
+    full = [item for item in rows if item["form"] != BASELINE and len(item["cells"]) == whole]
+    sets = Counter(tuple(item["cells"]) for item in full)
+    ranks = _ranks([item for item in full if tuple(item["cells"]) == sets.most_common(1)[0][0]])
+    table = []
+    for item in rows:
+        some = "" if len(item["cells"]) == whole else f" ({len(item['cells'])} of {whole})"
+        texts = {
+            task: _text(item["cells"].get(task), examples.get(task, 0), reference, task, intervals=intervals)
+            + (f" {REPRODUCED}" if (item["row"], task) in reproduced else "")
+            for task in tasks
+        }
+        average = f"{100 * item['mean']:.2f}{some}" if whole > 1 else ""
+        rank = ranks.get((item["form"], item["row"]), "") if whole > 1 else ""
+        table.append({"form": item["form"], "row": item["row"], "average": average, "rank": rank, **texts})
+    schema = dict.fromkeys(("form", "row", "average", "rank", *tasks), pl.String)
+    return pl.DataFrame(table, schema=schema)
+
+
+def same_model(measured: str, published: str) -> bool:
+    """Whether a folder or hub name (`hfl/chinese-bert-wwm-ext`) is what a paper calls `BERT-wwm-ext`."""
+    return _plain(measured) == _plain(published)
+
+
+def _plain(name: str) -> str:
+    words = name.rsplit("/", 1)[-1].lower().replace("chinese", "")
+    return "".join(letter for letter in words if letter.isalnum())
+
+
+def _row(
+    form: str, name: str, cells: Mapping[str, Mapping[str, Any]], tasks: Sequence[str], examples: Mapping[str, int]
+) -> dict[str, Any]:
+    kept = {task: cells[task] for task in tasks if task in cells}
+    values = np.array([cell["value"] for cell in kept.values()])
+    errors = [_square_error(cell, examples.get(task, 0)) for task, cell in kept.items()]
+    error = float(np.sqrt(np.sum(errors))) / max(len(errors), 1)
+    return {"form": form, "row": name, "cells": kept, "mean": float(values.mean()) if len(values) else 0.0,
+            "error": error}  # fmt: skip
+
+
+def _square_error(cell: Mapping[str, Any], n: int) -> float:
+    """Variance of a score from its examples and, of several seeds, from their spread; infinite where n is unknown."""
+    value, seeds, sd = cell["value"], cell["n"] or 1, cell["sd"]
+    among = value * (1 - value) / n if n else float("inf")
+    return among + (sd**2 / seeds if sd is not None and seeds > 1 else 0.0)
+
+
+def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[object, object], str]:
+    """(form, row) -> rank; ties share one."""
+    means = np.array([item["mean"] for item in rows], dtype=float)
+    squares = np.array([item["error"] for item in rows], dtype=float) ** 2
+    beyond = means[None, :] - means[:, None] > 1.96 * np.sqrt(squares[None, :] + squares[:, None])
+    return {
+        (item["form"], item["row"]): str(1 + int(better)) for item, better in zip(rows, beyond.sum(axis=1), strict=True)
+    }
+
+
+def _text(
+    cell: Mapping[str, Any] | None, n: int, reference: Mapping[str, float] | None, task: str, *, intervals: bool
+) -> str:
+    if cell is None:
+        return ""
+    value, sd, seeds = cell["value"], cell["sd"], int(cell["n"] or 1)
+    if reference is not None:
+        return gap_text(value, reference.get(task))
+    if not intervals:
+        return score_text(value, sd, seeds)
+    low, high = cell.get("low"), cell.get("high")
+    if seeds < LEAST_SEEDS or low is None or high is None:
+        if not n:
+            return score_text(value)
+        low, high = (float(bound) for bound in proportion_bounds(value * n, n))
+    return f"{100 * value:.2f} [{100 * max(low, 0.0):.1f}, {100 * min(high, 1.0):.1f}]"
