@@ -36,7 +36,7 @@ def test_a_script_of_the_page_stores_a_run(title, tmp_path):
     environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, str(path)], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    ingest(db, force=True)
+    ingest(db, wait=60.0, force=True)
     runs = queries.runs(db=db)
     assert set(runs["status"]) == {"finished"}
     assert runs.height == SCRIPTS[title].count('("keywords"') + 1

@@ -19,7 +19,7 @@ def db(tmp_path, monkeypatch):
 
 def stored(db):
     store.finish()
-    ingest(db, force=True)
+    ingest(db, wait=60.0, force=True)
     (row,) = queries.runs(db=db).iter_rows(named=True)
     row |= dict(queries.summary([row["run_id"]], db).select("name", "value").iter_rows())
     names = dict(queries.params(db=db).select("name", "value").iter_rows())

@@ -28,7 +28,7 @@ def db(tmp_path, monkeypatch):
 
 
 def only(db):
-    ingest(db, force=True)
+    ingest(db, wait=60.0, force=True)
     (row,) = queries.runs(db=db).iter_rows(named=True)
     row |= dict(queries.summary([row["run_id"]], db).select("name", "value").iter_rows())
     return row
@@ -119,7 +119,7 @@ def test_the_hash_is_that_of_the_parameters_but_for_the_seed(db):
         store.finish()
     store.init(experiment="x", config={"seed": 2}).config.update({"lr": 1})
     store.finish()
-    ingest(db, force=True)
+    ingest(db, wait=60.0, force=True)
     assert queries.runs(db=db)["config_hash"].n_unique() == 1
 
 
@@ -189,7 +189,7 @@ def test_answers_pair_two_runs_example_by_example(db):
         run.predictions("dev", ["很好", "不好"], ["好", "坏"], answers, probabilities, classes=["好", "坏"])
         ids.append(run.id)
         store.finish()
-    ingest(db, force=True)
+    ingest(db, wait=60.0, force=True)
     pairs = queries.paired(*ids, db=db)
     assert pairs.height == 2
     assert queries.predictions(ids[0], db=db)["confidence"].to_list() == pytest.approx([0.9, 0.6])
