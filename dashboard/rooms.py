@@ -96,6 +96,7 @@ LABS = (
             Chapter("layers", "Layer by layer", "initialization"),
             Chapter("objective", "Which mean"),
             Chapter("shapes", "Shapes and spectra", "initialization_shapes"),
+            Chapter("isometry", "Spectrum and depth"),
             Chapter("depth", "Depth", "initialization_depth"),
             Chapter("training", "Training", "initialization_training"),
         ),

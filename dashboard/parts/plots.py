@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import plotly.graph_objects as go
@@ -9,6 +10,9 @@ import streamlit as st
 
 from dashboard.parts import downloads
 from dashboard.reports import figure_files
+
+import_module("pandas")
+# Whole, before a figure is made: plotly takes what another session has half imported at a cold start.
 
 PICTURE: dict[str, Any] = {"toImageButtonOptions": {"format": "png", "scale": 3}, "displaylogo": False}
 DRAWING: dict[str, Any] = figure_files.DRAWING
