@@ -111,6 +111,7 @@ LABS = (
             Chapter("slide", "The sliding kernel"),
             Chapter("kernels", "Kernels", "smoothing"),
             Chapter("maximum", "Smooth maximum"),
+            Chapter("fits", "Best fits"),
             Chapter("errors", "Errors and gates", "smoothing_errors"),
             Chapter("floor", "Floor", "smoothing_floor"),
             Chapter("staircase", "Staircase descent", "smoothing_staircase"),

@@ -54,7 +54,7 @@ def projected(
     figure.add_scatter(x=images[start, :, 0], y=images[start, :, 1], name="after", mode="markers", marker=marker)
     hollow = {"size": 12, "symbol": "circle-open", "color": style.NEUTRAL, "line": {"width": 2}}
     figure.add_scatter(x=original[:, 0], y=original[:, 1], name="before", mode="markers", marker=hollow)
-    reach = 1.75 * float(np.abs(original).max())
+    reach = 1.3 * float(np.abs(original).max())
     style.finish(figure, x="", y="", height=520)
     figure.update_xaxes(range=[-reach, reach], visible=False, constrain="domain")
     figure.update_yaxes(range=[-reach, reach], visible=False, scaleanchor="x")

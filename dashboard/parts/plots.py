@@ -19,13 +19,14 @@ DRAWING: dict[str, Any] = figure_files.DRAWING
 """What the camera above a plot saves: PNG, or SVG where the server has no browser to draw one."""
 
 
-def show(figure: go.Figure, *, key: str, alt: str, place: Any = st, **options: Any) -> Any:
+def show(figure: go.Figure, *, key: str, alt: str, title: str = "", place: Any = st, **options: Any) -> Any:
     """Draw a figure, with a small menu that saves it.
 
     Args:
         figure: drawn as it is.
         key: of the chart; also the names of the files.
         alt: what a reader who cannot see it is told.
+        title: what it shows, above it; nothing where empty.
         place: the container it is drawn in.
         options: further options of `st.plotly_chart`, such as on_select.
 
@@ -34,6 +35,8 @@ def show(figure: go.Figure, *, key: str, alt: str, place: Any = st, **options: A
     """
     look = PICTURE if figure_files.has_browser() else DRAWING
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
+    if title:
+        place.markdown(f"**{title}**")
     event = place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
     with place.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
         _menu(figure, key)

@@ -1,5 +1,6 @@
 """The smoothing pages on an empty store and on stored measurements; their figures."""
 
+import base64
 import json
 
 import numpy as np
@@ -103,8 +104,9 @@ def test_the_closed_form_lies_on_the_convolution(empty_store, open_page):
     app = open_page("smoothing", empty_store)
     app.slider(key="smoothing_width").set_value(0.0).run()
     lines = {trace["name"]: trace for trace in charts(app)[1]["data"]}
-    assert set(lines) == {"g − f", "closed − numerical", "convolution − gate"}
+    assert set(lines) == {"g − f", "convolution − gate"}
     assert "0.398942" in text(app)
+    assert "the rounding of the computer" in text(app)
 
 
 def test_the_window_of_the_floor_saturates(empty_store, open_page):
@@ -141,14 +143,19 @@ def test_the_kernel_slides_over_f_in_the_browser(open_page, empty_store):
     assert len(app.error) == 1
 
 
+def decoded(values):
+    """An array as plotly packs it for the browser."""
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+
+
 def test_the_frame_of_the_middle_has_the_area_that_it_says():
     from dashboard.chapters.smoothing.slide import drawn
 
     figure, gap = drawn("relu", "gaussian", 0.5)
-    frame = figure.frames[20]
+    frame = figure.to_dict()["frames"][20]
     x = np.linspace(-3, 3, 201)
     assert gap < 1e-5
-    assert np.trapezoid(frame.data[3].y, x) == pytest.approx(0.5 / np.sqrt(2 * np.pi), abs=1e-3)
+    assert np.trapezoid(decoded(frame["data"][3]["y"]), x) == pytest.approx(0.5 / np.sqrt(2 * np.pi), abs=1e-3)
     assert figure.layout.sliders[0].steps[20].label == "0.00, area = g(x) = 0.199"
 
 
@@ -158,3 +165,22 @@ def test_the_smooth_maximum_reads_numbers_and_refuses_words(open_page, empty_sto
     app.text_input(key="smoothing_maximum_numbers").set_value("one, nan").run()
     assert not app.exception
     assert "Two to twelve numbers" in app.error[0].value
+
+
+def test_the_best_fit_is_never_worse_than_the_readers(open_page, empty_store):
+    from dashboard.chapters.smoothing import fits
+
+    for case, (best, least) in fits.best_fits().items():
+        assert fits.largest(case, best) == pytest.approx(least, rel=1e-6)
+        assert all(fits.largest(case, best + off) > least for off in (-0.02, 0.02))
+    app = open_page("smoothing/fits", empty_store, smoothing_fits_case="SquarePlus(b) for SoftPlus")
+    assert "**1.52382**" in text(app)
+    assert "**0.0759314**" in text(app)
+
+
+def test_the_ball_rolls_to_the_answer():
+    from dashboard.chapters.smoothing.staircase import rolling
+
+    figure, first, last, answer = rolling("gaussian", 1.0, 0.02, 0)
+    assert abs(last - answer) < 0.15 < abs(first - answer)
+    assert len(figure.to_dict()["frames"]) == 41

@@ -21,7 +21,7 @@ SOURCE = (
     "Achlioptas (2003); Li, Hastie and Church (2006), doi 10.1145/1150402.1150436; "
     "Weinberger et al. (2009), arXiv 0902.2206; Ailon and Chazelle (2009)"
 )
-M, DRAWS = 256, 150
+M, DRAWS = 256, 60
 COMPARED: tuple[Kind, ...] = ("gaussian", "sparse")
 NAMES = {
     "gaussian": "Gaussian 高斯",
@@ -128,7 +128,7 @@ def show() -> None:
     lesson.reading(
         see=f"the Gaussian matrix takes {dense['cost']:,.0f} multiplications, the very sparse one "
         f"{sparse['cost']:,.0f}, feature hashing {hashed['cost']:,.0f}.",
-        theory=f"q = Σxᵢ⁴ = {q:.3g} here. The standard deviation is {exact['gaussian']:.3f} for the Gaussian, "
+        theory=f"here q = Σxᵢ⁴ = {q:.3g}. The standard deviation is {exact['gaussian']:.3f} for the Gaussian, "
         f"{exact['sparse']:.3f} for the very sparse matrix and {np.sqrt(hashing_variance_factor(q) / n):.3f} for signs "
         "and for feature hashing.",
         measured=f"Gaussian {dense['value']:.3f} ({dense['low']:.3f} to {dense['high']:.3f}), very sparse "

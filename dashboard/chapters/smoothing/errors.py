@@ -83,6 +83,7 @@ def show() -> None:
     plots.show(
         figures.error_lines(exact, measured, y="sup |g − f|" if measure == "supremum" else "∫ |g − f|"),
         key="smoothing_errors_lines",
+        title=f"Error against width for {f}: lines exact, points measured",
         alt="Error against width, one line a kernel",
     )
     if measured.is_empty():
@@ -113,6 +114,7 @@ def show() -> None:
     plots.show(
         figures.curves(x, np.maximum(x, 0), lines),
         key="smoothing_errors_gate",
+        title="ReLU, its convolution and its gate at w = 1",
         alt="ReLU, gate and convolution",
         place=left,
     )
@@ -122,6 +124,7 @@ def show() -> None:
     plots.show(
         figures.derivatives(x, second, y="Second derivative", height=400),
         key="smoothing_errors_second",
+        title="Second derivatives: the gate's falls below 0",
         alt="Second derivatives",
         place=right,
     )

@@ -48,13 +48,18 @@ def show() -> None:
     plots.show(
         figures.windows(x, exact, window, low, high),
         key="smoothing_floor_window",
+        title="The smoothed floor and a sum over a window",
         alt="Smoothed floor and its finite sum",
     )
     left, right = st.columns(2)
     unit = np.linspace(0, 2, 401)
     waves = {name: smooth_floor(unit, kernel=name, width=width) - unit + 0.5 for name in KERNELS}
     plots.show(
-        figures.wave(unit, waves), key="smoothing_floor_wave", alt="Wave around the line for every kernel", place=left
+        figures.wave(unit, waves),
+        key="smoothing_floor_wave",
+        title="What is left of the steps around the line x − ½",
+        alt="Wave around the line for every kernel",
+        place=left,
     )
     gaps = {"finite sum − exact": window - exact, "exact − floor": exact - np.floor(x)}
     plots.show(

@@ -1,13 +1,15 @@
 """Descending a staircase loss with a smoothed floor whose kernel narrows on the way."""
 
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import smoothing as figures
+from dashboard.figures import smoothing_moving as moving_figures
 from dashboard.figures import words
-from dashboard.parts import headings, plots
+from dashboard.parts import headings, lesson, plots
 from engine.smoothing.kernels import KERNELS
 from engine.smoothing.staircase import Problem, anneal, descend, make_problem
 
@@ -26,6 +28,7 @@ SOURCE = (
     "[Bengio et al., 2013](https://arxiv.org/abs/1308.3432) (straight-through)"
 )
 STEPS = 80
+BALL_STEPS = 40
 THETA = np.linspace(-2, 2, 401)
 COMMAND = "python -m jobs.smoothing train --parts staircase"
 
@@ -54,6 +57,26 @@ def path_of(seed: int) -> np.ndarray:
     return problem_of(seed).solution + THETA[:, None] * np.eye(4)[0]
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def rolling(kernel: str, start: float, end: float, seed: int) -> tuple[go.Figure, float, float, float]:
+    """A ball with one unknown: the moving figure, where it starts, where it ends, and the answer."""
+    problem = make_problem(np.random.default_rng([seed, 2]), rows=30, size=1)
+    answer = float(problem.solution[0])
+    found = descend(problem, np.array([answer + 2.5]), widths=anneal(start, end, BALL_STEPS), kernel=kernel)
+    theta = np.linspace(answer - 3, answer + 3, 241)
+    widths = np.append(found.widths, found.widths[-1])
+    curves = np.array([problem.smoothed(theta[:, None], kernel=kernel, width=width) for width in widths])
+    heights = np.array(
+        [
+            float(problem.smoothed(at, kernel=kernel, width=width))
+            for at, width in zip(found.thetas, widths, strict=True)
+        ]
+    )
+    path = found.thetas[:, 0]
+    figure = moving_figures.ball(theta, problem.loss(theta[:, None]), curves, path, heights, widths)
+    return figure, float(path[0]), float(path[-1]), answer
+
+
 def show() -> None:
     """The chapter below its title."""
     columns = st.columns([1, 1.5, 1.5, 1])
@@ -67,6 +90,17 @@ def show() -> None:
         f"fixed {end:.3g}": losses_of(kernel, end, end, seed),
         "straight-through": losses_of("gaussian", 1.0, 1.0, seed, straight=True),  # uses no kernel
     }
+    figure, first, last, answer = rolling(kernel, start, end, seed)
+    lesson.titled(
+        figure,
+        "A ball with one unknown rolls down the smoothed loss while the kernel narrows: drag the step",
+        key="smoothing_staircase_ball",
+        alt="A ball descending the smoothed staircase loss",
+    )
+    st.markdown(
+        f"The ball starts at θ = {first:.3f} and ends at **{last:.3f}**; the integers were made with θ = {answer:.3f}. "
+        "Below, the same with four unknowns."
+    )
     final = ", ".join(f"{name} **{path[-1]:.3g}**" for name, path in losses.items())
     st.markdown(
         f"30 integers, 4 unknowns, {STEPS} steps, loss {next(iter(losses.values()))[0]:.3g} at the "
@@ -76,6 +110,7 @@ def show() -> None:
     plots.show(
         figures.descents(losses),
         key="smoothing_staircase_descents",
+        title="Loss against the step, four unknowns",
         alt="Staircase loss by step and schedule",
         place=left,
     )
@@ -83,6 +118,7 @@ def show() -> None:
     plots.show(
         figures.landscape(THETA, problem_of(seed).loss(path_of(seed)), smoothed),
         key="smoothing_staircase_landscape",
+        title="Loss along the first coordinate through the solution",
         alt="Loss along one direction through the solution",
         place=right,
     )
