@@ -106,6 +106,8 @@ def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, 
     baselines = metrics.baselines(spec, data.train, data.dev)
     unseen = store_unseen(run, data, dev)
     run.summary({f"dev/{name}": value for name, value in {**scores, **unseen.scores, **baselines}.items()})
+    named = (*scores, *unseen.scores, *baselines)
+    run.configure({"higher_is_better": {name: metrics.metric_of(name).higher_is_better for name in named}})
     for split, examples in (("train", data.train), ("dev", data.dev)):
         run.examples(spec.name, split, example_frame(examples))
         for label, count in class_counts(spec, examples).items():

@@ -87,6 +87,8 @@ DELETE FROM raw.meta WHERE key = 'views';
 
 # Only finite values count, the others are counted. One value a seed: the same seed again is no second seed. Runs are
 # grouped by numbers; their texts are joined last, because a hundred thousand runs have many values each.
+# Which value is better the newest run says itself in the parameter `higher_is_better` (a metric, with its split or
+# without, -> true or false); else the metric's name does.
 _LEADERBOARD = f"""
 CREATE OR REPLACE VIEW leaderboard AS
     WITH eligible AS (
@@ -97,7 +99,7 @@ CREATE OR REPLACE VIEW leaderboard AS
             AND run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))),
     scores AS (
         SELECT name_no, split_part(name, '/', 1) AS split, substr(name, strpos(name, '/') + 1) AS metric,
-            NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS higher_is_better
+            NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS by_name
         FROM raw.names WHERE contains(name, '/') AND split NOT IN ('train', 'time')),
     seeds AS (
         SELECT config, name_no, arg_max(run_no, began) AS newest, max(began) AS latest,
@@ -107,11 +109,18 @@ CREATE OR REPLACE VIEW leaderboard AS
     configs AS (
         SELECT name_no, arg_max(newest, latest) AS run_no, count(finite) AS n, avg(finite) AS mean,
             stddev_samp(finite) AS sd, min(finite) AS least, max(finite) AS most, count(*) - count(finite) AS diverged
-        FROM seeds GROUP BY config, name_no)
+        FROM seeds GROUP BY config, name_no),
+    directions AS (
+        SELECT run_no, TRY_CAST(value::JSON AS MAP(VARCHAR, BOOLEAN)) AS said
+        FROM raw.params WHERE name = 'higher_is_better'),
+    rows AS (
+        SELECT configs.*, split, metric, coalesce(map_extract(said, split || '/' || metric)[1],
+            map_extract(said, metric)[1], by_name) AS higher_is_better
+        FROM configs JOIN scores USING (name_no) LEFT JOIN directions USING (run_no))
     SELECT experiment, task, model, dataset, split, metric, config_hash, recipe, data_source, n, mean, sd,
         CASE WHEN higher_is_better THEN most ELSE least END AS best, diverged, higher_is_better,
         run_id AS newest_run_id
-    FROM configs JOIN scores USING (name_no) JOIN raw.runs USING (run_no);
+    FROM rows JOIN raw.runs USING (run_no);
 """
 
 
@@ -127,7 +136,8 @@ MIGRATIONS = (
     Migration(1, _RAW),
     Migration(2, ""),  # changed a view; views are made by the newest step, for every older file too
     Migration(3, _NAMED + _VIEWS),
-    Migration(4, _LEADERBOARD),
+    Migration(4, ""),  # changed a view
+    Migration(5, _LEADERBOARD),
 )
 
 

@@ -120,6 +120,7 @@ class Session:
         self._pid = os.getpid()
         self._pending: dict[str, Any] = {}
         self._defined: dict[str, str] = {}
+        self._higher_is_better: dict[str, bool] = {}
         self._best: dict[str, float] = {}
         self._watchers: list[Any] = []
 
@@ -158,13 +159,32 @@ class Session:
             self._remember(values)
 
     def define_metric(
-        self, name: str, *, summary: Literal["max", "min", "last", "first"] | None = None, **_: Any
+        self,
+        name: str,
+        *,
+        summary: Literal["max", "min", "last", "first"] | None = None,
+        goal: Literal["maximize", "minimize"] | None = None,
+        **_: Any,
     ) -> None:
-        """Say which value of a metric stands for the run: its largest, smallest, first or last (the default)."""
+        """Say what a metric is.
+
+        Args:
+            name: with its split (`dev/distance`), or without it for every split.
+            summary: which value stands for the run: its largest, smallest, first or last (the default).
+            goal: which value is better; without it the name decides, and a word like `loss` or `error` means smaller.
+
+        Raises:
+            StoreError: if summary or goal is something else.
+        """
         if summary not in (None, "last", *AGGREGATES):
             raise StoreError(f"summary of {name} must be max, min, first or last, got {summary!r}")
+        if goal not in (None, "maximize", "minimize"):
+            raise StoreError(f"goal of {name} must be maximize or minimize, got {goal!r}")
         if summary in AGGREGATES:
             self._defined[name] = str(summary)
+        if goal:
+            self._higher_is_better[name] = goal == "maximize"
+            self.run.configure({"higher_is_better": self._higher_is_better})
 
     def predictions(
         self,

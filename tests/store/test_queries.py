@@ -179,6 +179,26 @@ def test_leaderboard_groups_seeds_and_leaves_limited_and_archived_runs_out(start
     assert len(queries.runs(archived=True, db=db)) == 5
 
 
+def test_a_run_says_which_value_of_a_metric_is_better(start, db):
+    """The stored direction goes before the pattern of names; a parameter of that name that is none changes nothing."""
+    said = {"a": {"dev/distance": True, "pairs": False}, "b": True, "c": None}
+    for task, directions in said.items():
+        for seed, value in enumerate((0.2, 0.6)):
+            with start(task=task, model="m", seed=seed) as run:
+                run.configure({"higher_is_better": directions})
+                run.summary({"dev/distance": value, "dev/pairs": value})
+    ingest(db, force=True)
+    board = queries.leaderboard(db=db).sort("task", "metric").select("task", "metric", "best", "higher_is_better")
+    assert board.rows() == [
+        ("a", "distance", 0.6, True),
+        ("a", "pairs", 0.2, False),
+        ("b", "distance", 0.2, False),
+        ("b", "pairs", 0.6, True),
+        ("c", "distance", 0.2, False),
+        ("c", "pairs", 0.6, True),
+    ]
+
+
 def test_unambiguous_parts_of_ids(start, db):
     with pytest.raises(StoreError, match="no run stored"):
         queries.run("latest", db)

@@ -155,6 +155,19 @@ def test_wandb_habits_work(db):
         store.log({"x": 1.0})
 
 
+def test_the_goal_of_a_metric_goes_before_its_name(db):
+    run = store.init(project="intent")
+    run.define_metric("dev/distance", goal="maximize")
+    run.define_metric("pairs", goal="minimize")
+    with pytest.raises(StoreError, match="goal of x must be maximize or minimize, got 'up'"):
+        run.define_metric("x", goal="up")
+    run.log({"dev/distance": 0.4, "dev/pairs": 3})
+    run.finish()
+    only(db)
+    board = queries.leaderboard(None, db)
+    assert dict(board.select("metric", "higher_is_better").rows()) == {"distance": True, "pairs": False}
+
+
 @pytest.mark.parametrize("way", ["mode", "rank"])
 def test_a_run_that_is_switched_off_stores_nothing(db, way, monkeypatch):
     if way == "rank":
