@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,6 @@ def keep(outcome: Outcome, run: Run) -> None:
     axes = {
         "candidate": outcome.candidate.number,
         "parameters": outcome.candidate.title,
-        "child": outcome.run_id or "",
         "on_seed": outcome.seed,
     }
     run.measure(TRIALS, axes, score=outcome.score, failed=float(outcome.score is None))
@@ -49,22 +49,30 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
             score=(value, low, high, len(scores)),
             dropped_after=progress.dropped.get(candidate.number),
         )
-        shown = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else ""
+        bounds = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else ""
         note = (
             f"  (dropped after {progress.dropped[candidate.number]} seeds)"
             if candidate.number in progress.dropped
             else ""
         )
-        print(f"{value:>14.4f} {shown:>18} {len(scores):>5}  {candidate.title}{note}")
+        print(f"{value:>14.4f} {bounds:>18} {len(scores):>5}  {candidate.title}{note}")
     failures = [outcome for outcome in progress.outcomes.values() if outcome.score is None]
     for outcome in failures:
         print(f"failed: {outcome.candidate.title}, seed {outcome.seed}: {outcome.reason}")
-    document: dict[str, Any] = {"metric": metric, "conclusion": progress.conclusion}
+    document: dict[str, Any] = {
+        "metric": metric,
+        "conclusion": progress.conclusion,
+        "trainings": [
+            {"candidate": outcome.candidate.number, "parameters": outcome.candidate.values, "seed": outcome.seed}
+            | {"run": outcome.run_id, "score": outcome.score, "failed": outcome.reason}
+            for outcome in progress.outcomes.values()
+        ],
+    }
     whole = [row for row in rows if not progress.failed(row[0]) and row[0].number not in progress.dropped]
     if whole:
         best, scores = whole[0]
-        first = next(outcome.seed for outcome in progress.of(best))
-        command = shlex.join(["python", *target.command(best.values, first)[1:]])
+        first = min(outcome.seed for outcome in progress.of(best))
+        command = shown(target.command(best.values, first))
         document |= {"best": best.values, "command": command, "runs": [outcome.run_id for outcome in progress.of(best)]}
         run.summary({"sweep/best": float(np.mean(scores))})
         print(f"best: {best.title}\n  {command}")
@@ -76,6 +84,11 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
     path = run.folder / FILE
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     run.artifact(FILE, "sweep", path)
+
+
+def shown(command: Sequence[str]) -> str:
+    """A child's command as it is typed; `python` stands for the interpreter that runs the sweep."""
+    return shlex.join("python" if word == sys.executable else word for word in command)
 
 
 def _ranked(progress: Progress, lower_is_better: bool) -> list[tuple[Candidate, list[float]]]:

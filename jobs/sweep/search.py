@@ -118,6 +118,8 @@ class Search:
         """Outcomes of the tasks, kept in the progress."""
         with closing(self.children.run(tasks, workers=self.workers, stop=self.stop)) as outcomes:  # type: ignore[type-var]
             for outcome in outcomes:
+                if self.stop.requested and outcome.score is None:  # stopped, not failed: it goes on with --resume
+                    continue
                 self._demand_metric(outcome)
                 self.progress.outcomes[outcome.candidate.number, outcome.seed] = outcome
                 yield outcome

@@ -134,6 +134,7 @@ def _own(words: Words) -> Config:
 
 def _show(config: Config, target: Target) -> None:
     """Print what would be searched, and an example of a child's command."""
+    from jobs.sweep.report import shown
     from jobs.sweep.study import count
     from jobs.sweep.target import samples
 
@@ -143,7 +144,7 @@ def _show(config: Config, target: Target) -> None:
     for name, found in space.items():
         print(f"  {name}: {found}")
     first = {name: samples(found)[0] for name, found in space.items()}
-    print(shlex.join(["python", *target.command(first, config.all_seeds[0])[1:]]))
+    print(shown(target.command(first, config.all_seeds[0])))
 
 
 def _folder(config: Config, run_id: str) -> Path:

@@ -11,6 +11,8 @@ from pathlib import Path
 import optuna
 import pytest
 
+from jobs.clue import start as clue_start
+from jobs.clue.config import Config
 from jobs.sweep.start import main
 from store import queries
 
@@ -83,6 +85,21 @@ def test_a_command_that_does_not_start_is_one_sentence(tmp_path, capsys):
     assert "all 2 trainings failed; the first: no-such-program cannot be started" in capsys.readouterr().err
 
 
+def test_a_job_of_the_project_is_swept_and_what_is_done_is_skipped(tmp_path, capsys):
+    db = tmp_path / "results.duckdb"
+    clue_start.run(Config(task=("tnews",), model="ngram", limit=40, seed=1, db=db))
+    queries.refresh(db)
+    earlier = queries.runs("clue", db=db)["run_id"][0]
+    flags = ["clue", "--task", "tnews", "--model", "ngram", "--limit", "40", "60", "--seed", "1", "--workers", "2"]
+    main("", [*flags, "--db", str(db)])
+    assert "2 of 2 trainings, 0 failed" in capsys.readouterr().out
+    parent, found = document(db)
+    runs = {training["parameters"]["limit"]: training["run"] for training in found["trainings"]}
+    assert runs[40] == earlier
+    assert queries.runs("clue", db=db).filter(parent_run_id=parent)["run_id"].to_list() == [runs[60]]
+    assert found["command"].startswith("python -m jobs.clue --task tnews --model ngram --limit")
+
+
 def test_a_stopped_sweep_goes_on_and_trains_nothing_twice(tmp_path, script, capsys):
     db = tmp_path / "results.duckdb"
     command = [sys.executable, "-m", "jobs.sweep", "--rate", "0.3", "0.4", "--db", str(db), "--"]
@@ -97,6 +114,7 @@ def test_a_stopped_sweep_goes_on_and_trains_nothing_twice(tmp_path, script, caps
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
+    assert "failed" not in process.stdout.read()
     process.stdout.close()
     queries.refresh(db)
     parent = queries.runs("sweep", db=db)
