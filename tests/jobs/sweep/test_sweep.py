@@ -85,6 +85,7 @@ def test_a_command_that_does_not_start_is_one_sentence(tmp_path, capsys):
     assert "all 2 trainings failed; the first: no-such-program cannot be started" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # two trainings as processes of their own, with all their imports
 def test_a_job_of_the_project_is_swept_and_what_is_done_is_skipped(tmp_path, capsys):
     db = tmp_path / "results.duckdb"
     clue_start.run(Config(task=("tnews",), model="ngram", limit=40, seed=1, db=db))
