@@ -9,6 +9,8 @@ from dashboard.figures import whitening_circle as figures
 from dashboard.frames import whitening_tables
 from dashboard.parts import lesson
 from engine.embeddings.few_sentences import cosine_spread, whitened_cosines
+from engine.embeddings.similarity import unit_rows
+from engine.embeddings.whitening import fit_whitening
 
 TITLE = "How does an ellipse become a circle?"
 SENTENCE = "Whitening moves the mean to zero and makes every direction equally wide: then angles tell sentences apart."
@@ -38,6 +40,9 @@ def moved(correlation: float, distance: float) -> tuple[list[figures.Step], go.F
     rng = np.random.default_rng(3)
     covariance = np.array([[1, correlation], [correlation, 1]])
     vectors = rng.multivariate_normal([distance, distance / 3], covariance, size=POINTS)
+    raw, white = unit_rows(vectors), unit_rows(fit_whitening(vectors).transform(vectors))
+    pair = np.unravel_index((raw @ raw.T - white @ white.T).argmax(), (POINTS, POINTS))  # it comes first
+    vectors = np.concatenate([vectors[list(pair)], np.delete(vectors, pair, axis=0)])
     found = figures.steps(vectors)
     return found, figures.circle(found)
 
@@ -74,7 +79,8 @@ def show_circle() -> None:
         )
     with words:
         lesson.reading(
-            see=f"{POINTS} vectors, their ellipse, and two sentences in red. The first half of the slider subtracts "
+            see=f"{POINTS} vectors, their ellipse, and in red the pair that changes most. The first half of "
+            f"the slider subtracts "
             f"the mean, the second makes both directions equally wide. The cosine of the two goes from "
             f"{first.pair_cosine:+.2f} over {middle.pair_cosine:+.2f} to {last.pair_cosine:+.2f}.",
             theory=f"after whitening the mean is 0 and the covariance is 1 exactly, so inner products of different "
