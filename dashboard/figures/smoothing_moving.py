@@ -124,7 +124,8 @@ def temperatures(
     figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(type="category", title_text="number", row=1, col=1)
     figure.update_xaxes(type="log", title_text="temperature T", dtick=1, row=2, col=1)
-    figure.update_yaxes(title_text="smooth maximum", row=2, col=1)
+    spread = float(max(largest - mean.min(), 0.5))  # LogSumExp grows without end: its start is what matters
+    figure.update_yaxes(title_text="smooth maximum", range=[largest - 1.3 * spread, largest + 3 * spread], row=2, col=1)
     frames = [
         (
             {"type": "bar", "y": weights[index]},
