@@ -71,7 +71,7 @@ def test_several_seeds_need_a_place():
         ("--epochs 1 --until-decided 0.5 --seeds 0 1 2", "at least two values"),
         ("--epochs 1 2 --on slurm", "--on slurm needs the package submitit"),
         ("--epochs 1 2 --on ray", "--on ray needs the package ray"),
-        ("--epochs 1 2 --workers 0", "--workers must be at least 1"),
+        ("--epochs 1 2 --workers 0", "--workers must be positive, got 0"),
         ("--epochs 1 2 --file none.toml", "none.toml: No such file"),
     ],
 )
