@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import leaderboard_table, tables, words
-from dashboard.frames import reproductions
+from dashboard.frames import reproductions, unseen_scores
 from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
 
 BASELINES = ("majority", "chance")
@@ -165,12 +165,26 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
     )
     if not numbered.is_empty():
         show_sources(numbered, marks)
+    show_unseen(measured)
     if not event.selection.cells:
         return None
     number, task = event.selection.cells[0]
     chosen = table.row(number, named=True)
     is_measured = chosen["form"] == leaderboard_table.MEASURED and task in names_of_tasks
     return (chosen["row"], task) if is_measured else None
+
+
+def show_unseen(measured: pl.DataFrame) -> None:
+    """The scores over the rows that do not stand in train, where runs stored them."""
+    found = unseen_scores.of_measured(measured, main_metric(unseen_scores.unseen_means(board)), split=split)
+    if found.is_empty():
+        return
+    st.caption(
+        "Some dev rows stand in the training data. The score on the others is below; the best configuration, and the "
+        "table above, are chosen by the score on all rows."
+    )
+    shown = unseen_scores.readable(found)
+    st.dataframe(shown, key="leaderboard_unseen", hide_index=True, alt=f"{split} scores on rows not seen in training")
 
 
 def show_reproductions(measured: pl.DataFrame, papers: pl.DataFrame) -> None:
