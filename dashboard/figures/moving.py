@@ -46,9 +46,9 @@ def animate(
         "font": {"color": "rgba(0,0,0,0)"},
         "ticklen": 0,
         "minorticklen": 0,
-        "x": 0.12,
-        "len": 0.88,
-        "pad": {"t": 34, "b": 0},
+        "x": 0.3,
+        "len": 0.7,
+        "pad": {"t": 52, "b": 0},
     }
     play = {"label": "▶", "method": "animate", "args": [None, PLAY]}
     stop = {"label": "❚❚", "method": "animate", "args": [[None], QUICK]}
@@ -61,7 +61,7 @@ def animate(
         "xanchor": "left",
         "y": 0,
         "yanchor": "top",
-        "pad": {"t": 62, "r": 0},
+        "pad": {"t": 72, "r": 0},
     }
-    margin = figure.layout.margin.to_plotly_json() | {"b": 100}
+    margin = figure.layout.margin.to_plotly_json() | {"b": 125}
     return figure.update_layout(sliders=[slider], updatemenus=[buttons], margin=margin)
