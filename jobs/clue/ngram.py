@@ -49,7 +49,8 @@ class NgramModel:
         odds = expit(vectors(spec, examples, features=self.features) @ self.weights.T + self.intercept)
         shares = np.hstack([1 - odds, odds]) if len(self.classes) == 2 else one_of(odds)
         probs[:, self.classes] = shares
-        return probs / probs.sum(axis=1, keepdims=True)
+        scaled: np.ndarray = probs / probs.sum(axis=1, keepdims=True)
+        return scaled
 
 
 def one_of(odds: np.ndarray) -> np.ndarray:
