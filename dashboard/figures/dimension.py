@@ -127,8 +127,9 @@ def scaled(
             x=x, y=mean, error_y=spread, name=f"{name}, measured", mode="markers", marker={"color": color, "size": 8}
         )
     marks.horizontal(figure, most, f"uniform: ln L = {most:.2f}")
-    axes = {"x_axis": style.log_axis(sizes), "y_axis": {"range": [-1.5, 1.12 * most]}}
-    return style.finish(figure, x="head size d", y="entropy of a row, nats", height=420, **axes)
+    x_axis, y_axis = style.log_axis(sizes), {"range": [-1.5, 1.12 * most]}
+    units = "entropy of a row, nats"
+    return style.finish(figure, x="head size d", y=units, height=420, x_axis=x_axis, y_axis=y_axis)
 
 
 def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Figure:

@@ -211,7 +211,8 @@ def _joint(
 
     def outside(theta: np.ndarray) -> np.ndarray:
         sampling = score_variance(values, counts, theta, bound=bound)
-        return (value - theta) ** 2 - tolerance(sampling, spread, n=n, level=1 - confidence)
+        excess: np.ndarray = (value - theta) ** 2 - tolerance(sampling, spread, n=n, level=1 - confidence)
+        return excess
 
     low, high = bounds_around(value, outside, bound)
     at_zero = score_variance(values, counts, 0.0, bound=bound)

@@ -164,7 +164,8 @@ def half_widths(sample: Sample, cell: Cell) -> tuple[float, float]:
 
         def excess(theta: np.ndarray, spread: Spread = spread) -> np.ndarray:
             sampling = score_variance(values, counts, theta, bound=1.0)
-            return (value[:, None] - theta) ** 2 - tolerance(sampling, spread, n=n, level=LEVEL)
+            beyond: np.ndarray = (value[:, None] - theta) ** 2 - tolerance(sampling, spread, n=n, level=LEVEL)
+            return beyond
 
         low, high = (bisect(excess, outside=np.full(r, end), inside=value) for end in (-1 + 1e-12, 1 - 1e-12))
         found.append(50 * float((high - low).mean()))
