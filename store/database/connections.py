@@ -146,7 +146,12 @@ def reader(layout: Layout) -> duckdb.DuckDBPyConnection:
 def open_published(
     layout: Layout, *, config: Mapping[str, Any] | None = None, older: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Open the published database read-only under a name of its own; one of an older schema only where that will do.
+    """Open the published database read-only under a name of its own.
+
+    Args:
+        layout: the store.
+        config: of DuckDB.
+        older: a file of an older schema is opened as it is; else a copy is brought up to date and opened.
 
     Raises:
         StoreError: if it is missing, foreign or of another schema.
@@ -168,10 +173,24 @@ def open_published(
         raise
     if found < MIGRATIONS[-1].number and not older:
         con.close()
-        raise StoreError(f"{layout.db} has the older schema {found}: `python -m store ingest` brings it up to date")
+        con = _of_today(layout, config)
     if config is None:
         con.execute("SET TimeZone = 'UTC'")
     return con
+
+
+def _of_today(layout: Layout, config: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
+    """A published file of an older schema, opened as a copy that was brought up to date: readers write nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="clueboard-older-"))
+    copy = folder / layout.db.name
+    try:
+        shutil.copyfile(layout.db, copy)
+        _open(copy).close()
+        return duckdb.connect(str(copy), read_only=True, config=dict(config or {}))
+    except OSError as error:
+        raise StoreError(f"cannot bring a copy of {layout.db} up to date: {error.strerror}") from error
+    finally:
+        _remove(folder)
 
 
 @contextlib.contextmanager
