@@ -1,4 +1,4 @@
-"""Evidence for a page: configurations read, paired and compared, each once, and what keeps two from it said."""
+"""Evidence for a page: configurations read, paired and compared, each pair once, and why two cannot be compared."""
 
 from collections.abc import Mapping, Sequence
 
@@ -117,7 +117,7 @@ def without_shared_rows(version: str, configs: Sequence[Configuration]) -> bool:
     """Offer to leave out rows that stand in the training data of the runs too; whether the reader wants that."""
     most = max(queries.shared_rows(version, config.run_ids[0]) for config in configs)
     return bool(most) and st.toggle(
-        f"Leave out the {most:,} rows whose content is in the training data too: they favour whoever remembers them",
+        f"Leave out the {most:,} rows that are in the training data too: runs that saw them in training score higher",
         key="compare_unseen",
         bind="query-params",
     )

@@ -1,4 +1,4 @@
-"""What a correction of predictions is worth, and what it would be worth had it not been tuned on the same labels.
+"""What a correction of predictions gains, and its cross-fitted gain: tuned on some rows, scored on others.
 
 The best of many grid points looks better than it is. `cross_fit` chooses a point on one half of the labelled rows and
 takes its predictions on the other half, for both halves: its gain is that of a setting that never saw the labels it is
