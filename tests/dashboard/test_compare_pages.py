@@ -107,10 +107,10 @@ def test_seed_curves_show_the_mean_and_the_range():
 
 
 def test_calibration_shows_the_gap_and_the_number_of_rows():
-    confidence = pl.Series([0.95] * 10)
-    right = pl.Series([True] * 8 + [False] * 2)
+    confidence = pl.Series([0.95] * 1000)
+    right = pl.Series([True] * 800 + [False] * 200)
     figure = figures.calibration([("A", confidence, right)])
-    assert figure.data[1].name == "A (ECE 15.0%, 95 % 0.0% to 39.8%, n = 10)"
+    assert figure.data[1].name == "A (ECE 15.0%, 95 % 12.5% to 17.5%, n = 1,000)"
 
 
 def test_a_report_is_one_file_without_links_to_the_network():

@@ -72,7 +72,8 @@ def show() -> None:
         judged_by = queries.judged_by(version)
         metrics = pl.DataFrame({"task": list(judged_by), "name": [f"dev/{name}" for name in judged_by.values()]})
         scores = queries.summary(version, ids).select("run_id", "name", score="value")
-        frame = runs.join(names, on="run_id").join(metrics, on="task").join(scores, on=["run_id", "name"])
+        known = runs.select("run_id", "task", "data_source")  # a run's own name is no metric's
+        frame = known.join(names, on="run_id").join(metrics, on="task").join(scores, on=["run_id", "name"])
         frame = frame.filter(pl.col("activation") != "")
         if frame.is_empty():
             headings.empty(

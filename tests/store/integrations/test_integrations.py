@@ -28,7 +28,8 @@ def stored(db):
 
 @pytest.mark.filterwarnings("ignore")
 def test_transformers(db, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
     from store.integrations.transformers import ClueboardCallback
@@ -60,7 +61,7 @@ def test_transformers(db, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_lightning(db, tmp_path):
     lightning = pytest.importorskip("lightning.pytorch")
-    import torch
+    torch = pytest.importorskip("torch")
 
     from store.integrations.lightning import ClueboardLogger
 
@@ -95,6 +96,7 @@ def test_lightning(db, tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_accelerate(db):
+    pytest.importorskip("accelerate")
     from accelerate import Accelerator
 
     from store.integrations.accelerate import ClueboardTracker
@@ -108,6 +110,7 @@ def test_accelerate(db):
 
 
 def test_scikit_learn(db):
+    pytest.importorskip("sklearn")
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.naive_bayes import MultinomialNB
     from sklearn.pipeline import make_pipeline
