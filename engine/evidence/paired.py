@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
+from engine import arrays
 from engine.evidence.intervals import check_sample
 
 
@@ -74,7 +75,7 @@ def class_counts(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> np.n
 
     Column `c` is tp of class c, `n_classes + c` fp, `2 n_classes + c` fn; `macro_f1_of_counts` reads the sums.
     """
-    truth, guess = np.asarray(labels, dtype=np.int64), np.asarray(preds, dtype=np.int64)
+    truth, guess = arrays.whole(labels, name="labels"), arrays.whole(preds, name="preds")
     if truth.shape != guess.shape or truth.ndim != 1:
         raise ValueError(f"labels and preds must have one shape (n,), got {truth.shape} and {guess.shape}")
     for name, values in (("labels", truth), ("preds", guess)):

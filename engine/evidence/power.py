@@ -143,10 +143,12 @@ def seeds_needed(difference: float, sd: float, *, power: float = 0.8, level: flo
         ValueError: if difference is 0, sd is negative, or more than 100,000 seeds would be needed.
     """
     _check_levels(power, level)
-    if difference == 0:
-        raise ValueError("difference must not be 0: no number of seeds shows a difference that is not there")
-    if not sd >= 0:
-        raise ValueError(f"sd must not be negative, got {sd:g}")
+    if difference == 0 or not math.isfinite(difference):
+        raise ValueError(
+            f"difference must be finite and not 0, got {difference:g}: no number of seeds shows one that is not there"
+        )
+    if not (math.isfinite(sd) and sd >= 0):
+        raise ValueError(f"sd must be finite and not negative, got {sd:g}")
     if sd == 0:
         return 2
     effect = abs(difference) / sd

@@ -76,3 +76,9 @@ def test_holm_is_statsmodels_holm(p_values):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("labels", [[0.5, 1], [float("nan"), 1], [True, "a"]])
+def test_classes_that_are_no_whole_numbers_are_refused(labels):
+    with pytest.raises(ValueError, match="labels must"):
+        class_counts(labels, [0, 1], n_classes=2)

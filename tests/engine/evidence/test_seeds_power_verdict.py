@@ -253,3 +253,9 @@ def test_verdict_tells_a_spread_of_seeds_from_a_difference_of_weights():
 
 def test_p_is_written_briefly():
     assert [format_p(p) for p in (0.0312, 1e-9, float("nan"))] == ["p = 0.031", "p < 0.001", "p unknown"]
+
+
+@pytest.mark.parametrize(("difference", "sd"), [(0.01, float("nan")), (float("inf"), 0.1), (float("nan"), 0.1)])
+def test_seeds_needed_refuses_what_is_not_finite(difference, sd):
+    with pytest.raises(ValueError, match="must be finite"):
+        seeds_needed(difference, sd)
