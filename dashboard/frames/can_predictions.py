@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from engine.evidence.validation import prior_from_counts
+from engine.text.tasks import TASKS
 
 TEXT_LENGTH = 160
 
@@ -123,7 +124,7 @@ def class_mix(lab: Lab, prior: np.ndarray, after: np.ndarray, *, most: int = 24)
     return kept.sort("index").drop("index")
 
 
-DEV_ROWS = {"iflytek": 2_599, "tnews": 10_000}
+DEV_ROWS = {name: spec.sizes["dev"] for name, spec in TASKS.items() if "dev" in spec.sizes}
 """Rows of the dev sets that the post scored."""
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from engine.evidence.reproduction import OFFICIAL_DEV, reproduce
+from engine.evidence.reproduction import reproduce
+from engine.text.tasks import OFFICIAL_DEV
 
 
 def reproductions(

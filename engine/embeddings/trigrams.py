@@ -34,7 +34,7 @@ def hashed_trigrams(sentences: Sequence[str], *, width: int = 128, batch: int = 
         raise ValueError(f"width must be positive, got {width}")
     empty = next((index for index, sentence in enumerate(sentences) if not sentence.strip()), None)
     if empty is not None:
-        raise ValueError(f"sentence {empty} is empty")
+        raise ValueError(f"sentence {empty + 1} is empty")
     vectors = np.zeros((len(sentences), width), np.float32)
     for start in range(0, len(sentences), batch):
         part = sentences[start : start + batch]

@@ -7,7 +7,7 @@ beyond it, and *undecided* otherwise. The figure is taken as it stands: most are
 spread. It is compared only on the rows that it was measured on, which the fingerprint of the data shows.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,13 +19,6 @@ from engine.evidence.intervals import Interval, check_sample
 from engine.evidence.joint import LEAST_SEEDS
 
 MARGIN = 0.005
-OFFICIAL_DEV: Mapping[str, str] = {
-    "cluewsc2020": "645004fcb67e8ae75e22954266d6f445b421c803dcf83adcb60be9c9cb0831e2",
-    "cmrc2018": "53820f579d39608e02fde5d9c0eb1d8c6c033531efe75c846fbd3f7a40d23531",
-    "c3": "1c5bb48e4da76ae26f464c6a3c56c2586ed9264521ecbb1312bd351719c54ffe",
-    "cluener": "452f1f63ec445f558a3234c401eaca86ba930c2c921ea3714f4d59febc64edab",
-}
-"""Fingerprint (`runs.dev_fingerprint`) of the official dev split of the tasks whose complete files were at hand."""
 Outcome = Literal["reproduced", "below", "above", "undecided"]
 
 

@@ -486,3 +486,12 @@ def texts_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from texts_in(item)
+
+
+OFFICIAL_DEV: Mapping[str, str] = {
+    "cluewsc2020": "645004fcb67e8ae75e22954266d6f445b421c803dcf83adcb60be9c9cb0831e2",
+    "cmrc2018": "53820f579d39608e02fde5d9c0eb1d8c6c033531efe75c846fbd3f7a40d23531",
+    "c3": "1c5bb48e4da76ae26f464c6a3c56c2586ed9264521ecbb1312bd351719c54ffe",
+    "cluener": "452f1f63ec445f558a3234c401eaca86ba930c2c921ea3714f4d59febc64edab",
+}
+"""Fingerprint (`runs.dev_fingerprint`) of the official dev split of the tasks whose complete files were at hand."""

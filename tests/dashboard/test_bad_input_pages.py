@@ -91,7 +91,8 @@ def test_rows_that_train_and_dev_share_are_warned_of(db, open_page):
         add_run(db, "b", predictions=answers(wrong=5)),
     )
     queries.refresh(db)
-    assert "30 dev rows of A: a, B: b have the same content" in said(open_page("compare", db, runs=",".join(ids)))
+    seen = "30 of the rows that are scored are in the training data too"
+    assert seen in said(open_page("compare", db, runs=",".join(ids)))
     clean = said(open_page("compare", db, runs=",".join(ids), compare_unseen="true"))
     assert "on 170 examples" in clean
     assert "30 of 200 dev rows" in said(open_page("run", db, run=ids[0], run_tab="Predictions"))
@@ -152,5 +153,5 @@ def test_examples_of_the_same_content_stand_beside_each_other(db, open_page):
     run_id = add_run(db, "a", predictions=twice)
     queries.refresh(db)
     app = open_page("examples", db, runs=run_id)
-    assert len(app.radio) == 4
+    assert len(app.expander) == 4
     assert "4 of 4 examples" in said(app)

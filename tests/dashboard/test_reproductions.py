@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from dashboard.frames.reproductions import reproductions
-from engine.evidence.reproduction import OFFICIAL_DEV
+from engine.text.tasks import OFFICIAL_DEV
 
 MEASURED = pl.DataFrame({"row": ["tiny"], "task": ["c3"], "config_hash": ["h"]})
 SCORES = pl.DataFrame({"run_id": ["1", "2", "3", "4"], "value": [0.10, 0.6051, 0.6061, 0.6041]})

@@ -10,7 +10,7 @@ from store import queries
 
 
 def runs_of(db, **equal):
-    frame = queries.runs(archived=True, db=db)
+    frame = queries.runs(archived=True, with_summary="dev/accuracy", db=db)
     for column, value in equal.items():
         frame = frame.filter(**{column: value})
     return frame

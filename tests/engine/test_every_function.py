@@ -563,6 +563,16 @@ TABLE = {
 }
 
 ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "dimension.laplace",
+            "embeddings.few_sentences",
+            "evidence.stopping",
+            "johnson_lindenstrauss.feature_hashing",
+            "johnson_lindenstrauss.pictures",
+        ),
+        "new for a chapter of a lab or for sweeps; its own test file checks its values, refusals are not in the table",
+    ),
     "smoothing.errors.largest_difference": "takes two functions, no array",
     "model.training.collate": "its array is a batch that the sampler made; test_training checks it",
     **{

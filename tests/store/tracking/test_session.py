@@ -188,7 +188,7 @@ def test_a_run_goes_on_by_its_name(db):
     assert again.id == run.id
     again.log({"train/loss": 2.0})
     again.finish()
-    assert queries.table_of_run("metrics", run.id, db=db)["step"].to_list() == [5, 6]
+    assert queries.table_of_run("metrics", run.id, db=db)["step"].sort().to_list() == [5, 6]
     assert only(db)["status"] == "finished"
     with pytest.raises(StoreError, match="no run of x is called 'short'"):
         store.init(name="short", experiment="x", resume=True)
