@@ -1,6 +1,5 @@
 """What a reader of another tracker's files hands over."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,15 +42,3 @@ class Imported:
     def skip(self, what: str) -> None:
         """Count something that has no place here."""
         self.not_understood[what] = self.not_understood.get(what, 0) + 1
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested names joined by `/`."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        path = f"{prefix}/{name}" if prefix else str(name)
-        if isinstance(value, Mapping) and value:
-            found |= flatten(value, path)
-        else:
-            found[path] = value
-    return found

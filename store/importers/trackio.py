@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
-from store.importers.records import Foreign, Imported, flatten
+from store.importers.records import Foreign, Imported
 from store.importers.sqlite import columns, is_sqlite, read_only, tables
+from store.tracking.session import flat
 
 _KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence", "system_metrics"}
 LIVE_SECONDS = 600.0  # a run whose last point is younger than this may still be running
@@ -80,7 +81,7 @@ def _points(
         if run_id not in runs:
             origin = f"trackio {source.stem} {run_id}"
             config = {field: value for field, value in configs.get(run_id, {}).items() if not field.startswith("_")}
-            runs[run_id] = Foreign(origin=origin, name=name, config=flatten(config), before=origin)
+            runs[run_id] = Foreign(origin=origin, name=name, config=flat(config), before=origin)
         prefix = "system/" if table == "system_metrics" else ""
         values = {prefix + metric: value for metric, value in _numbers(_object(text), done).items()}
         if values:
@@ -101,7 +102,7 @@ def _numbers(values: dict[str, Any] | None, done: Imported) -> dict[str, float]:
         done.skip("row that is not JSON")
         return {}
     numbers = {}
-    for name, value in flatten(values).items():
+    for name, value in flat(values).items():
         if not isinstance(value, int | float | str):
             done.skip(f"{type(value).__name__} {name!r}")
             continue

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
-from store.importers.records import Foreign, Imported, flatten
+from store.importers.records import Foreign, Imported
+from store.tracking.session import flat
 
 
 def files(source: Path) -> list[Path]:
@@ -61,7 +62,7 @@ def _read(file: Path, done: Imported) -> Foreign:
         ):
             done.skip(f"record {kind!r}")
     run.events.sort(key=lambda event: event[0])
-    run.config = {name: value for name, value in flatten(run.config).items() if not name.startswith("_wandb")}
+    run.config = {name: value for name, value in flat(run.config).items() if not name.startswith("_wandb")}
     return run
 
 
@@ -79,7 +80,7 @@ def _about(run: Foreign, about: Any) -> None:
 
 
 def _history(run: Foreign, history: Any, done: Imported) -> None:
-    values = flatten(_items(history.item))
+    values = flat(_items(history.item))
     at = float(values.pop("_timestamp", run.started or 0.0))
     step = int(values.pop("_step", history.step.num))
     numbers = {}
