@@ -18,7 +18,7 @@ import streamlit as st
 
 from dashboard.figures import tables
 from dashboard.figures.runs import LARGEST
-from dashboard.frames import run_colors, run_names
+from dashboard.frames.runs import run_colors, run_names
 from engine.text.tasks import TASKS, TaskSpec
 from store import editing, paths, queries, runs, sandbox
 from store.database.measured import without_odd_cells

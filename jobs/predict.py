@@ -23,8 +23,9 @@ from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
-from jobs.clue import ngram, run_folder, train_ngram
+from jobs.clue import run_folder, train_ngram
 from jobs.clue.data import sources as clue_data
+from jobs.clue.models import ngram
 from jobs.files import aside
 from jobs.models import names
 from jobs.text_lines import lines_of
@@ -33,7 +34,7 @@ from store import paths
 if TYPE_CHECKING:
     from engine.model.heads import TaskModel
     from engine.text.decode import Decoded
-    from jobs.clue.ngram import NgramModel
+    from jobs.clue.models.ngram import NgramModel
 
 SHOWN = 5
 """classes shown of a text from the command line"""
@@ -191,7 +192,7 @@ def why_no_model(folder: Path) -> str:
 
 def load(path: Path) -> Trained | TrainedNgrams:
     """The model, tokenizer and task of a checkpoint."""
-    from jobs.clue.heads import build
+    from jobs.clue.models.heads import build
     from jobs.models import saving
 
     state, about = checkpoints.load(path)

@@ -10,17 +10,9 @@ from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
-from dashboard.frames import configurations, paired_predictions
-from dashboard.parts import (
-    cached_comparisons,
-    curve_controls,
-    downloads,
-    guard,
-    headings,
-    plots,
-    run_picker,
-    verdict_card,
-)
+from dashboard.frames.comparison import configurations, paired_predictions
+from dashboard.parts import cached_comparisons, curve_controls, downloads, guard, headings, plots, verdict_card
+from dashboard.parts.runs import run_picker
 from dashboard.reports import html_report, paper_tables
 
 MOST_RUNS = 20

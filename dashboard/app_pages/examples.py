@@ -9,8 +9,10 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
-from dashboard.frames import example_filters, example_html, paired_predictions
-from dashboard.parts import badges, downloads, headings, links, plots, run_picker
+from dashboard.frames import example_filters, example_html
+from dashboard.frames.comparison import paired_predictions
+from dashboard.parts import badges, downloads, headings, links, plots
+from dashboard.parts.runs import run_picker
 from engine.evidence.class_report import class_report
 
 SIZE = 20

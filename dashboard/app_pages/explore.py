@@ -6,8 +6,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
-from dashboard.frames import configurations
-from dashboard.parts import headings, links, plots, run_tables
+from dashboard.frames.comparison import configurations
+from dashboard.parts import headings, links, plots
+from dashboard.parts.runs import run_tables
 
 MOST_RUNS = 2000
 COLORS = ("task", "model", "recipe", "status", "data_source")

@@ -9,8 +9,9 @@ import streamlit as st
 
 from dashboard import queries, rooms
 from dashboard.figures import run_grid, tables, words
-from dashboard.frames import home, run_rows
-from dashboard.parts import guard, headings, last_visit, links, local_time, run_actions, run_list
+from dashboard.frames.runs import home, run_rows
+from dashboard.parts import guard, headings, last_visit, links, local_time
+from dashboard.parts.runs import run_actions, run_list
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10

@@ -6,8 +6,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import leaderboard_table, tables, words
-from dashboard.frames import reproductions, unseen_scores
-from dashboard.parts import downloads, headings, links, plots, run_tables, task_facts
+from dashboard.frames.comparison import reproductions, unseen_scores
+from dashboard.parts import downloads, headings, links, plots, task_facts
+from dashboard.parts.runs import run_tables
 
 BASELINES = ("majority", "chance")
 

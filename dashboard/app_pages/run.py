@@ -12,19 +12,8 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
-from dashboard.parts import (
-    badges,
-    curve_controls,
-    downloads,
-    guard,
-    headings,
-    links,
-    local_time,
-    plots,
-    run_picker,
-    run_predictions,
-    run_tables,
-)
+from dashboard.parts import badges, curve_controls, downloads, guard, headings, links, local_time, plots
+from dashboard.parts.runs import run_picker, run_predictions, run_tables
 from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first

@@ -9,18 +9,10 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import run_grid, tables, words
-from dashboard.frames import configurations, run_rows
-from dashboard.parts import (
-    downloads,
-    guard,
-    headings,
-    local_time,
-    plots,
-    run_actions,
-    run_list,
-    run_search,
-    saved_queries,
-)
+from dashboard.frames.comparison import configurations
+from dashboard.frames.runs import run_rows
+from dashboard.parts import downloads, guard, headings, local_time, plots, saved_queries
+from dashboard.parts.runs import run_actions, run_list, run_search
 
 SIZE = 50
 CHARTS = 6  # drawn at first

@@ -1,1 +1,1 @@
-"""Chapters of the labs: a folder a lab, a file a chapter (see dashboard/parts/chapters.py)."""
+"""Chapters of the labs: a folder a lab, a file a chapter (see dashboard/parts/labs/chapters.py)."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from dashboard.frames import paired_predictions, seed_votes
+from dashboard.frames.comparison import paired_predictions, seed_votes
 
 SHOWS = ("all", "wrong", "right", "flips", "gained", "lost", "disagree")
 """What to show. Two sides: gained is wrong in the first and right in the second, lost the reverse, flips are both."""

@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import tables
-from dashboard.frames import paired_predictions, seed_votes, slice_candidates
-from dashboard.frames.configurations import Configuration
+from dashboard.frames.comparison import paired_predictions, seed_votes, slice_candidates
+from dashboard.frames.comparison.configurations import Configuration
 from engine.evidence import slices
 
 

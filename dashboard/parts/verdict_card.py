@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.frames.configurations import Configuration
-from dashboard.frames.paired_predictions import Evidence
+from dashboard.frames.comparison.configurations import Configuration
+from dashboard.frames.comparison.paired_predictions import Evidence
 from dashboard.parts import cached_comparisons, links
 from engine.evidence import slices
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.text.tasks import TASKS
 from jobs import cli
-from jobs.clue import task_file
+from jobs.clue.tasks import task_file
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,13 @@ import numpy as np
 
 from engine.text.tasks import TaskSpec
 from jobs import cli, tracking
-from jobs.clue import ngram, run_folder, task_file, train
+from jobs.clue import run_folder, train
 from jobs.clue.config import task_names
 from jobs.clue.data import sources as clue_data
+from jobs.clue.models import ngram
 from jobs.clue.prepare import Fold, read
 from jobs.clue.resume import go_on
+from jobs.clue.tasks import task_file
 from jobs.models.names import NGRAM, title
 from store import paths, runs
 

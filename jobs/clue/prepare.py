@@ -163,7 +163,7 @@ def apply_rule(loaded: loading.Loaded, config: Config) -> None:
     """Draw the matrices of a fresh encoder anew by an initialization rule."""
     import torch
 
-    from jobs.clue.initial_weights import redraw
+    from jobs.clue.models.initial_weights import redraw
 
     with cli.input_errors("--init"):
         redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
@@ -189,7 +189,7 @@ def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:
     """The encoder with the task's head."""
     import torch
 
-    from jobs.clue.heads import build, take_pooler
+    from jobs.clue.models.heads import build, take_pooler
 
     with cli.input_errors("--head" if config.head == "standard" else "--pooling"):
         model = build(loaded.encoder, spec, head=config.head, pooling=config.pooling, smoothing=config.label_smoothing)

@@ -256,7 +256,7 @@ def no_rows(n: int, per_example: int = 1) -> Rows:
 
 def export(session: Session, folder: Path, outcome: Outcome) -> None:
     """Write the model for transformers to a folder of the user's choice, and everything `export_answers` does."""
-    from jobs.clue import model_folder
+    from jobs.clue.models import model_folder
 
     model_folder.write(folder, session, outcome)
     export_answers(session.folder, folder, outcome)

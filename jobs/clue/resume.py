@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from engine.text.tasks import TaskSpec
 from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
-from jobs.clue import processes, run_folder, task_file, train
+from jobs.clue import processes, run_folder, train
 from jobs.clue.prepare import Fold, prepare
+from jobs.clue.tasks import task_file
 from store import runs
 
 if TYPE_CHECKING:

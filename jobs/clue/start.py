@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from jobs.clue import new_task, task_file
 from jobs.clue.config import Config, check, task_names
+from jobs.clue.tasks import new_task, task_file
 
 
 def run(config: Config) -> None:
@@ -16,7 +16,7 @@ def run(config: Config) -> None:
     config = dataclasses.replace(config, task=tuple(map(task_file.absolute, config.task)))
     check(config)
     if config.list:
-        from jobs.clue import listing
+        from jobs.clue.tasks import listing
 
         listing.show(config)
     elif config.resume:

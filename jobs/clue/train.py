@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs import tracking
-from jobs.clue import processes, run_folder, task_file
+from jobs.clue import processes, run_folder
 from jobs.clue.prepare import Fold, Prepared, prepare
+from jobs.clue.tasks import task_file
 from jobs.models import names
 
 if TYPE_CHECKING:

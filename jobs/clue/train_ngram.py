@@ -11,15 +11,16 @@ from jobs import cli
 if TYPE_CHECKING:
     from engine.text.decode import Decoded
     from jobs.clue.config import Config
-    from jobs.clue.ngram import NgramModel
+    from jobs.clue.models.ngram import NgramModel
     from jobs.clue.results import Outcome
 
 
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from jobs.checkpoints import BEST
-    from jobs.clue import ngram, run_folder
     from jobs.clue import results as clue_results
+    from jobs.clue import run_folder
+    from jobs.clue.models import ngram
     from jobs.clue.prepare import read
     from jobs.clue.train import start_run
 

@@ -17,8 +17,9 @@ from engine.evidence import metrics
 from engine.text.decode import Decoded
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli, tracking
-from jobs.clue import results, task_file
+from jobs.clue import results
 from jobs.clue.data import sources as clue_data
+from jobs.clue.tasks import task_file
 from jobs.evaluate import answers, mapping
 from jobs.evaluate.answers import Paired
 from jobs.evaluate.config import Config

@@ -155,8 +155,8 @@ def _folder(config: Config, run_id: str) -> Path:
 def _metric(target: Target) -> str:
     """The score that decides where none is named."""
     if isinstance(target, Job) and target.name == "clue":
-        from jobs.clue import task_file
         from jobs.clue.config import Config as Clue
+        from jobs.clue.tasks import task_file
 
         names = target.fixed("task") or Clue().task
         if len(names) > 1 or names == ("all",):

@@ -192,7 +192,7 @@ def empty_store(tmp_path: Path) -> Path:
 
 
 def listed(app: AppTest, key: str) -> dict[str, Any]:
-    """What a list of runs shows (`parts/run_list.py`): its columns and rows."""
+    """What a list of runs shows (`parts/runs/run_list.py`): its columns and rows."""
     return next(json.loads(item.proto.json) for item in app.get("bidi_component") if item.key == key)
 
 

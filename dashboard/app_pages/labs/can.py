@@ -1,5 +1,5 @@
 """The lab on CAN."""
 
-from dashboard.parts import chapters
+from dashboard.parts.labs import chapters
 
 chapters.show_lab("can")

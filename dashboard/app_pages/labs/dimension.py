@@ -1,5 +1,5 @@
 """The lab on Dimension."""
 
-from dashboard.parts import chapters
+from dashboard.parts.labs import chapters
 
 chapters.show_lab("dimension")

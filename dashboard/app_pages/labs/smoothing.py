@@ -1,5 +1,5 @@
 """The lab on Smoothing."""
 
-from dashboard.parts import chapters
+from dashboard.parts.labs import chapters
 
 chapters.show_lab("smoothing")

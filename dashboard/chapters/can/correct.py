@@ -5,9 +5,11 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import can as figures
-from dashboard.frames import can_predictions
-from dashboard.parts import badges, can_correction, downloads, headings, links, plots, run_picker
+from dashboard.figures.labs import can as figures
+from dashboard.frames.labs import can_predictions
+from dashboard.parts import badges, downloads, headings, links, plots
+from dashboard.parts.labs import can_correction
+from dashboard.parts.runs import run_picker
 from engine.can import correct
 from engine.can.evaluation import accuracy_by_uncertainty, evaluate
 from engine.can.methods import can_probs, neighbour_probs, score_methods

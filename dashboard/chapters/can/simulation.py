@@ -4,8 +4,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import can_simulation as figures
 from dashboard.figures import words
+from dashboard.figures.labs import can_simulation as figures
 from dashboard.parts import downloads, headings, links, plots
 
 TITLE = "When does CAN help?"

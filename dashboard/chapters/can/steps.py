@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard.figures import can_steps as figures
-from dashboard.parts import lesson, links, plots
+from dashboard.figures.labs import can_steps as figures
+from dashboard.parts import links, plots
+from dashboard.parts.labs import lesson
 from engine.can.alternation import HalfStep, half_steps
 from engine.can.correct import top_k_entropy, usable_k
 from engine.evidence.validation import check_prior, check_probs

@@ -4,9 +4,10 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import can as figures
 from dashboard.figures import words
-from dashboard.parts import badges, downloads, headings, links, plots, run_picker
+from dashboard.figures.labs import can as figures
+from dashboard.parts import badges, downloads, headings, links, plots
+from dashboard.parts.runs import run_picker
 
 TITLE = "Which setting is best, and is the gain real?"
 SENTENCE = (

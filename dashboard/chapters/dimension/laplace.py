@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import dimension as figures
-from dashboard.parts import lesson, steps
+from dashboard.figures.labs import dimension as figures
+from dashboard.parts.labs import lesson, steps
 from engine.dimension import entropy, laplace
 from engine.johnson_lindenstrauss.angles import angle_density
 

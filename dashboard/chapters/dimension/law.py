@@ -5,8 +5,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import dimension as figures
 from dashboard.figures import words
+from dashboard.figures.labs import dimension as figures
 from dashboard.parts import headings, plots
 from engine.dimension import entropy
 

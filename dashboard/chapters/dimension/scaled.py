@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import dimension as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import dimension as figures
+from dashboard.parts.labs import lesson
 from engine.dimension import entropy
 from engine.evidence.intervals import mean_interval
 

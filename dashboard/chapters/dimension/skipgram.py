@@ -4,8 +4,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import dimension as figures
 from dashboard.figures import words
+from dashboard.figures.labs import dimension as figures
 from dashboard.parts import badges, downloads, headings, plots
 from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
 

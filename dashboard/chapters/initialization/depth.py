@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import initialization as figures
+from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import log_drift, residual_factors, stack_drift

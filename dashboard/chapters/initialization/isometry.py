@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import isometry as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import isometry as figures
+from dashboard.parts.labs import lesson
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.isometry import product_spectra
 from engine.initialization.singular_values import product_spectral_moments

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import initialization as figures
+from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
 from engine.initialization.activation_moments import ACTIVATIONS, find_activation
 from engine.initialization.rules import RULES, StackGains, check_widths, stack_gains

@@ -5,8 +5,8 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from dashboard.figures import initialization_objective as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import initialization_objective as figures
+from dashboard.parts.labs import lesson
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import effective_dimension, fan_variance, objectives
 from engine.initialization.signal_propagation import Moments, propagate_vectors, rescale

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import initialization as figures
+from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
 from engine.initialization.rules import RULES, effective_dimension, fan_variance, ordering
 from engine.initialization.samplers import LAWS

@@ -6,8 +6,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import initialization as figures
 from dashboard.figures import words
+from dashboard.figures.labs import initialization as figures
 from dashboard.parts import headings, plots
 from engine.initialization.rules import RULES, fan_variance
 

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import johnson_lindenstrauss as figures
+from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts import plots
 from engine.evidence.intervals import proportion_interval
 from engine.johnson_lindenstrauss import angles

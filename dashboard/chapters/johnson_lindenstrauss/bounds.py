@@ -5,7 +5,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import johnson_lindenstrauss as figures
+from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts import downloads, headings, plots
 from engine.johnson_lindenstrauss.bounds import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
 

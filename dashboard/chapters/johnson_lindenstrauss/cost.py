@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from dashboard.figures import projected as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import projected as figures
+from dashboard.parts.labs import lesson
 from engine.evidence.intervals import mean_interval, proportion_interval
 from engine.johnson_lindenstrauss.feature_hashing import hash_features, hashing_variance_factor
 from engine.johnson_lindenstrauss.hadamard import padded_length

@@ -6,8 +6,8 @@ import streamlit as st
 from scipy import stats
 
 from dashboard import queries
-from dashboard.figures import johnson_lindenstrauss_measured as figures
 from dashboard.figures import words
+from dashboard.figures.labs import johnson_lindenstrauss_measured as figures
 from dashboard.parts import downloads, headings, plots
 from engine.johnson_lindenstrauss.distortion import Distortion, distortion
 from engine.johnson_lindenstrauss.point_clouds import CLOUDS, cloud, fit_principal_components

@@ -5,8 +5,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import johnson_lindenstrauss_measured as figures
 from dashboard.figures import words
+from dashboard.figures.labs import johnson_lindenstrauss_measured as figures
 from dashboard.parts import headings, plots
 from engine.johnson_lindenstrauss import hashing
 

@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.figures import projected as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import projected as figures
+from dashboard.parts.labs import lesson
 from engine.evidence.intervals import proportion_interval
 from engine.johnson_lindenstrauss.bounds import jl_dim, success_probability
 from engine.johnson_lindenstrauss.pictures import fitted, kept_share, squared_ratios, triangle

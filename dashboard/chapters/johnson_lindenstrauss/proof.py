@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import johnson_lindenstrauss as figures
-from dashboard.parts import lesson, steps
+from dashboard.figures.labs import johnson_lindenstrauss as figures
+from dashboard.parts.labs import lesson, steps
 from engine.johnson_lindenstrauss import norm_tails, proof
 from engine.johnson_lindenstrauss.bounds import jl_dim
 

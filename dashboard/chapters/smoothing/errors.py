@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import smoothing as figures
+from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import headings, plots
 from engine.smoothing.convolution import gate, smooth
 from engine.smoothing.errors import (

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 from scipy.special import expit
 
-from dashboard.figures import johnson_lindenstrauss as lines
-from dashboard.parts import lesson
+from dashboard.figures.labs import johnson_lindenstrauss as lines
+from dashboard.parts.labs import lesson
 from engine.smoothing.convolution import gate, smooth
 from engine.smoothing.errors import largest_difference, minmax_width
 from engine.smoothing.families import gelu_sigmoid, gelu_tanh, softplus, squareplus

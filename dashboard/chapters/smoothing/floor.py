@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import smoothing as figures
+from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import plots
 from engine.smoothing.floor import floor_window, smooth_floor, smooth_floor_derivative
 from engine.smoothing.kernels import KERNELS

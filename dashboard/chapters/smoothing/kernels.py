@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.figures import smoothing as figures
+from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import plots
 from engine.smoothing.convolution import Gate, Smoothed, gate, smooth
 from engine.smoothing.errors import area_error, gate_supremum_error, supremum_error

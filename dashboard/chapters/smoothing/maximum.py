@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.figures import smoothing_moving as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import smoothing_moving as figures
+from dashboard.parts.labs import lesson
 from engine.smoothing.families import smooth_max, weighted_max
 
 TITLE = "What is a smooth maximum?"

@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.figures import smoothing_moving as figures
-from dashboard.parts import lesson
+from dashboard.figures.labs import smoothing_moving as figures
+from dashboard.parts.labs import lesson
 from engine.smoothing.convolution import gate, smooth
 from engine.smoothing.errors import matching_width, supremum_error
 from engine.smoothing.kernels import KERNELS

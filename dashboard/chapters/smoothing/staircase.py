@@ -6,10 +6,11 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import smoothing as figures
-from dashboard.figures import smoothing_moving as moving_figures
 from dashboard.figures import words
-from dashboard.parts import headings, lesson, plots
+from dashboard.figures.labs import smoothing as figures
+from dashboard.figures.labs import smoothing_moving as moving_figures
+from dashboard.parts import headings, plots
+from dashboard.parts.labs import lesson
 from engine.smoothing.kernels import KERNELS
 from engine.smoothing.staircase import Problem, anneal, descend, make_problem
 

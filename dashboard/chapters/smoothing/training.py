@@ -4,7 +4,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import smoothing as figures
+from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import badges, headings, plots
 from engine.evidence.intervals import mean_interval
 

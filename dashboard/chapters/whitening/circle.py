@@ -5,9 +5,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import whitening_circle as figures
-from dashboard.frames import whitening_tables
-from dashboard.parts import lesson
+from dashboard.figures.labs import whitening_circle as figures
+from dashboard.frames.labs import whitening_tables
+from dashboard.parts.labs import lesson
 from engine.embeddings.few_sentences import cosine_spread, whitened_cosines
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import fit_whitening

@@ -4,10 +4,11 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import whitening as figures
 from dashboard.figures import words
+from dashboard.figures.labs import whitening as figures
 from dashboard.figures.style import percent_axis
-from dashboard.parts import downloads, headings, plots, whitening_pickers
+from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs import whitening_pickers
 
 TITLE = "Which layers, and how few dimensions, are enough?"
 SENTENCE = "Scores for every pair of hidden layers, and what search still finds with shorter vectors."

@@ -4,9 +4,10 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import whitening as figures
-from dashboard.frames import whitening_tables
-from dashboard.parts import downloads, headings, links, plots, whitening_pickers
+from dashboard.figures.labs import whitening as figures
+from dashboard.frames.labs import whitening_tables
+from dashboard.parts import downloads, headings, links, plots
+from dashboard.parts.labs import whitening_pickers
 
 TITLE = "Does whitening make cosines agree with people?"
 SENTENCE = "Spearman's correlation between the cosine of two sentences and people's score, before and after whitening."

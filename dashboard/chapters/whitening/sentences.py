@@ -7,8 +7,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.frames import stored_vectors
-from dashboard.parts import typed_sentences, whitening_pickers
+from dashboard.frames.labs import stored_vectors
+from dashboard.parts.labs import typed_sentences, whitening_pickers
 from engine.embeddings.search import top_k
 from engine.embeddings.similarity import cosine_pairs, unit_rows
 from engine.embeddings.whitening import Whitening

@@ -5,10 +5,11 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import whitening as figures
 from dashboard.figures import words
-from dashboard.frames import stored_vectors
-from dashboard.parts import downloads, plots, whitening_pickers
+from dashboard.figures.labs import whitening as figures
+from dashboard.frames.labs import stored_vectors
+from dashboard.parts import downloads, plots
+from dashboard.parts.labs import whitening_pickers
 from engine.embeddings.similarity import rank_gaps
 
 TITLE = "Which part of whitening does the work?"

@@ -1,0 +1,1 @@
+"""What the labs read of stored runs."""

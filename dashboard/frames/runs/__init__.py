@@ -1,0 +1,1 @@
+"""Names, colours, rows and search of runs."""

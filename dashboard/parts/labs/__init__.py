@@ -1,0 +1,1 @@
+"""What the chapters of the labs are made of."""

@@ -1,0 +1,1 @@
+"""Lists of runs: search, table, picker, actions."""

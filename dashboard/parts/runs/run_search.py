@@ -1,0 +1,117 @@
+"""The search box over runs: words and conditions, suggestions of both, and mistakes as a sentence."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import queries
+from dashboard.figures import tables
+from dashboard.frames.runs import search
+from dashboard.parts import local_time
+
+HELP = """Words are looked for in everything a run says of itself. Conditions:
+
+- `task:tnews`, `model:mini`, `status:failed`, `tag:paper`, `note:"two words"` (a part of the text), `model=tiny` (all)
+- `lr=3e-4`, `epochs>=3`, `accuracy>55%`, `duration>10min`: numbers are compared as numbers
+- `since:yesterday`, `since:3h`, `before:2026-11-27`, `is:archived`
+- `-tag:old` turns a condition round; `task:tnews,afqmc` offers two"""
+EARLIER = {"experiment": "experiment=", "task": "task=", "status": "status=", "model": "model=", "tags": "tag:"}
+"""Filters that earlier links carry as `runs_<name>` -> the condition that says the same."""
+_VALUES = 6
+"""Values of one kind that are suggested."""
+
+
+def box(key: str, frame: pl.DataFrame) -> str:
+    """The search box and its suggestions; returns what is in it.
+
+    Args:
+        key: of the box, and of the address.
+        frame: the runs whose values are suggested.
+    """
+    text = st.text_input(
+        "Search",
+        key=key,
+        bind="query-params",
+        placeholder="words and conditions: tnews lr=3e-4 accuracy>0.55 since:yesterday",
+        width="stretch",
+        help=HELP,
+        label_visibility="collapsed",
+    )
+    with st.popover("Conditions", icon=":material/filter_list:", key=f"{key}_suggestions"):
+        st.caption("A click adds a condition to the search.")
+        for kind, offered in suggestions(frame).items():
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.markdown(f"**{kind}**", width=70)
+                for condition in offered:
+                    st.button(
+                        condition, key=f"{key}_{condition}", type="tertiary", on_click=_add, args=(key, condition)
+                    )
+    return text or ""
+
+
+def take_earlier_filters(key: str, script: str) -> None:
+    """Open an earlier link anew with its filters as conditions of the search; call it before the box."""
+    page = key.partition("_")[0]
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    gone = {f"{page}_{name}": condition for name, condition in EARLIER.items()}
+    conditions = [_quoted(condition, ",".join(query.pop(name))) for name, condition in gone.items() if name in query]
+    if conditions:
+        query[key] = [" ".join([*query.get(key, []), *conditions])]
+        st.switch_page(script, query_params=query)
+
+
+def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
+    """The runs that a search finds; a mistake is said, and every run is shown.
+
+    Args:
+        version: of the store.
+        frame: `queries.run_table`.
+        text: what stands in the box.
+    """
+    known = queries.param_names(version)["name"].unique().to_list()
+    metrics = [name for name in frame.columns if "/" in name]
+    try:
+        terms = search.parse(text)
+        wanted = search.parameters(terms, metrics, known)
+        params = queries.params_named(version, tuple(wanted)) if wanted else None
+        return search.matching(frame, terms, now=local_time.now(), params=params, known=known)
+    except search.SearchError as error:
+        st.warning(f"{error} Every run is shown.", icon=":material/search_off:")
+        return frame
+
+
+def suggestions(frame: pl.DataFrame) -> dict[str, list[str]]:
+    """Conditions that some runs meet and others do not, by what they are about."""
+    offered = {
+        "Task": [_quoted("task:", task) for task in _frequent(frame, "task")],
+        "Model": [_quoted("model:", model) for model in _frequent(frame, "model")],
+        "Status": [_quoted("status:", status) for status in _frequent(frame, "status")],
+        "Tag": [_quoted("tag:", tag) for tag in tables.all_tags(frame)[:_VALUES]],
+        "Time": ["since:today", "since:yesterday", "since:7d"],
+        "Score": _score(frame),
+    }
+    return {kind: conditions for kind, conditions in offered.items() if conditions}
+
+
+def _frequent(frame: pl.DataFrame, column: str) -> list[str]:
+    counts = frame[column].drop_nulls().value_counts(sort=True)
+    return counts[column].head(_VALUES).to_list() if counts.height > 1 else []
+
+
+def _score(frame: pl.DataFrame) -> list[str]:
+    """Scores above the median of the first main metric that runs have."""
+    for metric in tables.HEADLINES:
+        name = f"dev/{metric}"
+        middle = frame[name].drop_nulls().drop_nans().median() if name in frame.columns else None
+        if isinstance(middle, float):
+            return [f"{metric}>{middle:.3g}"]
+    return []
+
+
+def _quoted(condition: str, value: str) -> str:
+    return f'{condition}"{value}"' if " " in value else f"{condition}{value}"
+
+
+def _add(key: str, condition: str) -> None:
+    before = (st.session_state.get(key) or "").strip()
+    if condition not in before.split():
+        st.session_state[key] = f"{before} {condition}".strip()

@@ -1,0 +1,1 @@
+"""Task files: read, begun from a data file, listed."""

@@ -1,0 +1,131 @@
+"""Search of runs: words, conditions, numbers as numbers, times, and mistakes as sentences."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.frames.runs import search
+
+NOW = datetime(2026, 11, 28, 1, 30, tzinfo=timezone(timedelta(hours=8)))  # 27 November, 17:30 in UTC
+RUNS = pl.DataFrame(
+    [
+        ("r1", None, "tnews", "mini-zh", "finished", ["paper"], 0.56, 400.0, 1, "--learning-rate 0.0003",
+         datetime(2026, 11, 27, 16, 30)),
+        ("r2", "好的", "afqmc", "tiny", "failed", [], None, 30.0, 2, "--learning-rate 0.001",
+         datetime(2026, 11, 27, 3)),
+        ("r3", None, "tnews", "ngram", "finished", ["paper", "old"], 0.48, 5.0, 3, "", datetime(2026, 11, 20)),
+    ],
+    schema=["run_id", "name", "task", "model", "status", "tags", "dev/accuracy", "duration_s", "seed", "command",
+            "started_at"],
+    orient="row",
+).with_columns(
+    **dict.fromkeys(("experiment", "recipe", "note", "host"), pl.lit("x")), archived=pl.col("run_id") == "r3"
+)  # fmt: skip
+STORED = (
+    *(("r1", "learning_rate", 0.0003), ("r2", "learning_rate", 0.001), ("r3", "learning_rate", None)),
+    *(("r1", "fgm", True), ("r2", "activation", "gelu"), ("r3", "alphas", [0.5, 2])),
+)
+PARAMS = pl.DataFrame(
+    [(run, name, json.dumps(value)) for run, name, value in STORED], schema=["run_id", "name", "value"], orient="row"
+)
+KNOWN = ("learning_rate", "fgm", "activation", "alphas")
+
+
+def found(text, now=NOW):
+    terms = search.parse(text)
+    return search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN)["run_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("", ["r1", "r2", "r3"]),
+        ("TNEWS", ["r1", "r3"]),
+        ("tnews ngram", ["r3"]),
+        ("好的", ["r2"]),
+        ("3e-4", ["r1"]),  # the command says 0.0003
+        ("s2", ["r2"]),
+        ("lr=3e-4", ["r1"]),
+        ("learning_rate=0.00030", ["r1"]),
+        ("learning-rate>5e-4", ["r2"]),
+        ("lr<=3e-4", ["r1"]),
+        ("lr!=3e-4", ["r2", "r3"]),
+        ("alphas=2", ["r3"]),
+        ("fgm=true", ["r1"]),
+        ("activation:GEL", ["r2"]),
+        ("accuracy>0.55", ["r1"]),
+        ("accuracy>55%", ["r1"]),
+        ("dev/accuracy<=0.48", ["r3"]),
+        ("-accuracy>0.5", ["r2", "r3"]),
+        ("task:tnews status:finished", ["r1", "r3"]),
+        ("task=tnew", []),
+        ("-task:tnews", ["r2"]),
+        ("tag:paper -tag:old", ["r1"]),
+        ("status:failed", ["r2"]),
+        ("task:afqmc,ngram,tnews model=ngram,tiny", ["r2", "r3"]),
+        ("tag:old,new", ["r3"]),
+        ("seed>=2", ["r2", "r3"]),
+        ("duration>1min", ["r1"]),
+        ("is:archived", ["r3"]),
+        ('note:"x" model:mini', ["r1"]),
+        ("since:today", ["r1"]),  # since midnight where the reader is, 16:00 in UTC
+        ("since:yesterday", ["r1", "r2"]),
+        ("since:2h", ["r1"]),
+        ("before:2026-11-21", ["r3"]),
+        ("since:2026-11-28T00:00", ["r1"]),
+    ],
+)
+def test_a_search_finds(text, runs):
+    assert found(text) == runs
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("lrr=3", "called `lrr`. Did you mean `lr=3`?"),
+        ("accuracy>much", "needs a number after `>`, got `much`"),
+        ("lr>much", "needs a number after `>`, got `much`"),
+        ("task:", "needs a value after `:`, as in `task:tnews`"),
+        ("task>tnews", "`task` is a text"),
+        ("since:whenever", "needs a time: `today`"),
+        ("since:9999999w", "needs a time"),
+        ("is:new", "`is:archived` is"),
+    ],
+)
+def test_a_mistake_is_one_sentence(text, sentence):
+    with pytest.raises(search.SearchError) as caught:
+        found(text)
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith((".", "?"))
+
+
+def test_only_the_parameters_that_are_asked_for_are_read():
+    terms = search.parse("tnews lr=3e-4 accuracy>0.5 activation:gelu")
+    assert search.parameters(terms, ["dev/accuracy"], KNOWN) == ["activation", "learning_rate"]
+
+
+def test_nan_is_neither_greater_nor_smaller():
+    frame = RUNS.with_columns(pl.lit(float("nan")).alias("dev/accuracy"))
+    for text in ("accuracy>0", "accuracy<1", "accuracy!=1"):
+        assert search.matching(frame, search.parse(text), now=NOW).is_empty()
+
+
+@given(st.text())
+def test_any_line_is_searched_or_refused_with_a_sentence(text):
+    try:
+        rows = found(text, datetime(2026, 11, 28, tzinfo=UTC))
+    except search.SearchError:
+        return
+    assert set(rows) <= {"r1", "r2", "r3"}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_finds_itself_however_it_is_written(value):
+    params = pl.DataFrame({"run_id": ["r1"], "name": ["learning_rate"], "value": [json.dumps(value)]})
+    for text in (repr(value), f"{value:.12e}"):
+        terms = search.parse(f"lr={text}")
+        assert search.matching(RUNS, terms, now=NOW, params=params, known=KNOWN)["run_id"].to_list() == ["r1"]
