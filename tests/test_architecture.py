@@ -184,8 +184,8 @@ def test_package_inits_hold_one_docstring_and_nothing_else():
 
 
 def test_the_dashboard_starts_without_torch():
-    pages = [path.stem for path in sources("dashboard/figures") if path.stem != "__init__"]
-    modules = ["dashboard.queries", "dashboard.parts.runs.run_tables", *(f"dashboard.figures.{name}" for name in pages)]
+    figures = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources("dashboard/figures")]
+    modules = ["dashboard.queries", "dashboard.parts.runs.run_tables", *figures]
     code = f"import sys\nimport {', '.join(modules)}\nprint({{'torch', 'transformers'}} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
