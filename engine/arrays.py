@@ -210,6 +210,13 @@ def rescaled(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ldexp(wide, -exponents[:, None]), exponents
 
 
+def to_unit_scale(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """The array in float64 times the power of two that brings its largest entry to 0.5..1, and that power."""
+    wide = array.astype(np.float64)
+    _, exponent = np.frexp(np.abs(wide).max(initial=0.0))
+    return np.ldexp(wide, -exponent), int(exponent)
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows (n, d) divided by their lengths, in their own float type; a row of zeros stays."""
     found = lengths(rows)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import numbers
+from engine.arrays import numbers, whole_number
 from engine.dimension.entropy import GOLDEN, log_mean_exp
 
 COSINE = float(1 / GOLDEN)  # 0.618034
@@ -43,7 +43,8 @@ def log_mean_exp_by_laplace(n: ArrayLike, *, factor: bool = True) -> np.ndarray:
 
 def tilted_density(theta: ArrayLike, *, n: int) -> np.ndarray:
     """Density of the angle among pairs weighted by e^{n cos}: those that carry the table's mass."""
-    angle = numbers(theta, name="theta", dtype=np.float64)
+    angle = numbers(theta, name="theta", dtype=np.float64, low=0, high=math.pi)
+    whole_number(n, name="n", low=2)
     log_norm = math.lgamma(n / 2) - math.lgamma((n - 1) / 2) - math.log(math.pi) / 2
     with np.errstate(divide="ignore"):
         log_plain = log_norm + (n - 2) * np.log(np.sin(angle))

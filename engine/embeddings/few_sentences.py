@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from engine.arrays import whole_number
+from engine.arrays import numbers, to_unit_scale, whole_number
 from engine.embeddings.similarity import unit_rows
 
 
@@ -27,7 +27,10 @@ def cosine_spread(sentences: int, width: int) -> float:
 
 def whitened_cosines(embeddings: np.ndarray) -> np.ndarray:
     """Cosines of all pairs of the fitted sentences after whitening onto their rank, (n (n - 1) / 2,)."""
-    centred = embeddings - embeddings.mean(axis=0)
+    rows, _ = to_unit_scale(numbers(embeddings, name="embeddings", shape=("sentences", "width"), empty=False))
+    if len(rows) < 2:
+        raise ValueError("embeddings must hold at least 2 sentences, got 1")
+    centred = rows - rows.mean(axis=0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     units = unit_rows(left[:, sizes > sizes[0] * max(centred.shape) * np.finfo(sizes.dtype).eps])
     return np.asarray((units @ units.T)[np.triu_indices(len(units), 1)])

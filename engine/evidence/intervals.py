@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
+from engine.arrays import broadcast, check_finite, number, numbers
+
 
 class Interval(NamedTuple):
     """An estimate with its confidence bounds; the order is the one in which measurements are stored."""
@@ -23,18 +25,16 @@ class Interval(NamedTuple):
 
 def check_confidence(confidence: float) -> None:
     """Raise ValueError unless confidence lies strictly between 0 and 1."""
-    if not 0 < confidence < 1:
+    if not 0 < number(confidence, name="confidence") < 1:
         raise ValueError(f"confidence must lie strictly between 0 and 1, got {confidence}")
 
 
 def check_sample(values: ArrayLike, *, name: str = "values") -> np.ndarray:
     """Return values as a float64 array of shape (n, ...), refusing an empty one and NaN or infinity."""
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.ndim == 0 or len(sample) == 0:
+    sample = numbers(values, name=name, dtype=np.float64, finite=False)
+    if sample.ndim == 0 or sample.size == 0:
         raise ValueError(f"{name} must hold at least one value, got shape {sample.shape}")
-    if not np.isfinite(sample).all():
-        where = np.argwhere(~np.isfinite(sample))[0].tolist()
-        raise ValueError(f"{name} must be finite, got {sample[tuple(where)]} at index {where}")
+    check_finite(sample, name=name)
     return sample
 
 
@@ -78,7 +78,7 @@ def mean_half_width(samples: ArrayLike, *, confidence: float = 0.95) -> np.ndarr
         ValueError: if there is no draw.
     """
     check_confidence(confidence)
-    sample = np.asarray(samples, dtype=np.float64)
+    sample = numbers(samples, name="samples", dtype=np.float64, finite=False)
     if sample.ndim == 0 or len(sample) == 0:
         raise ValueError(f"samples must hold at least one draw, got shape {sample.shape}")
     n = len(sample)
@@ -100,7 +100,9 @@ def proportion_bounds(successes: ArrayLike, n: ArrayLike, *, confidence: float =
         (low, high), each with the broadcast shape.
     """
     check_confidence(confidence)
-    hits, trials = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64))
+    hits, trials = broadcast(
+        successes=numbers(successes, name="successes", dtype=np.float64), n=numbers(n, name="n", dtype=np.float64)
+    )
     if not ((hits >= 0) & (hits <= trials)).all():
         at = np.argwhere(~((hits >= 0) & (hits <= trials)))[0]
         raise ValueError(f"successes must lie in 0..n, got {hits[tuple(at)]:g} of n={trials[tuple(at)]:g}")

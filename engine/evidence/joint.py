@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from engine import arrays
 from engine.evidence.intervals import Interval, check_confidence, check_sample
 from engine.evidence.mean_difference import (
     ROUNDING,
@@ -154,22 +155,24 @@ def compare_counts(
         confidence: nominal coverage of both intervals.
     """
     check_confidence(confidence)
-    if not (counts_a and counts_b) or len({np.shape(counts) for counts in (*counts_a, *counts_b)}) != 1:
+    found = [arrays.read(counts, name="counts").shape for counts in (*counts_a, *counts_b)]
+    if not (counts_a and counts_b) or len(set(found)) != 1:
         raise ValueError("both sides need counts of the same examples, one array (n, k) a run")
-    sides = [[pseudo_values(np.asarray(counts), metric) for counts in side] for side in (counts_a, counts_b)]
+    sides = [[pseudo_values(counts, metric) for counts in side] for side in (counts_a, counts_b)]
     (a, of_a), (b, of_b) = (
         (np.column_stack([values for values, _ in side]), np.array([value for _, value in side])) for side in sides
     )
     return _joint(a, b, of_a, of_b, paired=paired, confidence=confidence, bound=None)
 
 
-def pseudo_values(counts: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:
+def pseudo_values(counts: ArrayLike, metric: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:
     """Jackknife pseudo-values `n m - (n - 1) m_(-j)` of a metric of summed counts, (n, k) -> (n,), and its value m."""
-    n, total = len(counts), counts.sum(axis=0, dtype=np.float64)
+    added = arrays.numbers(counts, name="counts", shape=("examples", "counts"), empty=False)
+    n, total = len(added), added.sum(axis=0, dtype=np.float64)
     if n < 2:
         raise ValueError(f"pseudo-values need at least 2 examples, got {n}")
     value = float(metric(total[None])[0])
-    kinds, kind_of = np.unique(counts, axis=0, return_inverse=True)
+    kinds, kind_of = np.unique(added, axis=0, return_inverse=True)
     return (n * value - (n - 1) * np.asarray(metric(total - kinds)))[kind_of.reshape(-1)], value
 
 
@@ -233,7 +236,7 @@ def _joint(
     )
 
 
-def residual_variance(squares: ArrayLike, seed_means: np.ndarray, example_squares: ArrayLike, *, n: int) -> np.ndarray:
+def residual_variance(squares: ArrayLike, seed_means: ArrayLike, example_squares: ArrayLike, *, n: int) -> np.ndarray:
     """Mean square of what neither the seed nor the example explains, from sums; arrays for many samples at once.
 
     Args:
@@ -242,9 +245,16 @@ def residual_variance(squares: ArrayLike, seed_means: np.ndarray, example_square
         example_squares: (...) sum over examples of the square of their mean over seeds.
         n: number of examples.
     """
-    s = seed_means.shape[-1]
-    grand = seed_means.mean(axis=-1)
-    rest = squares - n * (seed_means**2).sum(axis=-1) - s * np.asarray(example_squares) + s * n * grand**2
+    total = arrays.numbers(squares, name="squares", dtype=np.float64)
+    means = arrays.numbers(seed_means, name="seed_means", dtype=np.float64)
+    by_example = arrays.numbers(example_squares, name="example_squares", dtype=np.float64)
+    s = means.shape[-1] if means.ndim else 0
+    if s < 2 or n < 2:
+        raise ValueError(f"a residual needs at least 2 seeds and 2 examples, got {s} and {n}")
+    total, by_example, grand = arrays.broadcast(
+        squares=total, example_squares=by_example, means_of_seed_means=means.mean(axis=-1)
+    )
+    rest = total - n * (means**2).sum(axis=-1) - s * by_example + s * n * grand**2
     return np.asarray(np.maximum(0.0, rest) / ((s - 1) * (n - 1)))
 
 
@@ -257,8 +267,10 @@ def tolerance(sampling: ArrayLike, spread: Spread, *, n: int, level: ArrayLike) 
         n: number of examples.
         level: 1 - confidence.
     """
-    upper = 1 - np.asarray(level) / 2
-    among = stdtrit(max(1, n - 1), upper) ** 2 * np.asarray(sampling)
+    upper = 1 - arrays.numbers(level, name="level", dtype=np.float64, low=0, high=1) / 2
+    variance_among = arrays.numbers(sampling, name="sampling", dtype=np.float64, low=0)
+    upper, variance_among = arrays.broadcast(level=upper, sampling=variance_among)
+    among = stdtrit(max(1, n - 1), upper) ** 2 * variance_among
     between = [
         stdtrit(freedom, upper) ** 2 * variance
         for variance, freedom in zip(spread.between_seeds, spread.freedom, strict=True)
@@ -268,8 +280,11 @@ def tolerance(sampling: ArrayLike, spread: Spread, *, n: int, level: ArrayLike) 
 
 def share_beside_seeds(residual_part: ArrayLike, sampling: ArrayLike) -> np.ndarray:
     """Share of the examples' sampling variance that is no residual; 1 where the examples do not vary."""
-    whole = np.asarray(sampling)
-    return np.where(whole > 0, np.clip(1 - residual_part / np.where(whole > 0, whole, 1.0), 0.0, 1.0), 1.0)
+    whole, part = arrays.broadcast(
+        sampling=arrays.numbers(sampling, name="sampling", dtype=np.float64, low=0),
+        residual_part=arrays.numbers(residual_part, name="residual_part", dtype=np.float64, low=0),
+    )
+    return np.where(whole > 0, np.clip(1 - part / np.where(whole > 0, whole, 1.0), 0.0, 1.0), 1.0)
 
 
 def _spread(examples: np.ndarray, sides: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[Spread, Components]:

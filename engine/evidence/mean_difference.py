@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
+from engine.arrays import number, numbers
 from engine.evidence.intervals import Interval, check_confidence, check_sample
 
 NEWTON_STEPS = 30
@@ -70,13 +71,13 @@ def tally(differences: ArrayLike, *, bound: float) -> tuple[np.ndarray, np.ndarr
     if sample.ndim != 1:
         raise ValueError(f"differences must have shape (n,), got {sample.shape}")
     worst = float(np.abs(sample).max())
-    if not bound > 0 or worst > bound * (1 + 1e-9):
+    if not number(bound, name="bound") > 0 or worst > bound * (1 + 1e-9):
         raise ValueError(f"differences must lie in [-{bound:g}, {bound:g}], got {worst:g}")
     values, counts = np.unique(np.clip(np.round(sample, ROUNDING), -bound, bound), return_counts=True)
     return values, counts.astype(np.float64), len(sample)
 
 
-def score_variance(values: np.ndarray, counts: np.ndarray, theta: ArrayLike, *, bound: float) -> np.ndarray:
+def score_variance(values: ArrayLike, counts: ArrayLike, theta: ArrayLike, *, bound: float) -> np.ndarray:
     """Variance of the mean of the differences if its expectation is theta.
 
     Args:
@@ -88,9 +89,16 @@ def score_variance(values: np.ndarray, counts: np.ndarray, theta: ArrayLike, *, 
     Returns:
         (...) variances, `V(theta) / (n - 1)`.
     """
+    values = numbers(values, name="values", shape=("values",), dtype=np.float64, empty=False)
+    counts = numbers(counts, name="counts", dtype=np.float64, low=0)
+    middle = numbers(theta, name="theta", dtype=np.float64)
+    furthest = float(np.abs(middle).max(initial=0.0))
+    if furthest >= bound or float(np.abs(values).max()) > bound * (1 + 1e-9):
+        raise ValueError(f"values must lie in [-{bound:g}, {bound:g}] and theta inside, got |theta| up to {furthest:g}")
     n = counts.sum(axis=-1)
+    if counts.ndim == 0 or counts.shape[-1] != len(values) or not (n > 0).all():
+        raise ValueError(f"counts must hold a number for each of {len(values)} values, not all 0, got {counts.shape}")
     share, used = counts / n[..., None], counts > 0
-    middle = np.asarray(theta, dtype=np.float64)
     away = values - middle[..., None]
     shape = np.broadcast_shapes(n.shape, middle.shape)
 

@@ -91,7 +91,10 @@ def class_counts(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> np.n
 
 def macro_f1_of_counts(sums: ArrayLike) -> np.ndarray:
     """Mean F1 over the classes that occur, (r, 3c) sums of `class_counts` -> (r,)."""
-    tp, fp, fn = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    added = arrays.numbers(sums, name="sums", shape=("r", "three a class"), dtype=np.float64, low=0)
+    if not added.shape[1] or added.shape[1] % 3:
+        raise ValueError(f"sums must have three columns a class, got {added.shape[1]} columns")
+    tp, fp, fn = np.split(added, 3, axis=1)
     denominator = 2 * tp + fp + fn
     f1 = np.divide(2 * tp, denominator, out=np.zeros_like(tp), where=denominator > 0)
     return f1.sum(axis=1) / np.maximum(1, (denominator > 0).sum(axis=1))  # type: ignore[no-any-return]
@@ -110,6 +113,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both arrays as float64 of one shape."""
-    if np.shape(a) != np.shape(b):
-        raise ValueError(f"the two systems must be paired, got shapes {np.shape(a)} and {np.shape(b)}")
-    return check_sample(a, name="scores of A"), check_sample(b, name="scores of B")
+    first, second = check_sample(a, name="scores of A"), check_sample(b, name="scores of B")
+    if first.shape != second.shape:
+        raise ValueError(f"the two systems must be paired, got shapes {first.shape} and {second.shape}")
+    return first, second

@@ -112,7 +112,7 @@ def sign_flip_test(differences: ArrayLike, *, rng: np.random.Generator | None = 
     else:
         signs, extra = rng.choice((-1.0, 1.0), size=(resamples, n)), 1
     sums, observed = np.abs(signs @ values), abs(values.sum())
-    hits = int((sums >= observed - 1e-12 * max(1.0, float(np.abs(values).sum()))).sum())
+    hits = int((sums >= observed - ROUNDING * float(np.abs(values).sum())).sum())
     return (hits + extra) / (len(signs) + extra)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
+from engine.arrays import read
 from engine.evidence.intervals import Interval, check_sample
 from engine.evidence.mean_difference import mean_difference_interval
 from engine.evidence.paired import holm
@@ -68,13 +69,15 @@ def slices_that_differ(
     gaps = check_sample(differences, name="differences")
     if gaps.ndim != 1:
         raise ValueError(f"differences must have shape (n,), got {gaps.shape}")
+    if float(np.abs(gaps).max()) > bound * (1 + 1e-9):
+        raise ValueError(f"differences must lie in [-{bound:g}, {bound:g}], got {float(np.abs(gaps).max()):g}")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}")
     first = np.zeros(len(gaps), dtype=bool)
     first[rng.permutation(len(gaps))[: len(gaps) // 2]] = True
     proposals: dict[str, float] = {}
     for name, rows in slices.items():
-        inside = np.asarray(rows)
+        inside = read(rows, name=f"slice {name!r}")
         if inside.shape != gaps.shape or inside.dtype != bool:
             raise ValueError(f"slice {name!r} must be ({len(gaps)},) booleans, got {inside.dtype} {inside.shape}")
         parts = [(inside == wanted) & (first == half) for wanted in (True, False) for half in (True, False)]

@@ -59,7 +59,7 @@ def test_wilson_covers_small_proportions_where_the_plain_interval_does_not():
     ("call", "message"),
     [
         (lambda: mean_interval([]), r"at least one value, got shape \(0,\)"),
-        (lambda: mean_interval([0.1, float("nan")]), r"finite, got nan at index \[1\]"),
+        (lambda: mean_interval([0.1, float("nan")]), r"finite, got nan at index 1"),
         (lambda: mean_interval([[0.1]]), r"shape \(n,\), got \(1, 1\)"),
         (lambda: mean_interval([0.1], confidence=95), "strictly between 0 and 1, got 95"),
         (lambda: proportion_interval(5, 4), "0..n, got 5 of n=4"),
