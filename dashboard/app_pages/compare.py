@@ -215,7 +215,7 @@ def show_curves() -> None:
     metric = st.selectbox(
         "Metric", list(groups), format_func=words.name, key="compare_metric", bind="query-params", width=260
     )
-    view = curve_controls.controls("compare")
+    view, _ = curve_controls.controls("compare", (), default=())
     figure = curves_figure(version, tuple(configs), metric, tuple(groups[metric]), view)
     if figure is None:
         st.caption("No point lies in this range.")

@@ -1,7 +1,5 @@
 """On which examples? One run's predictions, or two runs' side by side, each example as its reader needs it."""
 
-import re
-
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -168,10 +166,10 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
         sure = words.percent(row[f"confidence{end}"], 0)
         parts.append(f"{SIGNS[bool(row[f'right{end}'])]} {who}`{short(answer, LINE_ANSWER)}`{several} {sure}")
     text = tables.readable_text(str(row["text"]))
-    line = text if len(text) <= LINE_TEXT else text[: LINE_TEXT - 1] + "…"
+    line = words.cut(text, LINE_TEXT)
     flag = ":material/flag: " if str(row["hash"]) in marks else ""
     with st.expander(
-        f"{flag}{' · '.join(parts)} · label `{short(row['label'], LINE_ANSWER)}` · {plain(line)}",
+        f"{flag}{' · '.join(parts)} · label `{short(row['label'], LINE_ANSWER)}` · {words.plain(line)}",
         key=f"examples_open_{row['hash']}_{row['example_id']}",
         on_change="rerun",
     ) as opened:
@@ -182,18 +180,12 @@ def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
                 mark(row, marks)
 
 
-def plain(text: str) -> str:
-    """Text as it is, where Markdown would read signs in it."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text.replace("\n", " "))
-
-
 def short(answer: object, most: int) -> str:
     """The first characters, for a line; entities, which stand in the text below, as their number."""
     text = str(answer).replace("`", "'")
     if spec is not None and spec.kind == "entities":
-        n = len(paired_predictions.entity_cells(str(answer)))
-        return f"{n} entity" if n == 1 else f"{n} entities"
-    return text if len(text) <= most else text[: most - 1] + "…"
+        return words.count(len(paired_predictions.entity_cells(str(answer))), "entity")
+    return words.cut(text, most)
 
 
 def mark(row: dict[str, object], marks: dict[str, str]) -> None:

@@ -77,8 +77,9 @@ def show_selection(run_ids: list[str]) -> None:
         links.page_link("runs", "List", icon=":material/list:", selected=",".join(run_ids[:200]))
         if run_ids:
             links.page_link("run", "Open", icon=":material/monitoring:", run=run_ids[0])
-    table = frame.filter(pl.col("run_id").is_in(run_ids)).select("run_id", x, y, color)
-    run_tables.runs_table(table, key="explore_selected", alt="Selected runs")
+    table = frame.filter(pl.col("run_id").is_in(run_ids))
+    columns = tuple(dict.fromkeys((x, y, color)))
+    run_tables.runs_table(version, table, columns, key="explore_selected", label="Selected runs")
 
 
 frame, metrics, parameters = wide(chosen)

@@ -232,8 +232,8 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
     same = runs.filter((pl.col("task") == task) & (pl.col("model") == chosen["model"]) & ~pl.col("archived"))
     st.subheader(f"{name} on {task}: {words.count(same.height, 'run')}", anchor=False)
     shown = same.sort(pl.col("config_hash") != chosen["config_hash"], "started_at", descending=[False, True])
-    columns = ["run_id", "model", "recipe", "seed", "status", "score", "metric", "data_source", "started_at"]
-    run_tables.runs_table(shown.select(columns), key="leaderboard_runs", alt=f"Runs of {name} on {task}")
+    columns = ("status", "score", "seed", "recipe", "started_at", "duration_s")
+    run_tables.runs_table(version, shown, columns, key="leaderboard_runs", label=f"Runs of {name} on {task}")
     ids = ",".join(same.filter(config_hash=chosen["config_hash"])["run_id"].head(20))
     if "," in ids:
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)

@@ -12,28 +12,38 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
+from dashboard.frames.comparison import configurations
 from dashboard.parts import badges, curve_controls, downloads, guard, headings, links, local_time, plots
-from dashboard.parts.runs import run_picker, run_predictions, run_tables
+from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tables
 from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
-SCORES = 8  # metrics shown above the tabs
+SCORES = 5  # metrics shown above the tabs
 RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
 SYSTEM = "system/"  # what was watched of the machine: on a tab of its own
 CONSOLE = 200_000  # characters of the console shown
 MEASURED = 5000  # rows of a measured table shown
 
-headings.title(
-    "Run",
-    "What one run is, how it went, where it errs, and the command that repeats it.",
-    note="""Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
+HELP = {
+    "note": """Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
 running job's curves move by themselves), its confusion matrix and wrong predictions, what it measured, its files, its
 environment and related runs.""",
-    formula=r"\text{smoothed}_t = \frac{\sum_{i\le t} w^{t-i} v_i}{\sum_{i\le t} w^{t-i}}",
-    source="the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
-)
+    "formula": r"\text{smoothed}_t = \frac{\sum_{i\le t} w^{t-i} v_i}{\sum_{i\le t} w^{t-i}}",
+    "source": "the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
+}
+QUESTION = "What one run is, how it went, where it errs, and the command that repeats it."
 
-picked = run_picker.pick_run(None, "run")
+if queries.run_list(queries.store_version(), limit=1).is_empty() and "run" not in st.query_params:
+    headings.title("Run", QUESTION, **HELP)
+    headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
+    st.stop()
+heading = st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_heading")
+told = st.container(key="page_sentence")
+with heading:
+    st.title("Run", anchor=False, width="content")
+    with st.container(width="stretch"):
+        picked = run_picker.pick_run(None, "run", hidden_label=True)
+    headings.help_sign(**HELP)
 if picked is None:
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
@@ -41,25 +51,20 @@ run_id: str = picked
 VERSION = queries.store_version()
 RUN = queries.run(VERSION, run_id)
 NAME = queries.name(VERSION, run_id)
+SPEC = queries.task_specs(VERSION).get(RUN["task"] or "")
 st.set_page_config(page_title=f"{NAME} — {headings.NAME}")
 
 
 def header(run: Mapping[str, Any]) -> None:
-    """Status, mark of sample data, tags, note, and the error of a failed run."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        badges.status_badge(run["status"])
-        badges.sample_badge(run["data_source"])
-        limit = queries.params(VERSION, (run_id,)).filter(name="limit")["value"].to_list()
-        if limit and limit[0] not in ("null", "0"):
-            st.badge(f"first {limit[0]} rows only", icon=":material/content_cut:", color="orange")
-        for tag in run["tags"] or []:
-            st.badge(tag, icon=":material/sell:", color="gray")
-        if run["archived"]:
-            st.badge("archived", icon=":material/archive:", color="gray")
-        seed = "" if run["seed"] is None else f" · seed {run['seed']}"
-        started = words.moment(run["started_at"], local_time.now())
-        st.caption(f"started {started} · {words.duration(run['duration_s'])}{seed}", width="stretch")
-        downloads.save_report(save_report, f"run-{run_id}")
+    """What can be done with the run; its status, scores, tags, note; the error of a failed one."""
+    with heading:
+        with st.popover("Command", icon=":material/terminal:"):
+            st.markdown("**This command repeats the run**")
+            st.code(run["command"], language="bash", wrap_lines=True)
+        run_jobs.buttons(run, key="run")
+        downloads.save_report(save_report, f"run-{run_id}", label="Report")
+    with told:
+        st.markdown(f"{signs(run)} &nbsp; {' · '.join([*scores(), *moments(run)])}")
     if run["note"]:
         st.markdown(f"> {run['note']}")
     if run["status"] == "failed":
@@ -72,6 +77,44 @@ def header(run: Mapping[str, Any]) -> None:
             f"The run is {run['status']}. `--resume {run_id}` continues it from its last checkpoint, if it has one.",
             icon=":material/restart_alt:",
         )
+
+
+def signs(run: Mapping[str, Any]) -> str:
+    """Status, sample data, limit, tags and archive as badges in a line."""
+    icon, color = badges.STATUS[run["status"]]
+    found = [f":{color}-badge[{icon} {run['status']}]"]
+    if run["data_source"] == "sample":
+        found.append(":orange-badge[:material/science: sample data]")
+    limit = queries.params(VERSION, (run_id,)).filter(name="limit")["value"].to_list()
+    if limit and limit[0] not in ("null", "0"):
+        found.append(f":orange-badge[:material/content_cut: first {limit[0]} rows only]")
+    found += [f":gray-badge[:material/sell: {words.plain(tag)}]" for tag in run["tags"] or []]
+    if run["archived"]:
+        found.append(":gray-badge[:material/archive: archived]")
+    return " ".join(found)
+
+
+def moments(run: Mapping[str, Any]) -> list[str]:
+    """When it started, how long it took, its seed."""
+    seed = [] if run["seed"] is None else [f"seed {run['seed']}"]
+    started = f"started {words.moment(run['started_at'], local_time.now())}"
+    return [started, words.duration(run["duration_s"]), *seed]
+
+
+def scores() -> list[str]:
+    """What the run reports of itself, the score that judges its task first, then other dev ones."""
+    summary = queries.summary(VERSION, (run_id,))
+    main = f"dev/{SPEC.metric}" if SPEC else ""
+    shown = pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
+    if SPEC and SPEC.kind in ("span", "entities"):
+        shown = shown & ~pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # no class to guess
+    first = pl.col("name") != main
+    ordered = summary.filter(shown).sort(first, ~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
+    return [
+        f"**{words.name(name)} {words.value(name, value)}**" if name == main or not number else
+        f"{words.name(name)} {words.value(name, value)}"
+        for number, (name, value) in enumerate(ordered.select("name", "value").iter_rows())
+    ]  # fmt: skip
 
 
 def save_report() -> bytes:
@@ -88,19 +131,6 @@ def save_report() -> bytes:
     )
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return html_report.html_report(f"{NAME} ({run_id})", sections, footer=f"clueboard · {moment}").encode()
-
-
-def show_scores() -> None:
-    """The metrics that the run reports of itself, dev ones first."""
-    summary = queries.summary(VERSION, (run_id,))
-    shown = pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
-    summary = summary.filter(shown)
-    ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
-    if ordered.is_empty():
-        return
-    with st.container(horizontal=True, gap="medium"):
-        for name, value in ordered.select("name", "value").iter_rows():
-            st.metric(words.name(name), words.value(name, value), width="content")
 
 
 def draw(frame: pl.DataFrame, metric: str, members: list[str], view: curve_controls.View | None = None) -> go.Figure:
@@ -120,15 +150,9 @@ def show_curves(running: bool, *, system: bool = False) -> None:
         return
     page = "run_system" if system else "run"
     groups = figures.metric_groups(names)
-    chosen = st.multiselect(
-        "Curves",
-        list(groups),
-        default=list(groups)[:PLOTS],
-        format_func=words.name,
-        key=f"{page}_curves",
-        bind="query-params",
-    )
-    view = curve_controls.controls(page)
+    options = st.container()
+    with options:
+        view, chosen = curve_controls.controls(page, list(groups), default=list(groups)[:PLOTS])
     if not chosen:
         return
     wanted = tuple(name for group in chosen for name in groups[group])
@@ -140,20 +164,34 @@ def show_curves(running: bool, *, system: bool = False) -> None:
     if frame.is_empty():
         st.caption("No point lies in this range.")
         return
-    columns = st.columns(min(2, len(chosen)))
-    for index, metric in enumerate(chosen):
+    drawn = [metric for metric in chosen if figures.is_curve(frame, groups[metric])]
+    columns = st.columns(min(2, max(len(drawn), 1)))
+    for index, metric in enumerate(drawn):
         key = f"{page}_curve_{metric}"
         with columns[index % len(columns)]:
             plots.show(
                 draw(frame, metric, groups[metric], view),
                 key=key,
+                title=figures.finding(frame, groups[metric], x=str(view.x)),
                 alt=f"{words.name(metric)} of run {run_id} over {view.x}",
                 on_select=lambda key=key: curve_controls.zoom(page, key),
                 selection_mode="box",
             )
+    show_points(frame, [name for metric in chosen if metric not in drawn for name in groups[metric]])
     if repeated := int(frame["repeated"].sum()):
         st.caption(f"{words.count(repeated, 'earlier value')} of steps that were logged again: the newest is drawn.")
     downloads.download(frame, f"{page}_curves_{run_id}", label="Curves as CSV")
+
+
+def show_points(frame: pl.DataFrame, names: list[str]) -> None:
+    """Curves of one point are a number."""
+    rows = frame.filter(pl.col("name").is_in(names)).sort("name")
+    if rows.is_empty():
+        return
+    st.caption("Logged once:")
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in rows.select("name", "value").iter_rows():
+            st.metric(words.name(name), words.value(name, value), width="content")
 
 
 def live_progress() -> None:
@@ -258,8 +296,8 @@ def show_kin() -> None:
     ):
         st.markdown(f"**{name}** ({frame.height})")
         if not frame.is_empty():
-            columns = ["run_id", "experiment", "task", "model", "seed", "status", "score", "metric", "started_at"]
-            run_tables.runs_table(tables.headline(frame).head(200).select(columns), key=key, alt=name)
+            columns = ("status", "score", "seed", "started_at", "duration_s")
+            run_tables.runs_table(VERSION, tables.headline(frame), columns, key=key, label=name)
     if not seeds.is_empty():
         ids = ",".join([run_id, *seeds["run_id"].head(19)])
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
@@ -269,10 +307,9 @@ header(RUN)
 running = RUN["status"] == "running"
 if running:
     guard.fragment(run_every=1)(live_progress)()
-show_scores()
 TABS = {
     "Curves": lambda: guard.fragment(run_every=1 if running else None)(show_curves)(running),
-    "Predictions": lambda: run_predictions.show(VERSION, RUN),
+    "Predictions": lambda: run_predictions.show(VERSION, RUN, SPEC),
     "Measurements": show_measurements,
     "Configuration": show_config,
     "Files": show_files,
@@ -281,7 +318,10 @@ TABS = {
     "Environment": show_environment,
     "Related runs": show_kin,
 }
-for tab, show in zip(st.tabs(list(TABS), key="run_tab", bind="query-params"), TABS.values(), strict=True):
+silent = not running and not any(not name.startswith(SYSTEM) for name in queries.metric_names(VERSION, (run_id,)))
+first = "Predictions" if silent and not queries.answers(VERSION, run_id).is_empty() else "Curves"
+opened = st.tabs(list(TABS), key="run_tab", bind="query-params", default=first)
+for tab, show in zip(opened, TABS.values(), strict=True):
     if tab.open:
         with tab:
             show()

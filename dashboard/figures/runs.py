@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from engine.evidence.metrics import METRICS, metric_of
 
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
 LARGEST = 1e150
@@ -73,6 +74,33 @@ def curves(
         figure.add_trace(_line(part, str(name), color))
     figure.update_layout(hovermode="x unified")
     return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y)
+
+
+def is_curve(frame: pl.DataFrame, names: Sequence[str]) -> bool:
+    """Whether one of these has more than one point to draw."""
+    counts = frame.filter(pl.col("name").is_in(list(names))).group_by("name").len()
+    return bool((counts["len"] > 1).any())
+
+
+def finding(frame: pl.DataFrame, names: Sequence[str], *, x: str = "step") -> str:
+    """What a plot of these curves shows, in words: `dev accuracy: best 63.75 % at step 60`.
+
+    Scores and losses tell their best value, of dev where it is there; other metrics their last one. Values that are not
+    finite are counted.
+    """
+    name = min(names, key=lambda name: (not name.startswith("dev/"), name))
+    part = frame.filter(name=name).sort("x")
+    finite = part.filter(pl.col("value").is_finite())
+    odd = f", {words.count(part.height - finite.height, 'value')} not finite" if finite.height < part.height else ""
+    if finite.is_empty():
+        return f"{words.name(name)}: no value is finite"
+    spec = metric_of(name)
+    if spec.name not in METRICS:
+        return f"{words.name(name)}: {words.value(name, finite['value'][-1])} at the end{odd}"
+    best = finite.sort("value", descending=spec.higher_is_better).row(0, named=True)
+    at = f"after {words.duration(best['x'])}" if x == "time" else f"at {x} {words.number(best['x'])}"
+    word = "highest" if spec.higher_is_better else "lowest"
+    return f"{words.name(name)}: {word} {words.value(name, best['value'])} {at}{odd}"
 
 
 def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y: bool, height: int = 320) -> go.Figure:
@@ -198,3 +226,17 @@ def confidence(predictions: pl.DataFrame, *, bins: int = 20, height: int = 300) 
         figure.add_trace(go.Bar(x=part["bin"], y=part["len"], name=name, marker={"color": color}, width=0.9 / bins))
     figure.update_layout(barmode="stack")
     return style.finish(figure, x="confidence of the prediction", y="rows", height=height)
+
+
+def span_overlap(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
+    """Histogram of the overlap of answers with the accepted one: character F1 of each example.
+
+    Args:
+        predictions: `overlap` in [0, 1].
+        height: in pixels.
+    """
+    counts = predictions.with_columns(bin=((pl.col("overlap") * 10).floor().clip(0, 9) + 0.5) / 10)
+    counts = counts.group_by("bin").len().sort("bin")
+    figure = go.Figure(go.Bar(x=counts["bin"], y=counts["len"], width=0.09, marker={"color": style.MEASURED}))
+    style.finish(figure, x="overlap with the accepted answer (character F1)", y="questions", height=height)
+    return figure.update_xaxes(range=[0, 1], tickformat=".0%")

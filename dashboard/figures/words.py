@@ -5,6 +5,7 @@ Stored names stay as they are in links, files and SQL; people read `dev macro F1
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +78,9 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def value(metric: str, amount: float | None) -> str:
-    """A metric's value: `73.61 %` of a fraction, four digits of any other."""
+    """A metric's value: `73.61 %` of a fraction, four digits of any other; what is not finite in words."""
+    if amount is not None and not math.isfinite(amount):
+        return "not a number" if math.isnan(amount) else f"{'minus ' * (amount < 0)}infinite"
     return percent(amount) if is_fraction(metric) else number(amount)
 
 
@@ -111,14 +114,27 @@ def setting(text: str | None) -> str:
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
+def plain(text: str) -> str:
+    """Text as it is, where Markdown would read signs in it."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text.replace("\n", " "))
+
+
 def together(parts: Iterable[str | None], *, by: str = " · ") -> str:
     """Words that are there, each once: model and recipe of a run are one word where they are the same."""
     return by.join(dict.fromkeys(part for part in parts if part))
 
 
 def count(n: int, what: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('h') else 's'}"
+    """`1 run`, `3 runs`, `2 entities`."""
+    if n == 1:
+        return f"{n:,} {what}"
+    many = f"{what[:-1]}ies" if what.endswith("ty") else f"{what}{'es' if what.endswith('h') else 's'}"
+    return f"{n:,} {many}"
+
+
+def cut(text: str, most: int) -> str:
+    """The first characters of a text, with an ellipsis where there are more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def over(n: float | None, what: str) -> str:

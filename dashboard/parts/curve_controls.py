@@ -3,10 +3,13 @@
 A box drawn in a plot becomes the range: the curves are then read again, so that a part shows in full detail.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import streamlit as st
+
+from dashboard.figures import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +24,38 @@ class View:
     high: float | None
 
 
-def controls(page: str) -> View:
-    """The widgets; every choice is part of the URL as `<page>_<name>`."""
+def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tuple[View, list[str]]:
+    """The widgets in one line, what is rarely changed folded; every choice is part of the URL as `<page>_<name>`.
+
+    Args:
+        page: prefix of the widgets' keys.
+        metrics: curves that can be drawn; none offers no choice of them.
+        default: those drawn at first.
+
+    Returns:
+        How curves are drawn, and which.
+    """
     keys: dict[str, Any] = {"bind": "query-params"}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    chosen = list(default)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{page}_curve_controls"):
         x = st.segmented_control(
-            "Over", ["step", "epoch", "time"], default="step", key=f"{page}_x", required=True, width=190, **keys
-        )
-        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"{page}_smoothing", width=160, **keys)
-        low = st.number_input("From", value=None, key=f"{page}_low", width=110, placeholder="start", **keys)
-        high = st.number_input("To", value=None, key=f"{page}_high", width=110, placeholder="end", **keys)
-        log_x = st.toggle("Log x", key=f"{page}_log_x", **keys)
+            "Over", ["step", "epoch", "time"], default="step", key=f"{page}_x", required=True,
+            label_visibility="collapsed", **keys,
+        )  # fmt: skip
         log_y = st.toggle("Log y", key=f"{page}_log_y", **keys)
+        with st.popover("Curves, smoothing, range", icon=":material/tune:", type="tertiary"):
+            if metrics:
+                chosen = st.multiselect(
+                    "Curves", list(metrics), default=chosen, format_func=words.name, key=f"{page}_curves", **keys
+                )
+            smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"{page}_smoothing", **keys)
+            with st.container(horizontal=True):
+                low = st.number_input("From", value=None, key=f"{page}_low", width=110, placeholder="start", **keys)
+                high = st.number_input("To", value=None, key=f"{page}_high", width=110, placeholder="end", **keys)
+            log_x = st.toggle("Log x", key=f"{page}_log_x", **keys)
         if low is not None or high is not None:
             st.button("Whole range", icon=":material/zoom_out_map:", key=f"{page}_whole", on_click=_whole, args=(page,))
-    return View(x or "step", smoothing, log_x, log_y, low, high)
+    return View(x or "step", smoothing, log_x, log_y, low, high), chosen
 
 
 def zoom(page: str, chart: str) -> None:

@@ -34,16 +34,21 @@ def title(
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page_heading"):
         st.title(name, anchor=False, width="content")
         if note or formula or source:
-            with st.popover("Help", icon=":material/help:", type="tertiary"):
-                if chinese:
-                    st.caption(chinese)
-                st.markdown(note)
-                if formula:
-                    st.latex(formula)
-                if source:
-                    st.caption(f"Source: {source}")
+            help_sign(chinese=chinese, note=note, formula=formula, source=source)
     with st.container(key="page_sentence"):
         st.markdown(sentence)
+
+
+def help_sign(*, chinese: str = "", note: str = "", formula: str = "", source: str = "") -> None:
+    """The sign beside a heading: how to read the page, its formula, its source."""
+    with st.popover("Help", icon=":material/help:", type="tertiary"):
+        if chinese:
+            st.caption(chinese)
+        st.markdown(note)
+        if formula:
+            st.latex(formula)
+        if source:
+            st.caption(f"Source: {source}")
 
 
 def empty(command: str, what: str = "Nothing is stored here yet.") -> None:

@@ -26,7 +26,7 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str = "", place: Any =
         figure: drawn as it is.
         key: of the chart; also the names of the files.
         alt: what a reader who cannot see it is told.
-        title: what it shows, above it; nothing where empty.
+        title: its finding or the question it answers, above it.
         place: the container it is drawn in.
         options: further options of `st.plotly_chart`, such as on_select.
 
@@ -35,12 +35,11 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str = "", place: Any =
     """
     look = PICTURE if figure_files.has_browser() else DRAWING
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
-    if title:
-        place.markdown(f"**{title}**")
-    event = place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
-    with place.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
-        _menu(figure, key)
-    return event
+    with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
+        st.markdown(f"**{title}**" if title else "", width="stretch")
+        with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
+            _menu(figure, key)
+    return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
 
 
 def _menu(figure: go.Figure, key: str) -> None:

@@ -84,7 +84,9 @@ def _linked(version: str, wanted: Sequence[str]) -> list[dict[str, object]]:
     return found
 
 
-def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str | None = None) -> str | None:
+def pick_run(
+    experiment: str | None, key: str, *, label: str = "Run", task: str | None = None, hidden_label: bool = False
+) -> str | None:
     """Select box over the newest runs of an experiment; the choice lives in the URL as `?<key>=<run id>`.
 
     Any unambiguous part of an id works in the link, and so does a run that is not among those offered. Call
@@ -117,7 +119,14 @@ def pick_run(experiment: str | None, key: str, *, label: str = "Run", task: str 
     def remember() -> None:
         st.query_params[key] = st.session_state[f"{widget}_url"] = st.session_state[widget]
 
-    picked = st.selectbox(label, ids, format_func=lambda run_id: named[run_id], key=widget, on_change=remember)
+    picked = st.selectbox(
+        label,
+        ids,
+        format_func=lambda run_id: named[run_id],
+        key=widget,
+        on_change=remember,
+        label_visibility="collapsed" if hidden_label else "visible",
+    )
     return str(picked)
 
 

@@ -9,51 +9,115 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
+from dashboard.frames import example_html
+from dashboard.frames.comparison import paired_predictions
 from dashboard.parts import links, plots
 from engine.evidence.intervals import proportion_interval
+from engine.evidence.metrics import cmrc_f1
+from engine.text.tasks import TaskSpec
 
 WRONG = 200  # wrong examples listed
+TEXTS, LINE = 20, 40  # wrong answers listed with their passage, characters of each in its line
 FEW_CLASSES, MANY_CLASSES = 40, 200  # a matrix up to here, a list of confusions up to there; more are no classes
 
 
-def show(version: str, run: Mapping[str, Any]) -> None:
-    """Confusion matrix, confidence, and the wrong predictions with their text."""
+def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
+    """What kinds of errors there are, how sure the run was, and the wrong predictions with their text."""
     frame = tables.with_class_titles(queries.predictions(version, run["run_id"], "dev"), run["task"])
     if frame.is_empty():
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
-    shared = queries.shared_rows(version, run["run_id"])
-    message = f"{shared:,} of {frame.height:,} dev rows are also in the training set (same input, by hash)."
-    if shared:
-        st.warning(message, icon=":material/content_copy:")
+    show_right(frame, queries.shared_rows(version, run["run_id"]))
+    left, right = st.columns([3, 2])
+    if spec is not None and spec.kind == "span":
+        show_spans(frame, left)
+        classes = []
     else:
-        st.caption(message)
-    labelled = frame.drop_nulls("label")
+        classes = show_classes(frame, left, has_classes=spec is None or spec.kind != "entities")
+    if frame["confidence"].is_not_null().any():
+        title = "Are wrong answers less sure than right ones?"
+        drawn = figures.confidence(frame)
+        plots.show(drawn, key="run_confidence", title=title, alt="Confidence of right and wrong", place=right)
+    if spec is not None and spec.kind in ("span", "entities"):
+        show_texts(frame, spec)
+    else:
+        show_wrong(frame, classes)
+    links.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run["run_id"])
+
+
+def show_right(frame: pl.DataFrame, shared: int) -> None:
+    """The share of right answers with its interval, and the rows that stand in the training set too."""
+    labelled, said = frame.drop_nulls("label"), []
     if not labelled.is_empty():
         exact = proportion_interval(int((labelled["label"] == labelled["prediction"]).sum()), labelled.height)
-        st.caption(
+        said.append(
             f"Right: **{words.percent(exact.value)}** of {exact.n:,} examples, 95 % interval "
-            f"{words.between('accuracy', exact.low, exact.high)} (Wilson), which is what other examples of the same "
-            "kind would do; what another seed would do is not in it."
+            f"{words.between('accuracy', exact.low, exact.high)} (Wilson): what other examples of the same kind would "
+            "do; what another seed would do is not in it."
         )
+    if shared:
+        said.append(
+            f":orange[:material/content_copy: **{shared:,} of {frame.height:,} dev rows** are also in the training set "
+            "(same input, by hash).]"
+        )
+    st.markdown("  \n".join(said))
+
+
+def show_classes(frame: pl.DataFrame, place: Any, *, has_classes: bool) -> list[str]:
+    """The confusion matrix, or the most frequent confusions of many classes; returns the classes."""
     counts = figures.confusion_counts(frame)
     classes = tables.class_order(counts)
-    left, right = st.columns([3, 2])
+    wrong = counts.filter(pl.col("label") != pl.col("prediction"))
+    if not has_classes:
+        return []
     if 2 <= len(classes) <= FEW_CLASSES:
+        title = "Which classes are taken for which?"
+        if wrong.height:
+            most = wrong.row(0, named=True)
+            title = f"{most['label']} is taken for {most['prediction']} most often: {words.count(most['count'], 'row')}"
         matrix = figures.confusion(counts, classes)
-        plots.show(matrix, key="run_confusion", alt=f"Confusion matrix of {len(classes)} classes", place=left)
+        alt = f"Confusion matrix of {len(classes)} classes"
+        plots.show(matrix, key="run_confusion", title=title, alt=alt, place=place)
     elif counts["label"].n_unique() <= MANY_CLASSES:
-        with left:
+        with place:
             st.markdown("**Most frequent confusions**")
-            wrong = counts.filter(pl.col("label") != pl.col("prediction")).head(100)
-            shown = wrong.select(Label="label", Prediction="prediction", Rows="count", Share="share")
+            shown = wrong.head(100).select(Label="label", Prediction="prediction", Rows="count", Share="share")
             share = {"Share": st.column_config.NumberColumn("% of the label's rows", format="percent")}
             st.dataframe(shown, key="run_confusions", hide_index=True, column_config=share, alt="Frequent confusions")
-    if frame["confidence"].is_not_null().any():
-        drawn = figures.confidence(frame)
-        plots.show(drawn, key="run_confidence", alt="Confidence of right and wrong predictions", place=right)
-    show_wrong(frame, classes)
-    links.page_link("examples", "All examples, flips and marks", icon=":material/lists:", runs=run["run_id"])
+    return classes
+
+
+def show_spans(frame: pl.DataFrame, place: Any) -> None:
+    """How much of the accepted answer the answers cover."""
+    pairs = frame.drop_nulls("label")
+    if pairs.is_empty():
+        return
+    overlap = [cmrc_f1(*row) for row in pairs.select("label", "prediction").iter_rows()]
+    pairs = pairs.with_columns(overlap=pl.Series(overlap, dtype=pl.Float64))
+    whole = int((pairs["label"] == pairs["prediction"]).sum())
+    none = int((pairs["overlap"] == 0).sum())
+    title = f"{whole:,} of {pairs.height:,} answers are the accepted one, {none:,} share no character with it"
+    plots.show(figures.span_overlap(pairs), key="run_spans", title=title, alt=title, place=place)
+
+
+def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
+    """Wrong answers in their passage, the most confident first; a text is drawn when its line is opened."""
+    wrong = frame.filter(pl.col("label").is_not_null() & (pl.col("label") != pl.col("prediction")))
+    st.subheader(f"Wrong answers ({wrong.height:,} of {frame.height:,})", anchor=False)
+    word = st.text_input("Text contains", key="run_word", bind="query-params", width=260)
+    if word:
+        wrong = wrong.filter(pl.col("text").str.contains(word, literal=True))
+    for row in wrong.sort("confidence", descending=True, nulls_last=True).head(TEXTS).iter_rows(named=True):
+        answers = [row["label"], row["prediction"]]
+        if spec.kind == "entities":
+            answers = [words.count(len(paired_predictions.entity_cells(str(text))), "entity") for text in answers]
+        gold, said = (words.plain(words.cut(str(text) or "nothing", LINE)) for text in answers)
+        sure = "" if row["confidence"] is None else f" ({words.percent(row['confidence'], 0)})"
+        line = f"{said}{sure} instead of {gold}"
+        place = f"run_text_{row['hash']}_{row['example_id']}"
+        with st.expander(line, key=place, on_change="rerun") as opened:
+            if opened.open:
+                st.html(example_html.render(row["text"], spec, label=row["label"], predictions=[row["prediction"]]))
 
 
 def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:

@@ -2,10 +2,11 @@
 
 import json
 
+import polars as pl
 import pytest
 
 from dashboard import rooms
-from store import queries
+from store import queries, runs
 
 PAGES = {
     "home": "python -m jobs.clue --task afqmc",
@@ -99,7 +100,7 @@ def test_run_page_draws_train_and_dev_together(filled_store, open_page):
 def test_run_page_shows_confusion_wrong_examples_and_shared_rows(filled_store, open_page):
     run_id = runs_of(filled_store, model="ngram")["run_id"][0]
     app = open_page("run", filled_store, run=run_id, run_tab="Predictions")
-    assert "5 of 80 dev rows" in app.warning[0].value
+    assert any("5 of 80 dev rows" in item.value for item in app.markdown)
     heatmap = next(trace for spec in specs(app) for trace in spec["data"] if trace["type"] == "heatmap")
     assert sum(sum(row) for row in heatmap["customdata"]) == 80
     wrong = app.dataframe[0].value
@@ -115,6 +116,57 @@ def test_run_page_shows_the_command_and_the_parameters(filled_store, open_page):
     shown = dict(app.dataframe[0].value[["Parameter", "Value"]].itertuples(index=False))
     assert shown["learning_rate"] == "0.001"
     assert shown["model"] == "ngram"  # without the quotes of the stored JSON
+
+
+def test_a_run_page_says_its_scores_and_keeps_its_command_at_hand(filled_store, open_page):
+    run = runs_of(filled_store, model="ngram").row(0, named=True)
+    app = open_page("run", filled_store, run=run["run_id"])
+    told = next(item.value for item in app.markdown if "dev accuracy" in item.value)
+    assert "finished" in told
+    assert "seed 1" in told
+    assert any(code.value == run["command"] for code in app.code)
+    assert [item.value for item in app.markdown if item.value.startswith("**dev loss")] == [
+        "**dev loss: lowest 0.6 at step 60**"
+    ]
+
+
+def test_a_curve_of_one_point_is_a_number_and_infinities_are_said(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    with runs.start("clue", config={}, command="python -m x", config_hash="one", db=db, follow=False) as run:
+        run.log({"dev/accuracy": 0.25, "train/loss": 2.0}, step=1)
+        run.log({"train/loss": float("inf")}, step=2)
+        run.log({"train/loss": 1.0}, step=3)
+        run.summary({"dev/loss": float("inf")})
+    queries.refresh(db)
+    app = open_page("run", db)
+    assert {metric.label: metric.value for metric in app.metric} == {"dev accuracy": "25.00 %"}
+    assert any("1 value not finite" in item.value for item in app.markdown)
+    assert any("dev loss infinite" in item.value for item in app.markdown)
+
+
+def test_answers_that_are_spans_are_shown_in_their_passage(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    texts = [{"context": "北京是中国的首都。上海是城市。", "question": f"第{n}个问题？"} for n in range(4)]
+    hashes = [runs.example_hash(text) for text in texts]
+    ids = [str(n) for n in range(4)]
+    with runs.start(
+        "clue", config={}, command="x", config_hash="s", db=db, task="cmrc2018", dataset="cmrc2018", follow=False
+    ) as run:
+        run.examples("cmrc2018", "dev", pl.DataFrame(
+            {"example_id": ids, "hash": hashes, "text": [json.dumps(text, ensure_ascii=False) for text in texts]}
+        ))  # fmt: skip
+        run.predictions("dev", pl.DataFrame(
+            {"example_id": ids, "hash": hashes, "label": ["北京"] * 4, "prediction": ["北京", "北", "上海", ""],
+             "confidence": [0.9, 0.8, 0.7, 0.6]}
+        ))  # fmt: skip
+        run.summary({"dev/em": 0.25, "dev/chance": 0.0})
+    queries.refresh(db)
+    app = open_page("run", db, run_tab="Predictions")
+    assert any("1 of 4 answers are the accepted one, 2 share no character" in item.value for item in app.markdown)
+    assert [item.label for item in app.expander] == [
+        "北 (80 %) instead of 北京", "上海 (70 %) instead of 北京", "nothing (60 %) instead of 北京"
+    ]  # fmt: skip
+    assert not any("confusions" in item.value or "chance" in item.value for item in app.markdown)
 
 
 def test_run_page_names_the_error_of_a_failed_run(filled_store, open_page):
@@ -144,15 +196,17 @@ def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page)
     assert any("has a test score yet" in info.value for info in test.info)
 
 
-def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page):
+def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page, listed):
     app = open_page("leaderboard", filled_store)
     row = app.dataframe[0].value["row"].to_list().index("tiny · modern")
     cell = (row, "afqmc")
     app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [cell]}}
     app.run()
     assert not app.exception
-    listed = next(table.value for table in app.dataframe if "seed" in table.value.columns)
-    assert {1, 2} <= set(listed["seed"])
+    table = listed(app, "leaderboard_runs")
+    column = [head["title"] for head in table["columns"]].index("Seed")
+    assert {"1", "2"} <= {row["cells"][column] for row in table["rows"]}
+    assert all(row["name"].startswith("afqmc · tiny") and row["color"] for row in table["rows"])
     assert any("tiny · modern on afqmc" in heading.value for heading in app.subheader)
 
 
