@@ -23,7 +23,7 @@ from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
-from jobs.clue import run_folder, train_ngram
+from jobs.clue import started, train_ngram
 from jobs.clue.data import sources as clue_data
 from jobs.clue.models import ngram
 from jobs.files import aside
@@ -173,19 +173,20 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
         InputError: if no run or several match, or the run has no model.
     """
     if part != "latest":
-        folder = run_folder.find(part, db, flag="--run")
-        if not (folder / BEST).is_file():
-            raise cli.InputError(f"run {folder.name} has no model ({why_no_model(folder)})")
-        return folder / BEST
+        run_id = started.find(part, db, flag="--run")
+        path = paths.locate(db).folder_of(run_id) / BEST
+        if not path.is_file():
+            raise cli.InputError(f"run {run_id} has no model ({why_no_model(run_id, db)})")
+        return path
     found = sorted(paths.locate(db).artifacts.glob(f"*/{BEST}"))
     if not found:
         raise cli.InputError(f"--run latest: no run with a model in {paths.locate(db).artifacts}")
     return found[-1]
 
 
-def why_no_model(folder: Path) -> str:
+def why_no_model(run_id: str, db: Path | None) -> str:
     """Why a run's folder holds no model, and what to do."""
-    if run_folder.read(folder)["config"].get("model") == names.NGRAM:
+    if started.read(run_id, db).config.model == names.NGRAM:
         return "n-gram runs of earlier versions kept none; train it again with --model ngram"
     return f"no {BEST}; it was stopped before its first evaluation"
 

@@ -9,12 +9,14 @@ ingest that dies takes no training with it, and a job killed at any moment has i
 and store the rest.
 """
 
+import gzip
 import itertools
 import math
 import os
 import secrets
 import socket
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +29,19 @@ from store.paths import Layout, check_target, locate
 from store.spool import parquet
 from store.spool.file import Spool
 from store.spool.heartbeat import Heart
-from store.spool.lines import canonical, example_hash, finite, metric_name, number, numbers, plain, seal, spell, whole
+from store.spool.lines import (
+    canonical,
+    decode,
+    example_hash,
+    finite,
+    metric_name,
+    number,
+    numbers,
+    plain,
+    seal,
+    spell,
+    whole,
+)
 from store.spool.packing import unpack
 from store.tracking import parent
 
@@ -37,7 +51,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
-__all__ = ["Run", "edit", "example_hash", "resume", "start"]
+__all__ = ["Run", "edit", "example_hash", "first_line", "resume", "start"]
 
 FIELDS = (
     *(
@@ -328,6 +342,25 @@ def resume(run_id: str, step: int, db: Path | None = None, *, follow: bool = Tru
     spool.start_new_line()
     spool.record({"resumed_at_step": int(step), "host": socket.gethostname(), "pid": os.getpid()})
     return Run(layout, run_id, spool, follow=follow, step=int(step))
+
+
+def first_line(run_id: str, db: Path | None = None) -> dict[str, Any]:
+    """What a run said when it started: its fields under `run`, its whole configuration under `config`.
+
+    Raises:
+        StoreError: if its spool is not there, or its first line is damaged.
+    """
+    path = locate(db).spool_file(run_id)
+    try:
+        with path.open("rb") if path.exists() else gzip.open(path.with_name(path.name + ".gz"), "rb") as file:
+            record = decode(file.readline().rstrip(b"\n"))
+    except FileNotFoundError:
+        raise StoreError(f"run {run_id} has no spool here: {path} is not there") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"the first line of {path} cannot be read: {error}") from error
+    if record is None or "run" not in record:
+        raise StoreError(f"the first line of {path} is damaged")
+    return record
 
 
 def edit(db: Path | None, kind: str, **fields: Any) -> None:

@@ -134,6 +134,11 @@ def check(config: Config) -> None:
         raise cli.InputError(f"--activation is for the tiny model from scratch, not for {config.model}")
 
 
+def several(config: Config) -> bool:
+    """Whether the flags ask for more than one training."""
+    return len(task_names(config.task)) > 1 or bool(config.seeds or config.folds)
+
+
 def task_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the tasks that were asked for, `all` spelled out."""
     if not names:

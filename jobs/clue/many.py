@@ -10,14 +10,13 @@ import dataclasses
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.text.tasks import TaskSpec
 from jobs import cli, tracking
-from jobs.clue import run_folder, train
+from jobs.clue import started, train
 from jobs.clue.config import task_names
 from jobs.clue.data import sources as clue_data
 from jobs.clue.models import ngram
@@ -29,6 +28,7 @@ from store import paths, runs
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
+    from jobs.clue.started import Started
     from store.runs import Run
 
 UPLOAD = "clue_submission.zip"
@@ -59,20 +59,21 @@ def start(config: Config) -> None:
         return
     name = task_file.find(names[0]).name if len(names) == 1 else "all"
     with tracking.start(
-        config,
+        started.kept(config),
+        hashed=config,
+        command=cli.command(tracking.with_data_dir(config)),
         experiment="clue",
         task=name,
         model=title(config.model),
         recipe=config.recipe,
         dataset=name if len(names) == 1 else None,
     ) as run:
-        run_folder.remember(run.folder, config, children=True)
         work(config, names, run)
 
 
 def resume(config: Config, run_id: str) -> None:
     """Go on with a parent."""
-    run_folder.refuse_finished(run_id, config.db)
+    started.refuse_finished(run_id, config.db)
     names = task_names(config.task)
     with runs.resume(run_id, 0, config.db) as run:
         work(config, names, run)
@@ -141,34 +142,27 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
 
 def _train_or_find(child: Child, parent: str) -> str:
     """Run id of the child, trained now, continued, or found finished."""
-    folder = _existing(child, parent)
-    if folder is None:
+    was = _existing(child, parent)
+    if was is None:
         try:
             outcome = train.start(child.config, parent=parent, fold=child.fold)
         except tracking.AlreadyDone as done:
             return done.run_id
         assert outcome is not None
         return outcome.run_id
-    if run_folder.status(folder.name, child.config.db) == "finished":
-        print(f"finished before: {folder.name}")
+    if started.status(was.run_id, child.config.db) == "finished":
+        print(f"finished before: {was.run_id}")
     else:
-        go_on(child.config, folder)
-    return folder.name
+        go_on(dataclasses.replace(was, config=dataclasses.replace(was.config, db=child.config.db)))
+    return was.run_id
 
 
-def _existing(child: Child, parent: str) -> Path | None:
-    """Folder of the run that this parent has started for the child, the newest if there are several."""
-    fold = [child.fold.number, child.fold.count] if child.fold else None
-    for path in sorted(paths.locate(child.config.db).artifacts.glob("*/config.json"), reverse=True):
-        document = run_folder.read(path.parent)
-        config = document["config"]
-        same = (tuple(config["task"]), config["seed"], document.get("fold")) == (
-            child.config.task,
-            child.config.seed,
-            fold,
-        )
-        if document.get("parent") == parent and same:
-            return path.parent
+def _existing(child: Child, parent: str) -> Started | None:
+    """The run that this parent has started for the child, the newest if there are several."""
+    wanted = (child.config.task, child.config.seed, (child.fold.number, child.fold.count) if child.fold else None)
+    for was in started.children(parent, child.config.db):
+        if (was.config.task, was.config.seed, was.fold) == wanted:
+            return was
     return None
 
 

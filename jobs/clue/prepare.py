@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import Example, TaskSpec, texts_in
 from jobs import cli
-from jobs.clue import processes
+from jobs.clue import processes, settings
 from jobs.clue.data import sources as clue_data
 from jobs.models import loading
 from jobs.models.lora import add_adapters
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engine.model.training import Training, World
     from engine.text.rows import Rows
     from jobs.clue.config import Config
-    from jobs.clue.settings import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,12 @@ class Prepared:
     """Everything a training needs, before a run exists."""
 
     config: Config
+    """every flag settled"""
+    given: Config
+    """the flags as they were given: the run's command and hash"""
     spec: TaskSpec
     data: clue_data.Data
     loaded: loading.Loaded
-    plan: Plan
     train_rows: Rows
     select_rows: Rows
     select: Sequence[Example]
@@ -47,11 +48,16 @@ class Prepared:
     """dev, or fold"""
     fold: Fold | None = None
 
+    @property
+    def max_length(self) -> int:
+        """Most tokens of a row."""
+        assert self.config.max_length is not None
+        return self.config.max_length
+
 
 def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None = None) -> Prepared:
     """Read and check all input, and build the model."""
     from engine.model.training import Training
-    from jobs.clue import settings as clue_settings
     from jobs.clue.data import encoded_rows as clue_rows
 
     data = read(config, spec)
@@ -86,18 +92,18 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     if processes.is_first():
         for note in (*untaught(train_rows), *cut_questions(spec, [*train, *select], loaded, limit)):
             print(f"  note: {note}")
-    plan = clue_settings.resolve(config, spec, loaded, train_rows)
-    model = build_model(config, spec, loaded).to(plan.device)
+    settled = settings.settle(config, spec, loaded, train_rows)
+    model = build_model(settled, spec, loaded).to(settled.device)
     with cli.input_errors(spec.name):
         training = Training(
             model,
-            build_optimizer(config, plan, model),
+            build_optimizer(settled, model),
             train_rows,
-            plan.settings(config),
+            settings.of_loop(settled),
             n_labels=len(spec.labels),
             world=world,
         )
-    return Prepared(config, spec, data, loaded, plan, train_rows, select_rows, select, training, split, fold)
+    return Prepared(settled, config, spec, data, loaded, train_rows, select_rows, select, training, split, fold)
 
 
 def read(config: Config, spec: TaskSpec) -> clue_data.Data:
@@ -198,17 +204,18 @@ def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:
     return model
 
 
-def build_optimizer(config: Config, plan: Plan, model: Any) -> Any:
+def build_optimizer(config: Config, model: Any) -> Any:
     """The recipe's optimizer over the model's parameter groups."""
     from engine.model.encoders import parameter_depth
     from engine.model.optimizers import adafactor, adamw, parameter_groups
 
+    assert config.learning_rate is not None
     groups = parameter_groups(
         model,
-        learning_rate=plan.learning_rate,
-        weight_decay=plan.weight_decay,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
         layer_decay=config.llrd,
         depth_of=lambda name: parameter_depth(name, model.encoder),
         layers=model.encoder.config.layers,
     )
-    return adamw(groups) if plan.optimizer == "adamw" else adafactor(groups)
+    return adamw(groups) if settings.of_recipe(config)["optimizer"] == "adamw" else adafactor(groups)

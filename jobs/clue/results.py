@@ -75,7 +75,7 @@ def finish(session: Session) -> Outcome:
     outcome = store(run, prepared.config, prepared.data, decoded)
     for split, rows in (("train", prepared.train_rows), ("dev", prepared.select_rows)):
         counts = {"rows": rows.n_rows, "tokens": len(rows.tokens), "truncated": rows.truncated}
-        run.measure("clue_rows", {"split": split, "max_length": prepared.plan.max_length}, source="exact", **counts)
+        run.measure("clue_rows", {"split": split, "max_length": prepared.max_length}, source="exact", **counts)
     if prepared.config.output:
         export(session, prepared.config.output, outcome)
     closing_lines(run, prepared.config, outcome, chosen=f"checkpoint of epoch {about['best_epoch']:.3g}")
@@ -94,7 +94,7 @@ def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decode
     prepared = session.prepared
     rows = prepared.select_rows
     if examples is not prepared.select:
-        tokenizer, length = prepared.loaded.tokenizer, prepared.plan.max_length
+        tokenizer, length = prepared.loaded.tokenizer, prepared.max_length
         rows = clue_rows.encode(prepared.spec, examples, tokenizer, max_length=length)
     return answer(prepared, model, rows, examples)
 

@@ -160,7 +160,7 @@ class Session:
             **saving.describe(prepared.loaded.encoder, prepared.loaded.tokenizer),
             "head": prepared.config.head,
             "pooling": prepared.config.pooling,
-            "max_length": prepared.plan.max_length,
+            "max_length": prepared.max_length,
             "best": self.best,
             "best_step": self.best_step,
             "best_epoch": self.best_epoch,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import TaskSpec
@@ -24,49 +23,8 @@ UPDATES_WANTED, TOKENS_WANTED = 1500, 1_500_000
 """of a pretrained model, of one from scratch: small training sets are passed over more often"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The settings of one training, all resolved."""
-
-    epochs: int
-    batch_size: int
-    tokens_per_batch: int | None
-    accumulation: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float
-    schedule: str
-    optimizer: str
-    precision: str
-    device: str
-    max_length: int
-
-    def settings(self, config: Config) -> Settings:
-        """What the training loop gets."""
-        from engine.model.training import Settings
-
-        return Settings(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            tokens_per_batch=self.tokens_per_batch,
-            accumulation=self.accumulation,
-            clip_norm=1.0 if self.optimizer == "adamw" else None,
-            precision=self.precision,  # type: ignore[arg-type]
-            warmup=self.warmup,
-            schedule=self.schedule,  # type: ignore[arg-type]
-            seed=config.seed,
-            fgm=config.fgm,
-            rdrop=config.rdrop,
-            ema=config.ema,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary."""
-        return asdict(self)
-
-
-def resolve(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Plan:
-    """Settle everything that the flags leave open.
+def settle(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Config:
+    """The config with every flag settled that was left open.
 
     Args:
         config: the flags.
@@ -83,7 +41,8 @@ def resolve(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Plan:
         tokens = token_budget(rows, batch_size)
     per_update = batch_size * accumulation if loaded.pretrained else None
     epochs = config.epochs or (spec.epochs if blog else modern_epochs(spec, rows, per_update=per_update))
-    return Plan(
+    return dataclasses.replace(
+        config,
         epochs=epochs,
         batch_size=batch_size,
         tokens_per_batch=tokens,
@@ -91,11 +50,40 @@ def resolve(config: Config, spec: TaskSpec, loaded: Loaded, rows: Rows) -> Plan:
         learning_rate=config.learning_rate or _learning_rate(config, loaded),
         weight_decay=0.0 if blog else config.weight_decay,
         warmup=0.0 if blog else config.warmup,
-        schedule="constant" if blog else "linear",
-        optimizer="adafactor" if blog else "adamw",
         precision=pick_precision(config.precision, device),
         device=device,
         max_length=config.max_length or spec.max_length,
+    )
+
+
+def of_recipe(config: Config) -> dict[str, str]:
+    """What the recipe alone decides."""
+    if config.recipe == "blog":
+        return {"optimizer": "adafactor", "schedule": "constant"}
+    return {"optimizer": "adamw", "schedule": "linear"}
+
+
+def of_loop(config: Config) -> Settings:
+    """What the training loop gets of a settled config."""
+    from engine.model.training import Settings
+
+    assert config.epochs is not None
+    assert config.batch_size is not None
+    assert config.accumulation is not None
+    recipe = of_recipe(config)
+    return Settings(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        tokens_per_batch=config.tokens_per_batch,
+        accumulation=config.accumulation,
+        clip_norm=1.0 if recipe["optimizer"] == "adamw" else None,
+        precision=config.precision,  # type: ignore[arg-type]
+        warmup=config.warmup,
+        schedule=recipe["schedule"],  # type: ignore[arg-type]
+        seed=config.seed,
+        fgm=config.fgm,
+        rdrop=config.rdrop,
+        ema=config.ema,
     )
 
 
@@ -192,7 +180,14 @@ def cpu_has_bf16() -> bool:
     return any(bool(getattr(torch.cpu, name)()) for name in checks if hasattr(torch.cpu, name))
 
 
-def lines(settings: Mapping[str, Any]) -> str:
-    """Settings for the terminal, one a line."""
+SHOWN = (
+    *("model", "recipe", "epochs", "batch_size", "tokens_per_batch", "accumulation", "learning_rate"),
+    *("weight_decay", "warmup", "precision", "device", "max_length"),
+)
+
+
+def lines(config: Config) -> str:
+    """A settled config for the terminal, one setting a line."""
+    settings: dict[str, Any] = {name: getattr(config, name) for name in SHOWN} | of_recipe(config)
     width = max(map(len, settings))
     return "\n".join(f"  {name:<{width}}  {'' if value is None else value}" for name, value in settings.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from jobs.clue.config import Config, check, task_names
+from jobs.clue.config import Config, check, several
 from jobs.clue.tasks import new_task, task_file
 
 
@@ -20,14 +20,14 @@ def run(config: Config) -> None:
 
         listing.show(config)
     elif config.resume:
-        from jobs.clue import many, resume, run_folder
+        from jobs.clue import many, resume
 
-        stored, folder = resume.stored(config)
-        if run_folder.read(folder).get("children"):
-            many.resume(stored, folder.name)
+        was = resume.stored(config)
+        if was.several:
+            many.resume(was.config, was.run_id)
         else:
-            resume.go_on(stored, folder)
-    elif len(task_names(config.task)) > 1 or config.seeds or config.folds:
+            resume.go_on(was)
+    elif several(config):
         from jobs.clue import many
 
         many.start(config)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jobs import tracking
-from jobs.clue import processes, run_folder
+from jobs import cli, tracking
+from jobs.clue import processes, settings, started
 from jobs.clue.prepare import Fold, Prepared, prepare
 from jobs.clue.tasks import task_file
 from jobs.models import names
@@ -39,37 +39,40 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
             return None
         run = open_run(prepared, parent=parent)
         with run:
-            run_folder.remember(
-                run.folder,
-                config,
-                parent=parent,
-                fold=[fold.number, fold.count] if fold else None,
-                fingerprints=prepared.data.fingerprints,
-                settings=prepared.plan.to_dict(),
-                task_spec=prepared.spec.to_dict() if prepared.spec.own else None,
-            )
             return train(prepared, run)
 
 
 def open_run(prepared: Prepared, *, parent: str | None) -> Run:
     """Start the run of a prepared training."""
-    config, data = prepared.config, prepared.data
+    config, fold = prepared.config, prepared.fold
     return start_run(
         config,
-        data,
+        prepared.data,
+        given=prepared.given,
         parent=parent,
         model=names.title(config.model),
         recipe=config.recipe,
-        device=prepared.plan.device,
-        resolved=prepared.plan.to_dict(),
+        device=config.device,
+        resolved={**settings.of_recipe(config), **({"fold": [fold.number, fold.count]} if fold else {})},
     )
 
 
-def start_run(config: Config, data: Data, *, resolved: Mapping[str, Any] | None = None, **fields: Any) -> Run:
-    """Start a run on a task's data; that of a task file stores the task, so that its id alone is enough later."""
+def start_run(
+    config: Config, data: Data, *, given: Config, resolved: Mapping[str, Any] | None = None, **fields: Any
+) -> Run:
+    """Start a run on a task's data; that of a task file stores the task, so that its id alone is enough later.
+
+    Args:
+        config: the settled flags, which the run keeps.
+        data: the task's data.
+        given: the flags as they were given, which make its command and its hash.
+        resolved: more that the flags decide.
+        fields: further columns of `runs`.
+    """
     spec = data.spec
     return tracking.start(
-        config,
+        started.kept(config),
+        command=cli.command(tracking.with_data_dir(given)),
         experiment="clue",
         task=spec.name,
         dataset=spec.name,
@@ -77,7 +80,7 @@ def start_run(config: Config, data: Data, *, resolved: Mapping[str, Any] | None 
         train_fingerprint=data.fingerprints["train"],
         dev_fingerprint=data.fingerprints["dev"],
         resolved={**(resolved or {}), **({"task_spec": spec.to_dict()} if spec.own else {})},
-        hashed=dataclasses.replace(config, task=(spec.name,)) if spec.own else config,
+        hashed=dataclasses.replace(given, task=(spec.name,)) if spec.own else given,
         identity=task_file.describe(spec) if spec.own else "",
         **fields,
     )
@@ -96,26 +99,24 @@ def train(prepared: Prepared, run: Run, *, about: dict[str, Any] | None = None) 
 def estimate(prepared: Prepared, *, seconds: float = 3.0) -> None:
     """Print the settings and how long the training would take on this machine, from a few updates."""
     from engine.model.training import predict
-    from jobs.clue.settings import lines
 
-    plan, training = prepared.plan, prepared.training
-    started = time.perf_counter()
+    config, training = prepared.config, prepared.training
+    began = time.perf_counter()
     times: list[float] = []
 
     def on_step(_: object) -> bool:
         times.append(time.perf_counter())
-        return times[-1] - started > seconds
+        return times[-1] - began > seconds
 
     training.run(on_step)
-    per_step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else times[0] - started
+    per_step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else times[0] - began
     before = time.perf_counter()
     predict(training.model, prepared.select_rows)
     per_evaluation = time.perf_counter() - before
-    total = per_step * training.steps + per_evaluation * (plan.epochs + 1)
-    print(lines({"model": prepared.config.model, "recipe": prepared.config.recipe, **plan.to_dict()}))
-    print(
-        f"  {training.steps:,} updates at {per_step * 1000:.0f} ms, {plan.epochs} evaluations at {per_evaluation:.1f} s"
-    )
+    total = per_step * training.steps + per_evaluation * (training.settings.epochs + 1)
+    print(settings.lines(config))
+    evaluations = f"{training.settings.epochs} evaluations at {per_evaluation:.1f} s"
+    print(f"  {training.steps:,} updates at {per_step * 1000:.0f} ms, {evaluations}")
     print(f"about {duration(total)}; nothing was trained or stored")
 
 

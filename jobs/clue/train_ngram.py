@@ -19,7 +19,6 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from jobs.checkpoints import BEST
     from jobs.clue import results as clue_results
-    from jobs.clue import run_folder
     from jobs.clue.models import ngram
     from jobs.clue.prepare import read
     from jobs.clue.train import start_run
@@ -31,8 +30,7 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
     if config.dry_run:
         print("seconds; nothing was trained or stored")
         return None
-    with start_run(config, data, parent=parent, model="ngram", recipe="ngram", device="cpu") as run:
-        run_folder.remember(run.folder, config, parent=parent, fold=None, fingerprints=data.fingerprints)
+    with start_run(config, data, given=config, parent=parent, model="ngram", recipe="ngram", device="cpu") as run:
         splits = clue_results.splits(data)
         model = ngram.fit(spec, data.train, seed=config.seed)
         ngram.save(run.folder / BEST, model, spec)

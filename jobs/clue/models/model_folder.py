@@ -66,7 +66,7 @@ def card(session: Session, outcome: Outcome) -> str:
         "",
         f"Run {outcome.run_id}, made by",
         "",
-        f"    {cli.command(prepared.config)}",
+        f"    {cli.command(prepared.given)}",
         "",
     ]
     return "\n".join(lines)

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from engine.text.tasks import get_task
-from jobs import checkpoints, cli, predict
+from jobs import checkpoints, cli, predict, tracking
 from jobs.checkpoints import BEST, LAST
-from jobs.clue import run_folder, session, start, submission
+from jobs.clue import session, start, started, submission
 from jobs.clue.config import Config
 from jobs.clue.data import sources as clue_data
 from jobs.models import saving
@@ -280,7 +280,28 @@ def test_dry_run_and_list_store_nothing(tmp_path, capsys):
     assert not paths.locate(config.db).artifacts.exists()
 
 
-def test_the_flags_survive_the_resume_file(tmp_path):
+def test_the_flags_survive_in_the_first_line(tmp_path):
     config = small(tmp_path, task=("afqmc", "csl"), seeds=(1, 2), data_dir=tmp_path, note="备注")
-    run_folder.remember(tmp_path, config, children=True)
-    assert run_folder.stored_config(run_folder.read(tmp_path)) == config
+    with tracking.start(started.kept(config), experiment="clue", resolved={"optimizer": "adamw"}) as run:
+        found = started.read(run.run_id, config.db)
+    assert found.config == config
+    assert found.several
+    assert started.find(run.run_id[-6:], config.db) == run.run_id
+
+
+def test_the_resume_file_of_an_earlier_version_is_read(tmp_path):
+    config = small(tmp_path)
+    with tracking.start(config, experiment="clue", parent="20260101-000000-abcd") as run:
+        document = {"config": {**cli.params(config), "epochs": 7, "data_dir": str(tmp_path)}, "fold": [1, 5]}
+        (run.folder / "config.json").write_text(json.dumps(document))
+    found = started.read(run.run_id, config.db)
+    assert (found.config.epochs, found.config.data_dir, found.fold) == (7, tmp_path, (1, 5))
+    assert found.parent == "20260101-000000-abcd"
+
+
+def test_a_run_of_another_experiment_is_no_clue_run(tmp_path):
+    config = small(tmp_path)
+    with tracking.start(config, experiment="can") as run:
+        pass
+    with pytest.raises(cli.InputError, match=f"run {run.run_id} is one of can, not of jobs.clue"):
+        started.find(run.run_id, config.db)
