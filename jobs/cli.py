@@ -23,6 +23,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from engine.names import nearest
+from store.errors import StoreError
 
 UNHASHED = frozenset(
     {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
@@ -195,8 +196,6 @@ def input_errors(what: str) -> Iterator[None]:
 
 def run(function: Callable[[Any], object] | str, config: Any) -> None:
     """Call the job, and turn bad input into one sentence and exit code 2."""
-    from store.errors import StoreError
-
     # Threads that wait by sleeping: on a busy machine spinning ones made a training six times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
