@@ -163,7 +163,7 @@ def mode_name(config_class: type[Any]) -> str:
 
 def params(config: Any) -> dict[str, Any]:
     """The config as json-ready values, every field."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    return {field.name: plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def config_hash(config: Any, *fingerprints: str | None) -> str:
@@ -241,10 +241,11 @@ def _print_subcommands(doc: str | None, jobs: Mapping[str, Job]) -> NoReturn:
     raise SystemExit(0 if len(sys.argv) > 1 else 2)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a config as json can hold it."""
     if isinstance(value, Path):
         return str(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _flag(name: str, value: Any) -> list[str]:
