@@ -28,5 +28,5 @@ def test_hashed_trigrams_are_those_of_a_plain_loop(sentences):
 def test_an_empty_sentence_is_named():
     with pytest.raises(ValueError, match="sentence 2 is empty"):
         hashed_trigrams(["花呗", " \t"])
-    with pytest.raises(ValueError, match="width must be positive"):
+    with pytest.raises(ValueError, match="width must be a whole number"):
         hashed_trigrams(["花呗"], width=0)

@@ -154,7 +154,7 @@ def test_residual_factors():
     assert residual_factors(5, placement="plain").moments[-1] == 32
     with pytest.raises(ValueError, match="placement must be"):
         residual_factors(3, placement="middle")
-    with pytest.raises(ValueError, match="depth must be at least 1"):
+    with pytest.raises(ValueError, match="depth must be a whole number"):
         residual_factors(0, placement="post")
 
 
@@ -165,11 +165,11 @@ def test_residual_factors():
         (lambda: fan_variance(2.5, 3, rule="fan_in"), "got 2.5"),
         (lambda: stack_gains([768], rule="fan_in"), "at least two widths"),
         (lambda: fan_variance(3, 3, rule="geometrik"), "did you mean 'geometric'"),
-        (lambda: fan_variance(3, 3, rule="fan_in", gain=0), "gain must be positive"),
+        (lambda: fan_variance(3, 3, rule="fan_in", gain=0), "gain must be a finite number"),
         (lambda: stack_gains([3, 3], rule="fan_in", gain="sideways"), "'forward' or 'backward'"),
         (lambda: stack_gains([3, 3], rule="fan_in", activation="rleu"), "did you mean 'relu'"),
         (lambda: log_drift(8, activation="gelu"), "known exactly for"),
-        (lambda: find_activation("tanh").mean(-1.0), "must be positive and finite"),
+        (lambda: find_activation("tanh").mean(-1.0), "must be a finite number"),
     ],
 )
 def test_bad_input_is_named(call, message):

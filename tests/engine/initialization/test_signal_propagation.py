@@ -102,13 +102,13 @@ def test_rescaled_draws_are_the_draws():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rng: propagate_matrices([3, 3], rules=["fan_in"], rng=rng, batch=0), "batch must be at least 1"),
+        (lambda rng: propagate_matrices([3, 3], rules=["fan_in"], rng=rng, batch=0), "batch must be a whole number"),
         (lambda rng: propagate_matrices([3, 3], rules=["fan_in"], rng=rng, law="gauss"), "unknown law 'gauss'"),
-        (lambda rng: propagate_vectors([3, 3], rule="fan_in", rng=rng, stacks=0), "stacks must be at least 1"),
+        (lambda rng: propagate_vectors([3, 3], rule="fan_in", rng=rng, stacks=0), "stacks must be a whole number"),
         (lambda rng: propagate_vectors([3], rule="fan_in", rng=rng), "at least two widths"),
-        (lambda rng: measure_spectrum(rng, 3, 3, draws=0), "draws must be at least 1"),
-        (lambda rng: singular_value_edges(3, 3, variance=0.0), "variance must be positive"),
-        (lambda rng: product_spectral_moments(0), "depth must be at least 1"),
+        (lambda rng: measure_spectrum(rng, 3, 3, draws=0), "draws must be a whole number"),
+        (lambda rng: singular_value_edges(3, 3, variance=0.0), "variance must be a finite number"),
+        (lambda rng: product_spectral_moments(0), "depth must be a whole number"),
     ],
 )
 def test_bad_input_is_named(call, message):

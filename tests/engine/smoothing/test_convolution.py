@@ -232,7 +232,7 @@ def test_narrow_kernels_give_the_function_back_off_its_breaks(f):
         (lambda: convolve(np.sin, 0.0, kernel="gaussian", width=1, order=3), "order must be"),
         (lambda: parse_knots("hello"), "expected knots like"),
         (lambda: parse_knots("0:1; slopes 1"), "expected knots like"),
-        (lambda: from_knots([(0, 1)], left_slope=math.inf), "slopes must be finite"),
+        (lambda: from_knots([(0, 1)], left_slope=math.inf), "slope must be a finite number"),
         (lambda: floor_window(0.0, kernel="gaussian", width=1, low=-1, high=3), "M >= 0"),
         (lambda: gate(kernel="cauchy", width=1).gap(0.0), "no first moment"),
     ],
