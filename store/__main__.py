@@ -113,8 +113,10 @@ def export(options: argparse.Namespace) -> int:
             raise StoreError("--to takes runs: --run RUN, or --run all")
         from store.exporters.to_trackers import export_to
 
-        runs = export_to(options.to, options.run, options.output, db=options.db)
-        print(f"{len(runs)} runs written to {options.output} for {options.to}")
+        done = export_to(options.to, options.run, options.output, db=options.db)
+        print(f"{len(done.new)} runs written to {options.output} for {options.to}, {len(done.same)} already there")
+        for what, how in done.changed.items():
+            print(f"changed: {what} {how}")
         return 0
     if options.sql is not None:
         rows = exporting.export_query(options.sql, options.output, kind=options.format, db=options.db)

@@ -5,6 +5,8 @@ eval_accuracy, val/acc -> dev/accuracy      train_loss -> train/loss      eval_r
 
 import re
 
+SUMMARY = "summary/"
+"""stands before the name of a value that a run says of itself beside its curve, in stores of other trackers"""
 _SPLITS = {
     **dict.fromkeys(("eval", "val", "valid", "validation", "dev"), "dev"),
     **dict.fromkeys(("train", "training"), "train"),

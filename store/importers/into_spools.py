@@ -17,7 +17,7 @@ from store.errors import StoreError
 from store.importers.records import Foreign, Imported
 from store.importers.sqlite import is_sqlite, read_only, tables
 from store.ingest import ingest
-from store.metric_names import standard_name
+from store.metric_names import SUMMARY, standard_name
 from store.paths import Layout, locate
 from store.spool.file import Spool
 from store.spool.lines import decode, encode, plain
@@ -57,6 +57,7 @@ def import_from(
     layout.create()
     ids = {run.origin: _run_id(layout, run) for run in runs}
     for run in runs:
+        _take_summary(run)
         try:
             _store(layout, ids[run.origin], run, experiment or run.experiment or kind, ids.get(run.parent or ""), done)
         except StoreError as error:
@@ -85,6 +86,14 @@ def kind_of(source: Path) -> str:
     if source.is_file() or tensorboard.event_files(source):
         return "tensorboard"
     raise StoreError(f"no tensorboard run found in {source}, nor one of trackio, MLflow or Weights & Biases")
+
+
+def _take_summary(run: Foreign) -> None:
+    """Values that our own export wrote beside the curves say again what the run says of itself."""
+    for _, _, values in run.events:
+        for name in [name for name in values if name.startswith(SUMMARY)]:
+            run.summary[name.removeprefix(SUMMARY)] = values.pop(name)
+    run.events = [event for event in run.events if event[2]]
 
 
 def _run_id(layout: Layout, run: Foreign) -> str:
@@ -136,12 +145,13 @@ def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done:
     }
     yield encode({"run": about, "config": plain(run.config), "at": run.start})
     last: dict[str, float] = {}
-    names: dict[str, str] = {}
+    names = _names(run, done)
     for at, step, values in run.events:
-        named = {names.get(name) or _name(name, names, done): value for name, value in values.items()}
+        named = {names[name]: value for name, value in values.items()}
         last |= named
         yield encode({"log": plain(named), "step": step, "epoch": None, "at": at})
     ended = run.ended if run.ended is not None else run.events[-1][0] if run.events else run.start
+    last |= {names[name]: value for name, value in run.summary.items()}
     if last:
         yield encode({"summary": plain(last), "at": ended})
     if run.status is not None:
@@ -150,11 +160,20 @@ def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done:
         )
 
 
-def _name(name: str, names: dict[str, str], done: Imported) -> str:
-    names[name] = standard_name(name)
-    if names[name] != name:
-        done.renamed[name] = names[name]
-    return names[name]
+def _names(run: Foreign, done: Imported) -> dict[str, str]:
+    """Each metric's name here; of two that would be called the same, only the first takes the common name."""
+    given = dict.fromkeys([*(name for _, _, values in run.events for name in values), *run.summary])
+    names = {name: name for name in given if standard_name(name) == name}
+    taken = set(names)
+    for name in sorted(given.keys() - taken):
+        common = standard_name(name)
+        names[name] = name if common in taken else common
+        taken.add(names[name])
+        if names[name] != name:
+            done.renamed[name] = common
+        elif common != name:
+            done.skip(f"{name!r} keeps its name, the run has another {common}")
+    return names
 
 
 def _beyond(path: Path, lines: list[bytes]) -> list[bytes]:

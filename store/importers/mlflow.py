@@ -1,7 +1,9 @@
 """MLflow's stores: an sqlite database, or an `mlruns` folder of files."""
 
 import itertools
+import json
 import math
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +16,9 @@ from store.importers.sqlite import columns, is_sqlite, read_only, tables
 
 _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted", "RUNNING": None, "SCHEDULED": None}
 _NUMBERED = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}  # as the files have it
-_OF_MLFLOW = "mlflow."
+_OF_MLFLOW, _OURS = "mlflow.", "clueboard."
+_WORDS = {"True": True, "False": False, "None": None}
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
 INFINITY = 1.7976931348623157e308  # MLflow's sqlite store holds infinities as the largest numbers
 
 Point = tuple[str, float, int, int]  # metric, value, timestamp in ms, step
@@ -116,7 +120,7 @@ def _run(
     events = [(at / 1000.0, step, values) for (at, step), values in sorted(steps.items())]
     own = {key: value for key, value in tags.items() if not key.startswith(_OF_MLFLOW)}
     start, end = times
-    config: dict[str, Any] = dict(params)
+    config: dict[str, Any] = {key: _typed(value) for key, value in params.items()}
     if "artifacts" in own:
         config["artifacts"] = own.pop("artifacts")
     return Foreign(
@@ -125,7 +129,7 @@ def _run(
         config=config,
         events=events,
         note=tags.get("mlflow.note.content", ""),
-        tags=tuple(f"{key}={value}" if value else key for key, value in sorted(own.items())),
+        tags=tuple(_tag(key, value) for key, value in sorted(own.items()) if key != f"{_OURS}run_id"),
         experiment=experiment if experiment not in (None, "Default") else None,
         status=_STATUS.get(status, "finished"),
         started=None if start is None else int(start) / 1000.0,
@@ -133,6 +137,27 @@ def _run(
         fields={"command": tags.get("mlflow.source.name", ""), "git_commit": tags.get("mlflow.source.git.commit")},
         parent=f"mlflow {tags['mlflow.parentRunId']}" if "mlflow.parentRunId" in tags else None,
     )
+
+
+def _tag(key: str, value: str) -> str:
+    """A tag as one word; what our own export numbered stands as it was."""
+    if key.startswith(f"{_OURS}tag."):
+        return value
+    return f"{key}={value}" if value else key
+
+
+def _typed(text: str) -> Any:
+    """A parameter as it was before MLflow made it a text, where that is plain: a number, a truth value, None, JSON."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    if _NUMBER.fullmatch(text) is None:
+        return text
+    return float(text) if any(sign in text for sign in ".eE") else int(text)
 
 
 def _grouped(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:

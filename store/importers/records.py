@@ -12,6 +12,7 @@ class Foreign:
     name: str
     config: dict[str, Any]
     events: list[tuple[float, int, dict[str, float]]] = field(default_factory=list)  # Unix time, step, values
+    summary: dict[str, float] = field(default_factory=dict)  # what it says of itself, where that is not its last value
     note: str = ""
     tags: tuple[str, ...] = ()
     experiment: str | None = None  # what the other tracker calls its project or experiment

@@ -12,6 +12,7 @@ from store.importers.sqlite import columns, is_sqlite, read_only, tables
 from store.tracking.session import flat
 
 _KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence", "system_metrics"}
+OURS = "clueboard_run"  # parameter of a run that our own export wrote
 LIVE_SECONDS = 600.0  # a run whose last point is younger than this may still be running
 
 
@@ -80,8 +81,14 @@ def _points(
     for run_id, name, at, at_step, text in rows:
         if run_id not in runs:
             origin = f"trackio {source.stem} {run_id}"
-            config = {field: value for field, value in configs.get(run_id, {}).items() if not field.startswith("_")}
-            runs[run_id] = Foreign(origin=origin, name=name, config=flat(config), before=origin)
+            given = configs.get(run_id, {})
+            config = {field: value for field, value in given.items() if not field.startswith("_")}
+            if given.get("_Group"):
+                config["group"] = given["_Group"]
+            runs[run_id] = run = Foreign(origin=origin, name=name, config=config, experiment=source.stem, before=origin)
+            if config.pop(OURS, None):  # our own export put them there
+                run.tags, run.note = tuple(config.pop("tags", ())), config.pop("note", "")
+            run.config = flat(config)
         prefix = "system/" if table == "system_metrics" else ""
         values = {prefix + metric: value for metric, value in _numbers(_object(text), done).items()}
         if values:
@@ -103,6 +110,8 @@ def _numbers(values: dict[str, Any] | None, done: Imported) -> dict[str, float]:
         return {}
     numbers = {}
     for name, value in flat(values).items():
+        if value is None:
+            continue
         if not isinstance(value, int | float | str):
             done.skip(f"{type(value).__name__} {name!r}")
             continue

@@ -1,10 +1,7 @@
 """Import of trackio databases."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
@@ -47,28 +44,7 @@ def test_import_of_trackio_again_and_after_it_grew(tmp_path):
     run_id = first.new[0]
     assert queries.curves(run_id, "loss", db=db)["value"].to_list() == [1.0, 0.5, pytest.approx(1 / 3), 0.25]
     row = queries.run(run_id, db)
-    assert (row["experiment"], row["model"], row["status"], row["duration_s"]) == ("trackio", "one", "finished", 60.0)
+    assert (row["experiment"], row["model"], row["status"], row["duration_s"]) == ("proj", "one", "finished", 60.0)
     assert queries.params(run_id, db)["value"].to_list() == ["0.1"]
     upkeep.rebuild(db)
     assert queries.run(run_id, db) == row
-
-
-def test_import_of_a_database_written_by_trackio(tmp_path):
-    pytest.importorskip("trackio")
-    code = """
-import trackio
-trackio.init(project="proj", name="one", config={"lr": 0.1}, embed=False)
-for step in range(20):
-    trackio.log({"loss": 1 / (step + 1)}, step=step)
-trackio.finish()
-"""
-    subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        env={**os.environ, "TRACKIO_DIR": str(tmp_path / "tk")},
-        capture_output=True,
-    )
-    db = tmp_path / "r.duckdb"
-    done = import_from(tmp_path / "tk" / "proj.db", db=db)
-    assert queries.curves(done.new[0], "loss", db=db)["value"].to_list() == [1 / (step + 1) for step in range(20)]
-    assert queries.params(done.new[0], db).rows()[0][1:] == ("lr", "0.1")
