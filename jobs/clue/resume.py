@@ -10,7 +10,6 @@ from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
 from jobs.clue import processes, started, train
 from jobs.clue.prepare import Fold, prepare
-from jobs.clue.session import follow
 from jobs.clue.tasks import task_file
 from store import runs
 from store.paths import locate
@@ -60,6 +59,8 @@ def go_on(was: Started) -> Outcome | None:
             with cli.input_errors(str(folder / LAST)):
                 prepared.training.load_state_dict(state)
         if world.rank > 0:
+            from jobs.clue.session import follow
+
             follow(prepared)
             return None
         with runs.resume(run_id, prepared.training.step, config.db) as run:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from jobs.clue import many, resume, train
 from jobs.clue.config import Config, check, several
-from jobs.clue.tasks import listing, new_task, task_file
+from jobs.clue.tasks import new_task, task_file
 
 
 def run(config: Config) -> None:
@@ -17,14 +16,22 @@ def run(config: Config) -> None:
     config = dataclasses.replace(config, task=tuple(map(task_file.absolute, config.task)))
     check(config)
     if config.list:
+        from jobs.clue.tasks import listing
+
         listing.show(config)
     elif config.resume:
+        from jobs.clue import many, resume
+
         was = resume.stored(config)
         if was.several:
             many.resume(was.config, was.run_id)
         else:
             resume.go_on(was)
     elif several(config):
+        from jobs.clue import many
+
         many.start(config)
     else:
+        from jobs.clue import train
+
         train.start(config)

@@ -21,6 +21,7 @@ _LABELS = ("label", "labels", "category", "class", "target", "tag", "intent", "�
 _ANSWERS = ("answer", "answers", "label", "答案")
 _PASSAGES = ("context", "passage", "content", "text", "材料", "文章", "原文", "篇章")
 _QUESTIONS = ("question", "query", "问题", "题目", "问")
+_PAIRS = (("premise", "hypothesis"), ("query", "title"), ("query", "document"), ("text", "text_pair"))
 _OPTIONS = ("choice", "choices", "options", "选项", "候选")
 
 
@@ -113,10 +114,20 @@ def guess_task(columns: Sequence[Column]) -> Guess | None:
     texts = [column for column in texts if column.name != label]
     if not label or not texts:
         return None
-    numbered = sorted(c.name for c in texts if c.name[-1:] in "12" and c.length > texts[0].length / 4)
-    if len(numbered) == 2 and numbered[0][:-1] == numbered[1][:-1]:
-        return Guess("pair", json.dumps(numbered, ensure_ascii=False), label, tuple(numbered))
+    pair = _pair([column.name for column in texts if column.length > texts[0].length / 4])
+    if pair:
+        return Guess("pair", json.dumps(pair, ensure_ascii=False), label, pair)
     return Guess("classification", json.dumps([texts[0].name], ensure_ascii=False), label, (texts[0].name,))
+
+
+def _pair(names: Sequence[str]) -> tuple[str, ...]:
+    """Two columns that are called the same but for their end: text1 and text2, 句子A and 句子B."""
+    for first, second in ("12", "ab", "AB", "01", "一二", "甲乙"):
+        for name in names:
+            other = name[:-1] + second
+            if name.endswith(first) and other in names:
+                return name, other
+    return next((pair for pair in _PAIRS if set(pair) <= set(names)), ())
 
 
 def _named(kind: Kind, fields: dict[str, str | list[str]], label: str) -> Guess:

@@ -323,3 +323,109 @@ def test_a_model_of_ones_own_task_answers_from_everywhere(tmp_path, monkeypatch,
     predict.predict(predict.Config(run="latest", input=tmp_path / "data.csv", output=tmp_path / "out.jsonl", db=db))
     assert len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == len(ROWS)
     assert "the rows have labels: accuracy" in capsys.readouterr().out
+
+
+JAPANESE = (
+    "日本語の文章です。東京は日本の首都であり、人口は千万人を超えている。今日はとても天気が良いので散歩に行きました。"
+)
+KOREAN = "한국어 문장입니다. 서울은 대한민국의 수도이고 오늘은 날씨가 아주 좋아서 산책을 했습니다."
+RUSSIAN = "".join(map(chr, range(0x430, 0x450)))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        *((JAPANESE, name) for name in ("euc_jp", "cp932")),
+        *((KOREAN, name) for name in ("euc_kr", "utf-16-be")),
+        *((RUSSIAN, name) for name in ("koi8-r", "cp1251")),
+        ("한국어,서울", "euc_kr"),
+    ],
+)
+def test_bytes_of_another_language_are_never_read_as_other_characters(tmp_path, text, encoding):
+    path = tmp_path / "d.csv"
+    path.write_bytes(f"text,label\n{text * 5}".encode(encoding))
+    try:
+        found, _ = encodings.detect(path)
+    except InputError as error:
+        said = str(error)
+    else:
+        said = path.read_text(encoding=found)
+    assert text in said or "name its encoding" in said
+
+
+@pytest.mark.parametrize("text", ["投诉,类别\n快递,物流\n", "编号,城市\n1,北京\n2,上海\n", "花呗\n借呗\n余额宝\n"])
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-32", "utf-8-sig"])
+def test_a_few_chinese_words_are_enough(tmp_path, text, encoding):
+    path = tmp_path / "d.csv"
+    path.write_text(text, encoding=encoding)
+    assert path.read_text(encoding=encodings.detect(path)[0]) == text
+
+
+QUOTED = [{"text": f'他说"{row["投诉"]}",\n然后走了', "label": row["类别"]} for row in ROWS]
+PLAIN = [{"text": row["投诉"], "label": row["类别"]} for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("d.csv", as_csv(QUOTED), QUOTED),
+        ("d.tsv", as_csv(QUOTED, "\t"), QUOTED),
+        ("d.csv", "sep=;\r\n" + as_csv(PLAIN, ";"), PLAIN),
+        ("d.csv", "\ufeffsep=|\n" + as_csv(PLAIN, "|"), PLAIN),
+        ("d.csv", as_csv(PLAIN).replace("\r\n", "\r"), PLAIN),
+        ("d.csv", as_csv(PLAIN).replace("\r\n", ",,\r\n").replace("label,,", "label"), PLAIN),
+        ("d.csv", '"a,b";"label"\n"x;y";"z"\n', [{"a,b": "x;y", "label": "z"}]),
+        ("d.csv", '"text\nof it",label\nx,y\n', [{"text\nof it": "x", "label": "y"}]),
+        ("d.tsv", 'text\tlabel\n"他说\ty\n', [{"text": '"他说', "label": "y"}]),
+        ("d.tsv", 'text\tlabel\n他"说"\tz\n', [{"text": '他"说"', "label": "z"}]),
+    ],
+)  # fmt: skip
+def test_tables_of_every_program_are_read(tmp_path, name, content, expected):
+    (tmp_path / name).write_text(content, encoding="utf-8", newline="")
+    assert [row for _, row in tables.rows(tmp_path / name)] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("d.csv.gz", gzip.compress(as_csv(ROWS * 50).encode())[:200]),
+        ("d.jsonl.gz", b"\x1f\x8b" + bytes(range(256))),
+        ("d.parquet", b"PAR1" + bytes(100)),
+        ("d.parquet.gz", gzip.compress(b"PAR1" + bytes(100))[:40]),
+    ],
+)
+def test_a_damaged_file_is_one_sentence(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged|not a whole Parquet file") as error:
+        list(tables.rows(tmp_path / name))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("names", [("句子A", "句子B"), ("text1", "text2"), ("premise", "hypothesis"), ("甲一", "甲二")])
+def test_two_columns_of_a_pair_are_told_by_their_names(tmp_path, monkeypatch, names):
+    monkeypatch.chdir(tmp_path)
+    rows = [{names[0]: f"问题{i}怎么办", names[1]: f"提问{i}如何做", "是否相同": "是否"[i % 2]} for i in range(40)]
+    (tmp_path / "d.csv").write_text(as_csv(rows), encoding="utf-8")
+    spec = task_file.read(new_task.write(tmp_path / "d.csv"))
+    assert (spec.kind, spec.fields) == ("pair", names)
+
+
+def test_several_labels_a_row_are_refused(tmp_path):
+    rows = [{"投诉": f"文本{i}", "类别": ["a", "b"]} for i in range(40)]
+    (tmp_path / "d.json").write_text(json.dumps(rows, ensure_ascii=False))
+    with pytest.raises(InputError, match="several labels a row are not supported"):
+        load(task(tmp_path, "d.json"))
+
+
+def test_a_saved_data_set_is_read_with_its_splits_and_class_names(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.Features({"投诉": datasets.Value("string"), "类别": datasets.ClassLabel(names=list(WORDS))})
+    parts = {"train": ROWS[:90], "validation": ROWS[90:]}
+    saved = datasets.DatasetDict(
+        {name: datasets.Dataset.from_list(rows, features=kinds) for name, rows in parts.items()}
+    )
+    saved.save_to_disk(tmp_path / "saved")
+    path = task(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace('train = "data.csv"', 'data = "saved"'), encoding="utf-8")
+    data = load(path)
+    assert (len(data.train), len(data.dev), set(data.spec.labels)) == (90, 30, set(WORDS))

@@ -139,7 +139,8 @@ def spelled(raw: Any, place: Place) -> str:
             raise place.refuse(f"label {raw!r} is a number with decimals, not a class")
         return str(int(raw))
     if not isinstance(raw, str | int):
-        raise place.refuse(f"a label must be a text or a whole number, got {type(raw).__name__}")
+        several = " (several labels a row are not supported)" if isinstance(raw, list | tuple) else ""
+        raise place.refuse(f"a label must be a text or a whole number, got {type(raw).__name__}{several}")
     return str(raw).strip()
 
 

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ _SUFFIXES = {
     **{"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "csv", "tsv": "tsv", "txt": "tsv"},
     **{"parquet": "parquet", "pq": "parquet"},
 }
+SAMPLE = 200_000
+"""characters from which separator and quoting are told"""
 LARGE = 500_000_000
 MEMORY_FACTOR = 3
 """bytes of memory that a byte of text takes as Python objects, about"""
@@ -93,7 +96,7 @@ def _decoded(path: Path, found: Iterator[tuple[Place, Row]], encoding: str) -> I
         yield from found
     except UnicodeError as error:
         raise InputError(f"{path}: not {encoding.upper()} ({error})") from error
-    except (OSError, EOFError) as error:
+    except encodings.DAMAGE as error:
         raise InputError(f"{path}: damaged ({error})") from error
 
 
@@ -136,23 +139,27 @@ def _object(item: Any, place: Place) -> Row:
 def _csv_rows(path: Path, encoding: str, *, tabs: bool) -> Iterator[tuple[Place, Row]]:
     """The first row names the columns; a quoted value may hold separators and line ends."""
     with encodings.open_text(path, encoding) as file:
-        header_line = file.readline().lstrip("\ufeff")
-        delimiter = "\t" if tabs else max(",;\t|", key=header_line.count)
-        quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs and '"' not in header_line else csv.QUOTE_MINIMAL
-        header = next(csv.reader([header_line], delimiter=delimiter, quoting=quoting), [])
-        names = [name.strip() for name in header]
-        if not any(names):
-            raise InputError(f"{path}: the first row must name the columns, and it is empty")
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise InputError(f"{path}: two columns are called {doubled[0]!r}")
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
-        line = 2
+        start = file.read(SAMPLE).lstrip("\ufeff")
+        told = re.match(r"sep=(.)\r?\n", start, re.IGNORECASE)  # Excel's own line about the separator
+        delimiter = told[1] if told else "\t" if tabs else _delimiter(start)
+        quoting = _quoting(start, delimiter) if delimiter == "\t" else csv.QUOTE_MINIMAL
+        file.seek(0)
+        lines = _without_mark(file)
+        if told:
+            next(lines)
+        reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
+        above = 1 if told else 0
+        line = 1 + above
         try:
+            names = [name.strip() for name in next(reader, [])]
+            _check_names(path, names)
+            line = reader.line_num + 1 + above
             for values in reader:
-                place, line = Place(path, line), reader.line_num + 2
+                place, line = Place(path, line), reader.line_num + 1 + above
                 if not values:
                     continue
+                if len(values) > len(names) and not any(value.strip() for value in values[len(names) :]):
+                    values = values[: len(names)]  # empty cells to the right, as spreadsheets leave them
                 if len(values) != len(names):
                     raise place.refuse(
                         f"{len(values)} values, but the first row names {len(names)} columns (a text with "
@@ -161,6 +168,52 @@ def _csv_rows(path: Path, encoding: str, *, tabs: bool) -> Iterator[tuple[Place,
                 yield place, dict(zip(names, values, strict=True))
         except csv.Error as error:
             raise Place(path, line).refuse(f"not a row of a table: {error}") from error
+
+
+def _without_mark(file: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(file):
+        yield line if number else line.lstrip("\ufeff")
+
+
+def _delimiter(start: str) -> str:
+    """The separator that the first row has most, outside quoted names."""
+    header = re.sub(r'"(?:[^"]|"")*"', "", start).partition("\n")[0]
+    return max(",;\t|", key=header.count)
+
+
+def _quoting(start: str, delimiter: str) -> Literal[0, 3]:
+    """Whether quotes around values belong to the table, or to the texts as in most TSV files.
+
+    They belong to the table where every value that begins with one also ends with one and doubles those inside, or
+    where only then all rows have as many values as the first.
+    """
+    counts = {}
+    for quoting in (csv.QUOTE_NONE, csv.QUOTE_MINIMAL):
+        try:
+            found = [
+                len(row) for row in csv.reader(io.StringIO(start, newline=""), delimiter=delimiter, quoting=quoting)
+            ]
+        except csv.Error:
+            found = [0, 1]
+        counts[quoting] = set(found[:-1] or found) - {0}  # the sample may end inside the last row
+    if len(counts[csv.QUOTE_NONE]) != 1 and len(counts[csv.QUOTE_MINIMAL]) == 1:
+        return csv.QUOTE_MINIMAL
+    cells = [cell for line in start.splitlines()[:-1] for cell in line.split(delimiter) if cell.startswith('"')]
+    whole = cells and all(re.fullmatch(r'"(?:[^"]|"")*"', cell) for cell in cells)
+    return csv.QUOTE_MINIMAL if whole and any('""' in cell[1:-1] for cell in cells) else _of_header(start)
+
+
+def _of_header(start: str) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if start.startswith('"') else csv.QUOTE_NONE
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    if not any(names):
+        raise InputError(f"{path}: the first row must name the columns, and it is empty")
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        what = f"two columns are called {doubled[0]!r}" if doubled[0] else "two columns have no name"
+        raise InputError(f"{path}: {what}")
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[Place, Row]]:
@@ -174,5 +227,5 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Place, Row]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield Place(path, number), row
-    except (pyarrow.ArrowException, OSError, EOFError) as error:
+    except (pyarrow.ArrowException, *encodings.DAMAGE) as error:
         raise InputError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
