@@ -3,6 +3,7 @@
     python -m jobs.predict --run 7f3a --text "快递三天没有更新"
     cat texts.txt | python -m jobs.predict --run 7f3a
     python -m jobs.predict --run 7f3a --input new.csv --output answers.jsonl
+    python -m jobs.predict --run 7f3a --stream      # answers each line at once; a line is a JSON object of the fields
 
 A pair takes two texts, a question its context and itself; on standard input they stand in one line with a tab between.
 Each line of the output has the row's id, the prediction and its confidence; classes also have their probabilities.
@@ -18,19 +19,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.evidence import metrics
 from engine.text.decode import decode, nest_entities, spell
 from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
-from jobs import checkpoints, cli
+from jobs import checkpoints, cli, typed_fields
 from jobs.checkpoints import BEST
-from jobs.clue import settings as clue_settings
 from jobs.clue import started, train_ngram
 from jobs.clue.data import sources as clue_data
 from jobs.clue.models import ngram
-from jobs.clue.models.heads import build
 from jobs.files import aside
-from jobs.models import names, saving
+from jobs.models import names
 from jobs.text_lines import lines_of
 from store import paths
 
@@ -55,6 +53,8 @@ class Config:
     """file in the format of the run's task, labels are optional; without it and --text: standard input"""
     output: Path | None = None
     """file to write, one JSON object a line (default: standard output)"""
+    stream: bool = False
+    """answer standard input line by line as it comes; a line is a JSON object of the task's fields"""
     db: Path | None = None
     """results database (default: $CLUEBOARD_DB, else results.duckdb in the project's root)"""
     device: str = "auto"
@@ -73,6 +73,7 @@ class Trained:
     def answer(self, examples: Sequence[Example], device: str) -> Decoded:
         """Answers to the examples."""
         from engine.model.training import predict as forward
+        from jobs.clue import settings as clue_settings
 
         model = self.model.to(clue_settings.pick_device(device))
         rows = encode(self.spec, examples, self.tokenizer, max_length=self.max_length)
@@ -93,12 +94,19 @@ class TrainedNgrams:
 
 def predict(config: Config) -> None:
     """Read, answer, write or show."""
+    from engine.evidence import metrics
+
     if config.text and config.input:
         raise cli.InputError("--text and --input cannot be combined")
     if config.output and not config.output.parent.is_dir():
         raise cli.InputError(f"--output: {config.output.parent} is not a folder")
+    if config.stream and (config.text or config.input or config.output):
+        raise cli.InputError("--stream reads standard input and writes standard output: no --text, --input, --output")
     path = find_checkpoint(config.run, config.db)
     trained = load(path)
+    if config.stream:
+        answer_lines(trained, config.device)
+        return
     examples = read(trained.spec, config)
     decoded = trained.answer(examples, config.device)
     lines = [json.dumps(line, ensure_ascii=False) for line in answers(trained.spec, examples, decoded)]
@@ -113,6 +121,26 @@ def predict(config: Config) -> None:
         scores = metrics.score(trained.spec, examples, decoded.predictions, independent=decoded.independent)
         said = "the rows have labels: " + "   ".join(f"{name} {value:.4f}" for name, value in scores.items())
         print(said, file=sys.stdout if config.output else sys.stderr)
+
+
+def answer_lines(trained: Trained | TrainedNgrams, device: str) -> None:
+    """Answer each line of standard input before the next is read: `{"answers": [...]}`, or `{"error": "..."}`."""
+    print(json.dumps({"task": trained.spec.name, "fields": trained.spec.fields}, ensure_ascii=False), flush=True)
+    for line in sys.stdin:
+        said: dict[str, Any]
+        try:
+            values = json.loads(line)
+            if not isinstance(values, dict):
+                raise cli.InputError(f"a line must be a JSON object of the fields, got {line.strip()[:100]}")
+            rows = typed_fields.examples(trained.spec, values)
+            said = {"answers": answers(trained.spec, rows, trained.answer(rows, device))}
+            for answer, row in zip(said["answers"], rows, strict=True):
+                answer["fields"] = row.fields
+        except json.JSONDecodeError as error:
+            said = {"error": f"not JSON ({error.msg} at column {error.colno})"}
+        except cli.InputError as error:
+            said = {"error": str(error)}
+        print(json.dumps(said, ensure_ascii=False), flush=True)
 
 
 def read(spec: TaskSpec, config: Config) -> list[Example]:
@@ -193,6 +221,9 @@ def why_no_model(run_id: str, db: Path | None) -> str:
 
 def load(path: Path) -> Trained | TrainedNgrams:
     """The model, tokenizer and task of a checkpoint."""
+    from jobs.clue.models.heads import build
+    from jobs.models import saving
+
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])

@@ -10,7 +10,6 @@ import gzip
 from pathlib import Path
 
 from jobs.cli import InputError
-from jobs.clue.data.own.encodings import detect
 
 
 def read_text(path: Path) -> str:
@@ -32,6 +31,8 @@ def read_text(path: Path) -> str:
 
 
 def _other(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
+    from jobs.clue.data.own.encodings import detect
+
     try:
         return content.decode(detect(path)[0])
     except (InputError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
 from dashboard.frames.comparison import configurations
 from dashboard.parts import badges, curve_controls, downloads, guard, headings, links, local_time, plots
-from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tables
+from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tables, try_sentence
 from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
@@ -278,7 +278,6 @@ def show_console() -> None:
 
 def show_environment() -> None:
     """Where the run ran and with which versions."""
-    run_jobs.history(run_id)
     frame = run_report.environment(RUN)
     st.dataframe(frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run")
 
@@ -311,6 +310,7 @@ if running:
 TABS = {
     "Curves": lambda: guard.fragment(run_every=1 if running else None)(show_curves)(running),
     "Predictions": lambda: run_predictions.show(VERSION, RUN, SPEC),
+    "Try it": lambda: guard.fragment(try_sentence.show)(VERSION, RUN, SPEC),
     "Measurements": show_measurements,
     "Configuration": show_config,
     "Files": show_files,

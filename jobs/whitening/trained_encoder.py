@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs import checkpoints, cli
+from jobs import cli
 from jobs.checkpoints import BEST
-from jobs.models import saving
-from store.errors import StoreError
-from store.paths import locate
 
 if TYPE_CHECKING:
     from jobs.models.loading import Loaded
@@ -26,6 +23,8 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
         InputError: if there is no such run, it is not a finished training of an encoder, or its checkpoint is gone.
     """
     from store import queries
+    from store.errors import StoreError
+    from store.paths import locate
 
     try:
         row = queries.run(part, db)
@@ -42,6 +41,8 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
 
 
 def _restore(path: Path, *, name: str) -> Loaded:
+    from jobs import checkpoints
+    from jobs.models import saving
     from jobs.models.loading import Loaded
 
     state, about = checkpoints.load(path)
