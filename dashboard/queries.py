@@ -20,7 +20,7 @@ from dashboard.figures import tables
 from dashboard.figures.runs import LARGEST
 from dashboard.frames.runs import run_colors, run_names
 from engine.text.tasks import TASKS, TaskSpec
-from store import editing, paths, queries, runs, sandbox
+from store import editing, paths, queries, runs, sandbox, stopping
 from store.database.measured import without_odd_cells
 from store.errors import StoreError
 from store.ingest import ingest
@@ -373,6 +373,16 @@ def rename_run(run_id: str, name: str) -> None:
     """Name a run (an empty name takes the given one away) and wait until it can be read."""
     editing.rename_run(run_id, name, database())
     ingest(database(), wait=2.0, force=True)
+
+
+def stop_run(run_id: str, *, kill: bool) -> None:
+    """Ask the process of a run to save and end, or end it at once; StoreError where it cannot be told for certain."""
+    stopping.stop(run_id, database(), kill=kill)
+
+
+def run_history(run_id: str) -> list[dict[str, Any]]:
+    """What people did to the process of a run: act, at (seconds)."""
+    return stopping.history(run_id, database())
 
 
 def delete_runs(run_ids: Sequence[str]) -> None:

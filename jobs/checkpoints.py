@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs import cli
+from jobs.files import aside
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,18 +34,13 @@ def save(path: Path, state: Mapping[str, Any], *, about: Mapping[str, Any]) -> N
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(state)}
     document = json.dumps({"about": about, "state": _plain(state)}, ensure_ascii=False)
     header = {"document": document, "sha256": _digest(tensors, document)}
-    side = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with side.open("wb") as file:
-            file.write(serialize(tensors, metadata=header))
-            file.flush()
-            os.fsync(file.fileno())
-        side.replace(path)
+        with aside(path) as side:
+            side.write_bytes(serialize(tensors, metadata=header))
         for leftover in path.parent.glob(f".{path.name}.*"):
             if leftover.name.rpartition(".")[2].isdigit():
                 leftover.unlink(missing_ok=True)
     except OSError as error:
-        side.unlink(missing_ok=True)
         raise cli.InputError(f"{path}: the checkpoint cannot be written: {error.strerror}") from error
 
 

@@ -23,6 +23,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from engine.names import nearest
+from store.errors import StoreError
 
 UNHASHED = frozenset(
     {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
@@ -162,7 +163,7 @@ def mode_name(config_class: type[Any]) -> str:
 
 def params(config: Any) -> dict[str, Any]:
     """The config as json-ready values, every field."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    return {field.name: plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def config_hash(config: Any, *fingerprints: str | None) -> str:
@@ -195,8 +196,6 @@ def input_errors(what: str) -> Iterator[None]:
 
 def run(function: Callable[[Any], object] | str, config: Any) -> None:
     """Call the job, and turn bad input into one sentence and exit code 2."""
-    from store.errors import StoreError
-
     # Threads that wait by sleeping: on a busy machine spinning ones made a training six times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -242,10 +241,11 @@ def _print_subcommands(doc: str | None, jobs: Mapping[str, Job]) -> NoReturn:
     raise SystemExit(0 if len(sys.argv) > 1 else 2)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a config as json can hold it."""
     if isinstance(value, Path):
         return str(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -10,10 +10,15 @@ from pathlib import Path
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it is renamed over `path` at the end, and removed if anything is raised."""
-    side = path.with_name(f".{os.getpid()}-{path.name}")
+    """A path beside `path` to write to; at the end it is on the disk and renamed over `path`, after an error removed.
+
+    What a kill leaves is called `.NAME.PID`, which `store check` lists and `store gc` removes.
+    """
+    side = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield side
+        with side.open("rb") as file:
+            os.fsync(file.fileno())
         side.replace(path)
     finally:
         side.unlink(missing_ok=True)

@@ -19,16 +19,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.evidence import metrics
 from engine.text.decode import decode, nest_entities, spell
 from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, get_task
 from jobs import checkpoints, cli, typed_fields
 from jobs.checkpoints import BEST
+from jobs.clue import settings as clue_settings
 from jobs.clue import started, train_ngram
 from jobs.clue.data import sources as clue_data
 from jobs.clue.models import ngram
+from jobs.clue.models.heads import build
 from jobs.files import aside
-from jobs.models import names
+from jobs.models import names, saving
 from jobs.text_lines import lines_of
 from store import paths
 
@@ -73,7 +76,6 @@ class Trained:
     def answer(self, examples: Sequence[Example], device: str) -> Decoded:
         """Answers to the examples."""
         from engine.model.training import predict as forward
-        from jobs.clue import settings as clue_settings
 
         model = self.model.to(clue_settings.pick_device(device))
         rows = encode(self.spec, examples, self.tokenizer, max_length=self.max_length)
@@ -94,8 +96,6 @@ class TrainedNgrams:
 
 def predict(config: Config) -> None:
     """Read, answer, write or show."""
-    from engine.evidence import metrics
-
     if config.text and config.input:
         raise cli.InputError("--text and --input cannot be combined")
     if config.output and not config.output.parent.is_dir():
@@ -221,9 +221,6 @@ def why_no_model(run_id: str, db: Path | None) -> str:
 
 def load(path: Path) -> Trained | TrainedNgrams:
     """The model, tokenizer and task of a checkpoint."""
-    from jobs.clue.models.heads import build
-    from jobs.models import saving
-
     state, about = checkpoints.load(path)
     with cli.input_errors(str(path)):
         spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])

@@ -9,12 +9,14 @@ Every file is checked against its test file (number, order, labels) before the z
 from __future__ import annotations
 
 import dataclasses
+import json
 import zipfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.text.tasks import get_task
 from jobs import cli
 from jobs.files import aside
 
@@ -115,9 +117,6 @@ def _runs(config: Config) -> list[dict[str, Any]]:
 
 
 def _checked(config: Config, task: str, run_id: str, files: Iterable[Path]) -> list[Packed]:
-    import json
-
-    from engine.text.tasks import get_task
     from jobs.clue import submission
     from jobs.clue.data import sources as clue_data
     from store import queries

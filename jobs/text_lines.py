@@ -10,6 +10,7 @@ import gzip
 from pathlib import Path
 
 from jobs.cli import InputError
+from jobs.clue.data.own.encodings import detect
 
 
 def read_text(path: Path) -> str:
@@ -31,8 +32,6 @@ def read_text(path: Path) -> str:
 
 
 def _other(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
-    from jobs.clue.data.own.encodings import detect
-
     try:
         return content.decode(detect(path)[0])
     except (InputError, UnicodeDecodeError):

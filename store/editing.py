@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from store.errors import StoreError
 from store.paths import Layout, check_run_id, locate
-from store.spool.lines import encode, plain
+from store.spool.lines import decode, encode, plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +25,7 @@ KINDS = {
     "restore": ("run_id",),
     "forget": ("run_id", "name"),
     "remove": ("run_id",),
+    "act": ("run_id", "act"),
 }
 _OF_EXAMPLES = ("mark", "unmark")  # may speak of an example without a run
 
@@ -104,6 +105,16 @@ def append_edits(layout: Layout, lines: bytes) -> None:
             os.close(fd)
     except OSError as error:
         raise StoreError(f"cannot write to {layout.edits}: {error.strerror}") from error
+
+
+def acts_on(layout: Layout, run_id: str) -> list[dict[str, Any]]:
+    """What people did to the process of a run (`act`, `at` in seconds), oldest first: lines that change no table."""
+    try:
+        lines = layout.edits.read_bytes().splitlines()
+    except OSError:
+        return []
+    wanted = [decode(line) for line in lines if b'"act"' in line and run_id.encode() in line]
+    return [line for line in wanted if line and line.get("edit") == "act" and line.get("run_id") == run_id]
 
 
 def apply_edits(con: "duckdb.DuckDBPyConnection", edits: Sequence[dict[str, Any]]) -> None:

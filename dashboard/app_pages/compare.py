@@ -29,7 +29,7 @@ headings.title(
 that both predicted (paired on id and content). With three seeds or more of each, one interval covers both what training
 again and what other examples would change; with fewer seeds the sentence speaks of these weights on other examples, and
 says so. It names a winner only where the interval leaves out zero and the p-value, corrected for the number of
-comparisons on the page, is below 0.05.""",
+comparisons on the page, is below 0.05. The slices, which only say where two differ, are corrected among themselves.""",
     formula=r"D_{ij} = \Delta + S_i + E_j + R_{ij}, \qquad (\bar D - \Delta)^2 \le \max\left(u^2 V_n,\; t^2"
     r" V_s + u^2 V_n \rho\right)",
     source="Bouthillier et al. (2021), arXiv 2103.03098; Owen (2007), arXiv 0712.1111; Banerjee (1960); Tango (1998); "
@@ -132,13 +132,17 @@ def show_evidence() -> set[tuple[str, str]]:
         with picture:
             plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
         task = str(task_of[baseline.run_ids[0]])
+        explained = [others[item.b] for item in found[:MOST_EXPLAINED]]
+        tested = cached_comparisons.slices_together(version, split, baseline, explained, task, unseen)
         told = [
-            verdict_card.where_they_differ(version, split, baseline, others[item.b], task=task, unseen=unseen)
-            for item in found[:MOST_EXPLAINED]
+            verdict_card.where_they_differ(split, baseline, config, each)
+            for config, each in zip(explained, tested, strict=True)
         ]
         with st.expander("Numbers and power", icon=":material/calculate:"):
             readable = paired_predictions.readable(rows)
             st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values")
+            if families := cached_comparisons.families(len(found), sum(len(each[0]) for each in tested)):
+                st.caption(families)
             for item in found:
                 if item.needed:
                     st.caption(f"{item.b}: {item.needed}")

@@ -11,7 +11,7 @@ from dashboard import queries, rooms
 from dashboard.figures import run_grid, tables, words
 from dashboard.frames.runs import home, run_rows
 from dashboard.parts import guard, headings, last_visit, links, local_time
-from dashboard.parts.runs import run_actions, run_list
+from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10
@@ -67,7 +67,8 @@ def show_running(version: str, running: pl.DataFrame) -> None:
         run_list.Column("Time left", "number"),
         run_list.Column("Heartbeat", "number"),
     ]
-    run_list.show(rows, heads, key="home_running", label="Running jobs")
+    on = {"stop": run_jobs.stop_now} if job_queue.allowed() else {}
+    run_list.show(rows, heads, key="home_running", label="Running jobs", on=on)
 
 
 def show_newest(version: str, table: pl.DataFrame) -> None:

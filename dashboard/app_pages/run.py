@@ -278,6 +278,7 @@ def show_console() -> None:
 
 def show_environment() -> None:
     """Where the run ran and with which versions."""
+    run_jobs.history(run_id)
     frame = run_report.environment(RUN)
     st.dataframe(frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run")
 

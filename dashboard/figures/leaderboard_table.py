@@ -1,9 +1,9 @@
 """The leaderboard as one table: a row a model, a column a task, as CLUE prints it, with average and rank.
 
 Measured rows carry a filled dot, published ones a hollow diamond, baselines a dash. Ranks hold only what the number of
-examples supports: `1 + rows whose average is better by more than 1.96 standard errors of the difference`, the errors
-of both averages from the examples (binomial) and, of several seeds, from their spread. Rows that tie share a rank; only
-rows with the same tasks, the most common full set, are ranked.
+examples supports, `1 + rows whose average is better beyond doubt`: normal tests of all pairs of rows with Holm's
+correction at 0.05, the errors of both averages from the examples (binomial) and, of several seeds, from their spread.
+Rows that tie share a rank; only rows with the same tasks, the most common full set, are ranked.
 """
 
 from collections import Counter
@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.special import ndtr
 
 from dashboard.figures.leaderboard import gap_text, score_text
 from engine.evidence.intervals import proportion_bounds
+from engine.evidence.paired import holm
 
 MEASURED, PUBLISHED, BASELINE = "●", "◇", "–"
 REPRODUCED = "≈"
@@ -97,10 +99,16 @@ def _square_error(cell: Mapping[str, Any], n: int) -> float:
 
 
 def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[object, object], str]:
-    """(form, row) -> rank; ties share one."""
+    """(form, row) -> rank; ties share one. The tests of all pairs of rows are corrected together (Holm)."""
     means = np.array([item["mean"] for item in rows], dtype=float)
     squares = np.array([item["error"] for item in rows], dtype=float) ** 2
-    beyond = means[None, :] - means[:, None] > 1.96 * np.sqrt(squares[None, :] + squares[:, None])
+    beyond = np.zeros((len(rows), len(rows)), dtype=bool)
+    i, j = np.triu_indices(len(rows), 1)
+    if len(i):
+        errors = np.sqrt(squares[i] + squares[j])
+        apart = np.divide(means[j] - means[i], errors, out=np.zeros(len(i)), where=errors > 0)
+        shown = holm(2 * ndtr(-np.abs(apart))) < 0.05
+        beyond[i, j], beyond[j, i] = shown & (apart > 0), shown & (apart < 0)
     return {
         (item["form"], item["row"]): str(1 + int(better)) for item, better in zip(rows, beyond.sum(axis=1), strict=True)
     }

@@ -113,6 +113,21 @@ def gather(
     return paired_predictions.with_holm(found)
 
 
+def slices_together(
+    version: str, split: str, a: Configuration, others: Sequence[Configuration], task: str, unseen: bool
+) -> list[tuple[list[slices.Slice], dict[str, Mapping[str, str | list[str]]], int]]:
+    """`slices_for` of several comparisons, their p-values corrected for all slices that the page shows."""
+    found = [slices_for(version, split, a, b, task, unseen) for b in others]
+    again = slices.corrected_together([tested for tested, _, _ in found])
+    return [(tested, filters, flips) for tested, (_, filters, flips) in zip(again, found, strict=True)]
+
+
+def families(comparisons: int, tested: int) -> str:
+    """Which p-values of the page are corrected together, in one sentence; empty where nothing is corrected."""
+    parts = [f"the {comparisons} comparisons"] * (comparisons > 1) + [f"the {tested} tests of slices"] * (tested > 1)
+    return f"Corrected by Holm's method, each kind for itself: {' and '.join(parts)} on this page." if parts else ""
+
+
 def without_shared_rows(version: str, configs: Sequence[Configuration]) -> bool:
     """Offer to leave out rows that stand in the training data of the runs too; whether the reader wants that."""
     most = max(queries.shared_rows(version, config.run_ids[0]) for config in configs)

@@ -1,12 +1,12 @@
 """The first screen of a comparison: one sentence with one sign, where the two differ, the way to the examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from dashboard.frames.comparison.configurations import Configuration
 from dashboard.frames.comparison.paired_predictions import Evidence
-from dashboard.parts import cached_comparisons, links
+from dashboard.parts import links
 from engine.evidence import slices
 
 SIGNS = {
@@ -33,9 +33,21 @@ def show(found: Sequence[Evidence], caveats: Sequence[str]) -> None:
         st.markdown(f"{SIGNS[outcome(item)]} **{item.sentence}**")
 
 
-def where_they_differ(version: str, split: str, a: Configuration, b: Configuration, *, task: str, unseen: bool) -> str:
-    """Slices that stand out, each with a link to its examples, and all that the two decide apart; says it in words."""
-    found, filters, flips = cached_comparisons.slices_for(version, split, a, b, task, unseen)
+def where_they_differ(
+    split: str,
+    a: Configuration,
+    b: Configuration,
+    tested: tuple[list[slices.Slice], dict[str, Mapping[str, str | list[str]]], int],
+) -> str:
+    """Slices that stand out, each with a link to its examples, and all that the two decide apart; says it in words.
+
+    Args:
+        split: dev or test.
+        a: the baseline.
+        b: the configuration beside it.
+        tested: of the two, as `cached_comparisons.slices_together` gives it.
+    """
+    found, filters, flips = tested
     ids = ",".join([*a.run_ids, *b.run_ids])
     order = {"runs": ids, "examples_split": split, "examples_order": "most telling first"}
     said = f"Where {b.name} and {a.name} differ: {slices.conclusion(found)}"

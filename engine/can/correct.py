@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import numbers
+from engine.arrays import numbers, whole_number
 from engine.can.alternation import correct_rows, correct_together
 from engine.evidence.validation import check_prior, check_probs
 
@@ -74,6 +74,8 @@ def usable_k(k: int, n_classes: int, uncertainty: Uncertainty = "blog") -> int:
     With k = n_classes the measure is the plain entropy, which ranks [.5 .25 .25] above [.5 .5 0]: the very fault that
     the top-k form removes.
     """
+    k = whole_number(k, name="k", low=0)
+    n_classes = whole_number(n_classes, name="n_classes", low=1)
     if n_classes == 2 and k >= 2:
         return 2
     most = n_classes if uncertainty == "any_k" else n_classes - 1

@@ -47,6 +47,9 @@ def attention_pattern(
         sparsity: keys of a sparse row.
         bandwidth: reach of the band.
     """
+    length = whole_number(length, name="length", low=0)
+    sparsity = whole_number(sparsity, name="sparsity", low=0)
+    bandwidth = whole_number(bandwidth, name="bandwidth", low=0)
     if length < 2 or not 1 <= sparsity <= length or bandwidth < 0:
         raise ValueError(
             f"length must be 2 or more, sparsity in [1, length], bandwidth 0 or more, got length={length}, "

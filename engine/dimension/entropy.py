@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from engine.arrays import broadcast, numbers
+from engine.arrays import broadcast, number, numbers, whole_number
 
 Form = Literal["pairs", "rows"]
 LARGEST = 1e9
@@ -150,6 +150,9 @@ def random_table_entropy(
         rho: |u| |v| / n.
         scaled: divide the logits by sqrt(n), as attention does.
     """
+    vocabulary = whole_number(vocabulary, name="vocabulary", low=0)
+    n = whole_number(n, name="n", low=0)
+    rho = number(rho, name="rho", low=0, high=1e100)
     if vocabulary < 2 or n < 1:
         raise ValueError(f"vocabulary must be 2 or more and n 1 or more, got vocabulary={vocabulary}, n={n}")
     u, v = _directions(vocabulary, n, rng), _directions(vocabulary, n, rng)
@@ -172,6 +175,8 @@ def random_table_entropy(
 
 def retrieval_probability(keys: int, n: int, *, rng: np.random.Generator) -> float:
     """Mean probability on the true key when the query is one of the random keys and logits are n cos."""
+    keys = whole_number(keys, name="keys", low=1)
+    n = whole_number(n, name="n", low=1)
     directions = _directions(keys, n, rng)
     logits = n * (directions @ directions.T)
     return float(np.mean(np.exp(np.diag(logits) - special.logsumexp(logits, axis=1))))

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.arrays import whole_number
+
 FNV_OFFSET = np.uint32(2166136261)
 FNV_PRIME = np.uint32(16777619)
 WINDOW = 3
@@ -30,8 +32,8 @@ def hashed_trigrams(sentences: Sequence[str], *, width: int = 128, batch: int = 
     Raises:
         ValueError: if width is not positive or a sentence is empty.
     """
-    if width < 1:
-        raise ValueError(f"width must be positive, got {width}")
+    width = whole_number(width, name="width", low=1)
+    batch = whole_number(batch, name="batch", low=1)
     empty = next((index for index, sentence in enumerate(sentences) if not sentence.strip()), None)
     if empty is not None:
         raise ValueError(f"sentence {empty + 1} is empty")

@@ -82,7 +82,10 @@ class Whitening:
                 f"n_components={n_components} wanted, but the fitted covariance has rank {self.rank}: "
                 f"use at most {self.rank}, or gamma 0"
             )
-        powers = self.eigenvalues[:n_components] ** (-gamma / 2)
+        with np.errstate(over="ignore"):
+            powers = self.eigenvalues[:n_components] ** (-gamma / 2)
+        if not np.isfinite(powers).all():
+            raise ValueError(f"gamma={gamma:g} divides by numbers that vanish beside the others: use a smaller one")
         return replace(self, kernel=self.kernel[:, :n_components] * powers)
 
     @property
@@ -181,6 +184,7 @@ class WhiteningAccumulator:
 
     def second_moment(self, *, beta: float = 1.0) -> np.ndarray:
         """(d, d) sum of (x - beta mean)^T (x - beta mean), divided by N - 1; with beta 1 the sample covariance."""
+        beta = number(beta, name="beta", low=-1e6, high=1e6)
         self._require(2)
         scatter = self._scatter - np.outer(self._total, self._total) / self.count
         if beta != 1.0:
@@ -193,9 +197,9 @@ class WhiteningAccumulator:
         beta, gamma = number(beta, name="beta"), number(gamma, name="gamma", low=0)
         self._require(2)
         width = len(self._shift)
-        wanted = width if n_components is None else n_components
-        if not 1 <= wanted <= width:
-            raise ValueError(f"n_components must lie in 1..{width}, the width of the vectors, got {n_components}")
+        wanted = width
+        if n_components is not None:
+            wanted = whole_number(n_components, name="n_components", low=1, high=width)
         eigenvalues, directions = np.linalg.eigh(self.second_moment(beta=beta))  # ascending
         eigenvalues, directions = eigenvalues[::-1].clip(min=0.0), directions[:, ::-1]
         rank = self._rank(eigenvalues, beta)

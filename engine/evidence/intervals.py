@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
-from engine.arrays import broadcast, check_finite, number, numbers
+from engine.arrays import broadcast, check_finite, number, numbers, whole_number
 
 
 class Interval(NamedTuple):
@@ -131,7 +131,7 @@ def proportion_interval(successes: float, n: int, *, confidence: float = 0.95) -
         >>> proportion_interval(0, 10).high  # zero successes in ten: up to 28 % remain plausible
         0.277532...
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    successes = number(successes, name="successes")
+    n = whole_number(n, name="n", low=1)
     low, high = proportion_bounds(successes, n, confidence=confidence)
     return Interval(float(successes) / n, float(low), float(high), int(n))

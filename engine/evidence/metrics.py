@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import whole, whole_number
+from engine.arrays import number, whole, whole_number
 from engine.evidence.two_classes import two_class_scores
 from engine.text.tasks import Example, Kind, TaskSpec
 
@@ -95,6 +95,8 @@ def metrics_of(kind: Kind) -> tuple[Metric, ...]:
 
 def is_better(metric: str, value: float, other: float) -> bool:
     """Whether `value` of a metric is strictly better than `other`."""
+    value = number(value, name="value")
+    other = number(other, name="other")
     return value > other if metric_of(metric).higher_is_better else value < other
 
 

@@ -61,6 +61,8 @@ def mcnemar_p(only_a: int, only_b: int) -> float:
     Returns:
         p in (0, 1]; 1 where no example tells them apart.
     """
+    only_a = arrays.whole_number(only_a, name="only_a", low=0)
+    only_b = arrays.whole_number(only_b, name="only_b", low=0)
     if only_a < 0 or only_b < 0:
         raise ValueError(f"counts must not be negative, got {only_a} and {only_b}")
     total, fewer = only_a + only_b, min(only_a, only_b)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
+from engine.arrays import whole_number
 from engine.evidence.intervals import Interval, check_confidence, check_sample
 from engine.evidence.joint import LEAST_SEEDS
 from engine.evidence.mean_difference import bisect
@@ -102,6 +103,7 @@ def sign_flip_test(differences: ArrayLike, *, rng: np.random.Generator | None = 
     Exact up to 14 differences: the share of the 2^n sign patterns whose mean is at least as far from 0. Its smallest
     value is 2^(1-n), so three seeds can never show more than p = 0.25.
     """
+    resamples = whole_number(resamples, name="resamples", low=1)
     values = check_sample(differences, name="differences")
     n = len(values)
     if n <= EXACT_SEEDS:

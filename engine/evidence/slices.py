@@ -6,8 +6,8 @@ the other half, which had no say in the choice, tests them: Welch's test of the 
 correction over the proposals. "No slice stands out" is a result.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +33,8 @@ class Slice:
     """mean difference of all other examples"""
     p_value: float
     """that inside and outside are alike, after Holm's correction"""
+    uncorrected: float
+    """the same before the correction"""
     share: float
     """share of the whole difference that comes from inside; NaN where there is no difference"""
 
@@ -87,19 +89,32 @@ def slices_that_differ(
     if not chosen:
         return []
     tested = [np.asarray(slices[name]) for name in chosen]
-    p_values = holm([_welch(gaps[inside & ~first], gaps[~inside & ~first]) for inside in tested])
+    p_values = [_welch(gaps[inside & ~first], gaps[~inside & ~first]) for inside in tested]
     total = float(gaps[~first].sum())
     found = [
         Slice(
             name,
             mean_difference_interval(gaps[inside & ~first], bound=bound),
             mean_difference_interval(gaps[~inside & ~first], bound=bound),
-            float(p),
+            p,
+            p,
             float(gaps[inside & ~first].sum()) / total if total else float("nan"),
         )
         for name, inside, p in zip(chosen, tested, p_values, strict=True)
     ]
-    return sorted(found, key=lambda item: item.p_value)
+    return corrected_together([found])[0]
+
+
+def corrected_together(groups: Sequence[Sequence[Slice]]) -> list[list[Slice]]:
+    """Holm's correction over all slices of several comparisons at once, for a page that shows them together.
+
+    Returns:
+        The same groups, each by corrected p-value.
+    """
+    flat = [item for group in groups for item in group]
+    p_values = iter(holm([item.uncorrected for item in flat]) if flat else ())
+    again = [[replace(item, p_value=float(next(p_values))) for item in group] for group in groups]
+    return [sorted(group, key=lambda item: item.p_value) for group in again]
 
 
 def conclusion(found: list[Slice]) -> str:

@@ -21,6 +21,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arrays import number, whole_number
 from engine.evidence.intervals import check_confidence, check_sample
 from engine.evidence.joint import LEAST_SEEDS, compare_means
 from engine.evidence.seeds import compare_seeds
@@ -38,7 +39,9 @@ class Plan:
     """chance that the conclusion is wrong, over all looks together"""
 
     def __post_init__(self) -> None:
-        check_confidence(1 - self.level)
+        check_confidence(1 - number(self.level, name="level"))
+        whole_number(self.candidates, name="candidates")
+        whole_number(self.seeds, name="seeds")
         if self.candidates < 2:
             raise ValueError(f"at least 2 candidates can be compared, got {self.candidates}")
         if self.seeds < LEAST_SEEDS:
@@ -46,6 +49,7 @@ class Plan:
 
     def spent_at(self, seeds: int) -> float:
         """One-sided level of each comparison at the look after so many seeds."""
+        seeds = whole_number(seeds, name="seeds", low=1)
         if not LEAST_SEEDS <= seeds <= self.seeds:
             raise ValueError(f"looks are planned after {LEAST_SEEDS} to {self.seeds} seeds, got {seeds}")
         shares = LEAST_SEEDS if seeds == LEAST_SEEDS else 1

@@ -8,7 +8,8 @@ is below the level.
 
 import math
 
-from engine.evidence.intervals import Interval
+from engine.arrays import number
+from engine.evidence.intervals import Interval, check_confidence
 from engine.evidence.joint import Joint
 
 
@@ -36,6 +37,7 @@ def verdict(
         confidence: the level of the interval; p is held against 1 - confidence.
         unit: what was counted.
     """
+    check_confidence(confidence)
     on = f"on {difference.n:,} {unit}"
     if joint is not None and joint.speaks_of_training:
         on = f"trained again and on other {unit} ({_seeds(joint)}, {difference.n:,} {unit})"
@@ -60,8 +62,9 @@ def verdict(
 
 def format_p(p_value: float) -> str:
     """`p = 0.031`, or `p < 0.001`."""
-    if math.isnan(p_value):
+    if p_value != p_value:
         return "p unknown"
+    p_value = number(p_value, name="p_value", low=0, high=1)
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 from scipy.special import erf, expit
 
+from engine.arrays import number
 from engine.names import look_up
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -39,16 +40,19 @@ class Activation:
 
     def mean(self, q: float = 1.0) -> float:
         """E[phi(z)], z ~ N(0, q)."""
+        q = number(q, name="q", low=0, high=1e100)
         return self._expect(self.function, q)
 
     def second_moment(self, q: float = 1.0) -> float:
         """E[phi(z)^2], z ~ N(0, q): the forward moment (not the variance: the mean need not be 0)."""
+        q = number(q, name="q", low=0, high=1e100)
         if self.slope is not None:
             return q * (1 + self.slope**2) / 2
         return self._expect(lambda z: self.function(z) ** 2, q)
 
     def derivative_second_moment(self, q: float = 1.0) -> float:
         """E[phi'(z)^2], z ~ N(0, q): the backward moment."""
+        q = number(q, name="q", low=0, high=1e100)
         if self.slope is not None:
             return (1 + self.slope**2) / 2
         return self._expect(lambda z: self.derivative(z) ** 2, q)
@@ -101,6 +105,7 @@ def _elu(scale: float, alpha: float) -> tuple[Function, Function]:
 
 def leaky_relu(slope: float) -> Activation:
     """Activation x -> x for x > 0, slope x otherwise; slope 0 is ReLU and slope 1 the identity."""
+    slope = number(slope, name="slope", low=-1e6, high=1e6)
     name = {0.0: "relu", 1.0: "linear"}.get(slope, f"leaky_relu_{slope:g}")
 
     def function(x: np.ndarray) -> np.ndarray:

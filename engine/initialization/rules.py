@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import gammaln, polygamma, psi
 
+from engine.arrays import number, whole_number
 from engine.initialization.activation_moments import Activation, find_activation
 from engine.names import look_up
 
@@ -56,12 +57,17 @@ def check_widths(widths: Sequence[int]) -> list[int]:
         ValueError: if there are fewer than two, or one is not a whole number of at least 1.
     """
     found = list(widths)
-    for width in found:
-        if isinstance(width, bool) or not float(width).is_integer() or width < 1:
-            raise ValueError(f"widths must be whole numbers of at least 1, got {width!r} in {found}")
     if len(found) < 2:
         raise ValueError(f"a stack needs at least two widths (inputs and outputs of one layer), got {found}")
-    return [int(width) for width in found]
+    sizes = []
+    for width in found:
+        try:
+            sizes.append(whole_number(width, name="widths", low=1))
+        except ValueError:
+            sizes.append(0)
+        if not sizes[-1] or isinstance(width, bool):
+            raise ValueError(f"widths must be whole numbers of at least 1, got {width!r} in {found}")
+    return sizes
 
 
 def fan_variance(fan_in: int, fan_out: int, *, rule: str, gain: float = 1.0) -> float:
@@ -80,9 +86,8 @@ def fan_variance(fan_in: int, fan_out: int, *, rule: str, gain: float = 1.0) -> 
         >>> fan_variance(768, 3072, rule="geometric")
         0.0006510416666666666
     """
+    gain = number(gain, name="gain", low=1e-100, high=1e100)
     m, n = check_widths([fan_in, fan_out])
-    if not (gain > 0 and math.isfinite(gain)):
-        raise ValueError(f"gain must be positive and finite, got {gain}")
     return gain * gain * look_up(RULES, rule, what="rule")(m, n)
 
 
@@ -98,6 +103,7 @@ def objectives(fan_in: int, fan_out: int, *, variance: float) -> tuple[float, fl
         ((ms-1)^2 + (ns-1)^2, (ln ms)^2 + (ln ns)^2). The quadratic rule minimises the first, where it reaches
         (m-n)^2/(m^2+n^2); the geometric rule minimises the second: the two differ only in how they measure an error.
     """
+    variance = number(variance, name="variance", low=1e-100, high=1e100)
     m, n = check_widths([fan_in, fan_out])
     forward, backward = m * variance, n * variance
     return (forward - 1) ** 2 + (backward - 1) ** 2, math.log(forward) ** 2 + math.log(backward) ** 2
@@ -114,9 +120,8 @@ def squared_errors(fan_in: int, fan_out: int, *, variance: float) -> dict[str, f
     Raises:
         ValueError: if a fan is below 1 or the variance is not positive and finite.
     """
+    variance = number(variance, name="variance", low=1e-100, high=1e100)
     m, n = check_widths([fan_in, fan_out])
-    if not (variance > 0 and math.isfinite(variance)):
-        raise ValueError(f"variance must be positive and finite, got {variance}")
     quadratic, geometric = objectives(m, n, variance=variance)
     return {
         "quadratic": quadratic,
@@ -227,13 +232,15 @@ def resolve_gain(activation: Activation, gain: Gain) -> float:
         return 1 / math.sqrt(activation.second_moment(1.0))
     if gain == "backward":
         return 1 / math.sqrt(activation.derivative_second_moment(1.0))
-    if isinstance(gain, str) or not (gain > 0 and math.isfinite(gain)):
-        raise ValueError(f"gain must be a positive number, 'forward' or 'backward', got {gain!r}")
-    return float(gain)
+    try:
+        return number(gain, name="gain", low=1e-100, high=1e100)
+    except ValueError:
+        raise ValueError(f"gain must be a positive number, 'forward' or 'backward', got {gain!r}") from None
 
 
 def layer_variance(widths: Sequence[int], layer: int, *, rule: str, gain: float) -> float:
     """Entry variance of one layer of a stack; the first layer has gain 1, as no activation precedes it."""
+    layer = whole_number(layer, name="layer", high=len(widths) - 2)
     return fan_variance(widths[layer], widths[layer + 1], rule=rule, gain=gain if layer else 1.0)
 
 
@@ -290,8 +297,7 @@ def residual_factors(depth: int, *, placement: Literal["post", "pre", "plain"]) 
     Raises:
         ValueError: if depth is below 1 or the placement is unknown.
     """
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
+    depth = whole_number(depth, name="depth", low=1, high=1000)
     levels = np.arange(depth + 1, dtype=np.float64)
     if placement == "pre":
         return ResidualFactors(levels + 1, np.full(depth + 1, 1 / (depth + 1)), 1 / np.sqrt(levels[1:]))

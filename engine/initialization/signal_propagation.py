@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import numbers
+from engine.arrays import numbers, whole_number
 from engine.initialization.activation_moments import Activation, find_activation
 from engine.initialization.rules import Gain, check_widths, layer_variance, resolve_gain
 from engine.initialization.samplers import sample_standard
@@ -66,6 +66,7 @@ def propagate_matrices(
     Raises:
         ValueError: on bad widths, names, gain, or a batch below 1.
     """
+    batch = whole_number(batch, name="batch", low=1)
     sizes, phi = check_widths(widths), find_activation(activation)
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
@@ -145,6 +146,7 @@ def propagate_vectors(
     Raises:
         ValueError: on bad widths, names, gain, or fewer than one stack.
     """
+    stacks = whole_number(stacks, name="stacks", low=1)
     sizes, phi = check_widths(widths), find_activation(activation)
     if stacks < 1:
         raise ValueError(f"stacks must be at least 1, got {stacks}")
@@ -194,8 +196,7 @@ def measure_spectrum(
     Raises:
         ValueError: if a fan or draws is below 1, or the law is unknown.
     """
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
+    draws = whole_number(draws, name="draws", low=1)
     spectra = []
     for _ in range(draws):
         matrix = sample_standard(rng, fan_in, fan_out, law=law).astype(np.float64)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from engine.arrays import numbers, whole_number
+from engine.arrays import number, numbers, whole_number
 from engine.initialization.rules import check_widths
 
 
@@ -21,6 +21,7 @@ def singular_value_edges(fan_in: int, fan_out: int, *, variance: float) -> tuple
     Raises:
         ValueError: if a fan is below 1 or the variance is not positive.
     """
+    variance = number(variance, name="variance", above=0)
     m, n = check_widths([fan_in, fan_out])
     if not (variance > 0 and math.isfinite(variance)):
         raise ValueError(f"variance must be positive and finite, got {variance}")
@@ -83,6 +84,5 @@ def product_spectral_moments(depth: int, *, orthogonal: bool = False) -> tuple[f
     Raises:
         ValueError: if depth is below 1.
     """
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
+    depth = whole_number(depth, name="depth", low=1)
     return 1.0, 1.0 if orthogonal else float(depth + 1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from engine.arrays import broadcast, numbers
+from engine.arrays import broadcast, numbers, whole_number
 
 
 def angle_density(theta: ArrayLike, *, n: int) -> np.ndarray:
@@ -93,6 +93,7 @@ def sample_cosines(count: int, *, n: int, rng: np.random.Generator) -> np.ndarra
 
     By symmetry the first vector may be fixed, so one normal and one chi-square number make a cosine: cheap for any n.
     """
+    count = whole_number(count, name="count", low=0)
     _check_dimensions(n)
     first = rng.standard_normal(count)
     rest = rng.chisquare(n - 1, size=count)
@@ -100,5 +101,5 @@ def sample_cosines(count: int, *, n: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _check_dimensions(n: int) -> None:
-    if n < 2:
+    if whole_number(n, name="n") < 2:
         raise ValueError(f"an angle needs n of 2 dimensions or more, got n={n}")

@@ -8,7 +8,7 @@ References: Weinberger et al. (2009), arXiv 0902.2206; Freksen, Kamma and Larsen
 
 import numpy as np
 
-from engine.arrays import numbers, whole_number
+from engine.arrays import number, numbers, whole_number
 
 
 def hash_features(x: np.ndarray, *, n_components: int, rng: np.random.Generator) -> np.ndarray:
@@ -33,4 +33,5 @@ def hash_features(x: np.ndarray, *, n_components: int, rng: np.random.Generator)
 
 def hashing_variance_factor(q: float) -> float:
     """Exact n Var(||A x||^2) for a unit vector with sum of fourth powers q."""
+    q = number(q, name="q", low=0, high=1)
     return 2 * (1 - q)

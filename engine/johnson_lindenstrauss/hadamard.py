@@ -70,6 +70,7 @@ def draw_srht(n_components: int, n_features: int, *, rng: np.random.Generator) -
 
 def padded_length(n_features: int) -> int:
     """Next power of two."""
+    n_features = whole_number(n_features, name="n_features", low=0)
     return 1 << max(n_features - 1, 0).bit_length()
 
 

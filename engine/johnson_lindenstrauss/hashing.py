@@ -120,6 +120,8 @@ def bits_for(n_samples: int, *, eps: float, delta: float | None = None) -> int:
         eps: allowed error of the share, in (0, 1).
         delta: allowed failure probability; None means 1/N.
     """
+    n_samples = whole_number(n_samples, name="n_samples", low=2)
+    eps = number(eps, name="eps", above=0, low=1e-150, high=1)
     if n_samples < 2 or not 0 < eps < 1 or (delta is not None and not 0 < delta <= 1):
         raise ValueError(
             f"n_samples must be 2 or more, eps in (0, 1), delta in (0, 1], got {n_samples}, {eps} and {delta}"
@@ -196,6 +198,8 @@ def pairs_at_cosine(
     cosine: float, count: int, n_features: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Random pairs of unit vectors with exactly this cosine: two (count, m) arrays."""
+    count = whole_number(count, name="count", low=0)
+    n_features = whole_number(n_features, name="n_features", low=2)
     c = number(cosine, name="cosine", low=-1, high=1)
     first = _unit(rng.standard_normal((count, n_features)), "x")
     other = rng.standard_normal((count, n_features))

@@ -23,8 +23,8 @@ def cloud(kind: Cloud, n_samples: int, n_features: int, *, rng: np.random.Genera
         n_features: m.
         rng: source of the points.
     """
-    if n_samples < 2 or n_features < 1:
-        raise ValueError(f"a cloud needs 2 points and 1 column or more, got {n_samples} points, {n_features} columns")
+    n_samples = whole_number(n_samples, name="n_samples", low=2)
+    n_features = whole_number(n_features, name="n_features", low=1)
     if kind == "gaussian":
         return rng.standard_normal((n_samples, n_features))
     if kind == "one_hot":

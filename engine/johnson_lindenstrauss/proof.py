@@ -7,7 +7,7 @@ elementary ln(1 + eps) - eps <= -eps^2/4, the second tail, and the union over pa
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import numbers
+from engine.arrays import number, numbers, whole_number
 
 
 def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
@@ -28,6 +28,8 @@ def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
 
 def best_lambda(*, n: int, eps: float) -> float:
     """The lambda of the smallest bound, n eps / (2 (1 + eps))."""
+    n = whole_number(n, name="n", low=1)
+    eps = number(eps, name="eps", low=0)
     return n * eps / (2 * (1 + eps))
 
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy import sparse
 
-from engine.arrays import check_finite, numbers, whole_number
+from engine.arrays import check_finite, number, numbers, whole_number
 from engine.johnson_lindenstrauss.hadamard import Srht, draw_srht, padded_length
 
 Kind = Literal["gaussian", "rademacher", "achlioptas", "sparse", "srht", "haar"]
@@ -76,6 +76,9 @@ def choose_kind(n_samples: int, n_features: int, n_components: int) -> Literal["
     memory, and its calls as much as 20 million. A tie of up to a factor 2 goes to the Gaussian map, whose law is known
     exactly.
     """
+    n_samples = whole_number(n_samples, name="n_samples", low=0)
+    n_features = whole_number(n_features, name="n_features", low=1)
+    n_components = whole_number(n_components, name="n_components", low=1)
     padded = padded_length(n_features)
     if n_components > padded:
         return "gaussian"
@@ -101,6 +104,8 @@ def draw(
         ValueError: if a size is not positive, if haar or srht should give more dimensions than there are, or
             if a dense matrix would take more than 4 GiB.
     """
+    n_components = whole_number(n_components, name="n_components", low=1)
+    n_features = whole_number(n_features, name="n_features", low=1)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     if n_components < 1 or n_features < 1:
@@ -157,6 +162,7 @@ def sparse_matrix(n_components: int, n_features: int, *, density: float, rng: np
     The places of the entries are independent coin flips. Where they are rare, the gaps between them are drawn from the
     geometric law, so that the cost is that of the entries. Density 1 gives a dense array, everything else a CSR array.
     """
+    density = number(density, name="density")
     n_components, n_features = (
         whole_number(n_components, name="n_components", low=1),
         whole_number(n_features, name="n_features", low=1),
@@ -188,7 +194,8 @@ def _rare_places(size: int, density: float, rng: np.random.Generator) -> np.ndar
     parts, last = [np.empty(0, dtype=np.int64)], -1
     while last < size:
         expected = (size - last) * density
-        parts.append(last + np.cumsum(rng.geometric(density, size=int(expected + 4 * np.sqrt(expected) + 16))))
+        gaps = rng.geometric(density, size=int(expected + 4 * np.sqrt(expected) + 16))
+        parts.append(last + np.cumsum(np.minimum(gaps, size + 1)))  # a longer gap ends the matrix all the same
         last = int(parts[-1][-1])
     places = np.concatenate(parts)
     return places[places < size]
@@ -218,6 +225,9 @@ def variance_factor(kind: Kind, *, n_features: int, n_components: int, q: float,
         q: sum of x_i^4 in [1/m, 1]: 1 for a one-hot vector, 1/2 for a difference of two, about 3/m for a Gaussian one.
         s: sparsity of kind "sparse"; None means sqrt(m).
     """
+    n_features = whole_number(n_features, name="n_features", low=1)
+    n_components = whole_number(n_components, name="n_components", low=1)
+    q = number(q, name="q", low=0, high=1)
     if kind == "haar":
         return 2 * (n_features - n_components) / (n_features + 2)
     if kind == "srht":  # n of P numbers with mean 1 and variance 2 (1 - q), drawn without replacement

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from engine.arrays import numbers, whole_number
+from engine.arrays import number, numbers, whole_number
 
 Norm = Literal["frobenius", "spectral"]
 
@@ -167,6 +167,9 @@ def expected_error_bound(
 
 def post_recipe_error(frobenius: float, n_columns: int, rank: int, *, orthonormal: bool = True) -> float:
     """Root mean square Frobenius error of the post's recipe: a multiple of ||M||_F, whatever M is."""
+    frobenius = number(frobenius, name="frobenius", low=0)
+    n_columns = whole_number(n_columns, name="n_columns", low=1)
+    rank = whole_number(rank, name="rank", low=1)
     factor = 1 - rank / n_columns if orthonormal else (n_columns + 1) / rank
     return float(np.sqrt(factor) * frobenius)
 

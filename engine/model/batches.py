@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import whole
+from engine.arrays import whole, whole_number
 
 POOL_BATCHES = 64
 
@@ -57,8 +57,8 @@ def length_batches(
     units: Units, *, tokens_per_batch: int, rng: np.random.Generator, pool: int = POOL_BATCHES
 ) -> list[np.ndarray]:
     """Batches of units of similar length: rows x longest row stays within `tokens_per_batch` wherever one unit fits."""
-    if tokens_per_batch < 1:
-        raise ValueError(f"tokens_per_batch must be at least 1, got {tokens_per_batch}")
+    tokens_per_batch = whole_number(tokens_per_batch, name="tokens_per_batch", low=1)
+    pool = whole_number(pool, name="pool", low=1)
     order = rng.permutation(len(units))
     costs = units.rows * units.longest
     pools = np.cumsum(costs[order]) // max(1, pool * tokens_per_batch)
@@ -71,14 +71,15 @@ def length_batches(
 
 def random_batches(n_units: int, *, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Batches of `batch_size` units in a fresh random order; the last one may be short and is kept."""
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    n_units = whole_number(n_units, name="n_units", low=0)
+    batch_size = whole_number(batch_size, name="batch_size", low=1)
     order = rng.permutation(n_units)
     return [order[start : start + batch_size] for start in range(0, n_units, batch_size)]
 
 
 def sorted_batches(units: Units, *, tokens_per_batch: int) -> list[np.ndarray]:
     """Batches for evaluation: all units by falling length, so that the largest batch comes first."""
+    tokens_per_batch = whole_number(tokens_per_batch, name="tokens_per_batch", low=1)
     return _cut(np.argsort(-units.longest, kind="stable"), units, tokens_per_batch)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import erfc, expit, kv, spence
 
-from engine.arrays import numbers
+from engine.arrays import number, numbers
 from engine.names import look_up
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -258,9 +258,10 @@ def check_width(width: float) -> float:
     Raises:
         ValueError: if it is not positive and finite, or 1/width overflows float32.
     """
-    value = float(width)
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"width must be positive and finite, got {width}")
+    try:
+        value = number(width, name="width", above=0)
+    except ValueError:
+        raise ValueError(f"width must be positive and finite, got {width!r}") from None
     smallest = 1 / float(np.finfo(np.float32).max)
     if value < smallest or value < float(np.finfo(np.float32).tiny):
         raise ValueError(f"width {width} is too small for float32: use at least {np.finfo(np.float32).tiny:.3g}")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import numbers
+from engine.arrays import number, numbers
 from engine.names import look_up
 
 
@@ -79,6 +79,7 @@ class Staircase:
 
 def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
     """Function max(x, 0) + slope min(x, 0)."""
+    slope = number(slope, name="slope", low=-1e100, high=1e100)
     return PiecewiseLinear("leaky_relu", (0.0,), (0.0,), (1 - slope,), slope=slope)
 
 
@@ -88,6 +89,8 @@ def clip(low: float = -1.0, high: float = 1.0, *, name: str = "clip") -> Piecewi
     Raises:
         ValueError: if low is not below high.
     """
+    low = number(low, name="low")
+    high = number(high, name="high")
     if not low < high:
         raise ValueError(f"clip needs low < high, got {low} and {high}")
     return PiecewiseLinear(name, (low, high), (0.0, 0.0), (1.0, -1.0), value=low)
@@ -99,6 +102,8 @@ def indicator(low: float = -1.0, high: float = 1.0) -> PiecewiseLinear:
     Raises:
         ValueError: if low is not below high.
     """
+    low = number(low, name="low")
+    high = number(high, name="high")
     if not low < high:
         raise ValueError(f"indicator needs low < high, got {low} and {high}")
     return PiecewiseLinear("indicator", (low, high), (1.0, -1.0), (0.0, 0.0))
@@ -154,6 +159,8 @@ def from_knots(
         >>> from_knots([(-1, -1), (1, 1)])([-3, 0.5, 3])
         array([-1. ,  0.5,  1. ])
     """
+    left_slope = number(left_slope, name="left_slope")
+    right_slope = number(right_slope, name="right_slope")
     rows = [_knot(knot) for knot in knots]
     if not rows:
         raise ValueError("a function needs at least one knot (x, y)")

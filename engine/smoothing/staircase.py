@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import number, numbers
+from engine.arrays import number, numbers, whole_number
 from engine.smoothing.convolution import smooth
 from engine.smoothing.kernels import Kernel, check_width
 
@@ -63,8 +63,9 @@ def make_problem(rng: np.random.Generator, *, rows: int = 60, size: int = 8, sca
     Raises:
         ValueError: if rows or size is below 1.
     """
-    if rows < 1 or size < 1:
-        raise ValueError(f"rows and size must be at least 1, got {rows} and {size}")
+    rows = whole_number(rows, name="rows", low=1)
+    size = whole_number(size, name="size", low=1)
+    scale = number(scale, name="scale", low=-1e15, high=1e15)
     inputs = rng.standard_normal((rows, size)) / np.sqrt(size)
     solution = scale * rng.standard_normal(size)
     return Problem(inputs, np.floor(inputs @ solution), solution)
@@ -76,8 +77,7 @@ def anneal(start: float, end: float, steps: int) -> np.ndarray:
     Raises:
         ValueError: if a width is not positive or steps is below 1.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    steps = whole_number(steps, name="steps", low=1)
     return np.geomspace(check_width(start), check_width(end), steps)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.johnson_lindenstrauss.distortion import distortion
+
 Row = dict[str, Any]
 
 
@@ -162,7 +164,6 @@ def _srht(full: bool) -> Iterator[Row]:
 def _distances(full: bool) -> Iterator[Row]:
     from scipy.spatial.distance import pdist
 
-    from engine.johnson_lindenstrauss.distortion import distortion
     from engine.johnson_lindenstrauss.random_projection import project
 
     n = 10_000 if full else 1500

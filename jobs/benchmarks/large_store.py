@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from store import runs
+
 METRICS = (
     "train/loss",
     "dev/loss",
@@ -31,8 +33,6 @@ def fill(db: Path, *, n_runs: int, steps: int, predicted: int, rows: int = 50_00
 
 
 def _run(db: Path, index: int, steps: int, rng: Any, *, rows: int) -> None:
-    from store import runs
-
     task = ("afqmc", "tnews", "iflytek", "csl", "ocnli")[index % 5]
     config = {
         "task": task,

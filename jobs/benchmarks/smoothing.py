@@ -18,6 +18,8 @@ from torch.nn import functional
 
 from engine.initialization.signal_propagation import propagate_matrices, propagate_vectors
 from engine.smoothing.activations import smooth_gate, smooth_relu
+from jobs.initialization.config import Measure
+from jobs.initialization.measure import draw
 
 ELEMENTS = 10_000_000
 BAR = "<= 1.3 x"
@@ -75,9 +77,6 @@ def _row(
 
 def _stacks(*, full: bool) -> Iterator[dict[str, Any]]:
     """Seconds for random stacks of 24 layers 768-3072 under one rule; the bar is a minute for a hundred."""
-    from jobs.initialization.config import Measure
-    from jobs.initialization.measure import draw
-
     count = 100 if full else 4
     config = Measure(widths=tuple(WIDTHS), rules=("geometric",), seeds=count)
     started = time.perf_counter()

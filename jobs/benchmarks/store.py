@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.benchmarks import store_load, store_peers
+from store.paths import locate
+from store.spool.lines import encode
 
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,8 +182,6 @@ def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:
 def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) -> None:
     """A store of many short runs with `names` metrics each and some long ones, made through its spools."""
     from store.ingest import ingest
-    from store.paths import locate
-    from store.spool.lines import encode
 
     layout = locate(db)
     layout.create()
@@ -213,7 +213,6 @@ def _reading(folder: Path, *, names: int, points: int) -> Iterator[Row]:
     """A store of 10,000 runs with some last values, and ten runs of many points."""
     from store import queries
     from store.database.publish import publish
-    from store.paths import locate
 
     db = folder / f"big{names}.duckdb"
     total = 10_000 * names + 10 * points

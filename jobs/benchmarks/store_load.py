@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from store import runs
+
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 RUNS, EXAMPLES, CLASSES = 50, 50_000, 119
@@ -45,8 +47,6 @@ def _timed(function: Any) -> float:
 
 
 def _start(db: Path) -> Any:
-    from store import runs
-
     return runs.start("benchmark", config={}, command="", config_hash="", db=db, follow=False)
 
 

@@ -19,6 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.model.batches import Sampler, make_units, real_share
+from engine.text.rows import Rows
+from jobs.clue.settings import cpu_has_bf16, token_budget
+
 VOCABULARY = 4000
 BATCH = 32
 PADDED = 128
@@ -50,8 +54,6 @@ def lengths_like_afqmc(n: int, *, seed: int = 0) -> np.ndarray:
 
 def make_rows(n: int, *, seed: int = 0) -> Any:
     """Random rows of two classes."""
-    from engine.text.rows import Rows
-
     rng = np.random.default_rng(seed)
     offsets = np.r_[0, np.cumsum(lengths_like_afqmc(n, seed=seed))]
     tokens = rng.integers(5, VOCABULARY, offsets[-1]).astype(np.int32)
@@ -84,8 +86,6 @@ def _evaluation(*, n: int, rounds: int) -> Iterator[dict[str, Any]]:
 
 def _real_tokens() -> dict[str, Any]:
     """Share of real tokens in what attention computes; linear layers see no padding at all."""
-    from engine.model.batches import Sampler, make_units, real_share
-
     lengths = lengths_like_afqmc(30_000)
     units = make_units(lengths, np.arange(len(lengths)), grouped=False)
     budget = round(BATCH * float(lengths.mean()))
@@ -104,8 +104,6 @@ def _take_turns(contenders: list[Contender], rounds: int) -> None:
 
 
 def _precision() -> str:
-    from jobs.clue.settings import cpu_has_bf16
-
     return "bf16" if cpu_has_bf16() else "fp32"
 
 
@@ -126,7 +124,6 @@ def _model() -> Any:
 def _train_ours(rows: Any) -> float:
     from engine.model.optimizers import adamw, parameter_groups
     from engine.model.training import Settings, Training
-    from jobs.clue.settings import token_budget
 
     model = _model()
     started = time.process_time()

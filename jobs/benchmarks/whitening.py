@@ -12,8 +12,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from engine.embeddings.whitening import Whitening, WhiteningAccumulator, fit_whitening
+from engine.text.tokenizer import WordPiece, build_vocabulary
+from jobs.models.loading import Loaded
+from jobs.whitening.sentence_encoders import BertSentences
+from jobs.whitening.sts.sample import pairs
 
 ROWS, WIDTH, CHUNK = 200_000, 768, 16_384
 MILLION = 1_000_000
@@ -82,7 +87,6 @@ def _fit_rows() -> Iterator[dict[str, Any]]:
 def _narrow_rows() -> Iterator[dict[str, Any]]:
     """A fit that is small enough to wait for in the dashboard, beside scikit-learn on one thread of BLAS."""
     from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
 
     vectors = make_vectors(20_000, np.random.default_rng(0))[:, :256].copy()
     with threadpool_limits(1, user_api="blas"):
@@ -139,10 +143,6 @@ def _encoding_row() -> dict[str, Any]:
     import torch
 
     from engine.model.encoders import BertEncoder, EncoderConfig
-    from engine.text.tokenizer import WordPiece, build_vocabulary
-    from jobs.models.loading import Loaded
-    from jobs.whitening.sentence_encoders import BertSentences
-    from jobs.whitening.sts.sample import pairs
 
     texts = [text for part in pairs() for text in part.first][:SENTENCES]
     tokenizer = WordPiece(build_vocabulary(texts))

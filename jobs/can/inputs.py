@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.evidence.validation import check_probs, prior_from_counts
 from jobs import cli
 from jobs.can import tables
 
@@ -39,7 +40,6 @@ def from_run(part: str, *, split: str = "dev", db: Path | None = None) -> Predic
         InputError: if it stored no probabilities or no labels.
         StoreError: if there is no such run.
     """
-    from engine.evidence.validation import check_probs
     from store import queries
 
     queries.refresh(db)
@@ -101,7 +101,6 @@ def train_prior(
     row: dict[str, Any], names: tuple[str, ...], db: Path | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Class frequencies of the training labels of a run, and remarks; (None, why) where they cannot be had."""
-    from engine.evidence.validation import prior_from_counts
     from store import queries
 
     counts = queries.measurements("task_facts", run_ids=[row["run_id"]], db=db)

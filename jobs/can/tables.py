@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.evidence.validation import check_prior, check_probs
 from jobs import cli
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ def read_probs(path: Path, *, logits: bool = False) -> Matrix:
     Raises:
         InputError: if the file is missing, holds no numbers, or the rows are no probabilities.
     """
-    from engine.evidence.validation import check_probs
-
     with cli.input_errors(str(path)):
         if kind(path) == ".npy":
             values = np.load(path, allow_pickle=False)
@@ -94,8 +93,6 @@ def read_prior(path: Path, names: Sequence[str]) -> np.ndarray:
     Raises:
         InputError: if there is not one positive number per class.
     """
-    from engine.evidence.validation import check_prior
-
     with cli.input_errors(str(path)):
         if kind(path) == ".npy":
             values = np.load(path, allow_pickle=False).reshape(-1)

@@ -11,7 +11,9 @@ import numpy as np
 from engine.dimension import cooccurrence, entropy, pip_loss
 from engine.dimension.skipgram import SkipGram, information_kept, pip_distance, train_skipgram
 from engine.evidence.intervals import mean_interval
+from engine.text.tasks import get_task
 from jobs import cli, progress, tracking
+from jobs.clue.data import sources as clue_data
 from jobs.dimension.config import Skipgram
 from store.runs import Run
 
@@ -28,9 +30,6 @@ class Text:
 
 def skipgram(config: Skipgram) -> None:
     """Train every dimension of every vocabulary on every split."""
-    from engine.text.tasks import get_task
-    from jobs.clue.data import sources as clue_data
-
     config_sizes, dims, steps, repeats = config.vocabularies, config.dims, config.steps, config.repeats
     if config.quick:
         config_sizes, dims, steps, repeats = (200,), (2, 8, 32), 60, 2

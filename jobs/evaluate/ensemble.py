@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from engine.evidence import metrics
 from jobs import cli, tracking
@@ -25,8 +26,6 @@ def average(config: Config) -> str:
     Raises:
         InputError: if there are fewer than two runs, or they have not the same task, rows and classes.
     """
-    import polars as pl  # heavy
-
     queries.refresh(config.db)
     members = [queries.run(part, config.db) for part in config.ensemble]
     ids = [row["run_id"] for row in members]

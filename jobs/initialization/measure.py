@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from engine.initialization.signal_propagation import Moments, measure_spectrum, 
 from engine.initialization.singular_values import singular_value_density, singular_value_edges
 from engine.names import look_up
 from jobs import cli, progress, tracking
+from jobs.models import names
+from jobs.models.weight_files import read_tensors, weight_files
 
 if TYPE_CHECKING:
     from jobs.initialization.config import Measure
@@ -173,11 +176,6 @@ def read_matrices(model: str) -> dict[str, np.ndarray]:
     Raises:
         InputError: if the encoder is not found or has no matrix.
     """
-    from pathlib import Path
-
-    from jobs.models import names
-    from jobs.models.weight_files import read_tensors, weight_files
-
     if not Path(model).is_dir():  # of a folder only the matrices count, whatever its architecture
         names.check_name(model)
     if model in (names.TINY, names.NGRAM):

@@ -17,6 +17,7 @@ from engine.initialization.rules import RULES, check_widths
 from engine.names import look_up
 from jobs import cli, progress, tracking
 from jobs.initialization import stacks
+from jobs.initialization.config import VARIANTS
 
 if TYPE_CHECKING:
     from jobs.initialization.config import Train
@@ -49,8 +50,6 @@ def train(config: Train) -> None:
 
 def check(config: Train) -> None:
     """Refuse unknown names, empty lists and counts below 1."""
-    from jobs.initialization.config import VARIANTS
-
     with cli.input_errors("--rules"):
         for rule in config.rules:
             look_up(RULES, rule, what="rule")

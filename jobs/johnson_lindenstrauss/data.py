@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from engine.arrays import check_finite
 from engine.johnson_lindenstrauss.point_clouds import CLOUDS, Cloud, cloud
 from jobs import cli
 
@@ -98,8 +99,6 @@ def _points(name: str, n_samples: int, n_features: int) -> Points:
 
 
 def _fixed(name: str, array: np.ndarray, n_samples: int) -> Points:
-    from engine.arrays import check_finite
-
     chosen = np.unique(np.linspace(0, len(array) - 1, min(n_samples, len(array))).astype(int))
     rows = np.asarray(array[chosen])
     if rows.dtype not in (np.float32, np.float64):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.text.tokenizer import WordPiece, build_vocabulary
 from jobs import cli
 from jobs.models import names
 from jobs.models.config_file import read_config
+from jobs.models.padded import load_padded
 from jobs.models.tokenizer_files import read_tokenizer
 from jobs.models.weight_files import read_tensors, weight_files
 
@@ -76,7 +78,6 @@ def tiny(texts: Iterable[str], *, seed: int, activation: str = "gelu") -> Loaded
     import torch
 
     from engine.model.encoders import BertEncoder, EncoderConfig
-    from engine.text.tokenizer import WordPiece, build_vocabulary
 
     tokenizer = WordPiece(build_vocabulary(texts))
     with cli.input_errors("--activation"):
@@ -94,8 +95,6 @@ def load_folder(folder: Path, *, name: str = "", packed: bool = True) -> Loaded:
     reason = why_padded(config) if packed else "asked for"
     encoder: Encoder
     if reason:
-        from jobs.models.padded import load_padded
-
         encoder, pooler = load_padded(folder, config, files)
         note = "" if not packed else f"{reason}: transformers' own model on padded rows, slower than the packed one"
     else:

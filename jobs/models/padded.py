@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging as levels
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -121,8 +122,6 @@ def restore(whole: Mapping[str, Any]) -> PaddedEncoder:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without the bars and remarks of transformers."""
-    import logging as levels
-
     from transformers.utils import logging
 
     before = logging.get_verbosity()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.models import lora, tokenizer_files
+from jobs.models import lora, padded, tokenizer_files
 from jobs.models.any_tokenizer import AnyTokenizer
 
 
@@ -83,7 +83,6 @@ def describe(encoder: Any, tokenizer: Any) -> dict[str, Any]:
 def restore(about: Mapping[str, Any]) -> tuple[Any, Any]:
     """Encoder and tokenizer that a checkpoint describes; the encoder's weights are still to be loaded."""
     from engine.model.encoders import BertEncoder, EncoderConfig
-    from jobs.models import padded
 
     shape = about["encoder"]
     encoder: Any = padded.restore(shape["whole"]) if "whole" in shape else BertEncoder(EncoderConfig(**shape))

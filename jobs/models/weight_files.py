@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +79,6 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: if the file is damaged or asks for code.
     """
-    import pickle
-    import warnings
-
     import torch
 
     try:

@@ -14,6 +14,8 @@ from engine.smoothing.activations import activation_from_text
 from engine.smoothing.kernels import KERNELS
 from engine.smoothing.staircase import anneal, descend, make_problem
 from jobs import cli, progress, tracking
+from jobs.clue import config as clue
+from jobs.clue import start
 
 if TYPE_CHECKING:
     from jobs.smoothing.config import Train
@@ -149,9 +151,6 @@ def staircase(run: Run, config: Train) -> None:
 
 def encoder(config: Train, parent: str) -> None:
     """Train a tiny encoder with each activation and seed through `jobs.clue`, tagged with this run."""
-    from jobs.clue import config as clue
-    from jobs.clue import start
-
     for text in config.activations:
         child = clue.Config(
             task=(config.task,),

@@ -14,6 +14,7 @@ import numpy as np
 from engine.embeddings.pooling import Pooling
 from engine.embeddings.whitening import Whitening, fit_whitening
 from jobs import cli
+from jobs.models import saving
 from jobs.whitening.sentence_encoders import NATIVE, BertSentences, open_encoder
 from jobs.whitening.settings import parse
 from jobs.whitening.sts import sets, sources
@@ -54,8 +55,6 @@ def _texts(config: Export) -> list[str]:
 def write(folder: Path, encoder: BertSentences, pooling: Pooling, whitening: Whitening, *, max_length: int) -> None:
     """Write the folder of sentence-transformers: encoder, layers, pooling and dense layer."""
     from safetensors.numpy import save_file
-
-    from jobs.models import saving
 
     saving.save_folder(folder, encoder.model, encoder.tokenizer)
     longest = min(max_length, encoder.model.config.longest)

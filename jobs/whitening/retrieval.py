@@ -18,6 +18,7 @@ import numpy as np
 from engine.embeddings.search import recall, reciprocal_ranks, top_k
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
+from engine.evidence.intervals import mean_interval
 from jobs import cli, tracking
 from jobs.progress import Bar
 from jobs.whitening.evaluate import run_fields
@@ -183,7 +184,5 @@ def _estimates(found: np.ndarray, full: np.ndarray, targets: np.ndarray) -> dict
 
 
 def _mean(values: np.ndarray) -> Estimate:
-    from engine.evidence.intervals import mean_interval
-
     interval = mean_interval(values)
     return interval.value, interval.low, interval.high, interval.n

@@ -20,8 +20,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from engine.embeddings.pooling import POOLINGS, Pooling, View, parse_pooling, pool, reduce_tokens
+from engine.embeddings.trigrams import hashed_trigrams
+from engine.model.batches import make_units, sorted_batches
 from jobs import cli
+from jobs.models import loading, names, tokenizer_files
 from jobs.whitening.sentence_modules import NativeModules, list_modules
+from jobs.whitening.trained_encoder import load_encoder
 
 if TYPE_CHECKING:
     from jobs.models.loading import Loaded
@@ -82,8 +86,6 @@ class HashedEncoder:
         self, texts: Sequence[str], views: Sequence[View], *, max_length: int, advance: Advance
     ) -> dict[View, np.ndarray]:
         """Counts of hashed trigrams (n, width); sentences are not cut."""
-        from engine.embeddings.trigrams import hashed_trigrams
-
         vectors = hashed_trigrams(texts, width=self.width)
         advance(len(texts))
         return {NATIVE_VIEW: vectors}
@@ -117,7 +119,6 @@ class BertSentences:
         """Run the encoder over batches of sentences of similar length."""
         import torch
 
-        from engine.model.batches import make_units, sorted_batches
         from engine.model.encoders import Packed
 
         tokens, lengths = self._tokenise(texts, max_length)
@@ -191,14 +192,10 @@ def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> 
         return HashedEncoder(int(width or 128))
     device = _device(device)
     if kind != "run" and (Path(name).exists() or "/" in name or _is_model(name)):
-        from jobs.models import loading, names
-
         folder = Path(name) if name == names.TINY else names.folder_of(name)
         if (folder / "modules.json").is_file():
             return _sentence_transformer(folder, name, device)
         return BertSentences(loading.load(name), device=device)
-    from jobs.whitening.trained_encoder import load_encoder
-
     return BertSentences(load_encoder(width or name, db=db), device=device)
 
 
@@ -210,8 +207,6 @@ def only_native(pooling: str, name: str) -> Pooling:
 
 
 def _is_model(name: str) -> bool:
-    from jobs.models import names
-
     return name in (names.TINY, *names.ALIASES)
 
 
@@ -224,16 +219,12 @@ def _device(name: str) -> str:
 
 
 def _sentence_transformer(folder: Path, name: str, device: str) -> SentenceTransformer:
-    from jobs.models import loading
-
     bodies = [place for kind, place in list_modules(folder) if kind == "Transformer"]
     loaded = loading.load_folder(bodies[0] if bodies else folder, name=name)
     return SentenceTransformer(loaded, device=device, native=NativeModules(folder, layers=loaded.encoder.config.layers))
 
 
 def _weights_fingerprint(loaded: Loaded, pooler: tuple[np.ndarray, ...] | None) -> str:
-    from jobs.models import tokenizer_files
-
     digest = hashlib.sha256(tokenizer_files.fingerprint(loaded.tokenizer).encode())
     digest.update(str(sorted(loaded.encoder.config.to_dict().items())).encode())
     for name, tensor in sorted(loaded.encoder.state_dict().items()):

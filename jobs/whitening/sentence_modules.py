@@ -13,6 +13,7 @@ import numpy as np
 from engine.embeddings.pooling import View
 from engine.embeddings.similarity import unit_rows
 from jobs import cli
+from jobs.models.weight_files import read_tensors, weight_files
 
 KINDS = {
     "cls_token": "cls",
@@ -175,8 +176,6 @@ def _dense(place: Path) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def _tensors(place: Path) -> dict[str, np.ndarray]:
-    from jobs.models.weight_files import read_tensors, weight_files
-
     return {name: tensor.float().numpy() for name, tensor in read_tensors(weight_files(place)).items()}
 
 

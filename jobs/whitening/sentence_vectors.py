@@ -11,8 +11,8 @@ Ready vectors (`--encoder FILE.npy`, or a folder of `<data set>.npy`) have one r
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import numpy as np
 from engine.embeddings.pooling import Pooling, View
 from jobs import cli
 from jobs.caches import cache_folder
+from jobs.files import aside
 from jobs.progress import Bar
 from jobs.whitening.sentence_encoders import (
     HASHED,
@@ -192,10 +193,5 @@ def _keep(path: Path | None, vectors: np.ndarray) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    side = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with side.open("wb") as file:
-            np.save(file, vectors)
-        side.replace(path)
-    except OSError:  # a full disk costs time, not the run
-        side.unlink(missing_ok=True)
+    with suppress(OSError), aside(path) as side, side.open("wb") as file:  # a full disk costs time, not the run
+        np.save(file, vectors)

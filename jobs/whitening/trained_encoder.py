@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs import cli
+from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
+from jobs.models import saving
+from store.errors import StoreError
+from store.paths import locate
 
 if TYPE_CHECKING:
     from jobs.models.loading import Loaded
@@ -23,8 +26,6 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
         InputError: if there is no such run, it is not a finished training of an encoder, or its checkpoint is gone.
     """
     from store import queries
-    from store.errors import StoreError
-    from store.paths import locate
 
     try:
         row = queries.run(part, db)
@@ -41,8 +42,6 @@ def load_encoder(part: str, *, db: Path | None = None) -> Loaded:
 
 
 def _restore(path: Path, *, name: str) -> Loaded:
-    from jobs import checkpoints
-    from jobs.models import saving
     from jobs.models.loading import Loaded
 
     state, about = checkpoints.load(path)

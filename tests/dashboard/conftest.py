@@ -247,14 +247,14 @@ PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
 @contextmanager
-def serve(db: Path) -> Iterator[str]:
-    """A dashboard of its own on a store; yields its address."""
+def serve(db: Path, **variables: str) -> Iterator[str]:
+    """A dashboard of its own on a store, with further environment variables; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     flags = ["--server.port", str(port), "--server.headless", "true", "--server.enableAgentApi", "true"]
     command = [sys.executable, "-m", "streamlit", "run", str(HOME), *flags, "--server.fileWatcherType", "none"]
-    environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": str(HOME.parents[1])}
+    environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": str(HOME.parents[1]), **variables}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
@@ -273,7 +273,7 @@ def serve(db: Path) -> Iterator[str]:
 
 
 @pytest.fixture(name="serve")
-def serve_fixture() -> Callable[[Path], Any]:
+def serve_fixture() -> Callable[..., Any]:
     """`with serve(db) as address:` for a store of the test's own."""
     return serve
 

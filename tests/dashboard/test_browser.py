@@ -300,3 +300,25 @@ def test_an_earlier_link_lands_on_the_same_place_with_its_choices(old, place, ch
     assert [part for part in choice if part not in shown.page.url] == []
     assert shown.page.title().endswith("— clueboard")
     assert shown.problems == []
+
+
+def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    script = (
+        "import sys, time; from pathlib import Path; from store import runs\n"
+        "run = runs.start('own', config={}, command='python x.py', config_hash='h', db=Path(sys.argv[1]))\n"
+        "run.log({'train/loss': 1.0}, step=1); print(run.run_id, flush=True); time.sleep(120)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(db)], stdout=subprocess.PIPE, text=True) as job:
+        run_id = job.stdout.readline().strip()
+        queries.refresh(db)
+        with serve(db, CLUEBOARD_JOBS="1") as base:
+            shown = window()
+            shown.open(f"{base}/run?run={run_id}")
+            shown.page.get_by_role("button", name="Stop").click()
+            shown.page.get_by_role("button", name="Stop", exact=True).last.click()
+            assert job.wait(30) != 0
+            shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
+            shown.open(f"{base}/run?run={run_id}&run_tab=Environment")
+            assert shown.page.get_by_text("asked to stop").is_visible()
+            assert shown.problems == []

@@ -10,10 +10,8 @@ importing the engine, so that a new one without a row fails.
 import dataclasses
 import importlib
 import inspect
-import linecache
 import pkgutil
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,8 +55,8 @@ from engine.johnson_lindenstrauss import (
 from engine.model import batches
 from engine.smoothing import convolution, families, floor, kernels, piecewise_linear, quadrature, staircase
 from engine.text import decode
+from tests.engine.refusals import check_refusal
 
-ROOT = Path(engine.__path__[0])
 KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool", "f2", "f4", "f8", ">i4", ">f4", ">f8", "longdouble")
 
 
@@ -764,15 +762,7 @@ def outcome(case, arrays):
         for name, value in before.items():
             np.testing.assert_array_equal(arrays[name], value, err_msg=f"{name} was changed")
         return result
-    trace = refusal.__traceback__
-    while trace.tb_next:
-        trace = trace.tb_next
-    path = Path(trace.tb_frame.f_code.co_filename)
-    line = linecache.getline(str(path), trace.tb_lineno).strip()
-    assert path.is_relative_to(ROOT), f"raised in {path}: {refusal}"
-    assert line.startswith("raise "), f"raised by {line}: {refusal}"
-    assert "\n" not in str(refusal)
-    assert 10 < len(str(refusal)) < 400
+    check_refusal(refusal)
     return None
 
 

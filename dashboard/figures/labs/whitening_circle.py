@@ -13,7 +13,9 @@ from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
 
 STEPS = 31
-SETS = {"atec": "ATEC", "bq": "BQ", "lcqmc": "LCQMC", "pawsx": "PAWSX", "stsb-zh": "STS-B"}
+TITLES = ("ATEC", "BQ", "LCQMC", "PAWSX", "STS-B")
+SETS = {"stsb-zh" if title == "STS-B" else title.lower(): title for title in TITLES}
+"""sets of Chinese sentence pairs -> their names in the papers"""
 
 
 @dataclass(frozen=True, slots=True)

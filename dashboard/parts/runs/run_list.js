@@ -162,6 +162,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
       );
       first.append(acts);
     }
+    if (data.stop) {
+      const acts = element("span", "run-acts");
+      acts.append(button("run-act", `Stop ${row.name}: save a checkpoint and end`, "stop_circle", null, () => setTriggerValue("stop", row.id)));
+      first.append(acts);
+    }
     line.append(first);
     data.columns.forEach((column, i) => {
       const cell = element("td", column.kind === "number" ? "run-number" : "");

@@ -65,7 +65,7 @@ def show(
         sort: column and whether ascending, where heads sort.
         compact: in a narrow place: long names take two lines.
         on: what a reader does -> what is called with it: `open` (id; the run's page where left out), `choose` (ids and
-            among: those offered), `hide`, `pin` (id), `sort` (column).
+            among: those offered), `hide`, `pin`, `stop` (id), `sort` (column).
     """
     acts = {"open": _open_run, **(on or {})}
     data = {
@@ -92,6 +92,7 @@ def show(
         ],
         "choose": "choose" in acts,
         "hide": "hide" in acts,
+        "stop": "stop" in acts,
         "sortable": "sort" in acts,
         "sort": {"column": sort[0], "ascending": sort[1]} if sort else None,
     }

@@ -8,13 +8,17 @@ built-in sample of graded pairs stands in, marked as such.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jobs.cli import InputError, suggest
+from jobs.clue.data.hub import reachable
 from jobs.clue.data.sources import named_folder
 from jobs.whitening.sts.files import expected_files, find, make_pairs, numbered_lines, read_table
+from jobs.whitening.sts.hub import fetch
+from jobs.whitening.sts.sample import pairs
 from jobs.whitening.sts.sets import CHINESE, SAMPLE, STS_SETS, StsData, StsSpec
 
 
@@ -52,8 +56,6 @@ def nli(spec: StsSpec, *, data_dir: Path | None = None) -> list[str]:
         raise InputError(f"--statistics nli: {folder or 'no data folder was named, it'} lacks {wanted}")
     if spec.language == "en":
         return [line for path in found for line in read_sentences(path)]
-    import json
-
     rows = [json.loads(line) for path in found for line in read_sentences(path)]
     return [row[side] for row in rows for side in ("sentence1", "sentence2") if row[side].strip()]
 
@@ -89,8 +91,6 @@ def _known(name: str) -> str:
 
 def _default(folder: Path | None) -> list[str]:
     if folder is None:
-        from jobs.clue.data.hub import reachable
-
         return list(CHINESE) if reachable() else [SAMPLE.name]
     found = [name for name, spec in STS_SETS.items() if find(spec, folder)]
     if not found:
@@ -111,15 +111,11 @@ def _load_one(name: str, folder: Path | None) -> StsData:
         if not readers:
             raise InputError(f"{folder} lacks the set {name} (expected {expected_files(spec)})")
         return _checked_set(StsData(spec=spec, source="files", parts=tuple(read() for read in readers)))
-    from jobs.whitening.sts.hub import fetch
-
     parts = fetch(spec)
     return StsData(spec=spec, source="hub", parts=parts) if parts else _sample()
 
 
 def _sample() -> StsData:
-    from jobs.whitening.sts.sample import pairs
-
     return StsData(spec=SAMPLE, source="sample", parts=pairs())
 
 

@@ -40,6 +40,15 @@ def test_averages_that_the_examples_cannot_tell_apart_share_a_rank():
     assert dict(made().select("row", "rank").iter_rows()) == {"own": "1", "half": "", "BERT": "1", "weak": "3"}
 
 
+def test_ranks_of_many_rows_are_corrected_for_all_pairs():
+    """2.1 standard errors apart: shown where two rows stand alone, not among 45 pairs."""
+    for equal, expected in ((1, "2"), (9, "1")):
+        names = ["top", *(f"row {i}" for i in range(equal))]
+        rows = [(name, task, 0.5 + 0.0137 * (name == "top"), None, 1) for name in names for task in TASKS]
+        table = leaderboard_table.one_table({leaderboard_table.PUBLISHED: long(*rows)}, TASKS, examples=N)
+        assert table["rank"].to_list() == ["1"] + [expected] * equal
+
+
 def test_ranks_need_the_number_of_examples():
     parts = {leaderboard_table.PUBLISHED: PAPERS}
     table = leaderboard_table.one_table(parts, TASKS, examples={})

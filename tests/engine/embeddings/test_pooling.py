@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.embeddings.pooling import POOLINGS, View, parse_pooling, pool, reduce_tokens
-from engine.embeddings.trigrams import hashed_trigrams
 
 STATES = np.array([[1.0, 10.0], [3.0, 0.0], [5.0, 2.0], [7.0, 7.0]])  # rows of 3 tokens and of 1
 LENGTHS = np.array([3, 1])
@@ -57,27 +54,3 @@ def test_what_an_encoder_lacks_is_refused():
         parse_pooling("1+12", layers=4)
     with pytest.raises(ValueError, match="unknown pooling 'mean'"):
         parse_pooling("mean", layers=4)
-
-
-def plain_trigrams(sentence: str, width: int) -> np.ndarray:
-    data = b"^" + sentence.lower().encode() + b"$"
-    vector = np.zeros(width)
-    for start in range(len(data) - 2):
-        value = 2166136261
-        for byte in data[start : start + 3]:
-            value = (value ^ byte) * 16777619 % 2**32
-        vector[value % width] += 1
-    return vector
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip), max_size=6))
-def test_hashed_trigrams_are_those_of_a_plain_loop(sentences):
-    expected = np.array([plain_trigrams(sentence, 16) for sentence in sentences]).reshape(-1, 16)
-    np.testing.assert_array_equal(hashed_trigrams(sentences, width=16, batch=2), expected)
-
-
-def test_an_empty_sentence_is_named():
-    with pytest.raises(ValueError, match="sentence 2 is empty"):
-        hashed_trigrams(["花呗", " \t"])
-    with pytest.raises(ValueError, match="width must be positive"):
-        hashed_trigrams(["花呗"], width=0)

@@ -253,7 +253,7 @@ def test_shapes_and_knobs_are_checked():
     vectors = stretched(30, 4)
     with pytest.raises(ValueError, match=r"shape \(n, d\)"):
         fit_whitening(vectors[0])
-    with pytest.raises(ValueError, match=r"n_components must lie in 1\.\.4"):
+    with pytest.raises(ValueError, match=r"n_components must be a whole number, in 1\.\.4"):
         fit_whitening(vectors, n_components=5)
     with pytest.raises(ValueError, match="gamma"):
         fit_whitening(vectors, gamma=-1.0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.evidence.slices import conclusion, slices_that_differ
+from engine.evidence.paired import holm
+from engine.evidence.slices import conclusion, corrected_together, slices_that_differ
 
 
 def rows(rng, n, planted=0.0):
@@ -31,6 +32,19 @@ def test_no_slice_stands_out_where_there_is_none():
     found = slices_that_differ(*rows(np.random.default_rng(2), 1500), rng=np.random.default_rng(2))
     assert len(found) == 5
     assert conclusion(found).startswith("No slice stands out: 5 were found")
+
+
+def test_slices_of_several_comparisons_are_corrected_together():
+    rng = np.random.default_rng(3)
+    groups = [slices_that_differ(*rows(rng, 1500, planted=planted), rng=rng) for planted in (0.0, 0.25)]
+    together = corrected_together([*groups, []])
+    raw = [item.uncorrected for group in groups for item in group]
+    by_hand = dict(zip(raw, holm(raw), strict=True))
+    assert [len(group) for group in together] == [5, 5, 0]
+    assert all(item.p_value == by_hand[item.uncorrected] for group in together for item in group)
+    assert together[1][0].name == "word 0"
+    assert groups[1][0].p_value < together[1][0].p_value
+    assert corrected_together([]) == []
 
 
 def test_small_slices_are_not_looked_at():

@@ -54,7 +54,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="must be adjacent"):
         make_units(np.ones(3, dtype=int), np.array([0, 1, 0]), grouped=True)
     units = make_units(np.ones(3, dtype=int), np.arange(3), grouped=False)
-    with pytest.raises(ValueError, match="tokens_per_batch must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="tokens_per_batch must be a whole number, 1 or more, got 0"):
         length_batches(units, tokens_per_batch=0, rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number, 1 or more, got 0"):
         Sampler(units=units, seed=0, batch_size=0).epoch(0)

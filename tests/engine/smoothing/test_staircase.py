@@ -50,9 +50,9 @@ def test_straight_through_ignores_the_kernel():
     ("call", "message"),
     [
         (lambda p: anneal(1, 0, 5), "width must be positive"),
-        (lambda p: anneal(1, 0.1, 0), "steps must be at least 1"),
+        (lambda p: anneal(1, 0.1, 0), "steps must be a whole number"),
         (lambda p: descend(p, np.zeros(3), widths=[1.0]), r"start must have shape \(8,\)"),
-        (lambda p: make_problem(np.random.default_rng(0), rows=0), "at least 1, got 0 and 8"),
+        (lambda p: make_problem(np.random.default_rng(0), rows=0), "rows must be a whole number, 1 or more, got 0"),
     ],
 )
 def test_bad_input_is_named(call, message):

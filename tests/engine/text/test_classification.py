@@ -1,33 +1,18 @@
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.text.classification import encode_texts, texts_of
 from engine.text.csl import join_keywords
 from engine.text.decode import decode, spell
 from engine.text.encode import encode
-from engine.text.rows import kept_lengths, pack
 from engine.text.tasks import TASKS, Example
 from engine.text.tokenizer import SPECIALS, WordPiece
-from engine.text.wsc import mark_spans
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "clue_io.json").read_text(encoding="utf-8"))
 TOKENIZER = WordPiece([*SPECIALS, *"我爱北京上海一二三四五六七"])
-
-
-def test_wsc_marks_are_those_of_the_reference():
-    for row, (text, _) in zip(ORACLE["wsc"]["inputs"], ORACLE["wsc"]["outputs"], strict=True):
-        assert mark_spans(row["text"], row["target"]) == text
-
-
-def test_wsc_marks_touching_spans():
-    target = {"span1_text": "小王", "span1_index": 0, "span2_text": "他", "span2_index": 2}
-    assert mark_spans("小王他来了", target) == "_小王_[他]来了"
 
 
 def test_csl_joins_with_the_full_width_semicolon():
@@ -47,30 +32,6 @@ def test_rows_are_cut_as_in_the_reference(case):
     assert rows.row(0).tolist() == case["ids"]
     assert rows.truncated == 1
     assert rows.targets.tolist() == [1]
-
-
-def test_three_parts_are_cut_as_in_the_reference():
-    case = ORACLE["tokenizer"]["truncate_example"]
-    kept = kept_lengths([len(case[name]) for name in case["order_given"]], case["maxlen"])
-    assert kept == [len(case["after"][name]) for name in case["order_given"]]
-
-
-def _pop_one_by_one(lengths, budget):
-    lengths = list(lengths)
-    while sum(lengths) > budget:
-        lengths[int(np.argmax(lengths))] -= 1
-    return lengths
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=4), st.integers(0, 120))
-def test_cutting_in_steps_is_cutting_one_by_one(lengths, budget):
-    assert kept_lengths(lengths, budget) == _pop_one_by_one(lengths, budget)
-
-
-@given(st.lists(st.lists(st.integers(0, 1000), max_size=9), max_size=9))
-def test_packed_rows_come_out_again(rows):
-    flat, offsets = pack(rows)
-    assert [flat[a:b].tolist() for a, b in pairwise(offsets)] == rows
 
 
 def test_rows_without_labels_have_no_targets_and_long_texts_are_counted():

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.text.decode import decode, nest_entities, spell
-from engine.text.describe import as_model_sees, class_balance, lengths
 from engine.text.encode import encode
 from engine.text.tasks import TASKS, Example
 from engine.text.tokenizer import SPECIALS, WordPiece, build_vocabulary
@@ -57,32 +56,6 @@ def test_entities_that_were_cut_off_are_counted():
 def test_nesting_groups_by_type_and_surface():
     nested = nest_entities("北京到北京", [("address", 0, 1), ("address", 3, 4)])
     assert nested == {"address": {"北京": [[0, 1], [3, 4]]}}
-
-
-def test_rows_are_shown_as_tokens():
-    tokenizer = WordPiece(ORACLE["tokenizer"]["vocab"])
-    assert as_model_sees(SPEC, _oracle_example(), tokenizer) == [ORACLE["cluener"]["tokens"]]
-    pair = Example("0", {"sentence1": "我", "sentence2": "爱"}, 1)
-    assert as_model_sees(TASKS["afqmc"], pair, tokenizer) == [["[CLS]", "我", "[SEP]", "爱", "[SEP]"]]
-
-
-def test_lengths_are_those_before_cutting():
-    tokenizer = WordPiece([*SPECIALS, "我"])
-    examples = [Example(str(n), {"sentence": "我" * n}, 0) for n in (10, 200)]
-    found = lengths(TASKS["tnews"], examples, tokenizer)
-    assert found.tokens.tolist() == [12, 202]
-    assert found.cut == 0.5
-    counts, borders = found.histogram(bins=10)
-    assert counts.sum() == 2
-    assert len(borders) == 11
-
-
-def test_balance_counts_classes_positions_and_types():
-    pair = [Example("0", {}, 1), Example("1", {}, 1), Example("2", {}, 0)]
-    assert class_balance(TASKS["afqmc"], pair) == {"0": 1, "1": 2}
-    assert class_balance(TASKS["c3"], pair) == {"0": 1, "1": 2}
-    assert class_balance(SPEC, [_oracle_example()])["name"] == 1
-    assert class_balance(TASKS["cmrc2018"], pair) == {}
 
 
 @given(st.text(alphabet="我爱北京2019 Éeガか\u3099\u0301한İ\u200b", min_size=1, max_size=40), st.data(), st.booleans())
