@@ -1,5 +1,6 @@
 """Two to twenty runs side by side: is it better, by how much, and can it be shown?"""
 
+import html
 from datetime import UTC, datetime
 
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
 from dashboard.frames.comparison import configurations, paired_predictions
-from dashboard.parts import cached_comparisons, curve_controls, downloads, guard, headings, plots, verdict_card
+from dashboard.parts import cached_comparisons, curve_controls, dots, downloads, guard, headings, plots, verdict_card
 from dashboard.parts.runs import run_picker
 from dashboard.reports import html_report, paper_tables
 
@@ -56,7 +57,9 @@ if repeats:
     chosen = [row for row in chosen if row["run_id"] not in repeats]
     runs = runs.filter(~pl.col("run_id").is_in(repeats))
 ids = tuple(runs["run_id"])
-configs = configurations.configurations(runs, queries.params(version, ids), queries.colors(version))
+configs = configurations.configurations(
+    runs, queries.params(version, ids), queries.colors(version), queries.names(version, ids)
+)
 owner = {run_id: config.name for config in configs for run_id in config.run_ids}
 task_of = dict(zip(runs["run_id"], runs["task"], strict=True))
 sections: list[html_report.Section] = []
@@ -68,12 +71,13 @@ def legend() -> None:
     """What each configuration is: task, runs, seeds; and which runs were left out."""
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
-        f"**{config.name}** · {task_of[config.run_ids[0]]} · {words.count(len(config.run_ids), 'run')}, "
+        f"{dots.dot(config.color)}**{html.escape(config.name)}** · {task_of[config.run_ids[0]]} · "
+        f"{words.count(len(config.run_ids), 'run')}, "
         f"seed {', '.join(words.UNSET if seed is None else str(seed) for seed in config.seeds)}"
         + (f" · :orange[first {limit} rows only]" if (limit := limits.get(config.run_ids[0])) not in UNLIMITED else "")
         for config in configs
     ]
-    st.caption("  \n".join(lines))
+    st.caption("  \n".join(lines), unsafe_allow_html=True)  # the dots; names are escaped
     if repeats:
         st.caption(
             f":material/content_copy: Left out, because a newer run has the same configuration and seed: "
@@ -130,7 +134,8 @@ def show_evidence() -> set[tuple[str, str]]:
     others = {config.name: config for config in configs}
     with first_screen:
         with picture:
-            plots.show(figure, key="compare_differences", alt="Differences from the baseline with intervals")
+            title = f"How many points of {metric} above {baseline.name}?"
+            plots.show(figure, key="compare_differences", title=title, alt="Differences with 95 % intervals")
         task = str(task_of[baseline.run_ids[0]])
         explained = [others[item.b] for item in found[:MOST_EXPLAINED]]
         tested = cached_comparisons.slices_together(version, split, baseline, explained, task, unseen)
@@ -229,6 +234,7 @@ def show_curves() -> None:
     plots.show(
         figure,
         key="compare_curves",
+        title=f"{words.heading(metric)} of the settings over the training",
         on_select=lambda: curve_controls.zoom("compare", "compare_curves"),
         selection_mode="box",
         alt=f"{metric} of the configurations over {view.x}",
@@ -241,12 +247,12 @@ def show_curves() -> None:
 
 def differing_environment() -> pl.DataFrame:
     """Environment fields that are not the same in all runs, one column a run."""
-    rows = []
+    rows, named = [], queries.names(version, ids)
     for name in ENVIRONMENT:
         values = {str(row["run_id"]): str(row.get(name)) for row in chosen}
         if len(set(values.values())) > 1:
             cut = TOLD_APART if name in HASHES else None
-            rows.append({"Field": words.name(name), **{run_id: value[:cut] for run_id, value in values.items()}})
+            rows.append({"Field": words.name(name), **{named[run_id]: value[:cut] for run_id, value in values.items()}})
     return pl.DataFrame(rows)
 
 

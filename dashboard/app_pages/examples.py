@@ -1,5 +1,8 @@
 """On which examples? One run's predictions, or two runs' side by side, each example as its reader needs it."""
 
+import html
+from typing import Any
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -9,7 +12,8 @@ from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
 from dashboard.frames import example_filters, example_html
 from dashboard.frames.comparison import paired_predictions
-from dashboard.parts import badges, downloads, headings, links, plots
+from dashboard.frames.runs import run_names
+from dashboard.parts import badges, dots, downloads, headings, links, plots
 from dashboard.parts.runs import run_picker
 from engine.evidence.class_report import class_report
 
@@ -43,40 +47,36 @@ version = queries.store_version()
 if queries.all_runs(version).is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
-chosen = run_picker.pick_runs(
-    "examples",
-    most=MOST_RUNS,
-    label="One run, two runs, or the seeds of two settings",
-    experiment="clue",
-    suggest=example_filters.suggest,
-)
+toolbar = st.container(horizontal=True, vertical_alignment="center", gap="small", key="examples_toolbar")
+with toolbar, st.popover("Choose runs", icon=":material/checklist:"):
+    chosen = run_picker.pick_runs(
+        "examples",
+        most=MOST_RUNS,
+        label="One run, two runs, or the seeds of two settings",
+        experiment="clue",
+        suggest=example_filters.suggest,
+    )
 if not chosen:
     st.info("Choose a run.", icon=":material/lists:")
     st.stop()
 sides, told = example_filters.sides(chosen)
 if told:
     st.warning(told, icon=":material/block:")
-with st.container(horizontal=True, vertical_alignment="center"):
-    badges.sample_badge(str(chosen[0].get("data_source")))
-    split = st.segmented_control(
-        "Split", ["dev", "test"], default="dev", key="examples_split", bind="query-params", label_visibility="collapsed"
-    )
-    split = split or "dev"
+usual: dict[str, Any] = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
+with toolbar:
+    split = st.segmented_control("Split", ["dev", "test"], default="dev", key="examples_split", **usual)
+    view = st.segmented_control("View", ["Examples", "Figures"], default="Examples", key="examples_view", **usual)
     seeds = example_filters.common_seeds(sides)
     if seeds:
         every = ["all seeds", *(f"seed {seed}" for seed in seeds)]
-        wanted = st.segmented_control(
-            "Seeds", every, default=every[0], key="examples_seeds", bind="query-params", label_visibility="collapsed"
-        )
+        wanted = st.segmented_control("Seeds", every, default=every[0], key="examples_seeds", **usual)
         if wanted in every[1:]:
             sides = [[row for row in side if f"seed {row['seed']}" == wanted] for side in sides]
-    if len(sides) == 2:
-        st.caption(example_filters.pairs_said(sides), width="stretch")
+    badges.sample_badge(str(chosen[0].get("data_source")))
 spec = queries.task_specs(version).get(str(chosen[0]["task"]))
-names = [
-    f"{letter}: {words.together((side[0]['model'], side[0]['recipe']), by=' ')}"
-    for letter, side in zip("AB", sides, strict=False)
-]
+firsts = [side[0] for side in sides]
+called = run_names.apart(firsts, queries.names(version, tuple(str(run["run_id"]) for run in firsts)))
+names = [f"{letter}: {name}" for letter, name in zip("AB", called, strict=False)]
 ids = tuple(tuple(str(row["run_id"]) for row in side) for side in sides)
 colors = [queries.colors(version)[str(side[0]["config_hash"])] for side in sides]
 
@@ -122,33 +122,35 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
         if "right_b" in frame.columns
         else list(example_filters.SHOWS)[: example_filters.OF_ONE]
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    usual = {"bind": "query-params", "label_visibility": "collapsed"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         show = st.selectbox(
             "Show",
             shows,
+            index=shows.index("flips" if "flips" in shows else "wrong"),
             key="examples_show",
-            bind="query-params",
-            width=190,
-            help="gained: wrong in A, right in B; lost: right in A, wrong in B",
+            format_func=lambda name: example_filters.SHOWS[name],
+            width=230,
+            **usual,
         )
-        word = st.text_input("Contains", key="examples_word", bind="query-params", width=190)
-        labels: list[str] = []
-        predictions: list[str] = []
-        if answers <= MANY_CLASSES:
-            classes = tables.values(frame, "label")
-            labels = st.multiselect("Label", classes, key="examples_label", bind="query-params", width=190)
-            predictions = st.multiselect("Predicted", classes, key="examples_predicted", bind="query-params", width=190)
-        confidence = st.slider(
-            "Confidence", 0.0, 1.0, (0.0, 1.0), key="examples_confidence", bind="query-params", width=190
-        )
-        shortest, longest = int(frame["n_characters"].min()), int(frame["n_characters"].max())
-        length = None
-        if longest > shortest:
-            length = st.slider(
-                "Length", shortest, longest, (shortest, longest), key="examples_length", bind="query-params", width=190
-            )
         orders = [name for name, (column, _) in ORDERS.items() if column is None or column in frame.columns]
-        column, descending = ORDERS[st.selectbox("Order", orders, key="examples_order", bind="query-params", width=190)]
+        column, descending = ORDERS[st.selectbox("Order", orders, key="examples_order", width=200, **usual)]
+        word = st.text_input("Contains", key="examples_word", placeholder="text contains …", width=170, **usual)
+        with st.popover("More filters", icon=":material/filter_list:", type="tertiary"):
+            labels: list[str] = []
+            predictions: list[str] = []
+            if answers <= MANY_CLASSES:
+                classes = tables.values(frame, "label")
+                labels = st.multiselect("Label", classes, key="examples_label", bind="query-params")
+                predictions = st.multiselect("Predicted", classes, key="examples_predicted", bind="query-params")
+            confidence = st.slider("Confidence", 0.0, 1.0, (0.0, 1.0), key="examples_confidence", bind="query-params")
+            shortest, longest = int(frame["n_characters"].min()), int(frame["n_characters"].max())
+            length = None
+            if longest > shortest:
+                length = st.slider(
+                    "Length in characters", shortest, longest, (shortest, longest), key="examples_length",
+                    bind="query-params",
+                )  # fmt: skip
     found = example_filters.matching(
         frame, show=show, labels=labels, predictions=predictions, confidence=confidence, length=length, word=word
     )
@@ -213,8 +215,9 @@ def show_list(frame: pl.DataFrame) -> None:
         if marked.height:
             joined = marked.join(frame.select("hash", "example_id", "label", "text"), on="hash", how="left")
             downloads.download(joined, "marks", label=f"{marked.height} marks as CSV")
-    for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
-        show_example(row, marks)
+    with st.container(gap=None, key="examples_list"):
+        for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
+            show_example(row, marks)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
@@ -233,42 +236,50 @@ def show_figures(frame: pl.DataFrame) -> None:
     classes = tables.values(frame, "label")
     left, right = st.columns([2, 3])
     with left:
-        st.markdown("**Calibration**")
         pairs = [(names[0], frame["confidence"], frame["right"])]
         if "right_b" in frame.columns:
             both = frame.drop_nulls("right_b")
             pairs.append((names[1], both["confidence_b"], both["right_b"]))
-        plots.show(figures.calibration(pairs, colors=colors), key="examples_calibration", alt="Calibration curve")
+        drawn = figures.calibration(pairs, colors=colors)
+        title = "Is a confidence of 80 % right in 80 % of the cases?"
+        plots.show(drawn, key="examples_calibration", title=title, alt="Calibration curve")
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
-            st.markdown("**Where the two disagree**")
             counts = example_filters.disagreement_counts(frame)
             drawn = figures.disagreement(counts, classes, names[0], names[1])
-            plots.show(drawn, key="examples_disagreement", alt="Predictions of B against those of A")
+            plots.show(
+                drawn,
+                key="examples_disagreement",
+                title="Where do the two disagree?",
+                alt="Predictions of B against those of A",
+            )
     has_classes = spec is None or spec.kind in ("classification", "pair")
     if has_classes and 2 <= len(classes) <= MANY_CLASSES:
-        st.markdown(f"**Classes of {names[0]}**, lowest F1 first")
         figure = class_figure(version, ids[0][0], split, str(chosen[0]["task"]))
-        plots.show(figure, key="examples_classes", alt="Precision, recall and F1 of each class")
+        title = f"Which classes does {names[0]} miss? Lowest F1 first"
+        plots.show(figure, key="examples_classes", title=title, alt="Precision, recall and F1 of each class")
 
 
 everything = rows_of_both()
+told_names = " &nbsp; ".join(
+    f"{dots.dot(color)}**{html.escape(name)}**" for name, color in zip(names, colors, strict=False)
+)
 if "right_b" in everything.columns:
     counts = example_filters.flips(everything)
-    st.markdown(
-        f"**{counts['gained']:,}** wrong → right · **{counts['lost']:,}** right → wrong · "
-        f"**{counts['disagree']:,}** different answers, of {everything['right_b'].count():,} examples"
-    )
-    links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:",
-                     runs=",".join(run_id for side in ids for run_id in side))  # fmt: skip
-view = st.segmented_control(
-    "View",
-    ["Examples", "Figures"],
-    default="Examples",
-    key="examples_view",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="examples_told"):
+        st.markdown(
+            f"{told_names}: B corrects **{counts['gained']:,}** and loses **{counts['lost']:,}** of "
+            f"{everything['right_b'].count():,} examples; **{counts['disagree']:,}** answers differ. "
+            f"{example_filters.pairs_said(sides)}",
+            width="stretch",
+            unsafe_allow_html=True,
+        )
+        every_id = ",".join(run_id for side in ids for run_id in side)
+        links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:", runs=every_id)
+else:
+    right = everything["right"].drop_nulls()
+    share = f": {words.percent(right.mean())} of {len(right):,} examples are right" if len(right) else ""
+    st.markdown(f"{told_names}{share}.", unsafe_allow_html=True)
 if everything["label"].drop_nulls().is_empty():
     st.info("This split has no labels: there is nothing right or wrong to show.", icon=":material/visibility_off:")
 elif view == "Figures":

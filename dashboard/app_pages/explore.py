@@ -7,10 +7,11 @@ from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
 from dashboard.frames.comparison import configurations
-from dashboard.parts import headings, links, plots
+from dashboard.parts import headings, links, local_time, plots
 from dashboard.parts.runs import run_tables
 
 MOST_RUNS = 2000
+MAIN = [f"dev/{metric}" for metric in tables.HEADLINES[:-1]]  # scores that a run is judged by
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
 headings.title(
@@ -26,9 +27,12 @@ everything = queries.run_table(version).filter(~pl.col("archived"))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
-with st.container(horizontal=True, vertical_alignment="bottom"):
+axes = st.container(horizontal=True, vertical_alignment="bottom")
+with axes, st.popover("Runs", icon=":material/filter_list:"):
     experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
-    experiment = st.selectbox("Experiment", experiments, key="explore_experiment", bind="query-params")
+    experiment = st.selectbox(
+        "Experiment", experiments, key="explore_experiment", bind="query-params", format_func=words.name
+    )
     chosen = everything.filter(experiment=experiment)
     task = st.multiselect("Task", tables.values(chosen, "task"), key="explore_task", bind="query-params")
     source = st.multiselect("Data", tables.values(chosen, "data_source"), key="explore_data", bind="query-params")
@@ -60,9 +64,11 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
         key=lambda name: (not params[name].dtype.is_numeric(), -params[name].n_unique(), params[name].null_count())
     )
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
+    started = pl.col("started_at").dt.replace_time_zone("UTC").dt.convert_time_zone(local_time.name())
+    joined = joined.with_columns(started.dt.replace_time_zone(None))  # the reader's clock, as plotly draws it
     return (
         joined,
-        sorted(metrics, key=lambda name: not configurations.is_score(name)),
+        sorted(metrics, key=lambda name: (not configurations.is_score(name), name not in MAIN, name)),
         [*kept, "duration_s", "seed", "started_at"],
     )
 
@@ -86,14 +92,29 @@ frame, metrics, parameters = wide(chosen)
 if not metrics:
     st.info("None of these runs has a summary metric yet.", icon=":material/info:")
     st.stop()
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with axes:
     named = {"format_func": words.name, "bind": "query-params"}
-    x = st.selectbox("x", [*parameters, *metrics], key="explore_x", width=240, **named)
-    y = st.selectbox("y", [*metrics, *parameters], key="explore_y", width=240, **named)
-    color = st.selectbox("Colour", COLORS, key="explore_color", width=160, **named)
+    x = st.selectbox("x", [*parameters, *metrics], key="explore_x", width=220, **named)
+    y = st.selectbox("y", [*metrics, *parameters], key="explore_y", width=220, **named)
+    several = [name for name in COLORS if chosen[name].n_unique() > 1] or list(COLORS)
+    colors = [*several, *(name for name in COLORS if name not in several)]
+    color = st.selectbox("Colour", colors, key="explore_color", width=150, **named)
+    if st.session_state.get("explore_log_of", x if "explore_log_x" in st.query_params else None) != x:
+        st.session_state["explore_log_x"] = figures.spans_decades(frame[x])
+    st.session_state["explore_log_of"] = x
     log_x = st.toggle("Log x", key="explore_log_x", bind="query-params")
-drawn = figures.scatter(frame.with_columns(pl.col(color).fill_null(words.UNSET)), x=x, y=y, color=color, log_x=log_x)
-event = plots.show(drawn, key="explore_scatter", on_select="rerun", alt=f"{y} against {x}, one point a run")
+names = queries.names(version, tuple(frame["run_id"]))
+called = pl.Series("called", [names[run_id] for run_id in frame["run_id"]], dtype=pl.String)
+drawn = figures.scatter(
+    frame.with_columns(pl.col(color).fill_null(words.UNSET), called), x=x, y=y, color=color, log_x=log_x
+)
+event = plots.show(
+    drawn,
+    key="explore_scatter",
+    title=figures.best_said(frame, x=x, y=y, names=names),
+    on_select="rerun",
+    alt=f"{words.name(y)} against {words.name(x)}, one point a run",
+)
 selected = list(dict.fromkeys(str(point["customdata"]) for point in event.selection.get("points", [])))
 if selected:
     show_selection(selected)
@@ -102,7 +123,7 @@ else:
     note = " Scores on generated sample data are among them: choose the data above." if mixed else ""
     st.caption(f"{words.count(frame.height, 'run')}. Click a point, or drag a box or a lasso, to select runs.{note}")
 
-st.subheader("Parallel coordinates", anchor=False)
+st.subheader("Which settings do the best runs share?", anchor=False)
 default = [*[name for name in parameters if name not in ("started_at",)][:4], metrics[0]]
 with st.container(horizontal=True, vertical_alignment="bottom"):
     columns = st.multiselect("Axes", [*parameters, *metrics], default=default, key="explore_axes", **named)

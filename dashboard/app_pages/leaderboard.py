@@ -1,41 +1,47 @@
 """Tasks by models: what was measured here beside what papers and posts report, dev and test apart."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
-from dashboard.figures import leaderboard_table, tables, words
+from dashboard.figures import leaderboard_table, style, tables, words
 from dashboard.frames.comparison import reproductions, unseen_scores
 from dashboard.parts import downloads, headings, links, plots, task_facts
-from dashboard.parts.runs import run_tables
+from dashboard.parts.runs import run_list, run_tables
 
 BASELINES = ("majority", "chance")
 
-view = st.segmented_control(
-    "View",
-    ["Scores", "Tasks"],
-    default="Scores",
-    key="leaderboard_view",
-    bind="query-params",
-    required=True,
-    label_visibility="collapsed",
-)
+COLORS = {
+    leaderboard_table.MEASURED: style.MEASURED,
+    leaderboard_table.PUBLISHED: style.PUBLISHED,
+    leaderboard_table.BASELINE: style.NEUTRAL,
+}
+
+head = st.container()
+toolbar = st.container(horizontal=True, vertical_alignment="center", gap="small", key="leaderboard_toolbar")
+usual: dict[str, Any] = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
+with toolbar:
+    view = st.segmented_control("View", ["Scores", "Tasks"], default="Scores", key="leaderboard_view", **usual)
 if view == "Tasks":
-    task_facts.show()
+    task_facts.show(head)
     st.stop()
-headings.title(
-    "Leaderboard",
-    "Which model leads on which task, here and in papers?",
-    chinese="CLUE 中文语言理解测评基准",
-    note="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard deviation, number
-of seeds) of finished runs on whole data sets, of each model and recipe the configuration that is best on this split; a
-seed that ran twice counts once. **Published** are figures of papers and posts, nearly all single runs, each with its
-source. Rows whose averages the examples cannot tell apart share a rank. Dev and test are never mixed, and runs on the
-generated sample have a table of their own: their scores say nothing about the task.""",
-    formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
-    source="view `leaderboard` (measured), table `published` (each row names its source)",
-)
+with head:
+    headings.title(
+        "Leaderboard",
+        "Which model leads on which task, here and in papers?",
+        chinese="CLUE 中文语言理解测评基准",
+        note="""Cells are the task's metric in percent. **Measured here** are means over seeds (± standard
+deviation, number of seeds) of finished runs on whole data sets, of each model and recipe the
+configuration that is best on this split; a seed that ran twice counts once. **Published** are
+figures of papers and posts, nearly all single runs, each with its source. Rows whose averages the
+examples cannot tell apart share a rank. Dev and test are never mixed, and runs on the generated
+sample have a table of their own: their scores say nothing about the task.""",
+        formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
+        source="view `leaderboard` (measured), table `published` (each row names its source)",
+    )
 
 version = queries.store_version()
 judged_by = queries.judged_by(version)
@@ -134,45 +140,100 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
         intervals=intervals,
         reproduced=reproduced_cells(measured, papers),
     )
-    titles = {
-        name: st.column_config.TextColumn(name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
-        for name, spec in specs.items()
-    }
-    fixed = {
-        "form": st.column_config.TextColumn("", pinned=True, width=30, help="● measured here, ◇ published, – baseline"),
-        "row": st.column_config.TextColumn("Model", pinned=True, width=190),
-        "average": st.column_config.TextColumn("Average", help="over the tasks of the row; in brackets how many"),
-        "rank": st.column_config.TextColumn(
-            "Rank", help="rows whose averages the examples cannot tell apart share one"
+    told = titles_of(parts)
+    columns = [
+        run_list.Column("Average", "number", sort="average", help="over the tasks of the row; in brackets how many"),
+        run_list.Column("Rank", "number", help="rows whose averages the examples cannot tell apart share one"),
+        *(
+            run_list.Column(name, "number", sort=name, help=f"{spec.title} {spec.chinese}: {spec.metric}")
+            for name, spec in specs.items()
         ),
-    }
-    event = st.dataframe(
-        table,
-        key="leaderboard_measured",
-        hide_index=True,
-        height="content" if table.height <= 16 else 600,
-        column_config=titles | fixed,
-        on_select="rerun",
-        selection_mode="single-cell",
-        alt=f"{split} scores, measured and published",
-        placeholder="",
-    )
+    ]
+    rows = [
+        run_list.Row(
+            f"{row['form']} {row['row']}",
+            row["row"],
+            COLORS[row["form"]],
+            (
+                row["average"],
+                row["rank"],
+                *(cell_of(row, task, told.get((row["form"], row["row"], task), "")) for task in names_of_tasks),
+            ),
+            sign=row["form"],
+        )
+        for row in in_order(table).iter_rows(named=True)
+    ]
+    on: dict[str, Any] = {"cell": choose, "sort": sort_by}
+    sort = (st.session_state["leaderboard_sort"], False) if "leaderboard_sort" in st.session_state else None
+    run_list.show(
+        rows, columns, key="leaderboard_measured", label=f"{split} scores, measured and published", heading="Model",
+        plain=True, tall=True, sort=sort, on=on,
+    )  # fmt: skip
     note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
     if intervals and not against:
         note = "Percent with 95 % intervals: over seeds where there are three or more, else over examples (Wilson)."
     st.caption(
-        f"● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ a published figure of "
-        f"the same model lies in the interval over seeds. {note} A click on a measured cell lists its runs."
+        "● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ a published figure of "
+        f"the same model lies in the interval over seeds. {note} Point at a score for its interval and source; a click "
+        "on a measured one lists its runs."
     )
     if not numbered.is_empty():
         show_sources(numbered, marks)
     show_unseen(measured)
-    if not event.selection.cells:
-        return None
-    number, task = event.selection.cells[0]
-    chosen = table.row(number, named=True)
-    is_measured = chosen["form"] == leaderboard_table.MEASURED and task in names_of_tasks
-    return (chosen["row"], task) if is_measured else None
+    chosen = st.session_state.get("leaderboard_cell", "")
+    name, _, task = chosen.rpartition("|")
+    return (name, task) if name in measured["row"].to_list() else None
+
+
+def cell_of(row: dict[str, str], task: str, title: str) -> run_list.Cell:
+    """A score with its interval where it is pointed at; a measured one opens its runs."""
+    text = row[task]
+    opens = f"{row['row']}|{task}" if text and row["form"] == leaderboard_table.MEASURED else ""
+    return run_list.Cell(text, title if text else "", opens, label=f"{row['row']} on {task}")
+
+
+def titles_of(parts: dict[str, pl.DataFrame]) -> dict[tuple[str, str, str], str]:
+    """(form, row, task) -> what a cell says when it is pointed at: its interval, and the source of a published one."""
+    specs = queries.task_specs(version)
+    sizes = {name: spec.sizes.get(split, 0) for name, spec in specs.items()}
+    table = leaderboard_table.one_table(
+        {form: part for form, part in parts.items() if not part.is_empty()},
+        names_of_tasks, examples=sizes, intervals=True,
+    )  # fmt: skip
+    papers = parts[leaderboard_table.PUBLISHED]
+    sources = {(row["row"], row["task"]): row["source"] or "" for row in papers.iter_rows(named=True)}
+    seeds = {(row["row"], row["task"]): row["n"] for row in parts[leaderboard_table.MEASURED].iter_rows(named=True)}
+    found = {}
+    for row in table.iter_rows(named=True):
+        for task in names_of_tasks:
+            key = (row["row"], task)
+            over = "seeds" if (seeds.get(key) or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
+            told = f"95 % interval over {over}: {row[task]}" if "[" in row[task] else row[task]
+            source = sources.get(key, "") if row["form"] == leaderboard_table.PUBLISHED else ""
+            found[row["form"], row["row"], task] = words.together((told, source), by="; ")
+    return found
+
+
+def in_order(table: pl.DataFrame) -> pl.DataFrame:
+    """The rows as they come, or by the column that the reader clicked, best first."""
+    column = st.session_state.get("leaderboard_sort")
+    if column not in table.columns:
+        return table
+    number = pl.col(column).str.extract(r"^([+-]?[0-9.]+)").cast(pl.Float64)
+    return table.sort(number, descending=True, nulls_last=True, maintain_order=True)
+
+
+def sort_by(column: str) -> None:
+    """A click on a head sorts by it, a second one gives the usual order back."""
+    if st.session_state.get("leaderboard_sort") == column:
+        del st.session_state["leaderboard_sort"]
+    else:
+        st.session_state["leaderboard_sort"] = column
+
+
+def choose(cell: str) -> None:
+    """A click on a measured score lists its runs."""
+    st.session_state["leaderboard_cell"] = cell
 
 
 def show_unseen(measured: pl.DataFrame) -> None:
@@ -239,21 +300,17 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    split = st.segmented_control(
-        "Split", ["dev", "test"], default="dev", key="leaderboard_split", bind="query-params", required=True
-    )
+with toolbar:
+    split = st.segmented_control("Split", ["dev", "test"], default="dev", key="leaderboard_split", **usual)
     data = st.segmented_control(
-        "Measured on",
-        ["real data", "sample data"],
-        default="real data",
-        key="leaderboard_data",
-        bind="query-params",
-        required=True,
+        "Measured on", ["real data", "sample data"], default="real data", key="leaderboard_data", **usual
     )
     papers = published_rows(split)
     names = papers["row"].unique(maintain_order=True).to_list()
-    against = st.selectbox("Gap to", names, index=None, key="leaderboard_against", bind="query-params", width=330)
+    against = st.selectbox(
+        "Gap to", names, index=None, key="leaderboard_against", bind="query-params", width=260,
+        label_visibility="collapsed", placeholder="gap to a published row …",
+    )  # fmt: skip
     intervals = st.toggle("95 % intervals", key="leaderboard_intervals", bind="query-params")
 sample = data == "sample data"
 measured = measured_rows(split, sample=sample)
@@ -282,6 +339,7 @@ if papers.is_empty():
 plots.show(
     figures.scores(measured, shown, names_of_tasks, baselines=levels),
     key="leaderboard_scores",
+    title="How far is what was measured here from what papers report?",
     alt=f"{split} scores of every task, measured and published",
 )
 downloads.download(

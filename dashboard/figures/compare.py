@@ -11,9 +11,16 @@ from dashboard.figures import style, words
 from engine.evidence.calibration import calibration_interval
 from engine.evidence.class_report import ClassReport
 from engine.evidence.intervals import proportion_bounds
+from engine.evidence.metrics import metric_of
 
+LINES = ((0.0, "#b9c0c9"), (0.5, "#e0a23f"), (1.0, "#c2410c"))
+"""Lines from low to high: a contrast of 1.8:1 and more on light and dark, the highest darkest."""
 LINE = 22
 """Characters of a line of a name beside a plot."""
+FEW_LEVELS = 8
+"""Numbers with so few different values stand evenly along an axis, each with its name."""
+DURATIONS = ("duration_s",)
+_STEPS = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86400)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 """Shapes of points, for more values than there are colours."""
 
@@ -129,8 +136,9 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
                 mode="markers",
                 name=value,
                 customdata=part["run_id"],
+                text=part["called"] if "called" in part.columns else part["run_id"],
                 marker={"size": 9, "color": paint, "symbol": SYMBOLS[number // 7 % len(SYMBOLS)]},
-                hovertemplate="%{customdata}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>",
+                hovertemplate="%{text}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>",
             )
         )
     style.finish(figure, x=words.name(x), y=words.name(y), height=420, legend=True)
@@ -138,7 +146,41 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
     for axis, name in (("x", x), ("y", y)):
         if words.is_fraction(name):
             style.percent_axis(figure, axis=axis)
+        elif name in DURATIONS:
+            figure.update_layout({f"{axis}axis": duration_ticks(frame[name])})
     return figure.update_xaxes(style.log_axis(frame[x])) if log_x and frame[x].dtype.is_numeric() else figure
+
+
+def spans_decades(values: pl.Series) -> bool:
+    """Whether positive numbers differ by a factor of ten or more: a logarithmic axis shows them."""
+    if not values.dtype.is_numeric():
+        return False
+    known = values.drop_nulls().drop_nans() if values.dtype.is_float() else values.drop_nulls()
+    return bool(len(known) and known.min() > 0 and known.max() >= 10 * known.min())  # type: ignore[operator]
+
+
+def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) -> str:
+    """The title of a scatter: which run is best on its y axis and where on the x axis; the question for other axes."""
+    usual = f"How does {words.name(y)} go with {words.name(x)}?"
+    if "/" not in y or not frame[y].dtype.is_numeric():
+        return usual
+    known = frame.filter(pl.col(y).is_not_null() & pl.col(y).cast(pl.Float64).is_finite())
+    if known.is_empty():
+        return usual
+    higher = metric_of(y).higher_is_better
+    best = known.sort(y, descending=higher).row(0, named=True)
+    value = words.value(y, best[y])
+    return f"{'Highest' if higher else 'Lowest'} {words.name(y)}: {value}, {names[best['run_id']]}"
+
+
+def duration_ticks(values: pl.Series) -> dict[str, object]:
+    """Settings of an axis of seconds with ticks that people read: 30 s, 5 min, 2 h."""
+    known = values.drop_nulls()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (1.0, 60.0)  # type: ignore[arg-type]
+    step = next((step for step in _STEPS if (high - low) / step <= 7), _STEPS[-1])
+    ticks = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
+    texts = [words.duration(float(tick)).replace(" 00 s", "").replace(" 00 min", "") for tick in ticks]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
 
 
 def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.Figure:
@@ -152,22 +194,33 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     dimensions = []
     for name in columns:
         values = frame[name]
-        if values.dtype.is_numeric():
-            dimensions.append({"label": words.name(name), "values": values})
+        if values.dtype.is_numeric() and values.drop_nulls().n_unique() > FEW_LEVELS:
+            more = duration_ticks(values) if name in DURATIONS else {}
+            percent = {"tickformat": ".0%"} if words.is_fraction(name) else {}
+            more.pop("tickmode", None)
+            dimensions.append({"label": words.name(name), "values": values} | more | percent)
             continue
-        texts = values.cast(pl.String).fill_null(words.UNSET)
-        levels = texts.unique().sort().to_list()
+        if values.dtype.is_numeric():
+            numbers = values.drop_nulls().unique().sort().to_list()
+            levels = [f"{number:g}" for number in numbers] + ([words.UNSET] if values.null_count() else [])
+            texts = pl.Series([words.UNSET if v is None else f"{v:g}" for v in values], dtype=pl.String)
+        else:
+            texts = values.cast(pl.String).fill_null(words.UNSET)
+            levels = texts.unique().sort().to_list()
         codes = texts.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
         dimensions.append(
             {"label": words.name(name), "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels}
         )
-    line = {"color": frame[color], "colorscale": "Viridis", "showscale": color not in columns}
+    line = {"color": frame[color], "colorscale": LINES, "showscale": True}
     line["colorbar"] = {"title": {"text": words.name(color)}, "thickness": 12}
+    line["colorbar"] |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
     lines = go.Parcoords(
         dimensions=dimensions,
         line=line,
         labelangle=-20,  # level labels run into each other
-        tickfont={"shadow": "none"},  # instead of a grey halo
+        labelfont={"color": style.NEUTRAL, "size": 13},  # a theme does not reach them: readable on light and dark
+        tickfont={"shadow": "none", "color": style.NEUTRAL, "size": 12},  # no grey halo
+        rangefont={"color": "rgba(0,0,0,0)"},  # ends of an axis, which its ticks tell
     )
     figure = style.finish(go.Figure(lines), x="", y="", height=400)
     return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20})

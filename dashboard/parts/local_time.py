@@ -17,3 +17,8 @@ def zone() -> tzinfo:
 def now() -> datetime:
     """This moment, in the reader's zone."""
     return datetime.now(zone())
+
+
+def name() -> str:
+    """The name of the reader's zone."""
+    return str(getattr(zone(), "key", "UTC"))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.figures import tables, words
@@ -67,6 +68,15 @@ def facts(spec: TaskSpec) -> None:
             st.caption(f"{title}: {fact or 'not stated'}")
 
 
+def first(version: str, specs: Mapping[str, TaskSpec]) -> str:
+    """The task to open on: that of the newest finished run with examples, real data before the sample."""
+    found = queries.run_list(version, experiment="clue").filter(
+        pl.col("status") == "finished", pl.col("task").is_in(list(specs)), pl.col("data_source").is_not_null()
+    )
+    tasks = found.sort(pl.col("data_source") == "sample", maintain_order=True)["task"].unique(maintain_order=True)
+    return next((task for task in tasks if newest(version, task)), FIRST)
+
+
 def newest(version: str, task: str) -> dict[str, object] | None:
     """The newest finished run of a task that stored its dev predictions, real data before the sample."""
     found = queries.run_list(version, experiment="clue", task=task)
@@ -117,16 +127,17 @@ def show_examples(spec: TaskSpec, rows: pl.DataFrame) -> None:
                 st.caption(f"and {len(spelled) - ROWS} more rows")
 
 
-def show() -> None:
-    """The page of one task."""
-    headings.title(
-        "Tasks",
-        "What does each task ask, how large is it, and what does a model see of it?",
-        chinese="CLUE 的十一个任务",
-        note=NOTE,
-        formula=FORMULA,
-        source=SOURCE,
-    )
+def show(head: DeltaGenerator) -> None:
+    """The page of one task; its heading goes into `head`."""
+    with head:
+        headings.title(
+            "Tasks",
+            "What does each task ask, how large is it, and what does a model see of it?",
+            chinese="CLUE 的十一个任务",
+            note=NOTE,
+            formula=FORMULA,
+            source=SOURCE,
+        )
     version = queries.store_version()
     specs = queries.task_specs(version)
     with st.expander("All tasks", icon=":material/table_chart:"):
@@ -138,8 +149,9 @@ def show() -> None:
             alt="Sizes and settings of the tasks",
         )
     name = st.selectbox(
-        "Task", list(specs), index=list(specs).index(FIRST), key="tasks_task", bind="query-params", width=330
-    )
+        "Task", list(specs), index=list(specs).index(first(version, specs)), key="tasks_task", bind="query-params",
+        width=330,
+    )  # fmt: skip
     spec = specs[name]
     st.subheader(words.together((spec.title, spec.chinese)), anchor=False)
     facts(spec)
@@ -158,22 +170,24 @@ def show() -> None:
     left, right = st.columns(2)
     counts = balance(version, run_id, spec)
     with left:
-        st.markdown("**Class balance**")
         if counts.is_empty():
             st.caption("The answers of this task are no classes.")
         else:
             titles = dict(zip(spec.labels, spec.label_titles, strict=True)) if spec.label_titles else None
             plots.show(
-                figures.class_balance(counts, titles=titles), key="tasks_balance", alt=f"Class balance of {name}"
+                figures.class_balance(counts, titles=titles),
+                key="tasks_balance",
+                title="How even are the classes?",
+                alt=f"Class balance of {name}",
             )
     with right:
         sizes = measured_lengths(version, run_id, name)
-        st.markdown("**Lengths**")
         if sizes:
             cut = sum(size > spec.max_length for size in sizes) / len(sizes)
             plots.show(
                 figures.length_histogram(np.asarray(sizes), max_length=spec.max_length),
                 key="tasks_lengths",
+                title=f"How long are the examples? {cut:.0%} exceed the window",
                 alt=f"Lengths of {name}",
             )
             st.caption(

@@ -13,6 +13,7 @@ import polars as pl
 
 from dashboard.figures import style, words
 from dashboard.figures.runs import LARGEST
+from dashboard.frames.runs import run_names
 from engine.evidence import intervals
 from engine.evidence.joint import LEAST_SEEDS
 from engine.evidence.metrics import metric_of
@@ -54,7 +55,10 @@ class Configuration:
 
 
 def configurations(
-    runs: pl.DataFrame, params: pl.DataFrame | None = None, colors: Mapping[str, str] | None = None
+    runs: pl.DataFrame,
+    params: pl.DataFrame | None = None,
+    colors: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> list[Configuration]:
     """Group runs by config hash, in the order in which they come, with a name that tells them apart.
 
@@ -63,16 +67,22 @@ def configurations(
         params: run_id, name, value (json text); where given, configurations of one model, recipe and task are named
             by their settings too.
         colors: config hash -> colour; None takes those that are free.
+        names: run id -> name of a run; a configuration is called by what sets its name apart from the others'.
     """
     found = []
-    special = {} if params is None else _special_settings(runs, params)
+    special = {} if params is None or names is not None else _special_settings(runs, params)
     parts = runs.partition_by("config_hash", maintain_order=True)
     hashes = [str(part["config_hash"][0]) for part in parts]
     chosen = [colors[text] for text in hashes] if colors else style.run_colors(hashes)
-    for number, (part, color) in enumerate(zip(parts, chosen, strict=True)):
-        called = words.together((part["model"][0], part["recipe"][0]), by=" ") or part["run_id"][0]
-        name = words.together((f"{_letter(number)}: {called}", special.get(part["run_id"][0])))
-        found.append(Configuration(name, tuple(part["run_id"]), tuple(part["seed"]), color))
+    firsts = [part.row(0, named=True) for part in parts]
+    if names is None:
+        models = [words.together((row["model"], row["recipe"]), by=" ") or row["run_id"] for row in firsts]
+        called = [words.together((own, special.get(row["run_id"]))) for own, row in zip(models, firsts, strict=True)]
+    else:
+        called = run_names.apart(firsts, names) if firsts else []
+    for number, (part, color, name) in enumerate(zip(parts, chosen, called, strict=True)):
+        lettered = f"{_letter(number)}: {name}"
+        found.append(Configuration(lettered, tuple(part["run_id"]), tuple(part["seed"]), color))
     return found
 
 

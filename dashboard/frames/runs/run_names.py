@@ -8,7 +8,7 @@ the other runs of its experiment. A name that was given stands for all of it.
 import json
 import math
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -59,6 +59,31 @@ def names(
     for name in found.values():
         taken[name] = taken.get(name, 0) + 1
     return {run_id: f"{name} · {run_id[-4:]}" if taken[name] > 1 else name for run_id, name in found.items()}
+
+
+def apart(runs: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
+    """Names of settings that stand side by side: without seeds, and without the parts that all of them have.
+
+    The model stays, so that no name is empty; names that would be the same are told apart by the end of the id.
+
+    Args:
+        runs: the first run of each: run_id, model, seed.
+        names: run id -> name.
+    """
+    parts = []
+    for run in runs:
+        name = names.get(run["run_id"], run["run_id"]).removesuffix(f" · {run['run_id'][-4:]}")
+        parts.append(name.removesuffix(f" · s{run['seed']}").split(" · "))
+    common = set(parts[0]).intersection(*parts[1:]) if len(parts) > 1 else set()
+    found = []
+    for run, own in zip(runs, parts, strict=True):
+        model = short(str(run["model"] or ""))
+        kept = [part for part in own if part not in common or part == model]
+        found.append(words.together(kept or own))
+    return [
+        f"{name} · {run['run_id'][-4:]}" if found.count(name) > 1 else name
+        for run, name in zip(runs, found, strict=True)
+    ]
 
 
 def name_of(row: Mapping[str, Any], settings: Mapping[str, str] | None = None) -> str:

@@ -53,7 +53,7 @@ function spark(points, color) {
   return made;
 }
 
-function filled(cell, kind, value, color) {
+function filled(cell, kind, value, color, act) {
   if (value === null || value === undefined) return;
   if (kind === "status") {
     const [symbol, label] = SIGNS[value] || ["help", value];
@@ -69,6 +69,17 @@ function filled(cell, kind, value, color) {
     bar.value = value;
     bar.setAttribute("aria-label", "progress");
     cell.append(bar, element("span", "", `${Math.floor(100 * value)} %`));
+  } else if (typeof value === "object") {
+    cell.title = value.title || "";
+    if (value.open && act) {
+      const opener = element("button", "run-cell", value.text);
+      opener.type = "button";
+      opener.title = value.title || "";
+      opener.setAttribute("aria-label", `${value.label || ""} ${value.text}: ${value.title || ""}`.trim());
+      opener.dataset.focus = `cell ${value.open}`;
+      opener.onclick = () => act(value.open);
+      cell.append(opener);
+    } else cell.textContent = value.text;
   } else {
     cell.textContent = value;
   }
@@ -78,7 +89,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const focused = document.activeElement && parentElement.contains(document.activeElement)
     ? document.activeElement.dataset.focus : null;
   parentElement.querySelector(".run-list")?.remove();
-  const frame = element("div", data.compact ? "run-list run-compact" : "run-list");
+  const frame = element("div", ["run-list", data.compact ? "run-compact" : "", data.tall ? "run-tall" : ""].join(" ").trim());
   const table = element("table");
   table.setAttribute("aria-label", data.label);
   const chosen = new Set(data.rows.filter((row) => row.chosen).map((row) => row.id));
@@ -141,18 +152,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     const first = element("th", "run-name");
     first.scope = "row";
-    const dot = element("span", "run-dot");
-    dot.style.background = row.color;
+    const dot = element("span", row.sign ? "run-sign" : "run-dot", row.sign || "");
+    dot.style[row.sign ? "color" : "background"] = row.color;
     dot.setAttribute("aria-hidden", "true");
-    const link = element("a", "", row.name);
-    link.href = row.href;
+    const link = element(data.plain ? "span" : "a", "", row.name);
     link.title = row.title || row.name;
-    link.dataset.focus = `link ${row.id}`;
-    link.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-      event.preventDefault();
-      setTriggerValue("open", row.id);
-    };
+    if (!data.plain) {
+      link.href = row.href;
+      link.dataset.focus = `link ${row.id}`;
+      link.onclick = (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        setTriggerValue("open", row.id);
+      };
+    }
     first.append(dot, link);
     if (data.hide) {
       const acts = element("span", "run-acts");
@@ -170,7 +183,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     line.append(first);
     data.columns.forEach((column, i) => {
       const cell = element("td", column.kind === "number" ? "run-number" : "");
-      filled(cell, column.kind, row.cells[i], row.color);
+      filled(cell, column.kind, row.cells[i], row.color, (place) => setTriggerValue("cell", place));
       line.append(cell);
     });
     body.append(line);

@@ -5,7 +5,7 @@ HTML in the page (`run_list.js`), so links open with Enter, in a new tab, and ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that says more when it is pointed at, and can be opened."""
+
+    text: str
+    title: str = ""
+    open: str = ""
+    """what `cell` is called with; nothing where it cannot be opened"""
+    label: str = ""
+    """what a screen reader says before the text"""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A run, or a group of runs."""
 
@@ -35,12 +47,14 @@ class Row:
     name: str
     color: str
     cells: tuple[Any, ...]
-    """one a column: text, number as text, list of tags or numbers"""
+    """one a column: text, number as text, list of tags or numbers, or `Cell`s"""
     title: str = ""
     chosen: bool = False
     hidden: bool = False
     pinned: bool = False
     href: str = ""
+    sign: str = ""
+    """drawn in the colour instead of a dot"""
 
 
 def show(
@@ -52,6 +66,8 @@ def show(
     heading: str = "Run",
     sort: tuple[str, bool] | None = None,
     compact: bool = False,
+    plain: bool = False,
+    tall: bool = False,
     on: Mapping[str, Callable[[Any], None]] | None = None,
 ) -> None:
     """Draw the list.
@@ -64,21 +80,26 @@ def show(
         heading: head of the column of names.
         sort: column and whether ascending, where heads sort.
         compact: in a narrow place: long names take two lines.
+        plain: names are no links.
+        tall: at most as high as the window, with heads and names that stay in sight.
         on: what a reader does -> what is called with it: `open` (id; the run's page where left out), `choose` (ids and
-            among: those offered), `hide`, `pin`, `stop` (id), `sort` (column).
+            among: those offered), `hide`, `pin`, `stop` (id), `sort` (column), `cell` (what the cell names).
     """
     acts = {"open": _open_run, **(on or {})}
     data = {
         "label": label,
         "heading": heading,
         "compact": compact,
+        "plain": plain,
+        "tall": tall,
         "rows": [
             {
                 "id": row.id,
                 "name": row.name,
                 "title": row.title,
                 "color": row.color,
-                "cells": list(row.cells),
+                "cells": [asdict(cell) if isinstance(cell, Cell) else cell for cell in row.cells],
+                "sign": row.sign,
                 "chosen": row.chosen,
                 "hidden": row.hidden,
                 "pinned": row.pinned,

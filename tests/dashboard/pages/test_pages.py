@@ -182,48 +182,76 @@ def test_run_page_has_files_and_kin(tab, text, filled_store, open_page):
     assert any(text in item.value for item in app.markdown)
 
 
-def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page):
-    app = open_page("leaderboard", filled_store)
-    table = app.dataframe[0].value.set_index("row")
-    assert "(2)" in table.loc["tiny · modern", "afqmc"]  # two seeds; the run on the sample is not among them
-    assert table.loc["majority", "afqmc"] == "55.00"
-    assert table["form"].value_counts()["◇"] > 10
-    sample = open_page("leaderboard", filled_store, leaderboard_data="sample data")
-    assert "nothing about the task" in sample.warning[0].value
-    assert "(2)" not in sample.dataframe[0].value.set_index("row").loc["tiny · modern", "afqmc"]
-    assert "◇" not in sample.dataframe[0].value["form"].to_list()
+def scores_of(table):
+    """(form, model) -> column -> text, of the leaderboard."""
+    heads = [column["title"] for column in table["columns"]]
+    texts = [[cell["text"] if isinstance(cell, dict) else cell for cell in row["cells"]] for row in table["rows"]]
+    return {(row["sign"], row["name"]): dict(zip(heads, cells, strict=True)) for row, cells in
+            zip(table["rows"], texts, strict=True)}  # fmt: skip
+
+
+def test_leaderboard_keeps_sample_runs_and_splits_apart(filled_store, open_page, listed):
+    scores = scores_of(listed(open_page("leaderboard", filled_store), "leaderboard_measured"))
+    assert "(2)" in scores["●", "tiny · modern"]["afqmc"]  # two seeds; the run on the sample is not among them
+    assert scores["–", "majority"]["afqmc"] == "55.00"
+    assert sum(form == "◇" for form, _ in scores) > 10
+    app = open_page("leaderboard", filled_store, leaderboard_data="sample data")
+    assert "nothing about the task" in app.warning[0].value
+    sample = scores_of(listed(app, "leaderboard_measured"))
+    assert "(2)" not in sample["●", "tiny · modern"]["afqmc"]
+    assert "◇" not in {form for form, _ in sample}
     test = open_page("leaderboard", filled_store, leaderboard_split="test")
     assert any("has a test score yet" in info.value for info in test.info)
 
 
+def test_a_score_says_its_interval_and_source_when_it_is_pointed_at(filled_store, open_page, listed):
+    table = listed(open_page("leaderboard", filled_store), "leaderboard_measured")
+    column = [head["title"] for head in table["columns"]].index("afqmc")
+    told = {(row["sign"], row["name"]): row["cells"][column] for row in table["rows"]}
+    assert told["●", "tiny · modern"]["title"].startswith("95 % interval over examples: ")
+    papers = [cell["title"] for (form, _), cell in told.items() if form == "◇" and cell["text"]]
+    assert papers
+    assert all("95 % interval over examples" in title and ";" in title for title in papers)
+
+
 def test_a_click_on_a_cell_of_the_leaderboard_lists_its_runs(filled_store, open_page, listed):
     app = open_page("leaderboard", filled_store)
-    row = app.dataframe[0].value["row"].to_list().index("tiny · modern")
-    cell = (row, "afqmc")
-    app.session_state["leaderboard_measured"] = {"selection": {"rows": [], "columns": [], "cells": [cell]}}
+    table = listed(app, "leaderboard_measured")
+    row = next(row for row in table["rows"] if row["name"] == "tiny · modern")
+    app.session_state["leaderboard_cell"] = next(cell["open"] for cell in row["cells"][2:] if cell["open"])
     app.run()
     assert not app.exception
-    table = listed(app, "leaderboard_runs")
-    column = [head["title"] for head in table["columns"]].index("Seed")
-    assert {"1", "2"} <= {row["cells"][column] for row in table["rows"]}
-    assert all(row["name"].startswith("afqmc · tiny") and row["color"] for row in table["rows"])
+    found = listed(app, "leaderboard_runs")
+    column = [head["title"] for head in found["columns"]].index("Seed")
+    assert {"1", "2"} <= {row["cells"][column] for row in found["rows"]}
+    assert all(row["name"].startswith("afqmc · tiny") and row["color"] for row in found["rows"])
     assert any("tiny · modern on afqmc" in heading.value for heading in app.subheader)
 
 
-def test_leaderboard_shows_the_gap_to_a_published_row(filled_store, open_page):
+def test_the_leaderboard_sorts_by_a_task(filled_store, open_page, listed):
+    app = open_page("leaderboard", filled_store)
+    app.session_state["leaderboard_sort"] = "tnews"
+    app.run()
+    values = [row["tnews"] for row in scores_of(listed(app, "leaderboard_measured")).values()]
+    known = [float(text.split()[0]) for text in values if text]
+    assert known == sorted(known, reverse=True)
+    assert not any(values[len(known) :])  # rows without a score come last
+
+
+def test_leaderboard_shows_the_gap_to_a_published_row(filled_store, open_page, listed):
     app = open_page("leaderboard", filled_store)
     name = app.selectbox(key="leaderboard_against").options[0]
     app.selectbox(key="leaderboard_against").set_value(name).run()
     assert not app.exception
     model = name.partition(" · ")[0]
-    rows = next(table.value for table in app.dataframe if "row" in table.value.columns).set_index("row")
-    own = rows[rows.index.str.startswith(f"{model} [")]
-    gaps = own.drop(columns=["form", "average", "rank"]).to_numpy()
-    assert any({text for text in row if text} == {"+0.00"} for row in gaps)
+    scores = scores_of(listed(app, "leaderboard_measured"))
+    own = [row for (_, row_name), row in scores.items() if row_name.startswith(f"{model} [")]
+    gaps = [{text for head, text in row.items() if text and head not in ("Average", "Rank")} for row in own]
+    assert {"+0.00"} in gaps
 
 
 def test_tasks_page_shows_tokens_with_special_ones_marked(filled_store, open_page):
-    app = open_page("tasks", filled_store)
+    app = open_page("tasks", filled_store, tasks_task="afqmc")
     rows = [item.value for item in app.markdown if "CLS" in item.value]
     assert len(rows) == 10
     assert all(row.count("SEP") == 2 for row in rows)
