@@ -129,8 +129,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
             shows,
             index=shows.index("flips" if "flips" in shows else "wrong"),
             key="examples_show",
-            format_func=lambda name: example_filters.SHOWS[name],
-            width=230,
+            width=150,
             **usual,
         )
         orders = [name for name, (column, _) in ORDERS.items() if column is None or column in frame.columns]

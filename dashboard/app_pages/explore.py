@@ -30,9 +30,7 @@ if everything.is_empty():
 axes = st.container(horizontal=True, vertical_alignment="bottom")
 with axes, st.popover("Runs", icon=":material/filter_list:"):
     experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
-    experiment = st.selectbox(
-        "Experiment", experiments, key="explore_experiment", bind="query-params", format_func=words.name
-    )
+    experiment = st.selectbox("Experiment", experiments, key="explore_experiment", bind="query-params")
     chosen = everything.filter(experiment=experiment)
     task = st.multiselect("Task", tables.values(chosen, "task"), key="explore_task", bind="query-params")
     source = st.multiselect("Data", tables.values(chosen, "data_source"), key="explore_data", bind="query-params")

@@ -6,16 +6,8 @@ import polars as pl
 
 from dashboard.frames.comparison import paired_predictions, seed_votes
 
-SHOWS = {
-    "all": "all examples",
-    "wrong": "wrong answers of A",
-    "right": "right answers of A",
-    "flips": "one right, one wrong",
-    "gained": "wrong in A, right in B",
-    "lost": "right in A, wrong in B",
-    "disagree": "different answers",
-}
-"""What to show -> how the page calls it. Two sides: flips are what B gained or lost against A."""
+SHOWS = ("all", "wrong", "right", "flips", "gained", "lost", "disagree")
+"""What to show. Two sides: gained is wrong in the first and right in the second, lost the reverse, flips are both."""
 OF_ONE = 3
 """The first of them that need no second side."""
 

@@ -77,7 +77,7 @@ def test_rows_without_a_partner_are_counted_and_few_common_rows_are_refused(db, 
     near = said(open_page("compare", db, runs=f"{ids['all']},{ids['most']}"))
     assert "Without a partner: 4 rows of A: all, 4 rows of B: most" in near
     assert "on 196 examples" in near
-    shown = said(open_page("examples", db, runs=f"{ids['all']},{ids['most']}"))
+    shown = said(open_page("examples", db, runs=f"{ids['all']},{ids['most']}", examples_show="all"))
     assert "without a partner: 4 rows of A: all, 4 rows of B: most" in shown
     assert "196 of 196 examples" in shown
     for page in ("compare", "examples"):
@@ -152,6 +152,6 @@ def test_examples_of_the_same_content_stand_beside_each_other(db, open_page):
     twice = answers(rows=4).with_columns(hash=pl.Series(["same", "same", "c", "d"]))
     run_id = add_run(db, "a", predictions=twice)
     queries.refresh(db)
-    app = open_page("examples", db, runs=run_id)
+    app = open_page("examples", db, runs=run_id, examples_show="all")
     assert len(app.expander) == 4
     assert "4 of 4 examples" in said(app)

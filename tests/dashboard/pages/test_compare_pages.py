@@ -63,7 +63,7 @@ def test_a_link_to_a_run_that_is_gone_names_it(filled_store, open_page):
 def test_examples_of_two_runs_count_the_flips(filled_store, open_page):
     runs = clue_runs(filled_store, task="afqmc", data_source="files")[:2]
     app = open_page("examples", filled_store, runs=",".join(runs), examples_show="gained")
-    assert "wrong → right" in texts(app)
+    assert "B corrects" in texts(app)
     a, b = (queries.predictions(run, "dev", db=filled_store) for run in runs)
     joined = a.join(b, on=["example_id", "hash"], suffix="_b")
     gained = joined.filter(pl.col("label") != pl.col("prediction"), pl.col("label_b") == pl.col("prediction_b")).height
@@ -72,7 +72,7 @@ def test_examples_of_two_runs_count_the_flips(filled_store, open_page):
 
 def test_a_word_filters_the_examples(filled_store, open_page):
     run = clue_runs(filled_store, task="afqmc", data_source="files")[0]
-    app = open_page("examples", filled_store, runs=run, examples_word="利息")
+    app = open_page("examples", filled_store, runs=run, examples_word="利息", examples_show="all")
     expected = queries.predictions(run, "dev", db=filled_store).filter(pl.col("text").str.contains("利息")).height
     assert 0 < expected < 80
     assert f"{expected} of 80 examples" in texts(app)
