@@ -23,10 +23,14 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from engine.names import nearest
+from jobs.interrupts import as_keyboard_interrupt
 from store.errors import StoreError
 
 UNHASHED = frozenset(
-    {"seed", "device", "db", "output", "name", "tags", "note", "resume", "data_dir", "skip_if_done", "dry_run"}
+    {
+        *("seed", "device", "db", "output", "name", "tags", "note", "data_dir", "dry_run"),
+        *("resume", "resume_or_start", "skip_if_done"),
+    }
 )
 """Fields that do not change what an experiment is: where it runs, what it is called, which seed it has."""
 
@@ -65,6 +69,9 @@ class Options:
     """a remark stored with the run"""
     skip_if_done: bool = False
     """do nothing if a finished run of the same config and seed is stored"""
+    resume_or_start: bool = False
+    """go on with the stopped run of the same config and seed, do nothing if it is finished, else start: for scripts
+    that a batch system starts again"""
 
 
 Job = tuple[type[Any], Callable[[Any], object] | str]
@@ -199,8 +206,9 @@ def run(function: Callable[[Any], object] | str, config: Any) -> None:
     # Threads that wait by sleeping: on a busy machine spinning ones made a training six times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        call = resolve_name(function) if isinstance(function, str) else function
-        call(config)
+        with as_keyboard_interrupt():
+            call = resolve_name(function) if isinstance(function, str) else function
+            call(config)
     except (InputError, StoreError) as error:
         if os.environ.get("CLUEBOARD_DEBUG"):
             raise

@@ -1,7 +1,9 @@
-"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 as a wish that is granted when the state is whole: save, say interrupted, exit.
+"""Signals that ask a job to stop: it saves, says `interrupted`, and exits.
 
-SIGHUP comes when the terminal closes or a connection breaks (not under `nohup`, which has it ignored), SIGTERM from
-`kill` and from batch systems, SIGUSR1 from those of them that warn before a job's time is up.
+SIGINT is Ctrl-C. SIGTERM comes from `kill` and from batch systems, SIGHUP when the terminal closes or a connection
+breaks (not under `nohup`, which has it ignored). SIGUSR1 and SIGUSR2 come from batch systems that warn before a job's
+time is up: submitit asks SLURM for SIGUSR2, 90 seconds before the end. Batch systems send several in a row, so only a
+second Ctrl-C, which a person presses, ends a job before it has saved.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
 
 class StopRequest:
     """Whether somebody has asked the job to stop."""
@@ -20,27 +24,45 @@ class StopRequest:
         self.requested = False
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: remember the first wish, obey the second at once."""
-        del number, frame
-        if self.requested:
+        """Signal handler: remember the first wish, obey a later Ctrl-C at once."""
+        del frame
+        if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Inside the context the first of the signals only sets `requested`."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    with _handled(request.ask):
         yield request
+
+
+@contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Inside the context the first of the signals raises KeyboardInterrupt: an open run ends as interrupted."""
+    request = StopRequest()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        again = request.requested
+        request.ask(number, frame)
+        if not again:
+            raise KeyboardInterrupt
+
+    with _handled(handler):
+        yield
+
+
+@contextmanager
+def _handled(handler: object) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, request.ask) for number in heard}
+    before = {number: signal.signal(number, handler) for number in heard}  # type: ignore[arg-type]
     try:
-        yield request
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -52,19 +52,21 @@ def start(
         fields: further columns of `runs`: task, model, recipe, dataset, data_source, device.
 
     Raises:
-        AlreadyDone: ends the process with code 0, if `--skip-if-done` is set or a sweep asks, and a finished run of the
-            same config and seed is stored.
+        AlreadyDone: ends the process with code 0, if `--skip-if-done` or `--resume-or-start` is set or a sweep asks,
+            and a finished run of the same config and seed is stored.
     """
     config_hash = cli.config_hash(
         hashed or config, train_fingerprint, dev_fingerprint, *([identity] if identity else [])
     )
-    if config.skip_if_done or of_sweep.parent():
+    if config.resume_or_start:
+        of_sweep.forget()
+    if config.skip_if_done or config.resume_or_start or of_sweep.parent():
         _skip_if_done(config_hash, config)
     commit, dirty = environment.git_state(Path(__file__).parent)
     return runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
-        command=command or cli.command(with_data_dir(config)),
+        command=command or cli.command(dataclasses.replace(with_data_dir(config), resume_or_start=False)),
         config_hash=config_hash,
         db=config.db,
         seed=config.seed,

@@ -22,6 +22,7 @@ from store.database.sql import frame as _frame
 from store.errors import StoreError
 from store.paths import locate
 from store.spool import unpublished
+from store.tracking.parent import may_follow
 
 __all__ = [
     *(
@@ -71,6 +72,8 @@ def version(db: Path | None = None) -> str:
 def refresh(db: Path | None = None) -> bool:
     """Ingest and publish if due, at most once a second in this process; never raises when another process does it.
 
+    A child of a sweep does nothing: the sweep does it.
+
     Returns:
         Whether this call published a new version.
     """
@@ -78,7 +81,7 @@ def refresh(db: Path | None = None) -> bool:
 
     layout = locate(db)
     now = time.monotonic()
-    if not layout.folder.exists() or now - _refreshed.get(layout.db, -9.0) < 1.0:
+    if not may_follow() or not layout.folder.exists() or now - _refreshed.get(layout.db, -9.0) < 1.0:
         return False
     _refreshed[layout.db] = now
     try:

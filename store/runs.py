@@ -104,7 +104,7 @@ class Run:
         self._started = time.monotonic()
         self._progress_at = 0.0
         self._heart = Heart(spool, self._started)
-        self._follower = Follower(layout, run_id) if follow else None
+        self._follower = Follower(layout, run_id) if follow and parent.may_follow() else None
 
     def log(self, values: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
         """Log what has a step.

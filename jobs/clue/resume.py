@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import TaskSpec
-from jobs import checkpoints, cli
+from jobs import checkpoints, cli, tracking
 from jobs.checkpoints import LAST
 from jobs.clue import processes, started, train
 from jobs.clue.prepare import Fold, prepare
 from jobs.clue.tasks import task_file
+from jobs.models.names import NGRAM
 from store import runs
-from store.paths import locate
+from store.errors import StoreError
+from store.paths import is_run_id, locate
+from store.tracking import parent as of_sweep
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
     from jobs.clue.results import Outcome
     from jobs.clue.started import Started
 
-FREE = frozenset({"resume", "db", "device", "name", "tags", "note", "output", "skip_if_done"})
+FREE = frozenset({"resume", "db", "device", "name", "tags", "note", "output", "skip_if_done", "resume_or_start"})
 """flags that may be given beside --resume"""
 
 
@@ -38,6 +42,46 @@ def stored(config: Config) -> Started:
     if device == "auto" and was.processes == 1:
         device = was.device  # of several processes, each finds its own
     return dataclasses.replace(found, config=dataclasses.replace(was, db=config.db, device=device))
+
+
+def own(config: Config) -> str:
+    """Id of the stopped run that `--resume-or-start` goes on with; empty where there is none.
+
+    In a sweep it is the run that the same child began; else the newest with the same flags and seed. A run that still
+    trains is left alone, unless the batch system has started this very job again.
+    """
+    if config.dry_run or config.model == NGRAM:  # the linear model takes seconds and has no checkpoint
+        return ""
+    wanted = _identity(cli.command(tracking.with_data_dir(config)))
+    if of_sweep.is_child():
+        names = [of_sweep.announced() or ""]
+    else:
+        artifacts = locate(config.db).artifacts
+        names = sorted((path.name for path in artifacts.glob("*") if is_run_id(path.name)), reverse=True)
+    for name in filter(None, names):
+        try:
+            line = runs.first_line(name, config.db)
+        except StoreError:
+            continue
+        about = line["run"]
+        if about["experiment"] != "clue" or _identity(about["command"] or "") != wanted:
+            continue
+        status = started.status(name, config.db)
+        again = of_sweep.is_child() or line["config"].get(started.BATCH_JOB) == (started.batch_job() or "none")
+        return name if status != "finished" and (status != "running" or again) else ""
+    return ""
+
+
+def _identity(command: str) -> list[str]:
+    """The words of a command that make its run: without the flags that may be given beside --resume."""
+    kept, free = [], False
+    for word in shlex.split(command):
+        if word.startswith("--"):
+            name = word[2:].partition("=")[0].removeprefix("no-").replace("-", "_")
+            free = name in FREE
+        if not free:
+            kept.append(word)
+    return kept
 
 
 def go_on(was: Started) -> Outcome | None:

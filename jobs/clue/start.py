@@ -19,15 +19,27 @@ def run(config: Config) -> None:
         from jobs.clue.tasks import listing
 
         listing.show(config)
-    elif config.resume:
+    elif config.resume or config.resume_or_start:
         from jobs.clue import many, resume
 
-        was = resume.stored(config)
+        name = config.resume or resume.own(config)
+        if not name:
+            _start(config)
+            return
+        if not config.resume:
+            print(f"going on with run {name}", flush=True)
+        was = resume.stored(dataclasses.replace(config, resume=name))
         if was.several:
             many.resume(was.config, was.run_id)
         else:
             resume.go_on(was)
-    elif several(config):
+    else:
+        _start(config)
+
+
+def _start(config: Config) -> None:
+    """Train one task with one seed, or several of them."""
+    if several(config):
         from jobs.clue import many
 
         many.start(config)

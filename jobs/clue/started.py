@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from store import paths, runs
 from store.errors import StoreError
 
 PATHS = ("db", "data_dir", "train_file", "dev_file", "test_file", "output")
+BATCH_JOB = "batch_job"
+"""parameter of a run that belongs to a SLURM job"""
 MOST_MATCHES = 50
 """runs of which the experiment is looked up when a part of an id fits many"""
 
@@ -39,6 +42,12 @@ class Started:
     def several(self) -> bool:
         """Whether this is the parent of several trainings."""
         return self.fold is None and several(self.config)
+
+
+def batch_job() -> str | None:
+    """Name of the SLURM job that this process belongs to; a job that is queued again keeps it."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def kept(config: Config) -> Config:

@@ -69,17 +69,21 @@ def start_run(
         resolved: more that the flags decide.
         fields: further columns of `runs`.
     """
-    spec = data.spec
+    spec, job = data.spec, started.batch_job()
     return tracking.start(
         started.kept(config),
-        command=cli.command(tracking.with_data_dir(given)),
+        command=cli.command(tracking.with_data_dir(dataclasses.replace(given, resume_or_start=False))),
         experiment="clue",
         task=spec.name,
         dataset=spec.name,
         data_source=data.source,
         train_fingerprint=data.fingerprints["train"],
         dev_fingerprint=data.fingerprints["dev"],
-        resolved={**(resolved or {}), **({"task_spec": spec.to_dict()} if spec.own else {})},
+        resolved={
+            **(resolved or {}),
+            **({"task_spec": spec.to_dict()} if spec.own else {}),
+            **({started.BATCH_JOB: job} if job else {}),
+        },
         hashed=dataclasses.replace(given, task=(spec.name,)) if spec.own else given,
         identity=task_file.describe(spec) if spec.own else "",
         **fields,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.sweep.children import Outcome
+from store.ingest import ingest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,6 +29,7 @@ def scores(
         db: the store.
     """
     if metric.endswith("/accuracy") and not lower_is_better:
+        ingest(db, wait=60.0, force=True)
         found = {number: [_right(outcome, metric, db) for outcome in row] for number, row in finished.items()}
         columns = [column for row in found.values() for column in row]
         if all(column is not None for column in columns):

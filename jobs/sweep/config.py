@@ -17,10 +17,12 @@ class Config(cli.Options):
     """TOML file with these flags, `job` or `command`, and a table [parameters]; flags typed beside it win"""
     seeds: tuple[int, ...] = ()
     """train every candidate with each of these seeds (default: --seed alone)"""
-    sampler: Literal["grid", "random", "tpe"] | None = None
+    sampler: Literal["grid", "random", "tpe", "gp"] | None = None
     """who says what to try, all of Optuna (default: grid; tpe where there is a range)"""
+    pruner: Literal["none", "median", "asha", "hyperband"] = "none"
+    """end trainings whose dev scores so far are behind those of others, by Optuna; with one seed"""
     trials: int | None = None
-    """most candidates; needed for random and tpe"""
+    """most candidates; needed for random, tpe and gp"""
     workers: int = 1
     """trainings at once"""
     metric: str = ""
@@ -30,7 +32,21 @@ class Config(cli.Options):
     until_decided: float | None = None
     """stop when no other candidate can be better by more than so many points (hundredths of the score)"""
     on: Literal["local", "slurm", "ray"] = "local"
-    """where the children run"""
+    """where the children run: processes here, SLURM jobs, tasks of a Ray cluster"""
+    cpus: int | None = None
+    """processors of each child (default: the cores shared out on this machine, 1 on a cluster)"""
+    gpus: int = 0
+    """GPUs of each child on a cluster; on this machine each gets one where there are several"""
+    partition: str = ""
+    """SLURM partition (default: the cluster's)"""
+    time: str = "60"
+    """time of each SLURM job: minutes, h:mm:ss or d-hh:mm; a child with a checkpoint is queued again after it"""
+    slurm: tuple[str, ...] = ()
+    """further settings of submitit: account=nlp qos=low mem=8GB"""
+    address: str = ""
+    """Ray cluster: host:port, ray://host:port or auto (default: $RAY_ADDRESS, else one started on this machine)"""
+    start_within: float | None = None
+    """minutes in which a child has to start; it failed if it has not (default: no limit)"""
     resume: str = ""
     """go on with this sweep (an unambiguous part of its run id, or latest)"""
     dry_run: bool = False
@@ -44,14 +60,26 @@ class Config(cli.Options):
 
 def check(config: Config) -> None:
     """Refuse flags that cannot mean anything."""
-    for name in ("workers", "trials"):
+    for name in ("workers", "trials", "cpus", "start_within"):
         value = getattr(config, name)
-        if value is not None and value < 1:
-            raise cli.InputError(f"--{name} must be at least 1, got {value}")
+        if value is not None and (value <= 0 if name == "start_within" else value < 1):
+            raise cli.InputError(
+                f"--{name} must be {'above 0' if name == 'start_within' else 'at least 1'}, got {value:g}"
+            )
+    for name in ("partition", "slurm", "address"):
+        on = "ray" if name == "address" else "slurm"
+        if getattr(config, name) and config.on != on:
+            raise cli.InputError(f"--{name} is for --on {on}, and this sweep runs --on {config.on}")
+    if config.gpus < 0 or (config.gpus and config.on == "local"):
+        raise cli.InputError(f"--gpus is for a cluster and at least 0, got {config.gpus} --on {config.on}")
     if len(set(config.seeds)) < len(config.seeds):
         raise cli.InputError(f"--seeds must differ, got {' '.join(map(str, config.seeds))}")
     if min(config.all_seeds) < 0:
         raise cli.InputError(f"--seeds must not be negative, got {min(config.all_seeds)}")
+    if config.pruner != "none" and (len(config.all_seeds) > 1 or config.until_decided is not None):
+        raise cli.InputError(
+            f"--pruner {config.pruner} compares single trainings: one seed, and without --until-decided"
+        )
     if config.until_decided is None:
         return
     from engine.evidence.joint import LEAST_SEEDS  # scipy
@@ -63,5 +91,5 @@ def check(config: Config) -> None:
             f"--until-decided needs at least {LEAST_SEEDS} --seeds (the most that may be spent), "
             f"got {len(config.all_seeds)}"
         )
-    if config.sampler == "tpe":
+    if config.sampler in ("tpe", "gp"):
         raise cli.InputError("--until-decided compares candidates fixed at the start: --sampler grid or random")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.evidence.intervals import mean_interval
 from jobs.sweep.children import Outcome
 from jobs.sweep.search import Progress
 from jobs.sweep.study import Candidate
@@ -19,12 +20,14 @@ from store.runs import Run
 TRIALS, CANDIDATES, FILE = "sweep_trials", "sweep_candidates", "sweep.json"
 
 
-def line(outcome: Outcome, progress: Progress, metric: str) -> None:
-    """Print how a training ended."""
+def line(outcome: Outcome, progress: Progress, metric: str) -> str:
+    """How a training ended."""
     about = f"[{len(progress.outcomes)}/{progress.total}] {outcome.candidate.title}, seed {outcome.seed}"
     said = f"{metric} {outcome.score:.4f}" if outcome.score is not None else f"failed: {outcome.reason}"
+    if outcome.pruned:
+        said += f", {outcome.reason}"
     took = f", {outcome.seconds:.0f} s" if outcome.seconds else ", finished before"
-    print(f"{about}: {said}{took}  {outcome.run_id or ''}", flush=True)
+    return f"{about}: {said}{took}  {outcome.run_id or ''}"
 
 
 def keep(outcome: Outcome, run: Run) -> None:
@@ -39,10 +42,10 @@ def keep(outcome: Outcome, run: Run) -> None:
 
 def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is_better: bool) -> None:
     """Print the candidates, the best one with its command, and the conclusion; store them."""
-    rows = _ranked(progress, lower_is_better)
+    rows = ranked(progress, lower_is_better)
     print(f"\n{metric:>14} {'95% interval':>18} {'seeds':>5}  candidate")
     for candidate, scores in rows:
-        value, low, high = _interval(scores)
+        value, low, high = interval(scores)
         run.measure(
             CANDIDATES,
             {"candidate": candidate.number, "parameters": candidate.title},
@@ -50,12 +53,8 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
             dropped_after=progress.dropped.get(candidate.number),
         )
         bounds = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else ""
-        note = (
-            f"  (dropped after {progress.dropped[candidate.number]} seeds)"
-            if candidate.number in progress.dropped
-            else ""
-        )
-        print(f"{value:>14.4f} {bounds:>18} {len(scores):>5}  {candidate.title}{note}")
+        given_up = note(candidate, progress)
+        print(f"{value:>14.4f} {bounds:>18} {len(scores):>5}  {candidate.title}{given_up}")
     failures = [outcome for outcome in progress.outcomes.values() if outcome.score is None]
     for outcome in failures:
         print(f"failed: {outcome.candidate.title}, seed {outcome.seed}: {outcome.reason}")
@@ -91,7 +90,15 @@ def shown(command: Sequence[str]) -> str:
     return shlex.join("python" if word == sys.executable else word for word in command)
 
 
-def _ranked(progress: Progress, lower_is_better: bool) -> list[tuple[Candidate, list[float]]]:
+def note(candidate: Candidate, progress: Progress) -> str:
+    """Why a candidate was given up; empty for the others."""
+    if candidate.number not in progress.dropped:
+        return ""
+    reasons = [outcome.reason for outcome in progress.of(candidate) if outcome.pruned]
+    return f"  ({reasons[0] if reasons else f'dropped after {progress.dropped[candidate.number]} seeds'})"
+
+
+def ranked(progress: Progress, lower_is_better: bool) -> list[tuple[Candidate, list[float]]]:
     """Candidates with their scores, the best mean first."""
     found: dict[Candidate, list[float]] = {}
     for outcome in progress.outcomes.values():
@@ -101,10 +108,8 @@ def _ranked(progress: Progress, lower_is_better: bool) -> list[tuple[Candidate, 
     return sorted(found.items(), key=lambda row: sign * float(np.mean(row[1])))
 
 
-def _interval(scores: Sequence[float]) -> tuple[float, float | None, float | None]:
+def interval(scores: Sequence[float]) -> tuple[float, float | None, float | None]:
     """Mean with its interval over seeds; without one where a single seed says nothing of the others."""
-    from engine.evidence.intervals import mean_interval
-
     if len(scores) < 2:
         return scores[0], None, None
     found = mean_interval(np.asarray(scores))

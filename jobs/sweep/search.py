@@ -25,6 +25,8 @@ class Progress:
     """(candidate, seed) -> how it ended"""
     dropped: dict[int, int] = field(default_factory=dict)
     """candidate -> seeds after which it was worse beyond doubt"""
+    running: set[tuple[int, int]] = field(default_factory=set)
+    """(candidate, seed) of the trainings at work"""
     conclusion: str = ""
     """what the evidence says, and why the sweep ended"""
 
@@ -57,11 +59,27 @@ class Search:
 
     def every(self) -> Iterator[Outcome]:
         """Train every candidate with every seed; Optuna hears of a candidate when its last seed is done."""
-        for outcome in self._train((candidate, seed) for candidate in self.study.candidates() for seed in self.seeds):
+        yield from self._ended_before()
+        for outcome in self._train((candidate, seed) for candidate in self._candidates() for seed in self.seeds):
             yield outcome
             candidate = outcome.candidate
-            if sum(number == candidate.number for number, _ in self.progress.outcomes) == len(self.seeds):
+            if outcome.pruned:
+                self._tell(candidate, dropped=True)
+            elif sum(number == candidate.number for number, _ in self.progress.outcomes) == len(self.seeds):
                 self._tell(candidate)
+
+    def _ended_before(self) -> Iterator[Outcome]:
+        """Trainings that the pruner ended before the sweep was stopped: they stay ended."""
+        for candidate in self.study.begun():
+            if self.children.behind and self.study.pruned(candidate):
+                outcome = self.children.pruned(candidate, self.seeds[0])
+                self.progress.outcomes[candidate.number, outcome.seed] = outcome
+                self.progress.dropped[candidate.number] = 1
+                yield outcome
+
+    def _candidates(self) -> Iterator[Candidate]:
+        ended = {number for number, _ in self.progress.outcomes}
+        return (candidate for candidate in self.study.candidates() if candidate.number not in ended)
 
     def until_decided(self, within: float) -> Iterator[Outcome]:
         """Train in rounds of seeds, drop what is worse beyond doubt, stop when the best is known to within a bound."""
@@ -116,12 +134,16 @@ class Search:
 
     def _train(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
         """Outcomes of the tasks, kept in the progress."""
-        with closing(self.children.run(tasks, workers=self.workers, stop=self.stop)) as outcomes:  # type: ignore[type-var]
+        running = self.progress.running
+        begun = self.children.run(tasks, workers=self.workers, stop=self.stop, running=running)
+        with closing(begun) as outcomes:  # type: ignore[type-var]
             for outcome in outcomes:
                 if self.stop.requested and outcome.score is None:  # stopped, not failed: it goes on with --resume
                     continue
                 self._demand_metric(outcome)
                 self.progress.outcomes[outcome.candidate.number, outcome.seed] = outcome
+                if outcome.pruned:
+                    self.progress.dropped[outcome.candidate.number] = 1
                 yield outcome
         if self.stop.requested:
             raise KeyboardInterrupt

@@ -6,7 +6,9 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from jobs import cli, tracking
 from jobs.sweep import config as sweep_config
@@ -17,7 +19,12 @@ from jobs.sweep.words import Words
 from store import paths, runs
 
 WORDS = "words.json"
-AGAIN = frozenset({"resume", "db", "workers", "on"})
+AGAIN = frozenset(
+    [
+        *("resume", "db", "workers", "on", "cpus", "gpus", "partition", "time", "slurm", "address", "start_within"),
+        "resume_or_start",
+    ]
+)
 """Flags that may be given beside --resume: they do not change what the sweep is."""
 
 
@@ -37,6 +44,9 @@ def run(arguments: Sequence[str]) -> None:
         words = words.over(sweep_words.read(config.file))
         words.own.pop("file")
         config = _own(words)
+    if not config.resume and config.resume_or_start and (begun := _stopped(config, words)):
+        print(f"going on with sweep {begun}", flush=True)
+        words, config = Words((), {}, {}, ()), dataclasses.replace(config, resume=begun)
     if config.resume:
         _resume(config, words)
         return
@@ -82,43 +92,67 @@ def _resume(config: Config, typed: Words) -> None:
     parameters = {name: tuple(values) for name, values in document["parameters"].items()}
     words = Words(tuple(document["job"]), own, parameters, tuple(document["command"]))
     config = _own(words)
+    sweep_config.check(config)
     target = find(words, seeds=config.all_seeds)
+    _check(config, target)
     with runs.resume(stored["run_id"], 0, config.db) as parent:
         _work(config, target, parent)
 
 
+def _stopped(config: Config, words: Words) -> str | None:
+    """Id of the newest sweep of the same words that is not finished: what --resume-or-start goes on with."""
+    from store import queries
+
+    queries.refresh(config.db)
+    wanted = _sought(json.loads(json.dumps(dataclasses.asdict(words))))
+    for path in sorted(_folder(config, "").glob(f"*/{WORDS}"), reverse=True):
+        if _sought(json.loads(path.read_text(encoding="utf-8"))) == wanted:
+            status = queries.run(path.parent.name, config.db)["status"]
+            return None if status == "finished" else path.parent.name
+    return None
+
+
+def _sought(words: dict[str, Any]) -> dict[str, Any]:
+    """The words that make a sweep what it is."""
+    return {**words, "own": {name: value for name, value in words["own"].items() if name not in AGAIN}}
+
+
 def _check(config: Config, target: Target) -> None:
     """Refuse what the sampler or the runner cannot do."""
-    from jobs.sweep import runner, study
+    from jobs.sweep import study
+    from jobs.sweep.runners import choose
 
     candidates = study.count(config, target.space())
     if config.until_decided is not None and candidates < 2:
         raise cli.InputError("--until-decided compares candidates: give a parameter at least two values")
-    runner.find(config.on, workers=config.workers)
+    choose.check(config)
 
 
 def _work(config: Config, target: Target, parent: runs.Run) -> None:
     """Train, report, store."""
     from jobs.interrupts import stop_requests
-    from jobs.sweep import report, runner
+    from jobs.sweep import report
     from jobs.sweep.children import Children
+    from jobs.sweep.runners import choose
+    from jobs.sweep.screen import Screen
     from jobs.sweep.search import Progress, Search
     from jobs.sweep.study import Study, count
 
     metric = config.metric or _metric(target)
     minimise = config.lower_is_better or _is_lower_better(metric)
     folder, db = _folder(config, parent.run_id), paths.locate(config.db).db
-    at = runner.find(config.on, workers=config.workers)
     progress = Progress(count(config, target.space()) * len(config.all_seeds))
-    children = Children(folder, db, parent.run_id, target, metric, at)
     study = Study(config, target.space(), folder / "journal.log", minimise=minimise)
-    with stop_requests() as stop:
+    with stop_requests() as stop, closing(choose.find(config, folder)) as runner:
+        behind = study.behind if config.pruner != "none" else None
+        children = Children(folder, db, parent.run_id, target, metric, minimise, runner, behind)
         search = Search(children, study, config.all_seeds, config.workers, minimise, stop, progress)
         within = config.until_decided
-        for outcome in search.every() if within is None else search.until_decided(within / 100):
-            report.line(outcome, progress, metric)
-            report.keep(outcome, parent)
-            parent.progress(len(progress.outcomes) / progress.total)
+        with Screen(progress, metric=metric, workers=config.workers, lower_is_better=minimise) as screen:
+            for outcome in search.every() if within is None else search.until_decided(within / 100):
+                screen.add(outcome)
+                report.keep(outcome, parent)
+                parent.progress(len(progress.outcomes) / progress.total)
     report.close(parent, progress, target, metric=metric, lower_is_better=minimise)
     if all(outcome.score is None for outcome in progress.outcomes.values()):
         reason = next(iter(progress.outcomes.values())).reason

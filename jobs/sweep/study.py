@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,8 @@ class Study:
             self.study = optuna.create_study(
                 storage=optuna.storages.JournalStorage(backend),
                 study_name="sweep",
-                sampler=self._sampler(config, sampler_name(config, space)),
+                sampler=_sampler(config, sampler_name(config, space)),
+                pruner=_pruner(config.pruner),
                 direction="minimize" if minimise else "maximize",
                 load_if_exists=True,
             )
@@ -89,12 +90,8 @@ class Study:
 
     def candidates(self) -> Iterator[Candidate]:
         """Those that were begun before, then new ones, asked for when they are needed."""
-        import optuna
-
-        before = self.study.get_trials(deepcopy=False)
-        for frozen in before:
-            self._trials[frozen.number] = optuna.Trial(self.study, frozen._trial_id)
-            yield Candidate(frozen.number, tuple(frozen.params.items()))
+        before = self.begun()
+        yield from before
         for number in range(len(before), self._count):
             if self._grid:
                 self.study.enqueue_trial(self._combination(number))
@@ -102,12 +99,24 @@ class Study:
             self._trials[trial.number] = trial
             yield Candidate(trial.number, tuple(trial.params.items()))
 
+    def begun(self) -> list[Candidate]:
+        """Candidates of an earlier process of this sweep."""
+        import optuna
+
+        before = self.study.get_trials(deepcopy=False)
+        self._trials |= {frozen.number: optuna.Trial(self.study, frozen._trial_id) for frozen in before}
+        return [Candidate(frozen.number, tuple(frozen.params.items())) for frozen in before]
+
     def tell(self, candidate: Candidate, score: float | None, *, dropped: bool = False) -> None:
         """Say what a candidate is worth; None if it failed. What was told before stays."""
         from optuna.trial import TrialState
 
         trial = self._trials[candidate.number]
-        if score is not None and dropped:
+        if (
+            score is not None
+            and dropped
+            and not self.study.get_trials(deepcopy=False)[candidate.number].intermediate_values
+        ):
             trial.report(score, step=0)
         state = TrialState.FAIL if score is None else TrialState.PRUNED if dropped else TrialState.COMPLETE
         self.study.tell(trial, score if state is TrialState.COMPLETE else None, state=state, skip_if_finished=True)
@@ -118,12 +127,46 @@ class Study:
         point = next(itertools.islice(itertools.product(*choices), number, None))
         return dict(zip(self._space, point, strict=True))
 
-    def _sampler(self, config: Config, name: str) -> optuna.samplers.BaseSampler:
-        import optuna
+    def behind(self, candidate: Candidate, course: Sequence[float]) -> bool:
+        """Whether the pruner ends a training with these scores so far, one an evaluation."""
+        trial = self._trials[candidate.number]
+        told = len(self.study.get_trials(deepcopy=False)[candidate.number].intermediate_values)
+        for number, score in enumerate(course[told:], start=told + 1):
+            trial.report(score, step=number)
+            if trial.should_prune():
+                return True
+        return False
 
+    def pruned(self, candidate: Candidate) -> bool:
+        """Whether the candidate's training was ended by the pruner."""
+        from optuna.trial import TrialState
+
+        return self.study.get_trials(deepcopy=False)[candidate.number].state is TrialState.PRUNED
+
+
+def _sampler(config: Config, name: str) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == "tpe":
             return optuna.samplers.TPESampler(seed=config.seed, constant_liar=config.workers > 1)
-        return optuna.samplers.RandomSampler(seed=config.seed)
+        if name == "gp":
+            return optuna.samplers.GPSampler(seed=config.seed)
+    return optuna.samplers.RandomSampler(seed=config.seed)
+
+
+def _pruner(name: str) -> optuna.pruners.BasePruner:
+    """A training's resource is its number of evaluations."""
+    from optuna import pruners
+
+    if name == "asha":
+        return pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=1, reduction_factor=3)
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=4)
+    return pruners.NopPruner()
 
 
 def _distribution(found: Range | Choices) -> Any:

@@ -27,6 +27,8 @@ class Target(Protocol):
     """How a candidate becomes a command."""
 
     name: str
+    resumes: bool
+    """started again, a child goes on from its checkpoint"""
 
     def space(self) -> Space:
         """The parameters that are searched."""
@@ -34,8 +36,8 @@ class Target(Protocol):
     def command(self, values: Mapping[str, Value], seed: int) -> list[str]:
         """What trains one candidate with one seed."""
 
-    def resume(self, run_id: str) -> list[str] | None:
-        """What goes on with a stopped run; None where it starts again."""
+    def child(self, values: Mapping[str, Value], seed: int) -> list[str]:
+        """The same as it is started: again after a stop, it goes on where it can."""
 
 
 def find(words: Words, *, seeds: Sequence[int]) -> Target:
@@ -78,6 +80,7 @@ class Job:
         self._space: Space = {}
         for name, values in words.parameters.items():
             self._add(name, values)
+        self.resumes = "resume" in self._kinds and self._fixed.get("model") != ("ngram",)
         if "output" in self._fixed:
             raise cli.InputError("--output is one folder and the children would write over each other's: leave it out")
         self._check()
@@ -90,9 +93,9 @@ class Job:
         """The job's command line."""
         return [*self._start, *self._flags(values), "--seed", str(seed)]
 
-    def resume(self, run_id: str) -> list[str] | None:
-        """The job's own --resume, where it has one."""
-        return [*self._start, "--resume", run_id] if "resume" in self._kinds else None
+    def child(self, values: Mapping[str, Value], seed: int) -> list[str]:
+        """The command line, and the flag with which it goes on with its own run."""
+        return [*self.command(values, seed), *(["--resume-or-start"] if self.resumes else [])]
 
     def fixed(self, name: str) -> tuple[str, ...]:
         """Values of a flag that is the same for all children; empty where it is left out."""
@@ -142,6 +145,7 @@ class OwnCommand:
     """A command with places like {lr} for the parameters and {seed}."""
 
     name = "command"
+    resumes = False
 
     def __init__(self, words: Words, seeds: Sequence[int]) -> None:
         self._words = words.command
@@ -174,10 +178,9 @@ class OwnCommand:
         ]
         return [sys.executable, *words[1:]] if words[0] in ("python", "python3") else words
 
-    def resume(self, run_id: str) -> list[str] | None:
-        """Nothing is known of a command of one's own: it starts again."""
-        del run_id
-        return None
+    def child(self, values: Mapping[str, Value], seed: int) -> list[str]:
+        """The same: nothing is known of a command of one's own, it starts again."""
+        return self.command(values, seed)
 
 
 def _config_class(job: str, modes: Sequence[str]) -> type[cli.Options]:

@@ -474,7 +474,7 @@ def _end_with_the_script() -> None:
 
     sys.excepthook = hook
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _on_signal)
 

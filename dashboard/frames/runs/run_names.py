@@ -19,7 +19,7 @@ NAMELESS = frozenset(
     (
         *("task", "model", "recipe", "seed", "seeds", "limit", "tags", "note", "name", "db", "output", "data_dir"),
         *("device", "processes", "resume", "skip_if_done", "run", "parent", "train_file", "dev_file", "test_file"),
-        *("resume_or_start", "encoder", "dry_run", "save", "quick", "threads"),
+        *("resume_or_start", "batch_job", "encoder", "dry_run", "save", "quick", "threads"),
     )
 )
 """Parameters that say nothing of the method, or have a place of their own in a name."""

@@ -19,7 +19,7 @@ def test_a_candidate_becomes_the_jobs_command_line():
     assert " ".join(command[1:]) == (
         "-m jobs.clue --task tnews --epochs 3 --no-segments --learning-rate 0.0005 --seed 7"
     )
-    assert job.resume("abc")[1:] == ["-m", "jobs.clue", "--resume", "abc"]
+    assert job.child({"epochs": 3}, seed=7)[-1] == "--resume-or-start"
 
 
 def test_a_job_with_subcommands_is_swept_too():

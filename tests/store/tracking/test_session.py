@@ -75,6 +75,7 @@ def test_three_lines_store_a_named_run(db):
         ("raise KeyboardInterrupt", "interrupted"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "interrupted"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", "interrupted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGUSR2)", "interrupted"),
         ("raise SystemExit(0)", "finished"),
         ("store.finish(exit_code=1)", "failed"),
     ],
