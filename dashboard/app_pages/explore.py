@@ -8,12 +8,24 @@ from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
 from dashboard.frames.comparison import configurations
 from dashboard.parts import headings, links, local_time, plots
-from dashboard.parts.runs import run_tables
+from dashboard.parts.runs import run_tables, sweep_view
 
 MOST_RUNS = 2000
 MAIN = [f"dev/{metric}" for metric in tables.HEADLINES[:-1]]  # scores that a run is judged by
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
+view = st.segmented_control(
+    "View",
+    ["Runs", "Sweeps"],
+    default="Runs",
+    key="explore_view",
+    bind="query-params",
+    required=True,
+    label_visibility="collapsed",
+)
+if view == "Sweeps":
+    sweep_view.show()
+    st.stop()
 headings.title(
     "Explore",
     "How do scores depend on parameters? Each point is a run.",

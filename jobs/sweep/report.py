@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.evidence.intervals import mean_interval
+from jobs.files import aside
 from jobs.sweep.children import Outcome
 from jobs.sweep.search import Progress
 from jobs.sweep.study import Candidate
@@ -58,8 +60,24 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
     failures = [outcome for outcome in progress.outcomes.values() if outcome.score is None]
     for outcome in failures:
         print(f"failed: {outcome.candidate.title}, seed {outcome.seed}: {outcome.reason}")
-    document: dict[str, Any] = {
+    found = document(progress, target, metric=metric, lower_is_better=lower_is_better)
+    if "best" in found:
+        run.summary({"sweep/best": found["best_score"]})
+        print(f"best: {found['title']}\n  {found['command']}")
+    trained = len(progress.outcomes)
+    run.summary({"sweep/trainings": trained, "sweep/failed": len(failures), "sweep/full_grid": progress.total})
+    if progress.conclusion:
+        print(progress.conclusion)
+    print(f"{trained} of {progress.total} trainings, {len(failures)} failed; sweep {run.run_id}")
+    write(run.folder, found)
+    run.artifact(FILE, "sweep", run.folder / FILE)
+
+
+def document(progress: Progress, target: Target, *, metric: str, lower_is_better: bool) -> dict[str, Any]:
+    """The trainings so far, the best setting with its command, and the conclusion: what the page of a sweep reads."""
+    found: dict[str, Any] = {
         "metric": metric,
+        "total": progress.total,
         "conclusion": progress.conclusion,
         "trainings": [
             {"candidate": outcome.candidate.number, "parameters": outcome.candidate.values, "seed": outcome.seed}
@@ -67,22 +85,22 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
             for outcome in progress.outcomes.values()
         ],
     }
+    rows = ranked(progress, lower_is_better)
     whole = [row for row in rows if not progress.failed(row[0]) and row[0].number not in progress.dropped]
     if whole:
         best, scores = whole[0]
-        first = min(outcome.seed for outcome in progress.of(best))
-        command = shown(target.command(best.values, first))
-        document |= {"best": best.values, "command": command, "runs": [outcome.run_id for outcome in progress.of(best)]}
-        run.summary({"sweep/best": float(np.mean(scores))})
-        print(f"best: {best.title}\n  {command}")
-    trained = len(progress.outcomes)
-    run.summary({"sweep/trainings": trained, "sweep/failed": len(failures), "sweep/full_grid": progress.total})
-    if progress.conclusion:
-        print(progress.conclusion)
-    print(f"{trained} of {progress.total} trainings, {len(failures)} failed; sweep {run.run_id}")
-    path = run.folder / FILE
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    run.artifact(FILE, "sweep", path)
+        value, low, high = interval(scores)
+        found |= {"best": best.values, "title": best.title, "best_score": value}
+        found |= {"best_interval": [low, high] if low is not None else None}
+        found["command"] = shown(target.command(best.values, min(outcome.seed for outcome in progress.of(best))))
+        found["runs"] = [outcome.run_id for outcome in progress.of(best)]
+    return found
+
+
+def write(folder: Path, found: Mapping[str, Any]) -> None:
+    """Keep the document; a reader sees the old one or the new one."""
+    with aside(folder / FILE) as side:
+        side.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def shown(command: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,8 @@ from jobs.sweep.words import Words
 from store import paths, runs
 
 WORDS = "words.json"
+WRITE_EVERY = 5.0
+"""seconds between two writings of what the page reads"""
 AGAIN = frozenset(
     [
         *("resume", "db", "workers", "on", "cpus", "gpus", "partition", "time", "slurm", "address", "start_within"),
@@ -143,6 +146,7 @@ def _work(config: Config, target: Target, parent: runs.Run) -> None:
     folder, db = _folder(config, parent.run_id), paths.locate(config.db).db
     progress = Progress(count(config, target.space()) * len(config.all_seeds))
     study = Study(config, target.space(), folder / "journal.log", minimise=minimise)
+    written = -WRITE_EVERY
     with stop_requests() as stop, closing(choose.find(config, folder)) as runner:
         behind = study.behind if config.pruner != "none" else None
         children = Children(folder, db, parent.run_id, target, metric, minimise, runner, behind)
@@ -152,7 +156,11 @@ def _work(config: Config, target: Target, parent: runs.Run) -> None:
             for outcome in search.every() if within is None else search.until_decided(within / 100):
                 screen.add(outcome)
                 report.keep(outcome, parent)
+                if time.monotonic() - written > WRITE_EVERY or len(progress.outcomes) == progress.total:
+                    written = time.monotonic()
+                    report.write(folder, report.document(progress, target, metric=metric, lower_is_better=minimise))
                 parent.progress(len(progress.outcomes) / progress.total)
+    report.write(folder, report.document(progress, target, metric=metric, lower_is_better=minimise))
     report.close(parent, progress, target, metric=metric, lower_is_better=minimise)
     if all(outcome.score is None for outcome in progress.outcomes.values()):
         reason = next(iter(progress.outcomes.values())).reason

@@ -1,0 +1,58 @@
+"""The view of a sweep: its state, the decision so far, and the best setting with its command."""
+
+import json
+import warnings
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+from store import runs
+from store.ingest import ingest
+
+
+def texts(app):
+    return " ".join(str(element.value) for kind in ("markdown", "info", "code", "caption") for element in app.get(kind))
+
+
+def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_page):
+    db = tmp_path / "x.duckdb"
+    with runs.start("sweep", config={"job": "clue"}, command="python -m jobs.sweep", config_hash="h", db=db) as run:
+        run.summary({"sweep/best": 0.7})
+    ingest(db, wait=30, force=True)
+    app = open_page("explore", db, explore_view="Sweeps")
+    assert "has no journal" in texts(app)
+    folder = db.with_suffix("") / "sweeps" / run.run_id
+    folder.mkdir(parents=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        study = optuna.create_study(study_name="sweep", storage=storage, direction="maximize")
+    space = {"epochs": optuna.distributions.IntDistribution(1, 9), "rate": optuna.distributions.FloatDistribution(0, 1)}
+    for number in range(9):
+        params = {"epochs": number + 1, "rate": number / 9}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=0.5 + number / 50))
+    state = {
+        "metric": "dev/accuracy",
+        "total": 27,
+        "conclusion": "Decided: no other candidate is better than epochs=9 by more than 0.3 points.",
+        "trainings": [{"candidate": 0, "parameters": {"epochs": 1}, "seed": 0, "run": "a", "score": 0.5, "failed": ""}],
+        "best": {"epochs": 9},
+        "best_score": 0.66,
+        "best_interval": [0.64, 0.68],
+        "command": "python -m jobs.clue --epochs 9 --seed 0",
+    }
+    (folder / "sweep.json").write_text(json.dumps(state))
+    app = open_page("explore", db, explore_view="Sweeps", explore_sweep=run.run_id)
+    said = texts(app)
+    assert "Decided: no other candidate is better than epochs=9" in said
+    assert "python -m jobs.clue --epochs 9 --seed 0" in said
+    assert "0.6600, 95 % interval over seeds 0.6400 to 0.6800" in said
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_a_store_without_a_sweep_says_how_to_start_one(tmp_path, open_page):
+    db = tmp_path / "x.duckdb"
+    with runs.start("clue", config={}, command="x", config_hash="h", db=db):
+        pass
+    ingest(db, wait=30, force=True)
+    assert "python -m jobs.sweep clue" in texts(open_page("explore", db, explore_view="Sweeps"))
