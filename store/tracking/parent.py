@@ -34,12 +34,12 @@ def announce(run_id: str) -> None:
 
 def announced() -> str | None:
     """Run id that an earlier process of the same child said."""
-    path = Path(os.environ.get(RUN_FILE) or os.devnull)
-    return path.read_text(encoding="utf-8") or None if path.is_file() else None
+    path = os.environ.get(RUN_FILE)
+    return Path(path).read_text(encoding="utf-8") or None if path and Path(path).is_file() else None
 
 
 def forget() -> None:
     """Take back what an earlier process of the same child said: its run cannot be gone on with."""
     path = os.environ.get(RUN_FILE)
-    if path:
-        Path(path).unlink(missing_ok=True)
+    if path and Path(path).is_file():
+        Path(path).unlink()

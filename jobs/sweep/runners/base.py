@@ -28,9 +28,20 @@ class Start:
     """started again, it goes on from its checkpoint"""
 
     @property
-    def run_file(self) -> Path:
-        """Where the child says the id of its run."""
-        return Path(self.environment.get(RUN_FILE, os.devnull))
+    def run_file(self) -> Path | None:
+        """Where the child says the id of its run; None where nobody asks."""
+        named = self.environment.get(RUN_FILE)
+        return Path(named) if named else None
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the child has said the id of its run."""
+        return self.run_file is not None and self.run_file.is_file()
+
+    def forget(self) -> None:
+        """Remove what an earlier process of a child that cannot go on has said; only ever a regular file."""
+        if self.run_file is not None and self.run_file.is_file():
+            self.run_file.unlink()
 
 
 class Unstarted(Exception):

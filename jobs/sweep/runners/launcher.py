@@ -86,18 +86,22 @@ class Launcher:
             return
         self._import(module)
         imported = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed when the child has ended
+        ready, tell = os.pipe()
         pid = os.fork()
         if pid:
+            os.close(tell)
+            os.read(ready, 1)  # from now on signals reach it
+            os.close(ready)
             self._children[pid] = Child(message["child"], module, imported)
             return
         code = 70
         try:
-            code = self._inside(command, module, surroundings, message["log"], imported)
+            code = self._inside(command, module, surroundings, message["log"], imported, tell)
         finally:
             os._exit(code)
 
     def _inside(
-        self, command: list[str], module: str, surroundings: dict[str, str], log: str, imported: IO[str]
+        self, command: list[str], module: str, surroundings: dict[str, str], log: str, imported: IO[str], tell: int
     ) -> int:
         """In the fork: become the child."""
         os.setsid()
@@ -106,6 +110,7 @@ class Launcher:
         for number in (signal.SIGCHLD, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.close(tell)
         said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (said, 1), (said, 2)):

@@ -64,7 +64,7 @@ class Local:
     def _run(self, start: Start, environment: dict[str, str]) -> int:
         name, ended = start.log.stem, Future[int]()
         if not start.resumes:
-            start.run_file.unlink(missing_ok=True)
+            start.forget()
         with self._lock:
             if self._stopped:
                 return -signal.SIGINT
@@ -74,7 +74,7 @@ class Local:
             )
         with contextlib.suppress(TimeoutError):
             return ended.result(self._within)
-        if start.run_file.exists():
+        if start.has_run:
             return ended.result()
         self._send({"signal": signal.SIGKILL, "child": name})
         ended.result()

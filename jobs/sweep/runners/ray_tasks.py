@@ -16,6 +16,8 @@ from store.paths import ROOT
 
 RETRIES = 5
 """times that a child is started again when its machine or its worker is lost"""
+ATTEMPTS = 4
+"""to start a cluster on this machine: Ray gives up after 30 seconds, which a busy machine needs"""
 ANSWER = 5.0
 """seconds until an address has to answer"""
 
@@ -90,14 +92,18 @@ def _init(address: str, *, cpus: int) -> None:
         "log_to_driver": False,
         "runtime_env": {"env_vars": {**passed_on(), "PYTHONPATH": paths}},
     }
-    try:
-        if local:
-            ray.init(address="local", num_cpus=max(cpus, os.cpu_count() or 1), include_dashboard=False, **shared)
-        else:
-            ray.init(address=address, **shared)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        lines = str(error).strip().splitlines()
-        raise cli.InputError(f"--on ray --address {address or 'local'}: {lines[0] if lines else error}") from None
+    if local:
+        shared |= {"num_cpus": max(cpus, os.cpu_count() or 1), "include_dashboard": False}
+    for attempt in range(ATTEMPTS):
+        try:
+            ray.init(address="local" if local else address, **shared)
+            return
+        except Exception as error:  # what fails to start or to answer comes as errors of many kinds
+            ray.shutdown()
+            lines = str(error).strip().splitlines()
+            said = f"--on ray --address {address or 'local'}: {lines[0] if lines else type(error).__name__}"
+            if attempt + 1 == ATTEMPTS or "timed out during startup" not in said:
+                raise cli.InputError(said) from None
 
 
 def _knock(address: str) -> None:

@@ -36,7 +36,7 @@ class Task:
                 f"{socket.gethostname()} does not see {folder}: keep the database in a folder that all machines share"
             )
         if not start.resumes:
-            start.run_file.unlink(missing_ok=True)
+            start.forget()
         with start.log.open("ab") as said:
             try:
                 self._process = subprocess.Popen(
