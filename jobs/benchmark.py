@@ -26,6 +26,7 @@ SUITES = {
     "smoothing": "the activations beside torch's own",
     "jl": "projections, distortion and randomized SVD beside scikit-learn, scipy and torch",
     "evidence": "coverage, level and width of the interval over seeds and examples, simulated",
+    "scale": "what grows with jobs at once, runs and points, for docs/SCALE.md",
     "dashboard": "server time of every page on a large store",
 }
 
@@ -35,7 +36,7 @@ class Config(cli.Options):
     """Measure speed against peers and store the outcome as a run."""
 
     suite: str
-    """training, store, can, whitening, smoothing, jl, evidence or dashboard"""
+    """training, store, can, whitening, smoothing, jl, evidence, scale or dashboard"""
     full: bool = False
     """the sizes of the README's table instead of quick ones"""
 
