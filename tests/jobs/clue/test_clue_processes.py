@@ -102,3 +102,33 @@ def test_a_launcher_with_another_number_of_processes_is_refused(tmp_path):
     db = tmp_path / "x.duckdb"
     assert start(tmp_path, db, *FLAGS, "--processes", "2").wait(timeout=120) == 2
     assert "--processes 2, but the launcher started 1" in printed(tmp_path, db)
+
+
+LAUNCHERS = {
+    "torchrun": ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"],
+    "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+                   "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_gloo_processes_have_the_losses_of_one_with_the_same_batches(tmp_path, launcher):
+    """Two processes with a batch each make the update of one that accumulates two batches."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    alone, together = tmp_path / "alone.duckdb", tmp_path / "together.duckdb"
+    flags = [*FLAGS, "--epochs", "2", "--device", "cpu", "--precision", "fp32", "--dropout", "0"]
+    one = start(tmp_path, alone, *flags, "--accumulation", "2")
+    assert one.wait(timeout=600) == 0, printed(tmp_path, alone)
+    command = [sys.executable, *LAUNCHERS[launcher], port, "-m", "jobs.clue", "--db", str(together), *flags]
+    done = subprocess.run(
+        [*command, "--processes", "2"], env=environment(tmp_path), capture_output=True, text=True, timeout=600,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    losses = [
+        queries.curves([the_run(db)["run_id"]], ["train/loss"], db=db)["value"].to_numpy() for db in (alone, together)
+    ]
+    assert len(losses[0]) > 30
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0, atol=1e-5)
