@@ -39,6 +39,14 @@ class Lab:
     question: str
     """What the lab answers, in one sentence for its card."""
     chapters: tuple[Chapter, ...]
+    """The lab's story: four to six, read in ten minutes."""
+    further: tuple[Chapter, ...] = ()
+    """Beyond the story: instruments and details that some readers come back for."""
+
+    @property
+    def all_chapters(self) -> tuple[Chapter, ...]:
+        """Those of the story, then the further ones."""
+        return (*self.chapters, *self.further)
 
     @property
     def script(self) -> str:
@@ -67,9 +75,10 @@ LABS = (
         "Can the known mix of classes correct the predictions that a classifier is unsure of?",
         (
             Chapter("steps", "One correction", "can_steps"),
+            Chapter("simulation", "When it helps", "can_simulation"),
             Chapter("correct", "On a run", "can"),
             Chapter("sweep", "Every setting", "can_sweep"),
-            Chapter("simulation", "When it helps", "can_simulation"),
+            Chapter("labels", "Several labels"),
         ),
     ),
     Lab(
@@ -80,8 +89,12 @@ LABS = (
         "Why does a linear map make the cosines of sentence vectors agree with people?",
         (
             Chapter("circle", "Ellipse to circle"),
+            Chapter("derivation", "Derivation"),
+            Chapter("few", "Too few sentences"),
             Chapter("scores", "Scores", "whitening"),
             Chapter("vectors", "Live vectors", "whitening_vectors"),
+        ),
+        (
             Chapter("sentences", "Two sentences", "whitening_sentences"),
             Chapter("layers", "Layers and search", "whitening_layers"),
         ),
@@ -109,12 +122,14 @@ LABS = (
         "How does a function with kinks and jumps become smooth, and what does that cost?",
         (
             Chapter("slide", "The sliding kernel"),
-            Chapter("kernels", "Kernels", "smoothing"),
-            Chapter("maximum", "Smooth maximum"),
-            Chapter("fits", "Best fits"),
             Chapter("errors", "Errors and gates", "smoothing_errors"),
+            Chapter("fits", "Best fits"),
+            Chapter("maximum", "Smooth maximum"),
             Chapter("floor", "Floor", "smoothing_floor"),
             Chapter("staircase", "Staircase descent", "smoothing_staircase"),
+        ),
+        (
+            Chapter("kernels", "Any function", "smoothing"),
             Chapter("training", "Training", "smoothing_training"),
         ),
     ),
@@ -126,13 +141,15 @@ LABS = (
         "How few dimensions keep the distances of many points, and why does a random matrix do?",
         (
             Chapter("projected", "Points projected"),
-            Chapter("bounds", "Bounds", "johnson_lindenstrauss"),
-            Chapter("distances", "Distances", "johnson_lindenstrauss_distances"),
-            Chapter("cost", "Error and cost"),
             Chapter("angles", "Random angles", "johnson_lindenstrauss_angles"),
-            Chapter("hashing", "Sign hashes", "johnson_lindenstrauss_hashing"),
-            Chapter("svd", "Randomized SVD", "johnson_lindenstrauss_svd"),
             Chapter("proof", "The proof", "johnson_lindenstrauss_proof"),
+            Chapter("bounds", "Bounds", "johnson_lindenstrauss"),
+            Chapter("cost", "Error and cost"),
+            Chapter("hashing", "Sign hashes", "johnson_lindenstrauss_hashing"),
+        ),
+        (
+            Chapter("distances", "Distances", "johnson_lindenstrauss_distances"),
+            Chapter("svd", "Randomized SVD", "johnson_lindenstrauss_svd"),
         ),
     ),
     Lab(
@@ -144,9 +161,9 @@ LABS = (
         (
             Chapter("law", "n > 8.33 ln N", "dimension"),
             Chapter("laplace", "Where 8.33 comes from"),
-            Chapter("attention", "Attention heads", "dimension_attention"),
-            Chapter("scaled", "Scaled attention"),
             Chapter("skipgram", "Skip-gram", "dimension_skipgram"),
+            Chapter("scaled", "Scaled attention"),
+            Chapter("attention", "Attention heads", "dimension_attention"),
         ),
     ),
 )
@@ -157,7 +174,7 @@ MOVED: dict[str, tuple[str, dict[str, str]]] = {
     **{
         chapter.was: (lab.script, {"chapter": chapter.key})
         for lab in LABS
-        for chapter in lab.chapters
+        for chapter in lab.all_chapters
         if chapter.was and chapter.was != lab.key
     },
 }
@@ -176,15 +193,15 @@ def chapter_of(lab: Lab, query: dict[str, str]) -> Chapter:
     that address, and no other chapter's do.
     """
     wanted = query.get("chapter", "").casefold()
-    for chapter in lab.chapters:
+    for chapter in lab.all_chapters:
         if chapter.key == wanted:
             return chapter
-    others = tuple(chapter.was for chapter in lab.chapters if chapter.was and chapter.was != lab.key)
+    others = tuple(chapter.was for chapter in lab.all_chapters if chapter.was and chapter.was != lab.key)
     own = [name for name in query if name.startswith(f"{lab.key}_") and not name.startswith(others)]
-    return next((chapter for chapter in lab.chapters if own and chapter.was == lab.key), lab.chapters[0])
+    return next((chapter for chapter in lab.all_chapters if own and chapter.was == lab.key), lab.chapters[0])
 
 
 def addresses() -> list[str]:
     """Address of every page and chapter."""
     pages = ["" if room is ROOMS[0] else room.script for room in ROOMS]
-    return pages + [f"{lab.key}?chapter={chapter.key}" for lab in LABS for chapter in lab.chapters]
+    return pages + [f"{lab.key}?chapter={chapter.key}" for lab in LABS for chapter in lab.all_chapters]

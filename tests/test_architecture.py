@@ -164,7 +164,7 @@ def test_every_page_and_chapter_is_registered_and_no_folder_is_called_pages():
     assert pages == {f"{room.script}.py" for room in (*rooms.ROOMS, *rooms.LABS)}
     for lab in rooms.LABS:
         files = {path.stem for path in sources(f"dashboard/chapters/{lab.key}")} - {"__init__"}
-        assert files == {chapter.key for chapter in lab.chapters}
+        assert files == {chapter.key for chapter in lab.all_chapters}
     assert not (ROOT / "dashboard" / "pages").exists()
 
 

@@ -10,7 +10,7 @@ from dashboard import rooms
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "POSTS.md").read_text(encoding="utf-8")
-CHAPTERS = {f"{lab.key}/{chapter.key}" for lab in rooms.LABS for chapter in lab.chapters}
+CHAPTERS = {f"{lab.key}/{chapter.key}" for lab in rooms.LABS for chapter in lab.all_chapters}
 LABS = "|".join(lab.key for lab in rooms.LABS)
 
 

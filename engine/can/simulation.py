@@ -71,7 +71,7 @@ def simulate(setting: Setting, *, rng: np.random.Generator) -> Synthetic:
     labels = rng.choice(m, size=setting.n_test + setting.n_confident, p=test)
     noise = rng.normal(size=(len(labels), m))
     offset = np.log(train) + rng.normal(0, setting.class_bias, m)
-    signal = _find_signal(labels[: setting.n_test], noise[: setting.n_test], offset, setting.accuracy)
+    signal = find_signal(labels[: setting.n_test], noise[: setting.n_test], offset, setting.accuracy)
     logits = _logits(labels, noise, offset, signal) / setting.temperature
     probs = np.exp(logits - logits.max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)
@@ -104,7 +104,7 @@ def outcome(problem: Synthetic, *, k: int = 3, threshold: float = 0.9) -> Outcom
     )
 
 
-def _find_signal(labels: np.ndarray, noise: np.ndarray, offset: np.ndarray, accuracy: float) -> float:
+def find_signal(labels: np.ndarray, noise: np.ndarray, offset: np.ndarray, accuracy: float) -> float:
     """Bisect for the signal at which the classifier has the accuracy, with the noise held fixed."""
     low, high = 0.0, 20.0
     for _ in range(25):

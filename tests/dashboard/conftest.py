@@ -208,7 +208,7 @@ def place_of(page: str) -> tuple[str, dict[str, str]]:
     if chapter:
         return rooms.lab_of(lab).script, {"chapter": chapter}
     for lab_ in rooms.LABS:
-        for part in lab_.chapters:
+        for part in lab_.all_chapters:
             if part.was == page:
                 return lab_.script, {"chapter": part.key}
     return rooms.MOVED.get(page, (page, {}))
@@ -218,7 +218,7 @@ def place_of(page: str) -> tuple[str, dict[str, str]]:
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a page through Home.py on a store, with a query string; asserts that it shows no exception."""
 
-    def opened(page: str, db: Path, **query: str) -> AppTest:
+    def opened(page: str, db: Path, *, more: bool = False, **query: str) -> AppTest:
         monkeypatch.setenv("CLUEBOARD_DB", str(db))
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
         app = AppTest.from_file(str(HOME), default_timeout=30)
@@ -228,11 +228,22 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         script, choice = place_of(page)
         for name, value in choice.items():
             app.query_params[name] = value
+        for number in range(1, 6 if more else 1):  # further parts of a chapter, which a link can open
+            app.query_params[f"{script.removeprefix('labs/')}_{choice.get('chapter')}_more_{number}"] = "true"
         app.switch_page(f"app_pages/{script}.py").run()
         assert not app.exception, app.exception
         return app
 
     return opened
+
+
+def spoken(app: AppTest) -> str:
+    """All text of a page, with the sentences whose numbers can be dragged (`parts/labs/numbers.py`)."""
+    texts = [item.value for item in app.markdown]
+    for item in app.get("bidi_component"):
+        pieces = json.loads(item.proto.json or "{}").get("pieces", [])
+        texts.append("".join(piece["text"] if "text" in piece else piece["values"][piece["place"]] for piece in pieces))
+    return " ".join(texts)
 
 
 READY = """() => {

@@ -100,7 +100,7 @@ def places():
     for room in rooms.ROOMS:
         yield room.script, {}
     for lab in rooms.LABS:
-        for chapter in lab.chapters:
+        for chapter in lab.all_chapters:
             module = importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
             if "queries." in inspect.getsource(module):
                 yield lab.script, {"chapter": chapter.key}

@@ -1,25 +1,119 @@
-"""When does CAN help? Gain on synthetic classifiers whose faults are known, one varied at a time."""
+"""When does CAN help? A map of its gain over the faults of a classifier, with the reader's own run on it."""
 
+import numpy as np
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import words
+from dashboard.figures.labs import can_map
 from dashboard.figures.labs import can_simulation as figures
-from dashboard.parts import downloads, headings, links, plots
+from dashboard.frames.labs import can_predictions
+from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs import can_runs, lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
+from engine.can.correct import top_k_entropy, usable_k
+from engine.can.gain_map import Faults, faults, gain_map
+from engine.evidence.intervals import mean_half_width
 
-TITLE = "When does CAN help?"
-SENTENCE = "Simulated classifiers with known faults show which of them CAN repairs and which it makes worse."
-CHINESE = "CAN 什么时候有用"
-NOTE = """Synthetic classifiers with known faults. The base case has 30 classes, 60 % accuracy, no distortion but a
-**class bias**: every class's logit is off by a fixed random amount, so the classifier's class mix is not that of the
-data. One parameter varies at a time; each point is a mean over independent problems, the band its 95 % interval."""
-FORMULA = (
-    r"z_c = \log \pi_c + \varepsilon_c + \mu x_c, \qquad x = \mu e_y + \mathcal{N}(0, I), \qquad "
-    r"\varepsilon_c \sim \mathcal{N}(0, \text{bias}^2)"
-)
-SOURCE = "`engine.can.simulation`; with bias 0, temperature 1 and no shift the classifier is the Bayes optimum"
 COMMAND = "python -m jobs.can simulate"
+BIASES, SHIFTS = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0), (0.0, 0.5, 1.0)
+CLASSES, CONFIDENT = (2, 5, 8, 15, 30), (10, 30, 100, 200)
+PROBLEMS = 4
+CODE = """
+import numpy as np
+
+bias = np.log(np.bincount(labels, minlength=m) / len(labels)) - np.log(probs.mean(axis=0))
+print(bias.std())                        # above about 0.5, and the test mix as in training: try CAN
+print(np.bincount(labels, minlength=m) / len(labels) - prior)
+"""
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def gains(n_classes: int, n_confident: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean gain in points over the map, and half of its 95 % interval over problems; (shifts, biases) each."""
+    found = 100 * gain_map(
+        BIASES, SHIFTS, n_classes=n_classes, n_confident=n_confident, rng=np.random.default_rng(0), problems=PROBLEMS,
+        rows=100,
+    )  # fmt: skip
+    half = np.array([[float(mean_half_width(cell)) for cell in line] for line in np.moveaxis(found, 0, 2)])
+    return found.mean(axis=0), half
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def run_faults(version: str, run_id: str) -> tuple[Faults, int, int] | None:
+    """Where a run lies: its faults, classes and confident rows."""
+    lab = can_runs.load(version, run_id)
+    if not isinstance(lab, can_predictions.Lab):
+        return None
+    m = len(lab.names)
+    sure = top_k_entropy(lab.probs, k=usable_k(min(3, max(2, m - 1)), m)) < 0.9
+    return faults(lab.probs, lab.labels, next(iter(lab.priors.values()))), m, int(sure.sum())
+
+
+def nearest(options: tuple[int, ...], value: int) -> int:
+    """The option nearest to a value, by ratio."""
+    return min(options, key=lambda option: abs(np.log(option / max(1, value))))
+
+
+def pick() -> tuple[int, int, float, float, tuple[Faults, str] | None]:
+    """The choices: classes, confident rows, bias, shift, and the run on the map."""
+    version = queries.store_version()
+    can_runs.prefer_classification(version)
+    run_id = can_runs.pick(version)
+    place = run_faults(version, run_id) if run_id else None
+    start = (15, 100) if place is None else (nearest(CLASSES, place[1]), nearest(CONFIDENT, place[2]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        m = st.select_slider("Classes", CLASSES, start[0], key="can_simulation_classes", bind="query-params", width=190)
+        sure = st.select_slider(
+            "Confident rows", CONFIDENT, start[1], key="can_simulation_confident", bind="query-params", width=190
+        )
+        bias = st.select_slider("Bias", BIASES, 1.2, key="can_simulation_bias", bind="query-params", width=190)
+        shift = st.select_slider("Shift", SHIFTS, 0.0, key="can_simulation_shift", bind="query-params", width=190)
+    return m, sure, bias, shift, (place[0], "your run") if place else None
+
+
+def picture() -> Reading:
+    """The map."""
+    m, sure, bias, shift, run = pick()
+    mean, half = gains(m, sure)
+    figure = can_map.gain_map(BIASES, SHIFTS, mean, half, chosen=Faults(bias, shift), run=run)
+    lesson.titled(
+        figure,
+        "Gain of CAN in points of accuracy; in brackets: not told from zero",
+        key="can_simulation_map",
+        alt="Map of the gain over class bias and prior shift",
+    )
+    here = SHIFTS.index(shift), BIASES.index(bias)
+    own = ""
+    if run is not None:
+        place = run[0]
+        near = (
+            int(np.abs(np.array(SHIFTS) - place.prior_shift).argmin()),
+            int(np.abs(np.array(BIASES) - place.class_bias).argmin()),
+        )
+        own = (
+            f" The star is the run chosen above: bias {place.class_bias:.2f}, shift {place.prior_shift:.2f}, where the "
+            f"map says {mean[near]:+.1f} points."
+        )
+    return Reading(
+        see="a classifier of {classes} classes with a bias of {bias} and a shift of {shift}, corrected against "
+        f"{{confident}} rows, changes by **{mean[here]:+.2f} ± {half[here]:.2f}** points.{own}",
+        theory="without a bias the probabilities are exact posteriors, and nothing beats these: the gain there is at "
+        "most zero. With a bias CAN pulls the class mix back to the prior. If the test mix is another one, it pulls "
+        "to the wrong place.",
+        measured=f"{PROBLEMS} random classifiers of accuracy 60 %, the same for every cell; ± is the 95 % interval "
+        "over them. Brackets mark cells whose interval holds zero.",
+        apart="the post found more gain with more classes. With the bias of each class held fixed the gain does not "
+        "grow with their number. A run's bias is estimated from few labels a class and looks larger than it is.",
+        drag={
+            "classes": Number("can_simulation_classes", CLASSES, "number of classes"),
+            "bias": Number("can_simulation_bias", BIASES, "class bias"),
+            "shift": Number("can_simulation_shift", SHIFTS, "prior shift"),
+            "confident": Number("can_simulation_confident", CONFIDENT, "confident rows"),
+        },
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -47,37 +141,35 @@ def advice(frame: pl.DataFrame) -> str:
     )
     few, many = ends(frame, "n_classes")
     return f"""
-**Use it when** the classifier's class mix is off while the true one is known. What CAN repairs is class bias: without
-any ({bias[0]:g}) it gains {points(frame, "class_bias", bias[0])} points, because nothing can beat exact posteriors;
-with a large one ({bias[1]:g}) {points(frame, "class_bias", bias[1])}.
+**Use it when** the classifier's class mix is off while the true one is known. CAN repairs a class bias: without any
+({bias[0]:g}) it gains {points(frame, "class_bias", bias[0])} points, with a large one ({bias[1]:g})
+{points(frame, "class_bias", bias[1])}.
 
-**Do not use it when** the test data have other class frequencies than the prior you give it: at a prior shift of
-{shift[1]:g} (1 is the reversed order) it changes accuracy by {points(frame, "prior_shift", shift[1])} points, and given
-the true test prior by {points(frame, "prior_shift", shift[1], "can_test_prior")}. Nor with a handful of confident rows
-({size[0]:g}: {points(frame, "n_confident", size[0])}; {size[1]:g}: {points(frame, "n_confident", size[1])}), nor for an
-overconfident classifier, which calls too few rows uncertain (temperature {temperature[0]:g}:
+**Do not use it when** the test data have other class frequencies than the prior you give it: at a shift of
+{shift[1]:g} accuracy changes by {points(frame, "prior_shift", shift[1])} points, and given the true test prior by
+{points(frame, "prior_shift", shift[1], "can_test_prior")}. Nor with a handful of confident rows ({size[0]:g}:
+{points(frame, "n_confident", size[0])}; {size[1]:g}: {points(frame, "n_confident", size[1])}), nor for an overconfident
+classifier, which calls too few rows uncertain (temperature {temperature[0]:g}:
 {points(frame, "temperature", temperature[0])}; 1: {points(frame, "temperature", 1.0)}).
 
-**Number of classes.** The post found more gain with more classes. Here, with the bias of each class held fixed, it is
-{points(frame, "n_classes", few)} for {few:g} classes and {points(frame, "n_classes", many)} for {many:g}. **Accuracy**
-decides how much is uncertain at all ({accuracy[0]:.0%}: {points(frame, "accuracy", accuracy[0])}; {accuracy[1]:.0%}:
-{points(frame, "accuracy", accuracy[1])}). Sinkhorn scaling changes every row: it gains more where the class mix is off
-and loses more where the prior is wrong. EM estimates the test prior from the predictions and so takes a class bias for
-a shift: it is for calibrated classifiers under real label shift only.
+**Number of classes:** {points(frame, "n_classes", few)} for {few:g} classes and {points(frame, "n_classes", many)} for
+{many:g}. **Accuracy** decides how much is uncertain at all ({accuracy[0]:.0%}:
+{points(frame, "accuracy", accuracy[0])}; {accuracy[1]:.0%}: {points(frame, "accuracy", accuracy[1])}). Sinkhorn scaling
+changes every row: it gains more where the class mix is off and loses more where the prior is wrong. EM estimates the
+test prior from the predictions and takes a class bias for a shift: it is for calibrated classifiers.
 """
 
 
-def show() -> None:
-    """The chapter below its title."""
+def stored_simulation() -> None:
+    """One fault at a time, from a stored simulation."""
     version = queries.store_version()
     runs = queries.run_list(version, experiment="can", task="simulation")
     found = [run_id for run_id in runs["run_id"] if not stored(version, run_id).is_empty()]
     if not found:
         headings.empty(COMMAND, "No simulation is stored yet (a minute or two).")
-        links.chapter_link("can", "steps", "The idea, step by step", icon=":material/school:")
-        st.stop()
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = st.selectbox("Run", found, key="can_simulation_run", bind="query-params", width=260)
+        run_id = st.selectbox("Simulation", found, key="can_simulation_run", bind="query-params", width=260)
         methods = st.segmented_control(
             "Methods",
             list(figures.METHODS),
@@ -90,19 +182,41 @@ def show() -> None:
     frame = stored(version, run_id)
     st.markdown(advice(frame))
     problems = words.over(frame.filter(metric="can")["n"].min(), "problem")
-    st.caption(
-        f"Points: means{problems}; bands: 95 % intervals. The true test prior makes a difference under shift only."
-    )
+    st.caption(f"Points: means{problems}; bands: 95 % intervals.")
     axes = [axis for axis in figures.TITLES if not frame.filter(axis=axis).is_empty()]
     columns = st.columns(2)
     for index, axis in enumerate(axes):
-        with columns[index % 2]:
-            plots.show(
-                figures.gain(frame.filter(axis=axis), axis=axis, methods=methods),
-                key=f"can_simulation_{axis}",
-                alt=f"Gain against {figures.TITLES[axis]}",
-            )
-    with st.expander("All numbers"):
-        st.dataframe(frame, key="can_simulation_table", hide_index=True, alt="Every point of the simulation")
-        downloads.download(frame, f"can_simulation_{run_id}")
+        figure = figures.gain(frame.filter(axis=axis), axis=axis, methods=methods)
+        name = f"Gain against {figures.TITLES[axis]}"
+        plots.show(figure, key=f"can_simulation_{axis}", alt=name, place=columns[index % 2])
+    downloads.download(frame, f"can_simulation_{run_id}")
     st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="When does CAN help?",
+    chinese="CAN 什么时候有用 · when it helps and when it hurts",
+    lead="Two faults decide: a **bias** of the classifier towards some classes, which CAN repairs, and a **shift** of "
+    "the test data away from the training mix, which makes it harmful. The map shows the gain for each pair of both, "
+    "and the star is your own run.",
+    guess=Guess(
+        question="the probabilities are perfect posteriors. What does CAN add?",
+        answers=("a little accuracy", "nothing, or it costs", "much accuracy"),
+        right="nothing, or it costs",
+        because="The largest posterior is the best decision there is. Look at the column without bias.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="deciding before trying: estimate bias and shift from a few hundred labelled rows, look at the map, then "
+    "test on held-out rows.",
+    formula=r"z_c=\log\pi_c+\varepsilon_c+\mu x_c,\quad x=\mu e_y+\mathcal N(0,I),\quad "
+    r"\varepsilon_c\sim\mathcal N(0,\text{bias}^2)",
+    code=CODE,
+    reference="The post reports more gain with more classes, [[8728]](https://kexue.fm/archives/8728); the synthetic "
+    "classifiers are this project's (`engine.can.simulation`, `engine.can.gain_map`).",
+    more={"One fault at a time: the stored simulation": stored_simulation},
+    inside={
+        "can_simulation_run": "One fault at a time: the stored simulation",
+        "can_simulation_methods": "One fault at a time: the stored simulation",
+    },
+)

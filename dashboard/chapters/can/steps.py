@@ -5,28 +5,13 @@ import polars as pl
 import streamlit as st
 
 from dashboard.figures.labs import can_steps as figures
-from dashboard.parts import links, plots
 from dashboard.parts.labs import lesson
-from engine.can.alternation import HalfStep, half_steps
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
+from engine.can.alternation import correct_rows, half_steps
 from engine.can.correct import top_k_entropy, usable_k
 from engine.evidence.validation import check_prior, check_probs
 
-TITLE = "How does one correction work?"
-SENTENCE = (
-    "Nine of ten questions are answered and nobody said D, so the tenth is probably D: each half-step in numbers."
-)
-CHINESE = "交替归一化的每一步"
-NOTE = """The last row is the uncertain prediction, those above it are confident ones, the line below the table is the
-class prior. Edit any number. One iteration has two half-steps: every **column** is scaled so that the mean over the
-rows is the prior, then every **row** is scaled to sum to one. Classes that the confident rows leave empty take their
-share from the only row that still has something to give: the uncertain one. At the end only the last row is kept."""
-FORMULA = (
-    r"Y \leftarrow Y^{\alpha}, \qquad Y_{ic} \leftarrow q_c \frac{Y_{ic}}{\frac{1}{n+1}\sum_j Y_{jc}}, \qquad "
-    r"Y_{ic} \leftarrow \frac{Y_{ic}}{\sum_{c'} Y_{ic'}}"
-)
-SOURCE = (
-    "[kexue.fm/archives/8728](https://kexue.fm/archives/8728), [Jia et al., 2021](https://arxiv.org/abs/2109.13449)"
-)
 CODE = """
 import numpy as np
 
@@ -70,25 +55,6 @@ def edited(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return values[:-1], values[-1], classes
 
 
-def show_step(step: HalfStep, classes: list[str], number: int) -> None:
-    """One half-step in bars and, folded, in numbers."""
-    sums = step.matrix.mean(axis=0) if step.name == "between rows" else step.matrix.sum(axis=1)
-    what = "column means" if step.name == "between rows" else "row sums"
-    st.markdown(f"**Iteration {step.iteration}: {figures.NAMES[step.name]}**")
-    plots.show(
-        figures.half_step(step.matrix, classes),
-        key=f"can_steps_bars_{number}",
-        alt=f"Matrix after {step.name} of iteration {step.iteration}",
-    )
-    with st.expander(f"Numbers ({what}: {', '.join(f'{value:.3f}' for value in sums)})"):
-        st.dataframe(
-            pl.DataFrame(step.matrix, schema=classes, orient="row"),
-            key=f"can_steps_numbers_{number}",
-            column_config={name: st.column_config.NumberColumn(name, format="%.6f") for name in classes},
-            alt="The matrix in numbers",
-        )
-
-
 def in_words(matrix: np.ndarray, prior: np.ndarray, classes: list[str], *, alpha: float) -> str:
     """Why the decision is what it is after one iteration: each class's share that only the last row can fill."""
     confident, last = matrix[:-1] ** alpha, matrix[-1] ** alpha
@@ -116,56 +82,92 @@ def in_words(matrix: np.ndarray, prior: np.ndarray, classes: list[str], *, alpha
     )
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[np.ndarray, np.ndarray, list[str], float, int] | None:
+    """The edited example with alpha and the number of iterations; None after a sentence that says what is wrong."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Example", list(EXAMPLES), key="can_steps_example", bind="query-params", width=240)
-        alpha = st.slider("α", 0.1, 3.0, 1.0, 0.1, key="can_steps_alpha", bind="query-params", width=180)
-        iterations = st.slider("Iterations", 1, 5, 1, key="can_steps_iterations", bind="query-params", width=180)
+        name = st.selectbox("Example", list(EXAMPLES), key="can_steps_example", bind="query-params", width=220)
+        alpha = st.slider("α", 0.1, 3.0, 1.0, 0.1, key="can_steps_alpha", bind="query-params", width=130)
+        iterations = st.slider("Iterations", 1, 5, 1, key="can_steps_iterations", bind="query-params", width=130)
     matrix, prior, classes = edited(name)
     try:
         check_probs(matrix, name="the rows")
-        prior = check_prior(prior, len(classes))
+        return matrix, check_prior(prior, len(classes)), classes, alpha, iterations
     except ValueError as error:
         st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
-        st.stop()
-    steps = half_steps(matrix, prior, alpha=alpha, iterations=iterations)
-    before, after = matrix[-1], steps[-1].matrix[-1]
-    k = usable_k(min(3, max(2, len(classes) - 1)), len(classes))
-    uncertainty = top_k_entropy(matrix, k=k)
+        return None
+
+
+def show_decision(matrix: np.ndarray, after: np.ndarray, classes: list[str]) -> None:
+    """The decision before and after, and how uncertain the row is."""
+    before, k = matrix[-1], usable_k(min(3, max(2, len(classes) - 1)), len(classes))
+    uncertainty = top_k_entropy(matrix, k=k)[-1]
     with st.container(horizontal=True):
-        st.metric(
-            "Decision before",
-            classes[int(before.argmax())],
-            f"{before.max():.3f}",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        st.metric(
-            "Decision after", classes[int(after.argmax())], f"{after.max():.3f}", delta_color="off", delta_arrow="off"
-        )
-        st.metric(
-            f"Uncertainty (k = {k})", f"{uncertainty[-1]:.3f}", help="entropy of the k largest, rescaled; 0.9 is usual"
-        )
-    if uncertainty[-1] < 0.9:
+        for name, row in (("Decision before", before), ("Decision after", after)):
+            decision = classes[int(row.argmax())]
+            st.metric(name, decision, f"{row.max():.3f}", delta_color="off", delta_arrow="off")
+        st.metric(f"Uncertainty (k = {k})", f"{uncertainty:.3f}", help="entropy of the k largest, rescaled")
+    if uncertainty < 0.9:
         st.caption("At the usual threshold of 0.9 this last row would count as confident and stay as it is.")
-    lesson.predict(
-        "the last row is unsure between several classes. Which one gains most from the column step?",
-        ["its largest", "the one that confident rows gave least", "the most frequent in the prior"],
-        right="the one that confident rows gave least",
-        because="Its share of that column is the largest, and the column is scaled up to the prior. A skewed prior can "
-        "still outweigh that: choose the example *Skewed prior*.",
-        key="can_steps_guess",
+
+
+def picture() -> Reading | None:
+    """Every half-step in bars, and the path of the last row."""
+    chosen = settings()
+    if chosen is None:
+        return None
+    matrix, prior, classes, alpha, iterations = chosen
+    steps = half_steps(matrix, prior, alpha=alpha, iterations=iterations)
+    after = steps[-1].matrix[-1]
+    show_decision(matrix, after, classes)
+    lesson.titled(
+        figures.half_steps(matrix, steps, classes),
+        "Each half-step: drag from the rows as given to the last one",
+        key="can_steps_bars",
+        alt="Bars of every row, moving from half-step to half-step",
     )
-    st.markdown("**Why, in words (one iteration).** " + in_words(matrix, prior, classes, alpha=alpha))
-    for number, step in enumerate(steps):
-        show_step(step, classes, number)
-    st.subheader("The uncertain row, iteration by iteration", anchor=False)
-    plots.show(
-        figures.path(half_steps(matrix, prior, alpha=alpha, iterations=10), before, classes),
+    lesson.titled(
+        figures.path(half_steps(matrix, prior, alpha=alpha, iterations=10), matrix[-1], classes),
+        "The uncertain row, iteration by iteration",
         key="can_steps_path",
         alt="Probabilities of the uncertain row over ten iterations",
     )
-    st.caption("With α = 1 many iterations approach the matrix whose column means are the prior (Sinkhorn scaling).")
-    lesson.take_along(CODE, reference=SOURCE)
-    links.chapter_link("can", "correct", "On the predictions of a run", icon=":material/tune:")
+    closed = correct_rows(matrix[-1:], matrix[:-1], prior, alpha=alpha, iterations=iterations)[0]
+    return Reading(
+        see="with α = {alpha} and {iterations} iteration(s): " + in_words(matrix, prior, classes, alpha=alpha),
+        theory="one iteration needs only the sums S of the confident rows: the class c gets "
+        "q(c) · b(c)^α / (S(c) + b(c)^α), divided by the total. A class that they leave empty keeps nearly all of its "
+        "prior for the last row.",
+        measured=f"the half-steps above and this closed form differ by {np.abs(closed - after).max():.1g}, for "
+        f"{len(classes)} classes; nothing is random, so there is no interval.",
+        apart="more iterations do not move on in one direction: with α = 1 the row goes past its limit and comes "
+        "back. The limit is the matrix whose column means are the prior (Sinkhorn scaling).",
+        drag={
+            "alpha": Number("can_steps_alpha", spaced(0.1, 3, 0.1), "α, the power of each probability"),
+            "iterations": Number("can_steps_iterations", range(1, 6), "iterations"),
+        },
+    )
+
+
+CHAPTER = Chapter(
+    question="How does one correction work?",
+    chinese="交替归一化 · alternating normalization (CAN)",
+    lead="Nine of ten questions are answered and nobody said D, so the tenth is probably D. The last row below is an "
+    "uncertain prediction, those above it are confident, the line below is the known mix of classes. Edit any number: "
+    "each **column** is scaled until its mean is the prior, then each **row** until it sums to one.",
+    guess=Guess(
+        question="the last row is unsure between several classes. Which one gains most from the column step?",
+        answers=("its largest", "the one that confident rows gave least", "the most frequent in the prior"),
+        right="the one that confident rows gave least",
+        because="Its share of that column is the largest, and the column is scaled up to the prior. A skewed prior can "
+        "still outweigh that: choose the example *Skewed prior*.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="a classifier whose class mix is off although the true mix is known. Confident rows stay as they are, and "
+    "nothing is trained. The next chapter maps where it helps.",
+    formula=r"b_c\;\leftarrow\;\frac1Z\,q_c\,\frac{b_c^{\alpha}}{S_c+b_c^{\alpha}},\qquad "
+    r"S_c=\sum_{i\,\text{confident}}A_{ic}^{\alpha}",
+    code=CODE,
+    reference="Su Jianlin, [[8728]](https://kexue.fm/archives/8728); "
+    "Jia et al. (2021), [arXiv 2109.13449](https://arxiv.org/abs/2109.13449).",
+)

@@ -6,43 +6,49 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import can as figures
-from dashboard.parts import badges, downloads, headings, links, plots
-from dashboard.parts.runs import run_picker
+from dashboard.parts import badges, downloads, headings, plots
+from dashboard.parts.labs import can_runs
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 
-TITLE = "Which setting is best, and is the gain real?"
-SENTENCE = (
-    "Every combination of settings on one run, and the gain that is left when the setting is chosen on other rows."
-)
-CHINESE = "所有参数组合"
-NOTE = """Every combination of settings on the stored dev predictions of one run. The best of many settings looks
-better than it is, so the gain to believe is the **cross-fitted** one: the setting is chosen on one half of the rows and
-scored on the other, for both halves; where no setting does better, the predictions stay as they are. The tuned gain is
-shown beside it and called that."""
-FORMULA = (
-    r"\hat g = \frac{1}{n} \sum_{h \in \{1,2\}} \sum_{i \in h} "
-    r"\left( \mathbb{1}[\hat y_i(\theta_{\bar h}) = y_i] - \mathbb{1}[\hat y_i = y_i] \right), "
-    r"\qquad \theta_{\bar h} = \arg\max_\theta \text{accuracy on the other half}"
-)
-SOURCE = "`engine.can.evaluation.cross_fit`; settings of [kexue.fm/archives/8728](https://kexue.fm/archives/8728)"
 AXES = ("threshold", "k", "alpha", "iterations", "prior")
 USUAL = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": "train"}
+CODE = """
+import numpy as np
+
+half = np.random.default_rng(0).permutation(len(labels)) % 2            # hits (settings, rows): right under each
+best = [hits[:, half == h].mean(axis=1).argmax() for h in (1, 0)]       # chosen on the other half
+gain = sum((hits[best[h]][half == h] - base[half == h]).sum() for h in (0, 1)) / len(labels)
+"""
 
 
-def show_sweep(version: str, run_id: str) -> None:
-    """The stored grid of the newest sweep of this run, with its cross-fitted gain."""
-    command = f"python -m jobs.can sweep --run {run_id}"
-    children = queries.run_list(version, experiment="can").filter(pl.col("parent_run_id") == run_id)
-    stored = [child for child in children["run_id"] if not grid_of(version, child).is_empty()]
+def grid_of(version: str, run_id: str) -> pl.DataFrame:
+    """Grid of one sweep."""
+    return queries.measurements(version, "can_grid", run_ids=(run_id,))
+
+
+def chosen_sweep() -> tuple[str, str] | None:
+    """The store's version and the sweep that is shown; None after the command that makes one."""
+    version = queries.store_version()
+    swept = queries.run_list(version, experiment="can").drop_nulls("parent_run_id")
+    if "can_run" not in st.query_params and swept.height:
+        st.query_params["can_run"] = swept["parent_run_id"][0]
+    run_id = can_runs.pick(version)
+    if run_id is None:
+        headings.empty("python -m jobs.clue --task tnews --model ngram", "No run with predictions is stored yet.")
+        return None
+    badges.sample_badge(queries.run(version, run_id)["data_source"])
+    children = swept.filter(pl.col("parent_run_id") == run_id)["run_id"]
+    stored = [child for child in children if not grid_of(version, child).is_empty()]
     if not stored:
-        headings.empty(command, "No sweep of this run is stored.")
-        return
-    child = (
-        st.selectbox("Sweep run", stored, key="can_sweep_of", bind="query-params", width=300)
-        if stored[1:]
-        else stored[0]
-    )
-    show_choice(version, child)
-    grid = grid_of(version, child)
+        headings.empty(f"python -m jobs.can sweep --run {run_id}", "No sweep of this run is stored.")
+        return None
+    if not stored[1:]:
+        return version, stored[0]
+    return version, st.selectbox("Sweep run", stored, key="can_sweep_of", bind="query-params", width=300)
+
+
+def cells_to_show(grid: pl.DataFrame) -> tuple[pl.DataFrame, str, str, str]:
+    """The cells of the heat map, its two axes and its metric; the other settings stay where the reader puts them."""
     metrics = [name for name in figures.METRICS if name in set(grid["metric"])]
     axes = [name for name in AXES if name in grid.columns]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -60,45 +66,83 @@ def show_sweep(version: str, run_id: str) -> None:
         cells = grid.filter(metric=metric)
         for name in (name for name in rest if name != y):
             values = sorted(cells[name].unique().to_list())
-            usual = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": "train"}[name]
-            start = values.index(usual) if usual in values else 0
+            start = values.index(USUAL[name]) if USUAL[name] in values else 0
             fixed = st.selectbox(name, values, index=start, key=f"can_sweep_{name}", bind="query-params", width=110)
             cells = cells.filter(pl.col(name) == fixed)
-    figure = figures.sweep(cells, x=x, y=y, metric=metric)
-    plots.show(figure, key="can_sweep_heat", alt=f"{figures.METRICS[metric]} over {x} and {y}")
-    st.code(queries.run(version, child)["command"], language="bash", wrap_lines=True)
-    downloads.download(grid, f"can_grid_{child}")
+    return cells, str(x), str(y), str(metric)
 
 
-def grid_of(version: str, run_id: str) -> pl.DataFrame:
-    """Grid of one sweep."""
-    return queries.measurements(version, "can_grid", run_ids=(run_id,))
-
-
-def show_choice(version: str, run_id: str) -> None:
-    """The gain of a setting that never saw the labels it is scored on, beside the tuned one."""
+def show_choice(version: str, run_id: str) -> pl.DataFrame:
+    """The gain of a setting that never saw the labels it is scored on, beside the tuned one; returns both."""
     gains = queries.measurements(version, "can_gain", run_ids=(run_id,)).filter(pl.col("metric") == "gain")
+    meanings = {
+        "cross-fitted": "**Cross-fitted gain** (setting chosen on one half, scored on the other)",
+        "tuned": "Tuned gain (best setting on the very labels it is scored on: too good)",
+    }
     for row in gains.sort("choice").iter_rows(named=True):
-        what = {
-            "cross-fitted": "**Cross-fitted gain** (setting chosen on one half, scored on the other)",
-            "tuned": "Tuned gain (best setting on the very labels it is scored on: too good)",
-        }[row["choice"]]
         st.markdown(
-            f"{what}: {100 * row['value']:+.2f} points, 95 % {100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
-            f"{words.over(row['n'], 'row')}"
+            f"{meanings[row['choice']]}: {100 * row['value']:+.2f} points, 95 % {100 * row['low']:+.2f} to "
+            f"{100 * row['high']:+.2f}{words.over(row['n'], 'row')}"
         )
+    return gains
 
 
-def show() -> None:
-    """The chapter below its title."""
-    version = queries.store_version()
-    swept = queries.run_list(version, experiment="can").drop_nulls("parent_run_id")
-    if "can_run" not in st.query_params and swept.height:
-        st.query_params["can_run"] = swept["parent_run_id"][0]
-    run_id = run_picker.pick_run("clue", "can_run")
-    if run_id is None:
-        headings.empty("python -m jobs.clue --task tnews --model ngram", "No run with predictions is stored yet.")
-        st.stop()
-    badges.sample_badge(queries.run(version, run_id)["data_source"])
-    show_sweep(version, run_id)
-    links.chapter_link("can", "correct", "This run with sliders", icon=":material/tune:", can_run=run_id)
+def picture() -> Reading | None:
+    """The heat map of a sweep."""
+    found = chosen_sweep()
+    if found is None:
+        return None
+    version, sweep = found
+    gains = show_choice(version, sweep)
+    grid = grid_of(version, sweep)
+    cells, x, y, metric = cells_to_show(grid)
+    name = f"{figures.METRICS[metric]} over {x} and {y}"
+    plots.show(figures.sweep(cells, x=x, y=y, metric=metric), key="can_sweep_heat", title=name, alt=name)
+    st.code(queries.run(version, sweep)["command"], language="bash", wrap_lines=True)
+    downloads.download(grid, f"can_grid_{sweep}")
+    settings = grid.select(AXES).unique().height if set(AXES) <= set(grid.columns) else grid.height
+    return reading(gains, settings)
+
+
+def reading(gains: pl.DataFrame, settings: int) -> Reading:
+    """The words, with the stored gains."""
+    by_choice = {row["choice"]: row for row in gains.iter_rows(named=True)}
+    if not {"cross-fitted", "tuned"} <= by_choice.keys():
+        honest = "this sweep stored no cross-fitted gain"
+        gap = "the best cell of the map is chosen on the labels that it is scored on"
+    else:
+        fitted, tuned = by_choice["cross-fitted"], by_choice["tuned"]
+        honest = (
+            f"cross-fitted **{100 * fitted['value']:+.2f} points** (95 % {100 * fitted['low']:+.2f} to "
+            f"{100 * fitted['high']:+.2f}{words.over(fitted['n'], 'row')})"
+        )
+        gap = f"the best cell promises {100 * tuned['value']:+.2f} points: the difference is the price of choosing"
+    return Reading(
+        see=f"{settings:,} settings; green cells gain, red ones lose. A map of noise has green cells too.",
+        theory="the best of many settings looks better than it is, because it is chosen on the rows that score it. "
+        "Chosen on one half and scored on the other, the expected gain is that of a setting used on new rows.",
+        measured=honest + ".",
+        apart=gap + ". The post calls k = 3, threshold 0.9, α = 1 and one iteration near the best, without intervals.",
+    )
+
+
+CHAPTER = Chapter(
+    question="Which setting is best, and is the gain real?",
+    chinese="所有参数组合与交叉验证的增益 · cross-fitted gain",
+    lead="Each combination of threshold, k, α, iterations and prior is one cell of the map below. The best of them "
+    "looks better than it is. So the gain to believe chooses the setting on one half of the rows and scores it on the "
+    "other.",
+    guess=Guess(
+        question="of 100 settings that all do nothing, what does the best of them show?",
+        answers=("a loss", "no gain", "a gain"),
+        right="a gain",
+        because="Chance favours some setting on these rows. It does not favour it on others.",
+    ),
+    picture=picture,
+    good_for="reporting a tuned post-processing honestly: run the sweep, quote the cross-fitted gain.",
+    formula=r"\hat g=\frac1n\sum_{h\in\{1,2\}}\sum_{i\in h}\left(\mathbb 1[\hat y_i(\theta_{\bar h})=y_i]"
+    r"-\mathbb 1[\hat y_i=y_i]\right)",
+    code=CODE,
+    reference="Settings: Su Jianlin, [[8728]](https://kexue.fm/archives/8728); cross-fitting: "
+    "`engine.can.evaluation.cross_fit`, `python -m jobs.can sweep`.",
+)

@@ -8,65 +8,73 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.dimension import entropy
 
-TITLE = "How large must an attention head be?"
-SENTENCE = "softmax(QKᵀ) of size L × d fitted to four attention patterns, beside four rules for d."
-CHINESE = "注意力的 head_size"
-NOTE = """softmax(QKᵀ) with free Q and K of size L × d is fitted to four kinds of attention patterns. The post equates
-attention with a table of word pairs and concludes d > 8.33 ln L (52 for L = 512, near the usual 64). Other candidates:
-half of it, because a row has one softmax; 1.61 ln L, because finding one key is easier; and L − 1, because a generic
-dense pattern has that rank. Look at KL **and** norms: with growing norms even d = 2 gets every argmax of a permutation
-right."""
-FORMULA = r"\min_{Q,K}\ \frac1L\sum_i \mathrm{KL}\big(p_i\,\|\,\operatorname{softmax}(q_i K^\top)\big)"
-SOURCE = "kexue.fm/archives/8711; arXiv 2002.07028 (d ≥ L); arXiv 2106.03764 (ln L for sparse patterns)"
+CODE = """
+import torch
+
+q, k = (torch.randn(L, d, requires_grad=True) for _ in range(2))        # P: (L, L), rows that sum to one
+steps = torch.optim.Adam([q, k], lr=0.05)
+for _ in range(2000):
+    loss = torch.nn.functional.kl_div((q @ k.T).log_softmax(-1), P, reduction="batchmean")
+    steps.zero_grad(); loss.backward(); steps.step()
+"""
 COMMAND = "python -m jobs.dimension attention"
 
 
-def show() -> None:
-    """The chapter below its title."""
+def growth(measured: pl.DataFrame, pattern: str) -> str:
+    """What a pattern needs from the shortest to the longest L, with both candidate laws' growth."""
+    part = measured.filter(pattern=pattern).sort("length")
+    if part.height < 2:
+        return f"{pattern}: not reached"
+    first, last = part.row(0, named=True), part.row(-1, named=True)
+    return (
+        f"{pattern}: {first['value']:.1f} at L = {first['length']}, {last['value']:.1f} at L = {last['length']} "
+        f"(× {last['value'] / first['value']:.1f}; "
+        f"ln L grows × {np.log(last['length']) / np.log(first['length']):.1f}, "
+        f"L × {last['length'] / first['length']:.0f})"
+    )
+
+
+def verdict(measured: pl.DataFrame) -> str:
+    """What the stored fits support, in one sentence."""
+    shares = measured.with_columns(
+        rule=pl.col("value") / (entropy.POST_COEFFICIENT * pl.col("length").log()),
+        rank=pl.col("value") / (pl.col("length") - 1),
+    )
+    easy, dense = shares.filter(pl.col("pattern") != "dense"), shares.filter(pattern="dense")
+    lines = []
+    if easy.height:
+        lines.append(
+            f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L everywhere"
+        )
+    if dense.height:
+        lines.append(
+            f"dense patterns need {words.span(dense['rank'].min(), dense['rank'].max(), '.0%')} of L − 1, which is "
+            f"{words.span(dense['rule'].min(), dense['rule'].max(), '.1f')} times 8.33 ln L"
+        )
+    return ("; ".join(lines) or "no fit reached 0.05 nats").replace("%", " %").replace("  %", " %") + "."
+
+
+def fits() -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The stored fits, and the head size that each pattern needs; None where nothing is stored."""
     version = queries.store_version()
     frame = queries.measurements(version, "attention_fit", experiment="dimension")
     if frame.is_empty():
-        headings.empty(COMMAND, "No fits are stored yet (some minutes; with --quick a few seconds).")
-        st.stop()
+        return None
     frame = frame.unique(["head_size", "length", "pattern", "metric"], keep="first", maintain_order=True)
     needs = queries.measurements(version, "attention_need", experiment="dimension")
-    measured = needs.filter(law="measured").unique(["length", "pattern"], keep="first", maintain_order=True)
+    return frame, needs.filter(law="measured").unique(["length", "pattern"], keep="first", maintain_order=True)
 
-    def growth(pattern: str) -> str:
-        """`needed` from the shortest to the longest L of a pattern, with both candidate laws' growth."""
-        part = measured.filter(pattern=pattern).sort("length")
-        if part.height < 2:
-            return f"{pattern}: not reached"
-        first, last = part.row(0, named=True), part.row(-1, named=True)
-        return (
-            f"{pattern}: {first['value']:.1f} at L = {first['length']}, {last['value']:.1f} at L = {last['length']} "
-            f"(× {last['value'] / first['value']:.1f}; "
-            f"ln L grows × {np.log(last['length']) / np.log(first['length']):.1f}, "
-            f"L × {last['length'] / first['length']:.0f})"
-        )
 
-    def verdict() -> str:
-        """What the stored fits support, in one sentence."""
-        shares = measured.with_columns(
-            rule=pl.col("value") / (entropy.POST_COEFFICIENT * pl.col("length").log()),
-            rank=pl.col("value") / (pl.col("length") - 1),
-        )
-        easy, dense = shares.filter(pl.col("pattern") != "dense"), shares.filter(pattern="dense")
-        lines = []
-        if easy.height:
-            lines.append(
-                f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L everywhere"
-            )
-        if dense.height:
-            lines.append(
-                f"dense patterns need {words.span(dense['rank'].min(), dense['rank'].max(), '.0%')} of L − 1, which is "
-                f"{words.span(dense['rule'].min(), dense['rule'].max(), '.1f')} times 8.33 ln L"
-            )
-        return "**What the fits support:** " + "; ".join(lines).replace("%", " %") + "."
-
-    st.header("How much is enough?", anchor=False)
+def picture() -> Reading | None:
+    """Head size needed against the length, beside four rules."""
+    found = fits()
+    if found is None:
+        headings.empty(COMMAND, "No fits are stored yet (some minutes; with --quick a few seconds).")
+        return None
+    frame, measured = found
     lengths = np.geomspace(frame["length"].min(), frame["length"].max(), 30)
     laws = {
         "pairs": entropy.POST_COEFFICIENT * np.log(lengths),
@@ -75,14 +83,33 @@ def show() -> None:
         "rank": lengths - 1,
     }
     plots.show(
-        figures.needed(measured, laws, lengths), key="dimension_attention_needed", alt="Head size needed against L"
+        figures.needed(measured, laws, lengths),
+        key="dimension_attention_needed",
+        title="Head size that reaches a mean KL of 0.05 nats, and four rules",
+        alt="Head size needed against L",
     )
-    st.markdown(
-        "Head size that reaches a mean KL of 0.05 nats (interpolated between the sizes that were fitted; means"
-        f"{words.over(frame['n'].max(), 'fit')}):\n\n" + "\n".join(f"- {growth(p)}" for p in figures.PATTERN_COLORS)
+    return Reading(
+        see="points are head sizes interpolated between those that were fitted: "
+        + "; ".join(growth(measured, pattern) for pattern in figures.PATTERN_COLORS)
+        + ".",
+        theory="a generic dense pattern has rank L − 1 in its logarithms, so it needs d ≥ L − 1; sparse patterns "
+        "need of "
+        "the order of ln L. The post equates attention with a table of word pairs: 8.33 ln L, 52 for L = 512.",
+        measured=f"{verdict(measured)[0].upper()}{verdict(measured)[1:]} Means{words.over(frame['n'].max(), 'fit')}; "
+        "intervals are in the figure below.",
+        apart="nothing changes at 8.33 ln L. Norms are free here, and with growing norms even d = 2 gets every "
+        "argmax of "
+        "a permutation right: look at KL **and** norms.",
     )
-    st.markdown(verdict())
-    st.header("The fits", anchor=False)
+
+
+def show_fits() -> None:
+    """Quality of the fits against the head size."""
+    found = fits()
+    if found is None:
+        headings.empty(COMMAND, "No fits are stored yet.")
+        return
+    frame, version = found[0], queries.store_version()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         available = sorted(frame["length"].unique())
         length = st.select_slider(
@@ -94,16 +121,44 @@ def show() -> None:
             default="kl",
             key="dimension_attention_metric",
             bind="query-params",
+            required=True,
         )
     part = frame.filter(pl.col("length") == length)
     plots.show(
-        figures.attention(part, metric=metric or "kl", length=length),
+        figures.attention(part, metric=metric, length=length),
         key="dimension_attention_fit",
         alt="Quality of the fits against head size",
     )
     st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")
-    with st.expander("All numbers"):
-        st.dataframe(frame, key="dimension_attention_table", hide_index=True, alt="All fits")
-        downloads.download(frame, "attention_fit")
+    downloads.download(frame, "attention_fit")
     for run_id in frame["run_id"].unique(maintain_order=True):
         st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="How large must an attention head be?",
+    chinese="注意力的 head_size · attention heads",
+    lead="softmax(QKᵀ) with free Q and K of size L × d is fitted to four kinds of attention patterns. Which d reaches "
+    "them, and which of four rules does it follow?",
+    guess=Guess(
+        question="a dense random pattern over 256 tokens: which head size fits it well?",
+        answers=("about 15", "about 50", "about 100"),
+        right="about 100",
+        because="It grows like L, not like ln L: 97.8 in our fits, where 8.33 ln L is 46.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="small heads where patterns are sparse, as trained ones often are; not where every token must weigh all "
+    "others freely.",
+    formula=r"\min_{Q,K}\ \frac1L\sum_i\mathrm{KL}\big(p_i\,\|\,\operatorname{softmax}(q_iK^\top)\big)",
+    code=CODE,
+    reference="Su Jianlin, [[8711]](https://kexue.fm/archives/8711) and [[8706]](https://kexue.fm/archives/8706); "
+    "[arXiv 2002.07028](https://arxiv.org/abs/2002.07028) (d ≥ L); [arXiv "
+    "2106.03764](https://arxiv.org/abs/2106.03764) "
+    "(ln L for sparse patterns).",
+    more={"The fits against the head size": show_fits},
+    inside={
+        "dimension_attention_length": "The fits against the head size",
+        "dimension_attention_metric": "The fits against the head size",
+    },
+)

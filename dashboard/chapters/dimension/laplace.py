@@ -7,19 +7,12 @@ import streamlit as st
 
 from dashboard.figures.labs import dimension as figures
 from dashboard.parts.labs import lesson, steps
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.dimension import entropy, laplace
+from engine.evidence.intervals import mean_interval
 from engine.johnson_lindenstrauss.angles import angle_density
 
-TITLE = "Where does 8.33 come from?"
-SENTENCE = "From the golden ratio: 4 / ln φ = 8.3123, and 8.33 by rounding. Five steps with your own N and n."
-CHINESE = "最小熵原理与拉普拉斯近似：8.33 ln N 的推导"
-NOTE = """The entropy of a table of random vectors is an integral over one angle. For many dimensions the integral is
-decided by one angle, 51.8°, whose cosine is 1/φ, φ the golden ratio."""
-FORMULA = (
-    r"h_n=\ln E\,e^{n\cos\theta}-\frac{E\,n\cos\theta\,e^{n\cos\theta}}{E\,e^{n\cos\theta}}"
-    r"\approx-\frac{\ln\varphi}2\,n"
-)
-SOURCE = "kexue.fm/archives/7695 (derivation) and 8711 (use)"
 CODE = """
 import numpy as np
 from scipy.special import gammaln, ive
@@ -127,15 +120,13 @@ def solve_step(size: int, n: int) -> None:
     """Solving for n, and what the post says of graphs and of 50 dimensions."""
     st.latex(r"2\ln N=\tfrac{\ln\varphi}{2}\,n\ \Rightarrow\ n=\frac{4}{\ln\varphi}\ln N=8.3123\,\ln N")
     logarithm = np.log(size)
-    lesson.reading(
-        see=f"for N = {size:,} the post's 8.33 ln N is **{entropy.POST_COEFFICIENT * logarithm:.2f}**; it comes from "
-        "rounding 0.2406 to 0.24.",
-        theory=f"4 / ln φ = 8.3123 gives {entropy.PAIRS_COEFFICIENT * logarithm:.2f}; with the exact hₙ the entropy is "
+    st.markdown(
+        f"For N = {size:,} the post's 8.33 ln N is **{entropy.POST_COEFFICIENT * logarithm:.2f}**, from rounding "
+        f"0.2406 "
+        f"to 0.24. 4 / ln φ = 8.3123 gives {entropy.PAIRS_COEFFICIENT * logarithm:.2f}; with the exact hₙ the "
+        f"entropy is "
         f"zero at **{float(entropy.dimension_for(size)):.2f}**. A softmax over one row has ln N instead of 2 ln N: "
-        f"**{float(entropy.dimension_for(size, form='rows')):.2f}**.",
-        measured="random tables follow 2 ln N + hₙ and freeze at this point; the first chapter of this lab draws them.",
-        apart="trained vectors are neither random nor of norm √n: with half the norm product |u||v| the coefficient is "
-        f"{float(entropy.coefficient(rho=0.5)):.2f}, with twice {float(entropy.coefficient(rho=2.0)):.2f}.",
+        f"**{float(entropy.dimension_for(size, form='rows')):.2f}**."
     )
     st.markdown(
         f"""**Graphs.** The post reads a node embedding as skip-gram on edges: N is the number of nodes, and MinGE
@@ -149,6 +140,8 @@ the rule asks for {entropy.POST_COEFFICIENT * np.log(1e5):.0f}, by rows for
     )
 
 
+DIMENSIONS = (4, 8, 16, 32, 64, 96, 128, 256, 512)
+WORDS, DRAWS = 128, 8
 STEPS = {
     "1 Entropy": entropy_step,
     "2 Angles": angle_step,
@@ -158,18 +151,60 @@ STEPS = {
 }
 
 
-def show() -> None:
-    """The chapter below its title."""
+@st.cache_data(show_spinner=False, max_entries=32)
+def drawn(n: int) -> tuple[float, float, float]:
+    """Entropy of random tables of 128 words: mean with its 95 % interval."""
+    found = [entropy.random_table_entropy(WORDS, n, rng=np.random.default_rng([n, seed])) for seed in range(DRAWS)]
+    mean, low, high, _ = mean_interval(found)
+    return mean, low, high
+
+
+def picture() -> Reading:
+    """The step that is open."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size = st.number_input(
             "Words N", 2, 10**12, 100_000, key="dimension_laplace_size", bind="query-params", width=180
         )
-        n = st.select_slider(
-            "Dimensions n", [4, 8, 16, 32, 64, 96, 128, 256, 512], 64, key="dimension_laplace_n", bind="query-params",
-            width=320,
-        )  # fmt: skip
+        n = st.select_slider("Dimensions n", DIMENSIONS, 64, key="dimension_laplace_n", bind="query-params", width=280)
     steps.walk("dimension_laplace_step", {name: partial(step, int(size), int(n)) for name, step in STEPS.items()})
-    reference = (
-        "Su Jianlin, kexue.fm/archives/7695; Derrida (1981), the random-energy model, doi 10.1103/PhysRevB.24.2613."
+    mean, low, high = drawn(int(n))
+    law = 2 * np.log(WORDS) + float(entropy.condensation_entropy(n))
+    return Reading(
+        see=f"five steps from the entropy to the rule, with N = {size:,} and n = {{n}} in each of them.",
+        theory=f"the exponent ln sin θ + cos θ is largest where cos θ = 1/φ; there its height is "
+        f"{laplace.HEIGHT:.6f} and "
+        f"the mean logit {laplace.COSINE:.6f} a dimension. Their difference is the slope −(ln φ)/2 = −0.240606, so "
+        "n = 4 ln N / ln φ = 8.3123 ln N.",
+        measured=f"{DRAWS} random tables of {WORDS} words with n = {n}: {mean:.3f} nats (95 % {low:.3f} to "
+        f"{high:.3f}); "
+        f"the law says {law:.3f}, and is no entropy below 0.",
+        apart="trained vectors are neither random nor of norm √n: with half the norm product |u||v| the coefficient is "
+        f"{float(entropy.coefficient(rho=0.5)):.2f}, with twice {float(entropy.coefficient(rho=2.0)):.2f}.",
+        drag={"n": Number("dimension_laplace_n", DIMENSIONS, "dimensions n")},
     )
-    lesson.take_along(CODE, reference=reference)
+
+
+CHAPTER = Chapter(
+    question="Where does 8.33 come from?",
+    chinese="最小熵原理与拉普拉斯近似：8.33 ln N 的推导 · Laplace's method",
+    lead="From the golden ratio: 4 / ln φ = 8.3123, and 8.33 by rounding. The entropy of a table of random vectors "
+    "is an "
+    "integral over one angle, and in many dimensions one angle decides it: 51.8°, whose cosine is 1/φ. Five steps with "
+    "your own N and n.",
+    guess=Guess(
+        question="nearly all random pairs meet at 90°. At which angle lie the pairs that carry the table's mass?",
+        answers=("90°", "52°", "0°"),
+        right="52°",
+        because="At 90° there are many pairs of small weight, at 0° few of large weight. Their product peaks at 51.8°.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="seeing which assumption to change: norms, rows instead of pairs, trained vectors.",
+    formula=r"h_n=\ln E\,e^{n\cos\theta}-\frac{E\,n\cos\theta\,e^{n\cos\theta}}{E\,e^{n\cos\theta}}"
+    r"\approx-\frac{\ln\varphi}2\,n",
+    code=CODE,
+    reference="Su Jianlin, [[7695]](https://kexue.fm/archives/7695) (derivation) and "
+    "[[8711]](https://kexue.fm/archives/8711) (use, graphs, 50 dimensions); Derrida (1981), the random-energy "
+    "model, doi "
+    "10.1103/PhysRevB.24.2613.",
+)

@@ -5,19 +5,12 @@ import streamlit as st
 
 from dashboard.figures.labs import dimension as figures
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.dimension import entropy
 from engine.evidence.intervals import mean_interval
 
-TITLE = "Does scaled attention have a threshold?"
-SENTENCE = "No. The rule 8.33 ln L presumes logits ⟨q, k⟩; divided by √d, as in every Transformer, nothing freezes."
-CHINESE = "缩放点积注意力没有维度阈值"
-NOTE = """The post writes attention as softmax(QKᵀ) without the division by √d. With it the logits of random vectors
-have variance 1 for every d, and the entropy of a row lies half a nat below its maximum."""
-FORMULA = (
-    r"H_{\text{row}}\approx\ln L+h,\qquad h=-\tfrac12\ \text{with}\ \tfrac{\langle q,k\rangle}{\sqrt d},"
-    r"\qquad h=-\tfrac{\ln\varphi}{2}d\ \text{without}"
-)
-SOURCE = "kexue.fm/archives/8711 and 8706 (without the division); derived here with it"
+LENGTHS = (32, 64, 128, 256)
 SIZES = (4, 8, 16, 32, 64, 128, 256)
 DRAWS = 5
 CODE = """
@@ -47,21 +40,10 @@ def drawn(length: int, scaled: bool) -> list[tuple[float, float, float, float]]:
     return rows
 
 
-def show() -> None:
-    """The chapter below its title."""
-    length = st.select_slider(
-        "Tokens L", [32, 64, 128, 256], 128, key="dimension_scaled_length", bind="query-params", width=300
-    )
-    lesson.predict(
-        "logits are divided by √d. Below which d does a random row collapse onto one key?",
-        ("8.33 ln L", "4.16 ln L", "never"),
-        right="never",
-        because="The division makes the logits' variance 1 whatever d is. A collapse needs logits that grow with d.",
-        key="dimension_scaled_guess",
-    )
-    most = float(np.log(length))
-    sizes = np.geomspace(4, 256, 60)
-    names = ("⟨q, k⟩", "⟨q, k⟩ / √d")
+def picture() -> Reading:
+    """Entropy of a row, with and without the division."""
+    length = st.select_slider("Tokens L", LENGTHS, 128, key="dimension_scaled_length", bind="query-params", width=300)
+    most, sizes, names = float(np.log(length)), np.geomspace(4, 256, 60), ("⟨q, k⟩", "⟨q, k⟩ / √d")
     lines = {
         names[0]: most + entropy.condensation_entropy(sizes),
         names[1]: entropy.scaled_attention_entropy(sizes, length),
@@ -73,21 +55,43 @@ def show() -> None:
         key="dimension_scaled_entropy",
         alt="Entropy of attention rows against the head size",
     )
-    at = SIZES.index(64)
-    plain, divided = (measured[name][at] for name in names)
+    plain, divided = (measured[name][SIZES.index(64)] for name in names)
     bent = entropy.scaled_attention_entropy([4, 256], length)
     rule = float(entropy.dimension_for(length, form="rows"))
-    plain_end = measured[names[0]][-1][1]
-    lesson.reading(
-        see=f"at d = 64 a row keeps **{divided[1]:.3f}** of {most:.3f} nats with the division and **{plain[1]:.3f}** "
-        "without it.",
-        theory=f"with the division ln L + h goes from {float(bent[0]):.3f} at d = 4 to {float(bent[1]):.3f} at d = 256:"
-        f" no threshold. Without it the entropy would reach zero at d = {rule:.1f} (a row has 4.16 ln L, half of the "
+    return Reading(
+        see=f"over {{tokens}} tokens, at d = 64 a row keeps **{divided[1]:.3f}** of {most:.3f} nats with the "
+        f"division and "
+        f"**{plain[1]:.3f}** without it.",
+        theory=f"with the division ln L + h goes from {float(bent[0]):.3f} at d = 4 to {float(bent[1]):.3f} at d = "
+        f"256: "
+        f"no threshold. Without it the entropy would reach zero at d = {rule:.1f} (a row has 4.16 ln L, half of the "
         "post's 8.33 ln L).",
-        measured=f"means over {DRAWS} random tables of {length} rows; 95 % interval at d = 64: {divided[2]:.3f} to "
+        measured=f"means over n = {DRAWS} random tables of {length} rows; 95 % interval at d = 64: {divided[2]:.3f} to "
         f"{divided[3]:.3f} with the division, {plain[2]:.3f} to {plain[3]:.3f} without.",
         apart=f"without the division, beyond d = {rule:.0f} the line falls below 0 and means nothing: a real row "
-        f"freezes on a few keys, and its entropy falls slowly, to {plain_end:.2f} at d = 256.",
+        f"freezes on a few keys, and its entropy falls slowly, to {measured[names[0]][-1][1]:.2f} at d = 256.",
+        drag={"tokens": Number("dimension_scaled_length", LENGTHS, "tokens L")},
     )
-    paper = "Vaswani et al. (2017), [arXiv 1706.03762](https://arxiv.org/abs/1706.03762)"
-    lesson.take_along(CODE, reference=f"Su Jianlin, kexue.fm/archives/8711; {paper}.")
+
+
+CHAPTER = Chapter(
+    question="Does scaled attention have a threshold?",
+    chinese="缩放点积注意力没有维度阈值 · scaled attention",
+    lead="No. The rule 8.33 ln L presumes logits ⟨q, k⟩. Divided by √d, as in every Transformer, the logits of random "
+    "vectors have variance 1 for every d, and a row's entropy lies half a nat below its maximum.",
+    guess=Guess(
+        question="logits are divided by √d. Below which d does a random row collapse onto one key?",
+        answers=("8.33 ln L", "4.16 ln L", "never"),
+        right="never",
+        because="The division makes the logits' variance 1 whatever d is. A collapse needs logits that grow with d.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="not choosing a head size by 8.33 ln L. What a head can represent is another question: the next chapter.",
+    formula=r"H_{\text{row}}\approx\ln L+h,\qquad h=-\tfrac12\ \text{with}\ \tfrac{\langle q,k\rangle}{\sqrt d},"
+    r"\qquad h=-\tfrac{\ln\varphi}2d\ \text{without}",
+    code=CODE,
+    reference="Su Jianlin, [[8711]](https://kexue.fm/archives/8711) and [[8706]](https://kexue.fm/archives/8706) "
+    "(without "
+    "the division); derived here with it. Vaswani et al. (2017), [arXiv 1706.03762](https://arxiv.org/abs/1706.03762).",
+)

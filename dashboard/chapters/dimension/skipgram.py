@@ -7,93 +7,164 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
 from dashboard.parts import badges, downloads, headings, plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
 
-TITLE = "Where do word vectors saturate?"
-SENTENCE = "Skip-gram vectors of growing dimension on the texts of a CLUE task: is there a bend at 8.33 ln N?"
-CHINESE = "词向量维度实验"
-NOTE = """Character vectors are trained by skip-gram with negative sampling on the texts of a CLUE task, for growing
-dimensions. Each point is a mean over splits of the texts into training and held-out ones. If 8.33 ln N were the
-dimension at which vectors know what there is to know, the curves would bend there."""
-FORMULA = (
-    r"-\ln\sigma(\langle u_i,v_j\rangle)-\sum_k\ln\sigma(-\langle u_i,v_{j_k}\rangle), \qquad "
-    r"\text{kept}=\sum_{ij}p(i,j)\ln\frac{q(j|i)}{p(j)}"
-)
-SOURCE = "Mikolov et al. (2013); Levy and Goldberg (2014); PIP loss: Yin and Shen (2018), arXiv 1812.04224"
+CODE = """
+from gensim.models import Word2Vec
+
+for n in (8, 32, 64, 96, 192):                       # texts: lists of words or characters
+    model = Word2Vec(texts, vector_size=n, window=4, sg=1, negative=5, min_count=5, seed=0)
+    print(n, model.wv.evaluate_word_pairs("pairs.tsv"))
+"""
 COMMAND = "python -m jobs.dimension skipgram --task tnews"
 METRICS = ("share", "held_out", "loss", "neighbours", "norm_product", "seed_pip")
 
 
-def show() -> None:
-    """The chapter below its title."""
+def chosen() -> tuple[str, pl.DataFrame, int] | None:
+    """The run, its points and the vocabulary; None after the command that makes one."""
     version = queries.store_version()
-    runs = queries.run_list(version, experiment="dimension", task="skipgram")
-    stored = [r for r in runs["run_id"] if not queries.measurements(version, "skipgram", run_ids=(r,)).is_empty()]
+    runs = queries.run_list(version, experiment="dimension", task="skipgram")["run_id"]
+    stored = [one for one in runs if not queries.measurements(version, "skipgram", run_ids=(one,)).is_empty()]
     if not stored:
         headings.empty(COMMAND, "No skip-gram run is stored yet (a few minutes; with --quick some seconds).")
-        st.stop()
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = st.selectbox("Run", stored, key="dimension_skipgram_run", bind="query-params", width=260)
         frame = queries.measurements(version, "skipgram", run_ids=(run_id,))
         sizes = sorted(frame["vocabulary"].unique())
-        size = (
-            st.segmented_control(
-                "Vocabulary N", sizes, default=sizes[-1], key="dimension_skipgram_size", bind="query-params"
-            )
-            or sizes[-1]
+        size = st.segmented_control(
+            "Vocabulary N", sizes, default=sizes[-1], key="dimension_skipgram_size", bind="query-params", required=True
         )
-    run = queries.run(version, run_id)
-    badges.sample_badge(run["data_source"])
-    rules = queries.measurements(version, "skipgram_rule", run_ids=(run_id,)).filter(vocabulary=size)
-    marks = {row["rule"]: row["value"] for row in rules.sort("rule").iter_rows(named=True)}
-    part = frame.filter(vocabulary=size)
+    badges.sample_badge(queries.run(version, run_id)["data_source"])
+    return run_id, frame.filter(vocabulary=size), int(size)
 
-    def outcome() -> str:
-        """The sentence that the stored points support."""
-        rows = part.filter(metric="held_out").sort("n_components")
-        n, values = rows["n_components"], rows["value"]
-        best = int(values.arg_max())
-        rule = marks.get("8.33 ln N", float("nan"))
-        near = int((n.cast(pl.Float64) - rule).abs().arg_min())
-        share = part.filter(metric="share").sort("n_components")["value"]
-        text = f"""Held-out information is largest at n = {n[best]} ({values[best]:.3f} nats); at n = {n[near]}, next to
-8.33 ln N = {rule:.1f}, it is {values[near]:.3f}. The share of the training text's mutual information goes from
-{share[0]:.0%} at n = {n[0]} through {share[near]:.0%} at n = {n[near]} to {share[-1]:.0%} at n = {n[-1]}."""
-        return text.replace("%", " %")
 
-    st.markdown(outcome())
-    st.caption(f"Points: means{words.over(part['n'].max(), 'split')} of the texts; bands: 95 % intervals over them.")
+def rules_of(run_id: str, size: int) -> dict[str, float]:
+    """Dimensions that the candidate rules ask for."""
+    frame = queries.measurements(queries.store_version(), "skipgram_rule", run_ids=(run_id,))
+    frame = frame if frame.is_empty() else frame.filter(vocabulary=size)
+    return {row["rule"]: row["value"] for row in frame.sort("rule").iter_rows(named=True)} if frame.height else {}
+
+
+def picture() -> Reading | None:
+    """Curves of a stored run against the dimension."""
+    found = chosen()
+    if found is None:
+        return None
+    run_id, part, size = found
+    marks = rules_of(run_id, size)
     columns = st.columns(2)
-    for index, metric in enumerate(METRICS):
-        if part.filter(metric=metric).is_empty():
-            continue
-        with columns[index % 2]:
+    for index, metric in enumerate(METRICS[:2]):
+        if part.filter(metric=metric).height:
             plots.show(
-                figures.saturation(part, metric=metric, rules=marks if metric in METRICS[:4] else {}),
+                figures.saturation(part, metric=metric, rules=marks),
                 key=f"dimension_skipgram_{metric}",
                 alt=f"Skip-gram {metric} against the dimension",
+                place=columns[index],
             )
-    pip = queries.measurements(version, "skipgram_pip", run_ids=(run_id,))
+    return reading(part, marks)
+
+
+def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
+    """The words, with the stored points."""
+    rows = part.filter(metric="held_out").sort("n_components")
+    share = part.filter(metric="share").sort("n_components")
+    n, values, shares = rows["n_components"], rows["value"], share["value"]
+    best, rule = int(values.arg_max()), marks.get("8.33 ln N", float("nan"))
+    near = int((n.cast(pl.Float64) - rule).abs().arg_min()) if rule == rule else 0
+    low, high = (f"{share[name][near]:.0%}" if share[name][near] is not None else "–" for name in ("low", "high"))
+    return Reading(
+        see=f"the share of the training text's mutual information goes from {shares[0]:.0%} at n = {n[0]} through "
+        f"{shares[near]:.0%} at n = {n[near]}, next to 8.33 ln N = {rule:.1f}, to {shares[-1]:.0%} at n = "
+        f"{n[-1]}.".replace("%", " %"),
+        theory="if 8.33 ln N were the dimension at which vectors know what there is to know, the curves would bend "
+        "there. The PIP loss, bias against variance, is the serious rival for choosing n.",
+        measured=f"held-out information is largest at n = {n[best]} ({values[best]:.3f} nats), next to the rule it is "
+        f"{values[near]:.3f}; the share there is {low} to {high} (95 %{words.over(part['n'].max(), 'split')}).".replace(
+            "%", " %").replace("  %", " %"),
+        apart="there is no bend at the rule. The fitted norms fall with n, where the rule assumes that they do not.",
+    )  # fmt: skip
+
+
+def again() -> tuple[str, pl.DataFrame, int] | None:
+    """The run, its points and the vocabulary, as the page above has them."""
+    run_id, size = (st.session_state.get(f"dimension_skipgram_{name}") for name in ("run", "size"))
+    if run_id is None:
+        headings.empty(COMMAND, "No skip-gram run is stored yet.")
+        return None
+    frame = queries.measurements(queries.store_version(), "skipgram", run_ids=(run_id,))
+    return str(run_id), frame.filter(vocabulary=size), int(size)
+
+
+def show_other() -> None:
+    """Loss, neighbours, norms, and the PIP loss."""
+    found = again()
+    if found is None:
+        return
+    run_id, part, size = found
+    marks, columns = rules_of(run_id, size), st.columns(2)
+    for index, metric in enumerate(name for name in METRICS[2:] if part.filter(metric=name).height):
+        plots.show(
+            figures.saturation(part, metric=metric, rules=marks if metric in METRICS[:4] else {}),
+            key=f"dimension_skipgram_{metric}",
+            alt=f"Skip-gram {metric} against the dimension",
+            place=columns[index % 2],
+        )
+    pip = queries.measurements(queries.store_version(), "skipgram_pip", run_ids=(run_id,))
     pip = pip if pip.is_empty() else pip.filter(vocabulary=size)
     if "PIP loss" in marks and not pip.is_empty():
-        st.subheader("PIP loss of a factorised positive PMI", anchor=False)
         plots.show(
             figures.pip(pip, marks["PIP loss"]),
             key="dimension_skipgram_pip",
+            title="PIP loss of a factorised positive PMI",
             alt="Simulated PIP loss against the dimension",
         )
-        st.caption(
-            "Bias against variance: spectrum and noise are estimated from two halves of the text, the "
-            "loss is simulated."
-        )
-    with st.expander("The groups that should be neighbours"):
-        st.dataframe(
-            pl.DataFrame({"group": list(NEIGHBOUR_GROUPS), "characters": list(NEIGHBOUR_GROUPS.values())}),
-            key="dimension_skipgram_groups",
-            hide_index=True,
-            alt="Built-in groups of characters",
-        )
-    with st.expander("All numbers"):
-        st.dataframe(frame, key="dimension_skipgram_table", hide_index=True, alt="All measurements")
-        downloads.download(frame, f"skipgram_{run_id}")
-    st.code(run["command"], language="bash", wrap_lines=True)
+        st.caption("Spectrum and noise are estimated from two halves of the text, the loss is simulated.")
+
+
+def show_numbers() -> None:
+    """All numbers, and the groups that should be neighbours."""
+    found = again()
+    if found is None:
+        return
+    run_id, part, _ = found
+    st.dataframe(part, key="dimension_skipgram_table", hide_index=True, alt="All measurements")
+    downloads.download(part, f"skipgram_{run_id}")
+    st.dataframe(
+        pl.DataFrame({"group": list(NEIGHBOUR_GROUPS), "characters": list(NEIGHBOUR_GROUPS.values())}),
+        key="dimension_skipgram_groups",
+        hide_index=True,
+        alt="Built-in groups of characters",
+    )
+    st.code(queries.run(queries.store_version(), run_id)["command"], language="bash", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="Where do word vectors saturate?",
+    chinese="词向量维度实验 · skip-gram on real text",
+    lead="Character vectors are trained by skip-gram with negative sampling on the texts of a CLUE task, for growing "
+    "dimensions. If 8.33 ln N were enough, the curves would bend there.",
+    guess=Guess(
+        question="what do the curves do at 8.33 ln N?",
+        answers=("they bend", "they end", "nothing"),
+        right="nothing",
+        because="For 1,000 characters the kept share goes 20.5 % (n = 8), 45.8 % (32), 58.1 % (64), 78.8 % (192): a "
+        "smooth rise through 57.5, which is 8.33 ln N.",
+    ),
+    picture=picture,
+    good_for="choosing a dimension by held-out loss; 8.33 ln N is an order of magnitude, and Lai et al.'s 50 "
+    "dimensions "
+    "are another.",
+    formula=r"-\ln\sigma(\langle u_i,v_j\rangle)-\sum_k\ln\sigma(-\langle u_i,v_{j_k}\rangle),\qquad "
+    r"\text{kept}=\sum_{ij}p(i,j)\ln\frac{q(j|i)}{p(j)}",
+    code=CODE,
+    reference="Su Jianlin, [[7695]](https://kexue.fm/archives/7695) and [[8711]](https://kexue.fm/archives/8711); "
+    "Mikolov "
+    "et al. (2013); Levy and Goldberg (2014); PIP loss: Yin and Shen (2018), "
+    "[arXiv 1812.04224](https://arxiv.org/abs/1812.04224).",
+    more={
+        "Loss, neighbours, norms and the PIP loss": show_other,
+        "All numbers, and the groups that should be neighbours": show_numbers,
+    },
+)

@@ -5,24 +5,21 @@ import streamlit as st
 
 from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import log_drift, residual_factors, stack_drift
 from engine.initialization.signal_propagation import propagate_vectors
 
-TITLE = "What does depth do to a typical stack?"
-SENTENCE = "A gain of 1 on average hides that the typical stack shrinks, like a random walk with a downward drift."
-CHINESE = "深度的影响"
-NOTE = """A gain of 1 on average hides that the *typical* stack shrinks. The logarithm of a signal's size is a sum
-over layers, each with mean about −1/n and variance 2/n (for ReLU −5/(2n) and 5/n), so it drifts downwards like a
-random walk and the mean is carried by a few large draws. Residual connections change the law: Post-Norm forgets its
-early blocks, Pre-Norm gives all of them the same share."""
-FORMULA = (
-    r"\ln\frac{|y|^2}{E|y|^2}\ \approx\ \mathcal N\Big(\sum_l\psi(\tfrac{n_l}2)-\ln\tfrac{n_l}2,\ "
-    r"\sum_l\psi_1(\tfrac{n_l}2)\Big)"
-)
-SOURCE = (
-    "[kexue.fm/archives/8620](https://kexue.fm/archives/8620), [kexue.fm/archives/8725](https://kexue.fm/archives/8725)"
-)
+CODE = """
+import numpy as np
+
+rng, n, depth = np.random.default_rng(0), 64, 40
+x = np.ones((200, n))                                               # 200 stacks at once
+for _ in range(depth):
+    x = np.maximum(np.einsum("si,sij->sj", x, rng.normal(0, (2 / n) ** 0.5, (200, n, n))), 0)
+print(np.median((x**2).mean(axis=1)), (x**2).mean())                # typical, mean
+"""
 DRAWS = 600_000
 
 
@@ -44,32 +41,34 @@ def drift_logs(width: int, depth: int, activation: str) -> np.ndarray:
 def spoken(last: np.ndarray, mean: float, variance: float) -> str:
     """What was measured at the last layer, beside the law; last (n,) holds the stacks that still carry a signal."""
     if len(last) < 3:
-        return "Too few stacks are left to measure."
+        return "too few stacks are left to measure."
     deviation = last.std(ddof=1)
     half = 1.96 * deviation / (2 * len(last)) ** 0.5
     return (
-        f"Measured over {len(last)} stacks: mean logarithm {last.mean():.3f} ± {mean_half_width(last):.3f} (95 %; "
+        f"over {len(last)} stacks: mean logarithm {last.mean():.3f} ± {mean_half_width(last):.3f} (95 %; "
         f"exact {mean:.3f}), standard deviation {deviation:.3f} ± {half:.3f} (exact {variance**0.5:.3f})."
     )
 
 
-def show() -> None:
-    """The chapter below its title."""
-    left, middle, right = st.columns(3)
-    width = left.slider("Width", 4, 1024, 64, key="initialization_depth_width", bind="query-params")
-    depth = middle.slider("Layers", 2, 100, 40, key="initialization_depth_layers", bind="query-params")
-    activation = right.segmented_control(
-        "Activation", ["linear", "relu"], default="relu", key="initialization_depth_activation", bind="query-params"
-    )
-    activation = activation or "relu"
-    logs = drift_logs(width, depth, activation)
+def show_paths(logs: np.ndarray, last: np.ndarray, width: int, depth: int, activation: str) -> None:
+    """Single stacks layer by layer, and the law of their end."""
     mean, variance = stack_drift([width] * (depth + 1), activation=activation)
     one_mean, one_variance = log_drift(width, activation=activation)
-    last = logs[np.isfinite(logs[:, -1]), -1]
-    st.markdown(
-        f"After {depth} layers of width {width} the typical size is **{np.exp(mean):.3g}** of the mean, and stacks "
-        f"differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation). "
-        + spoken(last, mean, variance)
+    layers = np.arange(depth + 1)
+    left, right = st.columns(2)
+    plots.show(
+        figures.drift_paths(logs, layers * one_mean, np.sqrt(layers * one_variance)),
+        key="initialization_depth_paths",
+        title="Single stacks: logarithm of the signal's size by layer",
+        alt="Logarithm of signal size by layer for single stacks",
+        place=left,
+    )
+    plots.show(
+        figures.drift_histogram(last, mean, variance),
+        key="initialization_depth_histogram",
+        title="The same at the last layer, and its law",
+        alt="Distribution of the final log size with its law",
+        place=right,
     )
     if len(last) < len(logs):
         st.warning(
@@ -77,32 +76,77 @@ def show() -> None:
             f"probability 2^−{width} in each. They are left out: mean and deviation are exact for those that live.",
             icon=":material/info:",
         )
-    layers = np.arange(depth + 1)
-    left, right = st.columns(2)
-    plots.show(
-        figures.drift_paths(logs, layers * one_mean, np.sqrt(layers * one_variance)),
-        key="initialization_depth_paths",
-        alt="Logarithm of signal size by layer for single stacks",
-        place=left,
+
+
+def picture() -> Reading:
+    """The drift of narrow stacks."""
+    left, middle, right = st.columns(3)
+    width = left.slider("Width", 4, 1024, 64, key="initialization_depth_width", bind="query-params")
+    depth = middle.slider("Layers", 2, 100, 40, key="initialization_depth_layers", bind="query-params")
+    activation = right.segmented_control(
+        "Activation",
+        ["linear", "relu"],
+        default="relu",
+        key="initialization_depth_activation",
+        bind="query-params",
+        required=True,
     )
-    plots.show(
-        figures.drift_histogram(last, mean, variance),
-        key="initialization_depth_histogram",
-        alt="Distribution of the final log size with its law",
-        place=right,
+    logs = drift_logs(width, depth, activation)
+    mean, variance = stack_drift([width] * (depth + 1), activation=activation)
+    last = logs[np.isfinite(logs[:, -1]), -1]
+    show_paths(logs, last, width, depth, activation)
+    return Reading(
+        see=f"after {{depth}} layers of width {{width}} the typical size is **{np.exp(mean):.3g}** of the mean, and "
+        f"stacks differ by a factor of {np.exp(np.sqrt(variance)):.3g} up or down (one standard deviation).",
+        theory="the logarithm of a signal's size is a sum over layers, each with mean about −1/n and variance 2/n "
+        "(for ReLU −5/(2n) and 5/n): a random walk with a downward drift. The mean of 1 is carried by few large draws.",
+        measured=spoken(last, mean, variance),
+        apart="mean and variance are exact at every width; the normal curve is a limit, and for few layers of few "
+        "units the histogram is skewed.",
+        drag={
+            "depth": Number("initialization_depth_layers", range(2, 101), "layers"),
+            "width": Number("initialization_depth_width", range(4, 1025, 4), "width"),
+        },
     )
-    st.subheader("Residual branches at initialization", anchor=False)
+
+
+def show_residual() -> None:
+    """Residual branches at the start."""
     blocks = st.slider("Blocks", 2, 48, 12, key="initialization_depth_blocks", bind="query-params")
-    post, pre = residual_factors(blocks, placement="post"), residual_factors(blocks, placement="pre")
-    plain = residual_factors(blocks, placement="plain")
+    factors = {name: residual_factors(blocks, placement=name) for name in ("post", "pre", "plain")}
+    post, pre, plain = factors["post"], factors["pre"], factors["plain"]
     st.markdown(
         f"With {blocks} blocks the input's share in the last output is {post.shares[0]:.3g} under Post-Norm and "
-        f"{pre.shares[0]:.3g} under Pre-Norm; without any norm the second moment grows to "
-        f"{plain.moments[-1]:.4g}, with "
-        f"Pre-Norm to {pre.moments[-1]:.4g}."
+        f"{pre.shares[0]:.3g} under Pre-Norm; without any norm the second moment grows to {plain.moments[-1]:.4g}, "
+        f"with Pre-Norm to {pre.moments[-1]:.4g}. Post-Norm forgets its early blocks; Pre-Norm gives all one share."
     )
     plots.show(
         figures.residual_shares({"Post-Norm": post.shares, "Pre-Norm": pre.shares}),
         key="initialization_depth_shares",
+        title="Share of each block in the last output",
         alt="Share of each block in the last output",
     )
+
+
+CHAPTER = Chapter(
+    question="What does depth do to a typical stack?",
+    chinese="深度的影响 · log-normal drift",
+    lead="A gain of 1 on average hides that the typical stack shrinks. The mean is carried by a few large draws, and "
+    "the deeper and narrower the stack, the fewer they are.",
+    guess=Guess(
+        question="40 ReLU layers of width 64 keep the size on average. What is left of it in a typical stack?",
+        answers=("all", "about half", "about a fifth"),
+        right="about a fifth",
+        because="The drift is −5/(2n) a layer: 40 · 5/128 = 1.56, and e^−1.56 = 0.21.",
+    ),
+    picture=picture,
+    good_for="judging a start by more than one seed: with a spread this wide a single stack says little. Width, "
+    "residuals and norms end the drift.",
+    formula=r"\ln\frac{|y|^2}{E|y|^2}\approx\mathcal N\Big(\sum_l\psi(\tfrac{n_l}2)-\ln\tfrac{n_l}2,\ "
+    r"\sum_l\psi_1(\tfrac{n_l}2)\Big)",
+    code=CODE,
+    reference="Su Jianlin, [[8620]](https://kexue.fm/archives/8620) (residuals) and "
+    "[[8725]](https://kexue.fm/archives/8725); the law of the logarithm is derived here.",
+    more={"Residual branches: Post-Norm forgets, Pre-Norm shares": show_residual},
+    inside={"initialization_depth_blocks": "Residual branches: Post-Norm forgets, Pre-Norm shares"},
+)

@@ -7,28 +7,21 @@ import streamlit as st
 
 from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from engine.evidence.intervals import mean_half_width
 from engine.initialization.activation_moments import ACTIVATIONS, find_activation
 from engine.initialization.rules import RULES, StackGains, check_widths, stack_gains
 from engine.initialization.signal_propagation import Moments, propagate_vectors, rescale
 
-TITLE = "Which variance keeps signals and gradients alive?"
-SENTENCE = "A layer with m inputs and n outputs cannot keep both for m ≠ n: each rule is an average of m and n."
-CHINESE = "非方阵的初始化"
-NOTE = """A layer maps m inputs to n outputs. Entries of variance 1/m keep the size of signals, entries of variance
-1/n that of gradients; for m ≠ n no variance does both, so every rule is an average of m and n. Lines are exact,
-points are random stacks drawn just now (with 95 % intervals). The **geometric** mean is the only rule whose forward
-gain times backward gain is 1 in every layer, so over a stack both telescope, and every layer's gradient is balanced
-against its weights."""
-FORMULA = (
-    r"E[y^2]=m\,\sigma^2\,E[x^2],\qquad E\big[(\partial l/\partial x)^2\big]=n\,\sigma^2\,"
-    r"E\big[(\partial l/\partial y)^2\big],\qquad \sigma^2_{\text{geometric}}=\frac{1}{\sqrt{mn}}"
-)
-SOURCE = (
-    "[kexue.fm/archives/8725](https://kexue.fm/archives/8725); "
-    "[Defazio and Bottou, 2019](https://arxiv.org/abs/1906.04267)"
-)
 DRAWS = 800_000  # random numbers per redraw: keeps a control below a tenth of a second
 DEFAULT = "768 3072 768 3072 768 3072 768 3072 768"
+CODE = """
+import torch
+
+weight = torch.empty(3072, 768)                       # (n, m): torch stores outputs first
+n, m = weight.shape
+torch.nn.init.normal_(weight, std=(m * n) ** -0.25)   # geometric: variance 1 / sqrt(mn)
+"""
 GAINS = ("forward", "backward", "product", "gradient spread")
 COMMAND = "python -m jobs.initialization measure --widths 768 3072 768 3072 768 --seeds 100"
 
@@ -61,8 +54,8 @@ def least(names: Sequence[str], values: Sequence[float]) -> tuple[str, bool]:
     return " and ".join(part for part in (", ".join(found[:-1]), found[-1]) if part), len(found) > 1
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[tuple[int, ...], list[str], str, str] | None:
+    """Widths, rules, activation and gain; None after a sentence that says what is wrong."""
     left, middle, right = st.columns([3, 1, 1])
     text = left.text_input(
         "Widths", DEFAULT, key="initialization_widths", bind="query-params", help="inputs first, separated by spaces"
@@ -88,55 +81,110 @@ def show() -> None:
         widths = tuple(check_widths([float(word) for word in text.replace(",", " ").replace("-", " ").split()]))
     except ValueError as error:
         st.error(f"Widths: {error}", icon=":material/error:")
-        st.stop()
+        return None
     if not rules or sum(widths) > 200_000:
         st.warning("Choose at least one rule, and widths that add up to at most 200,000.", icon=":material/info:")
-        st.stop()
-    lines = [exact(widths, rule, activation, gain) for rule in rules]
-    points = measured(widths, tuple(rules), activation, gain, 0)
+        return None
+    return widths, rules, activation, gain
+
+
+def verdict(lines: Sequence[StackGains], rules: Sequence[str]) -> str:
+    """Which rule keeps both sizes best over the whole stack, which one worst, and where gradients are most even."""
     changes = [abs(np.log(gains.total_forward)) + abs(np.log(gains.total_backward)) for gains in lines]
     spreads = [float(gains.gradient_spread) for gains in lines]
     best, worst = lines[int(np.argmin(changes))], lines[int(np.argmax(changes))]
     (names, several), (even, _) = least(rules, changes), least(rules, np.log(spreads))
-    verdict = f"Over {len(widths) - 1} layers {names} keep{'' if several else 's'} the sizes "
+    text = f"over the whole stack {names} keep{'' if several else 's'} the sizes "
     if max(changes) - min(changes) > 1e-9:
-        verdict += (
+        text += (
             f"best (forward × {best.total_forward:.4g}, backward × {best.total_backward:.4g}), **{worst.rule}** worst "
             f"(× {worst.total_forward:.4g}, × {worst.total_backward:.4g})"
         )
     else:
-        verdict += f"alike (forward × {best.total_forward:.4g}, backward × {best.total_backward:.4g})"
-    st.markdown(
-        f"{verdict}; gradients per variance are most even under {even} (largest "
-        f"over smallest {min(spreads):.4g}). Points: means of {len(next(iter(points.values())).forward)} random stacks "
-        "with 95 % intervals."
+        text += f"alike (forward × {best.total_forward:.4g}, backward × {best.total_backward:.4g})"
+    return f"{text}. Gradients per variance are most even under {even} (largest over smallest {min(spreads):.4g})."
+
+
+def agreement(lines: Sequence[StackGains], points: dict[str, Moments]) -> str:
+    """The end of the stack under the first rule: measured with its interval, and exact."""
+    gains = lines[0]
+    ends = points[gains.rule].forward[:, -1]
+    return (
+        f"{len(ends)} random stacks: the signal at the end under {gains.rule} is {ends.mean():.4g} ± "
+        f"{mean_half_width(ends):.2g} (95 %), exactly {gains.total_forward:.4g}."
     )
+
+
+def picture() -> Reading | None:
+    """Four quantities layer by layer."""
+    chosen = settings()
+    if chosen is None:
+        return None
+    widths, rules, activation, gain = chosen
+    lines = [exact(widths, rule, activation, gain) for rule in rules]
+    points = measured(widths, tuple(rules), activation, gain, 0)
     for row in (("forward", "backward"), ("product", "gradient")):
         for column, quantity in zip(st.columns(2), row, strict=True):
-            figure = figures.gains_by_layer(lines, points, quantity)
             plots.show(
-                figure,
+                figures.gains_by_layer(lines, points, quantity),
                 key=f"initialization_{quantity}",
                 alt=f"{figures.QUANTITIES[quantity]} by layer and rule",
                 place=column,
             )
     phi = find_activation(activation)
-    with st.expander("Numbers", icon=":material/table:"):
-        st.dataframe(
-            {
-                "rule": [gains.rule for gains in lines],
-                "forward": [gains.total_forward for gains in lines],
-                "backward": [gains.total_backward for gains in lines],
-                "product": [gains.total_product for gains in lines],
-                "gradient spread": spreads,
-            },
-            key="initialization_table",
-            column_config={name: st.column_config.NumberColumn(format="%.4g") for name in GAINS},
-            alt="Gains of the whole stack by rule",
-        )
-        st.caption(
-            f"{phi.name}: E[φ(z)²] = {phi.second_moment():.8g} and E[φ'(z)²] = "
-            f"{phi.derivative_second_moment():.8g} for "
-            "z ~ N(0, 1): one gain keeps both passes only where they agree."
-        )
-        st.code(COMMAND, language="bash", wrap_lines=True)
+    return Reading(
+        see=verdict(lines, rules),
+        theory="a layer multiplies signals by mσ² and gradients by nσ². Under the geometric mean the two gains of "
+        "every layer multiply to 1, so over a stack that ends as wide as it began both are kept. "
+        f"For {phi.name} E[φ(z)²] = {phi.second_moment():.4g} and E[φ'(z)²] = {phi.derivative_second_moment():.4g}: "
+        "one gain serves both passes only where these agree.",
+        measured=agreement(lines, points),
+        apart="a single stack is not its mean: deep narrow ones scatter by orders of magnitude (*Depth*). With norms "
+        "and residuals the choice matters less (*Training*).",
+    )
+
+
+def show_numbers() -> None:
+    """Gains of the whole stack, a row a rule."""
+    chosen = [st.session_state.get(f"initialization_{name}") for name in ("widths", "rules", "activation", "gain")]
+    text, rules, activation, gain = chosen
+    widths = tuple(check_widths([float(word) for word in text.replace(",", " ").replace("-", " ").split()]))
+    lines = [exact(widths, rule, activation, gain) for rule in rules]
+    rows = {
+        "rule": [gains.rule for gains in lines],
+        "forward": [gains.total_forward for gains in lines],
+        "backward": [gains.total_backward for gains in lines],
+        "product": [gains.total_product for gains in lines],
+        "gradient spread": [float(gains.gradient_spread) for gains in lines],
+    }
+    st.dataframe(
+        rows,
+        key="initialization_table",
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in GAINS},
+        alt="Gains of the whole stack by rule",
+    )
+    st.code(COMMAND, language="bash", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="Which variance keeps signals and gradients alive?",
+    chinese="非方阵的初始化 · initialization of non-square matrices",
+    lead="A layer maps m inputs to n outputs. Entries of variance 1/m keep the size of signals, entries of variance "
+    "1/n that of gradients, and for m ≠ n no variance keeps both: each rule is an average of m and n. Lines are exact, "
+    "points are random stacks drawn just now.",
+    guess=Guess(
+        question="widths go 768, 3072, 768, 3072, 768. Which rule brings signal *and* gradient back to their size?",
+        answers=("arithmetic (Xavier)", "geometric", "quadratic"),
+        right="geometric",
+        because="Going up multiplies the signal by 1/2, going down by 2. Fan-in and fan-out also come back here, "
+        "because the first and last width agree; the arithmetic mean loses 0.64 at every change of width.",
+    ),
+    picture=picture,
+    good_for="choosing a start for a plain deep stack: type its widths, take the rule whose lines stay near 1.",
+    formula=r"E[y^2]=m\sigma^2E[x^2],\quad E\big[(\tfrac{\partial l}{\partial x})^2\big]=n\sigma^2"
+    r"E\big[(\tfrac{\partial l}{\partial y})^2\big],\quad \sigma^2_{\text{geometric}}=\tfrac1{\sqrt{mn}}",
+    code=CODE,
+    reference="Su Jianlin, [[8725]](https://kexue.fm/archives/8725); "
+    "[Defazio and Bottou, 2019](https://arxiv.org/abs/1906.04267).",
+    more={"The whole stack in numbers": show_numbers},
+)

@@ -7,23 +7,11 @@ import streamlit as st
 
 from dashboard.figures.labs import initialization_objective as figures
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import effective_dimension, fan_variance, objectives
 from engine.initialization.signal_propagation import Moments, propagate_vectors, rescale
 
-TITLE = "Which mean of m and n is the right one?"
-SENTENCE = "Each mean makes one error smallest: choosing a rule is choosing what an error is."
-CHINESE = "每种平均最小化哪个目标"
-NOTE = """A layer with m inputs and n outputs multiplies the size of signals by mσ² and that of gradients by nσ².
-Both should be 1. For m ≠ n they cannot, so one minimises an error; four ways to write that error give four means."""
-FORMULA = (
-    r"(m\sigma^2-1)^2+(n\sigma^2-1)^2\ \to\ \sigma^2=\frac{m+n}{m^2+n^2},\qquad "
-    r"\ln^2(m\sigma^2)+\ln^2(n\sigma^2)\ \to\ \sigma^2=\frac1{\sqrt{mn}}"
-)
-SOURCE = (
-    "[kexue.fm/archives/8725](https://kexue.fm/archives/8725); "
-    "[Defazio and Bottou, 2019](https://arxiv.org/abs/1906.04267)"
-)
 DRAWS = 400_000
 CODE = """
 import torch
@@ -70,9 +58,10 @@ def table(m: int, n: int) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def derivation(m: int, n: int) -> None:
+def derivation() -> None:
     """Both derivations with the numbers of the moment."""
-    with st.expander("Derivation with these numbers", icon=":material/functions:"):
+    m, n = (int(st.session_state[f"initialization_objective_{name}"]) for name in "mn")
+    with st.container():
         st.markdown("Write s for σ². **Per layer**, set the derivative of the squared errors of both gains to 0:")
         st.latex(rf"f(s)=({m}s-1)^2+({n}s-1)^2,\qquad f'(s)=2\cdot{m}({m}s-1)+2\cdot{n}({n}s-1)=0")
         s = fan_variance(m, n, rule="quadratic")
@@ -86,48 +75,40 @@ def derivation(m: int, n: int) -> None:
         )
 
 
-def show() -> None:
-    """The chapter below its title."""
+def picture() -> Reading | None:
+    """Four errors and both gains under the hand."""
     left, right = st.columns(2)
     m = left.number_input("m = inputs", 1, 20_000, 768, key="initialization_objective_m", bind="query-params")
     n = right.number_input("n = outputs", 1, 20_000, 3072, key="initialization_objective_n", bind="query-params")
     if m == n:
         st.info(f"m = n = {m}: all means are {m} and both gains are 1. Choose different numbers.")
-        st.stop()
+        return None
     rows = table(m, n)
     gains = {row["mean"].split(" ")[0]: row for row in rows.iter_rows(named=True)}
     local, whole = gains["contraharmonic"], gains["geometric"]
-    lesson.predict(
-        f"which mean keeps a signal's size over {m} → {n} → {m}?",
-        ["arithmetic (Xavier)", "geometric", "none"],
-        right="geometric",
-        because=f"Its two gains multiply to 1; those of Xavier's rule to {gains['arithmetic']['m→n→m']:.3g}.",
-        key="initialization_objective_guess",
+    lesson.titled(
+        figure(m, n),
+        "Drag σ²: four errors, and what happens to signals and gradients",
+        key="initialization_objective_curves",
+        alt="Four errors against the effective dimension, each lowest at one mean of m and n; both gains below",
     )
-    words, picture = st.columns([2, 3])
-    with picture:
-        lesson.titled(
-            figure(m, n),
-            "Drag σ²: four errors, and what happens to signals and gradients",
-            key="initialization_objective_curves",
-            alt="Four errors against the effective dimension, each lowest at one mean of m and n; both gains below",
-        )
-    with words:
-        lesson.reading(
-            see=f"four errors, each with its lowest point at another mean, from {rows['1/σ²'].min():,.0f} to "
-            f"{rows['1/σ²'].max():,.0f}. Drag: signals are kept at 1/σ² = m = {m}, gradients at n = {n}; nowhere both.",
-            theory=f"per layer the squared errors of the gains cannot be less than (m−n)²/(m²+n²) = "
-            f"{(m - n) ** 2 / (m * m + n * n):.3g}; over m → n → m the geometric mean gives exactly 1, the "
-            f"per-layer optimum {local['m→n→m']:.3g}.",
-            measured=f"over m → n → m, {len(drawn(m, n).forward)} random stacks: geometric {whole['measured']:.3f} ± "
-            f"{whole['± (95 %)']:.3f}, per-layer optimum {local['measured']:.3g} ± {local['± (95 %)']:.2g} (95 %).",
-            apart="nowhere for linear layers; the post made no experiment. *Layer by layer* adds activations, "
-            "*Training* trains.",
-        )
-        st.markdown(
-            "**Good for:** take the geometric mean where widths go up and down and come back, as in a Transformer's "
-            "feed-forward block; with norms and residuals the choice matters less."
-        )
+    return Reading(
+        see=f"four errors, each with its lowest point at another mean, from {rows['1/σ²'].min():,.0f} to "
+        f"{rows['1/σ²'].max():,.0f}. Drag: signals are kept at 1/σ² = m = {m}, gradients at n = {n}; nowhere both.",
+        theory=f"per layer the squared errors of the gains cannot be less than (m−n)²/(m²+n²) = "
+        f"{(m - n) ** 2 / (m * m + n * n):.3g}; over m → n → m the geometric mean gives exactly 1, Xavier's "
+        f"{gains['arithmetic']['m→n→m']:.3g}, the per-layer optimum {local['m→n→m']:.3g}.",
+        measured=f"over m → n → m, {len(drawn(m, n).forward)} random stacks: geometric {whole['measured']:.3f} ± "
+        f"{whole['± (95 %)']:.3f}, per-layer optimum {local['measured']:.3g} ± {local['± (95 %)']:.2g} (95 %).",
+        apart="nowhere for linear layers; the post made no experiment. *Layer by layer* adds activations, "
+        "*Training* trains.",
+    )
+
+
+def show_table() -> None:
+    """Every mean with its gains."""
+    m, n = (int(st.session_state[f"initialization_objective_{name}"]) for name in "mn")
+    rows = table(m, n)
     formats = {name: st.column_config.NumberColumn(format="%.4g") for name in rows.columns[3:]}
     st.dataframe(
         rows,
@@ -136,5 +117,28 @@ def show() -> None:
         column_config=formats | {"1/σ²": st.column_config.NumberColumn(format="%.1f")},
         alt="Every mean with the error that it makes smallest and its gains",
     )
-    derivation(m, n)
-    lesson.take_along(CODE, reference=SOURCE)
+
+
+CHAPTER = Chapter(
+    question="Which mean of m and n is the right one?",
+    chinese="每种平均最小化哪个目标 · the error behind each mean",
+    lead="A layer with m inputs and n outputs multiplies signals by mσ² and gradients by nσ², and both should be 1. "
+    "For m ≠ n they cannot, so one makes an error small. Four ways to write that error give four means: choosing a "
+    "rule is choosing what an error is.",
+    guess=Guess(
+        question="which mean keeps a signal's size over m → n → m?",
+        answers=("arithmetic (Xavier)", "geometric", "none"),
+        right="geometric",
+        because="Its two gains multiply to 1; those of Xavier's rule to 4mn/(m+n)², 0.64 for n = 4m.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="take the geometric mean where widths go up and down and come back, as in a Transformer's feed-forward "
+    "block; with norms and residuals the choice matters less.",
+    formula=r"(m\sigma^2-1)^2+(n\sigma^2-1)^2\to\sigma^2=\frac{m+n}{m^2+n^2},\quad "
+    r"\ln^2(m\sigma^2)+\ln^2(n\sigma^2)\to\sigma^2=\frac1{\sqrt{mn}}",
+    code=CODE,
+    reference="Su Jianlin, [[8725]](https://kexue.fm/archives/8725); "
+    "[Defazio and Bottou, 2019](https://arxiv.org/abs/1906.04267).",
+    more={"Derivation with your m and n": derivation, "Every mean with its gains": show_table},
+)

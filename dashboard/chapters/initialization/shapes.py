@@ -5,22 +5,19 @@ import streamlit as st
 
 from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.initialization.rules import RULES, effective_dimension, fan_variance, ordering
 from engine.initialization.samplers import LAWS
 from engine.initialization.signal_propagation import measure_spectrum
 from engine.initialization.singular_values import condition_number, singular_value_edges
 
-TITLE = "What do the rules do to the spectrum?"
-SENTENCE = "A rule stretches the singular values of a random matrix; only the shape m : n decides how unequal they are."
-CHINESE = "形状与奇异值"
-NOTE = """The rules differ only for non-square matrices, and only in scale. All singular values of a random matrix lie
-between two edges; a rule stretches that interval but cannot change its shape: the condition number depends on m/n
-alone. **orthogonal** matrices have a single singular value."""
-FORMULA = (
-    r"\sigma\,\left|\sqrt m-\sqrt n\right|\;\le\; v\;\le\;\sigma\left(\sqrt m+\sqrt n\right),\qquad "
-    r"\frac{m^2+n^2}{m+n}\ \ge\ \frac{m+n}{2}\ \ge\ \sqrt{mn}"
-)
-SOURCE = "[kexue.fm/archives/8725](https://kexue.fm/archives/8725); Bai and Yin, 1993; Marchenko and Pastur, 1967"
+CODE = """
+import numpy as np
+
+m, n, s = 768, 3072, (768 * 3072) ** -0.25
+v = np.linalg.svd(np.random.default_rng(0).normal(0, s, (m, n)), compute_uv=False)
+print(v.min(), s * abs(m**0.5 - n**0.5), v.max(), s * (m**0.5 + n**0.5))
+"""
 MAIN = ["fan_in", "fan_out", "arithmetic", "geometric", "quadratic", "harmonic"]
 LARGEST = 192  # smaller side of the matrix drawn for the histogram: some milliseconds
 
@@ -46,8 +43,8 @@ def singular_values(m: int, n: int, law: str) -> np.ndarray:
     return measure_spectrum(np.random.default_rng(0), m, n, law=law)
 
 
-def show() -> None:
-    """The chapter below its title."""
+def show_ratios() -> bool:
+    """Gains of one layer against n/m; whether any rule is chosen."""
     rules = st.pills(
         "Rules",
         list(RULES),
@@ -58,35 +55,35 @@ def show() -> None:
     )
     if not rules:
         st.warning("Choose at least one rule.", icon=":material/info:")
-        st.stop()
+        return False
     for column, quantity in zip(st.columns(3), ("forward", "backward", "product"), strict=True):
         ratios, gains = by_ratio(quantity)
         figure = figures.gains_by_ratio(rules, ratios, gains, quantity)
         plots.show(
             figure, key=f"initialization_shapes_{quantity}", alt=f"{quantity} gain against n/m by rule", place=column
         )
-    st.subheader("One matrix", anchor=False)
+    return True
+
+
+def matrix() -> tuple[int, int, str, str]:
+    """Shape, rule and law of the entries."""
     left, middle, right, last = st.columns(4)
     m = left.number_input("m = fan_in", 1, 100_000, 768, key="initialization_shapes_m", bind="query-params")
     n = middle.number_input("n = fan_out", 1, 100_000, 3072, key="initialization_shapes_n", bind="query-params")
     rule = right.selectbox("Rule", list(RULES), index=3, key="initialization_shapes_rule", bind="query-params")
     law = last.selectbox("Entries", list(LAWS), key="initialization_shapes_law", bind="query-params")
+    return int(m), int(n), rule, law
+
+
+def show_matrix(m: int, n: int, rule: str, law: str) -> tuple[np.ndarray, int, int]:
+    """Effective dimensions and the spectrum; returns the singular values and the shape that was drawn."""
     variance = fan_variance(m, n, rule=rule)
-    averages = ordering(m, n)
-    low, high = singular_value_edges(m, n, variance=variance)
-    st.markdown(
-        f"**{rule}** gives variance {variance:.6g} (standard deviation {variance**0.5:.4g}): forward gain "
-        f"{m * variance:.4g}, backward {n * variance:.4g}. Effective dimensions: quadratic "
-        f"{averages['quadratic']:,.5g} ≥ "
-        f"arithmetic {averages['arithmetic']:,.5g} ≥ geometric {averages['geometric']:,.5g}. Singular values of "
-        f"independent entries fill [{low:.4g}, {high:.4g}], condition number "
-        f"{condition_number(m, n):.4g} under every rule."
-    )
     left, right = st.columns(2)
-    dimensions = {name: effective_dimension(m, n, rule=name) for name in rules}
+    dimensions = {name: effective_dimension(m, n, rule=name) for name in st.session_state.initialization_shapes_rules}
     plots.show(
         figures.effective_dimensions(dimensions, m, n),
         key="initialization_shapes_dimensions",
+        title="Effective dimension 1/σ² of each rule",
         alt="Effective dimension of every rule",
         place=left,
     )
@@ -96,12 +93,58 @@ def show() -> None:
     plots.show(
         figures.spectrum(values, fan_in=small_m, fan_out=small_n, variance=variance * shrink, name=f"{law} entries"),
         key="initialization_shapes_spectrum",
+        title="Singular values of one matrix, and the law of Marchenko and Pastur",
         alt="Histogram of singular values with the Marchenko-Pastur density",
         place=right,
     )
-    if law == "orthogonal":
-        right.caption(
-            f"An orthogonal matrix has one singular value, {values.mean():.4g}: the law is that of independent entries."
-        )
-    if shrink > 1:
-        right.caption(f"Drawn at {small_m} × {small_n} with the same m/n and the same edges, to answer at once.")
+    return values, small_m, small_n
+
+
+def picture() -> Reading | None:
+    """Gains against the shape, and one matrix."""
+    if not show_ratios():
+        return None
+    m, n, rule, law = matrix()
+    values, small_m, small_n = show_matrix(m, n, rule, law)
+    variance, averages = fan_variance(m, n, rule=rule), ordering(m, n)
+    low, high = singular_value_edges(m, n, variance=variance)
+    drawn = "" if (small_m, small_n) == (m, n) else f", drawn at {small_m} × {small_n} with the same m/n"
+    inside = float(((values >= 0.98 * low) & (values <= 1.02 * high)).mean())
+    apart = (
+        f"an orthogonal matrix has one singular value, {values.mean():.4g}: the law is that of independent entries."
+        if law == "orthogonal"
+        else "a finite matrix leaks a little beyond the edges; the share above allows 2 % on each side."
+    )
+    return Reading(
+        see=f"**{rule}** gives variance {variance:.4g} for {m} × {n}: forward gain {m * variance:.4g}, backward "
+        f"{n * variance:.4g}. At n/m = 1 all rules agree.",
+        theory=f"(m²+n²)/(m+n) = {averages['quadratic']:,.5g} ≥ (m+n)/2 = {averages['arithmetic']:,.5g} ≥ √(mn) = "
+        f"{averages['geometric']:,.5g}. Singular values of independent entries fill [{low:.4g}, {high:.4g}]; their "
+        f"ratio {condition_number(m, n):.4g} depends on m/n alone, not on the rule.",
+        measured=f"{len(values)} singular values of one matrix{drawn}: from {values.min():.4g} to {values.max():.4g}, "
+        f"{inside:.0%} of them between the edges. One spectrum is "
+        "no sample, so there is no interval.".replace("%", " %").replace("  %", " %"),
+        apart=apart,
+    )
+
+
+CHAPTER = Chapter(
+    question="What do the rules do to the spectrum?",
+    chinese="形状与奇异值 · shapes and singular values",
+    lead="The rules differ for non-square matrices alone, and in scale alone. All singular values of a random matrix "
+    "lie between two edges. A rule stretches that interval, but only the shape m : n decides how unequal they are.",
+    guess=Guess(
+        question="which rule makes a 768 × 3072 matrix best conditioned?",
+        answers=("geometric", "quadratic", "none of them"),
+        right="none of them",
+        because="A rule multiplies all singular values by one factor, and their ratio stays.",
+    ),
+    picture=picture,
+    good_for="seeing what a rule can change (the scale) and what it cannot (the condition). For equal singular values "
+    "take orthogonal entries.",
+    formula=r"\sigma\left|\sqrt m-\sqrt n\right|\le v\le\sigma\left(\sqrt m+\sqrt n\right),\qquad "
+    r"\frac{m^2+n^2}{m+n}\ge\frac{m+n}2\ge\sqrt{mn}",
+    code=CODE,
+    reference="Su Jianlin, [[8725]](https://kexue.fm/archives/8725) and "
+    "[[7180]](https://kexue.fm/archives/7180); Bai and Yin, 1993; Marchenko and Pastur, 1967.",
+)

@@ -5,23 +5,20 @@ import streamlit as st
 
 from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts import plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.evidence.intervals import proportion_interval
 from engine.johnson_lindenstrauss import angles
 
-TITLE = "At what angle do random vectors meet?"
-SENTENCE = (
-    "In many dimensions nearly all pairs are nearly perpendicular: the standard deviation of their angle is about "
-    "57°/√n."
-)
-CHINESE = "随机向量几乎正交"
-NOTE = """Two random directions in the plane meet at any angle. In n dimensions the angle's standard deviation is about
-57°/√n: some 68 % of pairs lie within 57°/√n of 90°, and some 95 % within 112°/√n. That is why a
-random matrix is nearly orthogonal, and why far more than n vectors fit into n dimensions with small cosines."""
-FORMULA = (
-    r"p_n(\theta) = \frac{\Gamma(n/2)}{\Gamma(\frac{n-1}{2})\sqrt{\pi}}\,\sin^{n-2}\theta, \qquad "
-    r"\operatorname{Var}\theta = \tfrac12\psi_1(n/2) \approx \tfrac{1}{n}"
-)
-SOURCE = "kexue.fm/archives/7076 and 8679"
+CODE = """
+import numpy as np
+
+n = 768
+u, v = np.random.default_rng(0).standard_normal((2, 20_000, n))
+cos = (u * v).sum(1) / np.linalg.norm(u, axis=1) / np.linalg.norm(v, axis=1)
+print(np.degrees(np.arccos(cos)).std(), 57.3 / n**0.5)          # about 2.07 twice
+"""
+DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512, 768, 1024, 4096)
 SAMPLED = 20_000
 DRAWS = 9
 MOST = 150_000  # random numbers a draw of many vectors: keeps the slider quick
@@ -69,46 +66,65 @@ def within(n: int, found: np.ndarray) -> str:
     return text.replace("%", " %").replace("  %", " %")
 
 
-def show() -> None:
-    """The chapter below its title."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        n = st.select_slider(
-            "Dimensions n",
-            [2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512, 768, 1024, 4096],
-            16,
-            key="jl_angles_n",
-            bind="query-params",
-            width=420,
-        )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="jl_angles_seed", bind="query-params", width=120)
+def show_angles(n: int, found: np.ndarray) -> None:
+    """Density of one angle, and its bands against n."""
     half = min(90.0, 5.5 * np.degrees(np.sqrt(angles.angle_variance(n))))
     grid = np.linspace(90 - half, 90 + half, 400)
     exact = angles.angle_density(np.radians(grid), n=n) * np.pi / 180
     normal = angles.angle_density_normal(np.radians(grid), n=n) * np.pi / 180 if n > 2 else None
-    found = sampled(n, seed)
+    left, right = st.columns(2)
+    plots.show(
+        figures.angles(found, grid, exact, normal),
+        key="jl_angles_density",
+        title="The angle of one pair",
+        alt="Density of the angle",
+        place=left,
+    )
+    plots.show(
+        figures.spread_by_dimension(*spread()),
+        key="jl_angles_spread",
+        title="Against the number of dimensions",
+        alt="Bands of the angle against n",
+        place=right,
+    )
+
+
+def picture() -> Reading:
+    """Sampled angles beside their exact density."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        n = st.select_slider("Dimensions n", DIMENSIONS, 16, key="jl_angles_n", bind="query-params", width=420)
+        seed = st.number_input("Seed", 0, 10_000, 0, key="jl_angles_seed", bind="query-params", width=120)
+    found = sampled(n, int(seed))
     with st.container(horizontal=True):
         st.metric("Standard deviation, exact", f"{np.degrees(np.sqrt(angles.angle_variance(n))):.3f}°")
         st.metric(f"of {SAMPLED:,} sampled pairs", f"{found.std():.3f}°")
         st.metric("P(|cos| ≥ 0.1)", f"{float(angles.cosine_tail(n, threshold=0.1)):.4g}")
         st.metric("sampled", f"{np.mean(np.abs(np.cos(np.radians(found))) >= 0.1):.4g}")
-    st.markdown(within(n, found))
-    left, right = st.columns(2)
-    with left:
-        st.subheader("The angle of one pair", anchor=False)
-        plots.show(figures.angles(found, grid, exact, normal), key="jl_angles_density", alt="Density of the angle")
-    with right:
-        st.subheader("Against the number of dimensions", anchor=False)
-        plots.show(figures.spread_by_dimension(*spread()), key="jl_angles_spread", alt="Bands of the angle against n")
-    st.subheader("The least perpendicular pair of many vectors", anchor=False)
-    samples = np.geomspace(10, 1e7, 50)
-    shown = sorted({64, 128, 256, 768, max(n, 8)})
+    show_angles(n, found)
+    return Reading(
+        see=f"in {{n}} dimensions the angles of random pairs crowd around 90°, with a standard deviation of about "
+        f"57°/√n = {57.3 / n**0.5:.3g}°.",
+        theory="the density is proportional to sinⁿ⁻²θ, its variance ψ₁(n/2)/2, near 1/n: some 68 % of pairs lie "
+        "within "
+        "57°/√n of 90°, some 95 % within 112°/√n.",
+        measured=within(n, found),
+        apart="for n below about 10 the density is not normal: in the plane every angle is equally likely.",
+        drag={"n": Number("jl_angles_n", DIMENSIONS, "dimensions n")},
+    )
+
+
+def show_largest() -> None:
+    """The least perpendicular pair of many vectors."""
+    n, seed = int(st.session_state["jl_angles_n"]), int(st.session_state["jl_angles_seed"])
+    samples, chosen = np.geomspace(10, 1e7, 50), max(n, 8)
+    shown = sorted({64, 128, 256, 768, chosen})
     plots.show(
         figures.largest_cosine(
             samples,
             {value: angles.max_cosine(samples, n=value) for value in shown},
-            np.sqrt(4 * np.log(samples) / max(n, 8)),
-            max(n, 8),
-            largest_drawn(max(n, 8), seed),
+            np.sqrt(4 * np.log(samples) / chosen),
+            chosen,
+            largest_drawn(chosen, seed),
         ),
         key="jl_angles_largest",
         alt="Largest cosine among N random vectors",
@@ -118,3 +134,26 @@ def show() -> None:
         f"pairs · ln(1 − P(|cos| ≥ c)) = ln ½ with the exact law. Points: medians of {DRAWS} draws made now, bars: "
         "their range."
     )
+
+
+CHAPTER = Chapter(
+    question="At what angle do random vectors meet?",
+    chinese="随机向量几乎正交 · nearly orthogonal vectors",
+    lead="Two random directions in the plane meet at any angle. In many dimensions nearly all pairs are nearly "
+    "perpendicular. That is why a random matrix is nearly orthogonal, and why far more than n vectors fit into n "
+    "dimensions with small cosines.",
+    guess=Guess(
+        question="two random vectors of 768 dimensions. How far from 90° do two thirds of such pairs stay?",
+        answers=("2°", "10°", "30°"),
+        right="2°",
+        because="The standard deviation is 57°/√768 = 2.07°.",
+    ),
+    picture=picture,
+    good_for="a yardstick for cosines: in 768 dimensions a cosine of 0.1 is nearly three standard deviations from "
+    "chance.",
+    formula=r"p_n(\theta)=\frac{\Gamma(n/2)}{\Gamma(\frac{n-1}2)\sqrt\pi}\sin^{n-2}\theta,\qquad "
+    r"\operatorname{Var}\theta=\tfrac12\psi_1(n/2)\approx\tfrac1n",
+    code=CODE,
+    reference="Su Jianlin, [[7076]](https://kexue.fm/archives/7076), used by [[8679]](https://kexue.fm/archives/8679).",
+    more={"The least perpendicular pair of many vectors": show_largest},
+)

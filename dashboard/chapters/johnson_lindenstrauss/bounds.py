@@ -5,25 +5,23 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
+from dashboard.figures import words
 from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
 from engine.johnson_lindenstrauss.bounds import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
 
-TITLE = "How many dimensions keep all distances?"
-SENTENCE = (
-    "A random matrix keeps all distances of N points within 1 ± ε once it has enough rows: bounds, exact law "
-    "and measurements."
-)
-CHINESE = "约翰逊-林登斯特劳斯引理"
-NOTE = """A random matrix keeps all distances of N points within a factor 1 ± ε once it has enough rows, however many
-columns the points had. **How many are enough** depends on which inequality you believe. The bounds promise; the exact
-chi-square law says what a single pair really does; the circles are the smallest numbers that worked when measured."""
-FORMULA = (
-    r"(1-\varepsilon)\,\|x_i-x_j\|^2 \le \|A(x_i-x_j)\|^2 \le (1+\varepsilon)\,\|x_i-x_j\|^2, \qquad "
-    r"n > \frac{24 \ln N}{\varepsilon^2}"
-)
-SOURCE = "kexue.fm/archives/8679; scikit-learn's `johnson_lindenstrauss_min_dim`; Achlioptas (2003)"
 COMMAND = "python -m jobs.johnson_lindenstrauss bounds"
+CODE = """
+import numpy as np
+from scipy.stats import chi2
+
+N, eps, n = 1000, 0.3, 916
+pair = chi2.sf(n * (1 + eps), n) + chi2.cdf(n * (1 - eps), n)
+print(N * (N - 1) / 2 * pair, 1 / N)                   # the exact law, added over all pairs
+"""
+DELTAS = (1e-6, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.5)
 PROMISES = {"post16": "more than 0", "sklearn": "1/N"}
 
 
@@ -56,26 +54,47 @@ def table(n_samples: int, eps: float, delta: float, n_features: int) -> pl.DataF
     return pl.DataFrame(rows)
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[int, int, float, float]:
+    """Points, columns, tolerance and risk."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         n_samples = st.number_input("Points N", 2, 10**9, 1000, key="jl_samples", bind="query-params", width=150)
         n_features = st.number_input("Columns m", 1, 10**9, 768, key="jl_features", bind="query-params", width=150)
         eps = st.slider("ε", 0.01, 0.99, 0.3, 0.01, key="jl_eps", bind="query-params", width=240)
         delta = st.select_slider(
-            "δ, probability that some pair fails",
-            [1e-6, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.5],
-            0.01,
-            key="jl_delta",
-            bind="query-params",
-            width=240,
+            "δ, probability that some pair fails", DELTAS, 0.01, key="jl_delta", bind="query-params", width=240
         )
-    measured = queries.measurements(queries.store_version(), "jl_dimension", experiment="johnson_lindenstrauss")
-    measured = measured.filter(pl.col("source") == "measured", pl.col("metric") == "n_components")
-    if measured.is_empty():
-        measured = pl.DataFrame(schema={"n_samples": pl.Int64, "eps": pl.Float64, "value": pl.Float64})
-    else:
-        measured = measured.group_by("n_samples", "eps").agg(pl.col("value").median()).sort("n_samples", "eps")
+    return int(n_samples), int(n_features), eps, delta
+
+
+def minima() -> pl.DataFrame:
+    """Smallest numbers of dimensions that worked, as stored: n_samples, eps, value, n."""
+    stored = queries.measurements(queries.store_version(), "jl_dimension", experiment="johnson_lindenstrauss")
+    stored = stored.filter(pl.col("source") == "measured", pl.col("metric") == "n_components")
+    if stored.is_empty():
+        return pl.DataFrame(schema={"n_samples": pl.Int64, "eps": pl.Float64, "value": pl.Float64, "n": pl.Int64})
+    return stored.group_by("n_samples", "eps").agg(pl.col("value").median(), pl.col("n").max()).sort("n_samples", "eps")
+
+
+def show_ladders(n_samples: int, n_features: int, eps: float, delta: float, measured: pl.DataFrame) -> None:
+    """Dimensions of every bound along ε and along N."""
+    for column, axis in zip(st.columns(2), ("ε", "N"), strict=True):
+        x, dims = ladder(axis, n_samples, eps, delta)
+        same = pl.col("n_samples") == n_samples if axis == "ε" else pl.col("eps") == eps
+        points, name = measured.filter(same), "eps" if axis == "ε" else "n_samples"
+        plots.show(
+            figures.ladder(x, dims, axis=axis, n_features=n_features, measured=points.select(name, "value").rows()),
+            key=f"jl_ladder_{'eps' if axis == 'ε' else 'samples'}",
+            title=f"Against {axis}" + (f" at N = {n_samples:,}" if axis == "ε" else f" at ε = {eps:g}"),
+            alt=f"Dimensions of every bound against {axis}",
+            place=column,
+        )
+
+
+def picture() -> Reading:
+    """The ladder of bounds."""
+    n_samples, n_features, eps, delta = settings()
+    measured = minima()
+    show_ladders(n_samples, n_features, eps, delta, measured)
     st.dataframe(
         table(n_samples, eps, delta, n_features),
         key="jl_table",
@@ -88,42 +107,65 @@ def show() -> None:
         alt="Dimensions of every bound",
     )
     exact = int(jl_dim(n_samples, eps=eps, delta=delta))
-    nearest = measured.filter(pl.col("n_samples") == n_samples, (pl.col("eps") - eps).abs() < 1e-9)
-    found = (
-        f" Measured: {int(nearest['value'][0]):,} dimensions kept all pairs in half of the draws."
-        if nearest.height
-        else ""
+    saving = "no saving: the data have fewer columns" if exact >= n_features else f"{exact / n_features:.1%} of m"
+    return Reading(
+        see=f"For {n_samples:,} points, ε = {{eps}} and δ = {{delta}} the exact law asks for **{exact:,} dimensions**, "
+        f"which is {saving}.".replace("%", " %"),
+        theory="the bounds promise more than is needed: Chernoff's inequality on one pair, then the sum over all "
+        "pairs. "
+        "The exact law replaces the first by the chi-square law, which is what a single pair really does.",
+        measured=found_sentence(n_samples, eps, measured),
+        apart="the lemma speaks of *squared* distances and of points fixed before the matrix is drawn; the sum over "
+        "pairs counts overlapping failures twice.",
+        drag={
+            "eps": Number("jl_eps", spaced(0.01, 0.99, 0.01), "tolerance ε"),
+            "delta": Number("jl_delta", DELTAS, "risk δ", "{:g}"),
+        },
     )
-    verdict = (
-        "That is no saving: the data have fewer columns."
-        if exact >= n_features
-        else f"That is {exact / n_features:.1%} of m."
-    )
-    st.markdown(
-        f"For {n_samples:,} points, ε = {eps:g} and δ = {delta:g} the exact law asks for **{exact:,} dimensions**. "
-        f"{verdict}{found} "
-        "The lemma speaks of *squared* distances and of points fixed before the matrix is drawn."
-    )
-    left, right = st.columns(2)
-    for column, axis in ((left, "ε"), (right, "N")):
-        x, dims = ladder(axis, n_samples, eps, delta)
-        points = (
-            measured.filter(pl.col("n_samples") == n_samples) if axis == "ε" else measured.filter(pl.col("eps") == eps)
-        )
-        name = "eps" if axis == "ε" else "n_samples"
-        pairs = list(zip(points[name], points["value"], strict=True)) if points.height else []
-        with column:
-            st.subheader(
-                f"Against {axis}" + (f" at N = {n_samples:,}" if axis == "ε" else f" at ε = {eps:g}"), anchor=False
-            )
-            plots.show(
-                figures.ladder(x, dims, axis=axis, n_features=n_features, measured=pairs),
-                key=f"jl_ladder_{'eps' if axis == 'ε' else 'samples'}",
-                alt=f"Dimensions of every bound against {axis}",
-            )
+
+
+def found_sentence(n_samples: int, eps: float, measured: pl.DataFrame) -> str:
+    """What the stored runs needed."""
     if measured.is_empty():
         headings.empty(COMMAND, "The measured minima (circles) are not stored yet.")
-    else:
-        with st.expander("Measured minima"):
-            st.dataframe(measured, key="jl_measured", hide_index=True, alt="Smallest dimensions that worked")
-            downloads.download(measured, "jl_measured")
+        return f"nothing stored (n = 0, no interval); `{COMMAND}` finds what half of the draws need."
+    nearest = measured.filter(pl.col("n_samples") == n_samples, (pl.col("eps") - eps).abs() < 1e-9)
+    rows = [f"N = {row['n_samples']:,}, ε = {row['eps']:g}: {int(row['value']):,}" for row in measured.to_dicts()]
+    here = f"here {int(nearest['value'][0]):,}; all stored: " if nearest.height else ""
+    return (
+        f"the smallest number of dimensions that kept all pairs in half of the draws"
+        f"{words.over(measured['n'].max(), 'draw')}, without an interval: {here}{', '.join(rows)}."
+    )
+
+
+def show_minima() -> None:
+    """The stored minima as a table."""
+    measured = minima()
+    if measured.is_empty():
+        headings.empty(COMMAND, "The measured minima are not stored yet.")
+        return
+    st.dataframe(measured, key="jl_measured", hide_index=True, alt="Smallest dimensions that worked")
+    downloads.download(measured, "jl_measured")
+
+
+CHAPTER = Chapter(
+    question="How many dimensions keep all distances?",
+    chinese="约翰逊-林登斯特劳斯引理：需要多少维 · the ladder of bounds",
+    lead="A random matrix keeps all distances of N points within 1 ± ε once it has enough rows, however many columns "
+    "the points had. How many are enough depends on which inequality you believe: bounds promise, the exact law says "
+    "what a pair does, circles are what worked.",
+    guess=Guess(
+        question="a thousand points, ε = 0.1: how many dimensions does the post's bound ask for?",
+        answers=("about 70", "about 1,700", "about 17,000"),
+        right="about 17,000",
+        because="24 · ln 1000 / 0.01 = 16,579. BERT has 768: with an error this small the lemma saves nothing.",
+    ),
+    picture=picture,
+    good_for="a number before projecting: read the exact law, and skip the projection where n ≥ m.",
+    formula=r"(1-\varepsilon)\|x_i-x_j\|^2\le\|A(x_i-x_j)\|^2\le(1+\varepsilon)\|x_i-x_j\|^2,\quad "
+    r"n>\frac{24\ln N}{\varepsilon^2}",
+    code=CODE,
+    reference="Su Jianlin, [[8679]](https://kexue.fm/archives/8679); scikit-learn's `johnson_lindenstrauss_min_dim`; "
+    "Achlioptas (2003).",
+    more={"The measured minima": show_minima},
+)

@@ -6,21 +6,14 @@ import streamlit as st
 
 from dashboard.figures.labs import projected as figures
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.evidence.intervals import mean_interval, proportion_interval
 from engine.johnson_lindenstrauss.feature_hashing import hash_features, hashing_variance_factor
 from engine.johnson_lindenstrauss.hadamard import padded_length
 from engine.johnson_lindenstrauss.random_projection import Kind, project, variance_factor
 
-TITLE = "What does a cheap projection cost in accuracy?"
-SENTENCE = "Fewer multiplications for the same average error, until the data are spiky: then sparse maps fail."
-CHINESE = "稀疏随机投影与特征哈希：误差与代价"
-NOTE = """A projection of a vector costs as many multiplications as its matrix has numbers that are not zero. For spread
-vectors all of them have the same error; for spiky ones (a difference of two one-hot vectors) sparse matrices miss."""
-FORMULA = r"n\operatorname{Var}\|Ax\|^2=2(1-q)+(\kappa-1)\,q,\qquad q=\sum_i x_i^4"
-SOURCE = (
-    "Achlioptas (2003); Li, Hastie and Church (2006), doi 10.1145/1150402.1150436; "
-    "Weinberger et al. (2009), arXiv 0902.2206; Ailon and Chazelle (2009)"
-)
+DIMENSIONS = (8, 16, 32, 64)
 M, DRAWS = 256, 60
 COMPARED: tuple[Kind, ...] = ("gaussian", "sparse")
 NAMES = {
@@ -31,6 +24,7 @@ NAMES = {
     "srht": "SRHT 随机哈达玛",
     "hashing": "feature hashing 特征哈希",
 }
+PLAIN = {"gaussian": "Gaussian", "sparse": "very sparse", "hashing": "feature hashing"}
 DATA = {"spread (Gaussian)": "spread", "ten large numbers": "ten", "one-hot difference": "spiky"}
 CODE = """
 import numpy as np
@@ -97,12 +91,12 @@ def table(data: str, n: int, eps: float, measure: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["name", "cost", "exact", "value", "low", "high"], orient="row")
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[str, int, float, bool]:
+    """Data, dimensions, tolerance, and whether the error is a standard deviation."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Data", [*DATA], key="jl_cost_data", bind="query-params", width=210)
-        n = st.select_slider("Dimensions n", [8, 16, 32, 64], 32, key="jl_cost_n", bind="query-params", width=220)
-        eps = st.slider("ε", 0.1, 0.9, 0.5, 0.1, key="jl_cost_eps", bind="query-params", width=180)
+        chosen = st.selectbox("Data", [*DATA], key="jl_cost_data", bind="query-params", width=190)
+        n = st.select_slider("Dimensions n", DIMENSIONS, 32, key="jl_cost_n", bind="query-params", width=180)
+        eps = st.slider("ε", 0.1, 0.9, 0.5, 0.1, key="jl_cost_eps", bind="query-params", width=150)
         measure = st.segmented_control(
             "Error",
             ["standard deviation", "share off by more than ε"],
@@ -111,8 +105,12 @@ def show() -> None:
             bind="query-params",
             required=True,
         )
-    data = DATA[chosen]
-    spread = measure != "share off by more than ε"
+    return DATA[chosen], n, eps, measure != "share off by more than ε"
+
+
+def picture() -> Reading:
+    """Six projections by error and cost."""
+    data, n, eps, spread = settings()
     frame = table(data, n, eps, "sd" if spread else "share")
     title = "standard deviation of |Ax|²" if spread else f"share of draws with |Ax|² off by more than {eps:g}"
     lesson.titled(
@@ -121,23 +119,50 @@ def show() -> None:
         key="jl_cost_picture",
         alt="Error against multiplications for six projections",
     )
-    dense, sparse = (frame.filter(name=NAMES[kind]).row(0, named=True) for kind in ("gaussian", "sparse"))
-    hashed = frame.filter(name=NAMES["hashing"]).row(0, named=True)
+    rows = {kind: frame.filter(name=NAMES[kind]).row(0, named=True) for kind in (*COMPARED, "hashing")}
     q = float((vector(data) ** 4).sum())
     exact = {kind: np.sqrt(variance_factor(kind, n_features=M, n_components=n, q=q) / n) for kind in COMPARED}
-    lesson.reading(
-        see=f"the Gaussian matrix takes {dense['cost']:,.0f} multiplications, the very sparse one "
-        f"{sparse['cost']:,.0f}, feature hashing {hashed['cost']:,.0f}.",
+    found = ", ".join(
+        f"{PLAIN[kind]} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for kind, row in rows.items()
+    )
+    heavy = (
+        f"feature hashing has the variance of dense signs but heavier tails: here it is exact unless both numbers fall "
+        f"on one row (probability 1/{n}), and then it is off by 1."
+        if data == "spiky"
+        else "the law is of the variance. Feature hashing has heavier tails than its variance says: choose the one-hot "
+        "difference."
+    )
+    return Reading(
+        see=f"with n = {{n}} rows the Gaussian matrix takes {rows['gaussian']['cost']:,.0f} multiplications, the very "
+        f"sparse one {rows['sparse']['cost']:,.0f}, feature hashing {rows['hashing']['cost']:,.0f}.",
         theory=f"here q = Σxᵢ⁴ = {q:.3g}. The standard deviation is {exact['gaussian']:.3f} for the Gaussian, "
         f"{exact['sparse']:.3f} for the very sparse matrix and {np.sqrt(hashing_variance_factor(q) / n):.3f} for signs "
         "and for feature hashing.",
-        measured=f"Gaussian {dense['value']:.3f} ({dense['low']:.3f} to {dense['high']:.3f}), very sparse "
-        f"{sparse['value']:.3f} ({sparse['low']:.3f} to {sparse['high']:.3f}), feature hashing "
-        f"{hashed['value']:.3f} ({hashed['low']:.3f} to {hashed['high']:.3f}); {DRAWS} draws each, 95 % intervals.",
-        apart="feature hashing has the variance of dense signs but heavier tails: on a one-hot difference it is exact "
-        f"unless both numbers fall on one row (probability 1/{n}), and then it is off by 1."
-        if data == "spiky"
-        else "",
+        measured=f"{found}; n = {DRAWS} draws each, 95 % intervals.",
+        apart=heavy,
+        drag={"n": Number("jl_cost_n", DIMENSIONS, "dimensions n")},
     )
-    paper = "Weinberger et al. (2009), [arXiv 0902.2206](https://arxiv.org/abs/0902.2206)"
-    lesson.take_along(CODE, reference=f"{paper}; scikit-learn's `FeatureHasher` and `SparseRandomProjection`.")
+
+
+CHAPTER = Chapter(
+    question="What does a cheap projection cost in accuracy?",
+    chinese="稀疏随机投影与特征哈希：误差与代价 · error against cost",
+    lead="A projection of a vector costs as many multiplications as its matrix has numbers that are not zero. For "
+    "spread vectors all kinds have nearly the same error; for spiky ones (a difference of two one-hot vectors) sparse "
+    "matrices miss.",
+    guess=Guess(
+        question="a matrix with 15 of 16 numbers zero projects spread data. How much larger is its error?",
+        answers=("16 times", "4 times", "hardly"),
+        right="hardly",
+        because="Its variance is 2 + (s − 3) q, and for spread data q = Σxᵢ⁴ is tiny.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="choosing a projection: signs or Gaussians for spiky counts, sparse or hashed ones for dense vectors.",
+    formula=r"n\operatorname{Var}\|Ax\|^2=2(1-q)+(\kappa-1)\,q,\qquad q=\sum_ix_i^4",
+    code=CODE,
+    reference="Su Jianlin, [[8706]](https://kexue.fm/archives/8706); Achlioptas (2003); Li, Hastie and Church "
+    "(2006), doi "
+    "10.1145/1150402.1150436; Weinberger et al. (2009), [arXiv 0902.2206](https://arxiv.org/abs/0902.2206); Ailon and "
+    "Chazelle (2009).",
+)

@@ -8,17 +8,14 @@ import streamlit as st
 
 from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts.labs import lesson, steps
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
+from engine.evidence.intervals import proportion_interval
 from engine.johnson_lindenstrauss import norm_tails, proof
 from engine.johnson_lindenstrauss.bounds import jl_dim
 
-TITLE = "Where does the proof lose its factor?"
-SENTENCE = (
-    "Every inequality of the proof gives something away: six steps with your own n, ε and N, each beside what is true."
-)
-CHINESE = "JL 引理的逐步证明"
-NOTE = """Each plot shows what is true (thick) and what the proof keeps (thin). At the end the losses add up to the
-factor between 24 ln N / ε² and the exact law."""
-SOURCE = "kexue.fm/archives/8679; exact laws: chi-square and variance-gamma"
+DIMENSIONS, SAMPLES = (8, 16, 32, 64, 128, 256, 512, 1024), (10, 100, 1000, 10_000, 100_000)
+DRAWS = 2000
 LN10 = np.log(10)
 CODE = """
 import numpy as np
@@ -226,17 +223,52 @@ STEPS: dict[str, Callable[[int, float, int], None]] = {
 }
 
 
-def show() -> None:
-    """The chapter below its title."""
+def picture() -> Reading:
+    """The step that is open."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        n = st.select_slider(
-            "Dimensions n", [8, 16, 32, 64, 128, 256, 512, 1024], 128, key="jl_proof_n", bind="query-params", width=260
-        )
-        eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=220)
-        n_samples = st.select_slider(
-            "Points N", [10, 100, 1000, 10_000, 100_000], 1000, key="jl_proof_samples", bind="query-params", width=240
-        )
+        n = st.select_slider("Dimensions n", DIMENSIONS, 128, key="jl_proof_n", bind="query-params", width=220)
+        eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=180)
+        n_samples = st.select_slider("Points N", SAMPLES, 1000, key="jl_proof_samples", bind="query-params", width=200)
     steps.walk("jl_proof_step", {name: partial(step, n, eps, n_samples) for name, step in STEPS.items()})
-    lesson.take_along(
-        CODE, reference="Su Jianlin, kexue.fm/archives/8679; Dasgupta and Gupta (2003), doi 10.1002/rsa.10073."
+    exact, bound = (
+        norm_tails.norm_tail(n, eps=eps, log=True),
+        norm_tails.norm_tail_bound(n, eps=eps, kind="post", log=True),
     )
+    lengths = np.square(np.random.default_rng(0).standard_normal((DRAWS, n))).mean(axis=1)
+    share, low, high, _ = proportion_interval(int((np.abs(lengths - 1) >= eps).sum()), DRAWS)
+    post, enough = (int(jl_dim(n_samples, eps=eps, bound=kind)) for kind in ("post24", "exact_union"))
+    return Reading(
+        see="with n = {n}, ε = {eps} and N = {samples}, each step's plot shows what is true (thick) and what the proof "
+        "keeps (thin).",
+        theory=f"the proof ends at 24 ln N / ε² = {post:,} dimensions with probability (N − 1)/N, and at (N − 2)/N for "
+        f"inner products. One length is off by ε or more with probability at most {power(float(bound))}.",
+        measured=f"a share of {share:.4f} of {DRAWS:,} random lengths (95 % {low:.4f} to {high:.4f}); exactly "
+        f"{power(float(exact))}.",
+        apart=f"the losses of the steps multiply to a factor {post / enough:.2f}: the exact law asks for {enough:,}.",
+        drag={
+            "n": Number("jl_proof_n", DIMENSIONS, "dimensions n"),
+            "eps": Number("jl_proof_eps", spaced(0.05, 0.95, 0.05), "tolerance ε"),
+            "samples": Number("jl_proof_samples", SAMPLES, "points N"),
+        },
+    )
+
+
+CHAPTER = Chapter(
+    question="Where does the proof lose its factor?",
+    chinese="JL 引理的逐步证明 · the proof, step by step",
+    lead="Every inequality of the proof gives something away: six steps with your own n, ε and N, each beside what is "
+    "true. At the end the losses add up to the factor between 24 ln N / ε² and the exact law.",
+    guess=Guess(
+        question="which step gives most away for small ε?",
+        answers=("Markov's inequality", "ε²/4 for the exponent", "adding over all pairs"),
+        right="ε²/4 for the exponent",
+        because="It halves the exponent, so it doubles the dimensions. The other two cost little on a logarithm.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="knowing which constant to believe: take the exact law for a number, the proof for the shape ln N / ε².",
+    formula=r"P\big(\,|\|u\|^2-1|\ge\varepsilon\big)\le2e^{-\varepsilon^2n/8},\qquad "
+    r"\tfrac{N(N-1)}2\cdot2e^{-\varepsilon^2n/8}\le\tfrac1N",
+    code=CODE,
+    reference="Su Jianlin, [[8679]](https://kexue.fm/archives/8679); Dasgupta and Gupta (2003), doi 10.1002/rsa.10073.",
+)

@@ -8,21 +8,19 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import johnson_lindenstrauss_measured as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.johnson_lindenstrauss import randomized_svd as rsvd
 
-TITLE = "Can a random matrix find the singular vectors?"
-SENTENCE = "The range finder comes close to the best rank-k approximation; the post's printed recipe does not."
-CHINESE = "随机奇异值分解"
-NOTE = """Draw a thin random matrix, and use it to find the space in which M lives. The **range finder** projects M on
-the span of MΩ: its error is close to the best possible. **The recipe printed in the post does something else**: it
-multiplies M by QQᵀ with a Q that never saw M. QQᵀ has rank k and is the identity only on average, so its error is
-√(1 − k/n)·‖M‖ (Q made orthonormal) or √((n + 1)/k)·‖M‖ (raw Q, worse than returning zero), whatever M is. The repair
-keeps the left vectors U_B of the same B = MQ and projects on them, M ≈ U_B U_Bᵀ M."""
-FORMULA = (
-    r"M \approx Q(Q^\top M),\ Q=\operatorname{orth}(M\Omega) \qquad\text{instead of}\qquad "
-    r"M \approx M\,QQ^\top"
-)
-SOURCE = "kexue.fm/archives/8706 (the recipe); Halko, Martinsson and Tropp (2011), arXiv 0909.4061"
+CODE = """
+import numpy as np
+
+omega = np.random.default_rng(0).standard_normal((M.shape[1], k + 8))
+q, _ = np.linalg.qr(M @ omega)                        # range finder: where M lives
+u, s, vt = np.linalg.svd(q.T @ M, full_matrices=False)
+approximation = (q @ u[:, :k]) * s[:k] @ vt[:k]       # M ~ Q (Q^T M), not M Q Q^T
+"""
+OVERSAMPLING, POWERS = (2, 4, 8, 16, 32), (0, 1, 2, 3)
 COMMAND = "python -m jobs.johnson_lindenstrauss svd"
 SHAPE = (120, 80)
 RANKS = np.array([2, 4, 6, 8, 12, 16, 24, 32, 40])
@@ -61,101 +59,118 @@ def errors(spectrum: str, oversampling: int, power: int, seed: int) -> dict[str,
     return {name: np.array(values_) for name, values_ in found.items()}
 
 
-def show() -> None:
-    """The chapter below its title."""
+def picture() -> Reading:
+    """Errors of every method against the rank."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         spectrum = st.selectbox("Singular values", list(SPECTRA), key="jl_svd_spectrum", bind="query-params", width=240)
         oversampling = st.select_slider(
-            "Oversampling p", [2, 4, 8, 16, 32], 8, key="jl_svd_oversampling", bind="query-params", width=240
+            "Oversampling p", OVERSAMPLING, 8, key="jl_svd_oversampling", bind="query-params", width=220
         )
-        power = st.select_slider(
-            "Power iterations q", [0, 1, 2, 3], 0, key="jl_svd_power", bind="query-params", width=200
-        )
+        power = st.select_slider("Power iterations q", POWERS, 0, key="jl_svd_power", bind="query-params", width=180)
         seed = st.number_input("Seed", 0, 10_000, 0, key="jl_svd_seed", bind="query-params", width=110)
     _, values = made(spectrum)
-    curves = errors(spectrum, oversampling, power, seed)
+    curves = errors(spectrum, oversampling, power, int(seed))
     bound = None
     if power == 0:
         bound = np.array([rsvd.expected_error_bound(values, int(k), oversampling=oversampling) for k in RANKS])
     plots.show(
         figures.svd_errors(RANKS, curves, bound=bound),
         key="jl_svd_live",
+        title=f"Relative error against the rank, a {SHAPE[0]} × {SHAPE[1]} matrix, one draw a rank",
         alt="Error of randomized SVD against the rank",
     )
-    st.caption(
-        f"A {SHAPE[0]} × {SHAPE[1]} matrix, one draw a rank. The range finder uses k + p directions, the "
-        "others k; it may "
-        "therefore lie below the optimum of rank k."
-        + ("" if power == 0 else " The bound of the Frobenius error is known without power iterations only.")
-    )
-    theory = rsvd.post_recipe_error(1.0, SHAPE[1], 16), rsvd.post_recipe_error(1.0, SHAPE[1], 16, orthonormal=False)
+    qr, raw = (rsvd.post_recipe_error(1.0, SHAPE[1], 16, orthonormal=flag) for flag in (True, False))
     at = int(np.flatnonzero(RANKS == 16)[0])
-    with st.container(horizontal=True):
-        st.metric(
-            "As printed, QR, k = 16",
-            f"{curves['post_orthonormal'][at]:.3f}",
-            f"theory {theory[0]:.3f}",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        st.metric(
-            "As printed, raw Q, k = 16",
-            f"{curves['post_raw'][at]:.3f}",
-            f"theory {theory[1]:.3f}",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        st.metric("Repaired, k = 16", f"{curves['repaired'][at]:.3g}")
-        st.metric("Optimum, k = 16", f"{rsvd.optimal_error(values, 16):.3g}")
-    st.header("Stored sweeps", anchor=False)
-    version = queries.store_version()
-    frame = queries.measurements(version, "svd_error", experiment="johnson_lindenstrauss")
-    if frame.is_empty():
-        headings.empty(COMMAND)
-        st.stop()
-    frame = frame.filter(pl.col("run_id") == frame["run_id"].max())
+    here = {name: float(curve[at]) for name, curve in curves.items()}
+    return Reading(
+        see=f"with p = {{p}} and q = {{q}}, at rank 16 the range finder errs by {here['range_finder']:.3g}, the best "
+        f"possible is {rsvd.optimal_error(values, 16):.3g}; the recipe as printed {here['post_orthonormal']:.3f} "
+        f"(QR) and "
+        f"{here['post_raw']:.3f} (raw Q), repaired {here['repaired']:.3g}.",
+        theory=f"QQᵀ has rank k and is the identity only on average, so the printed error does not see M at all: "
+        f"√(1 − k/n) = {qr:.3f} with QR and √((n + 1)/k) = {raw:.3f} raw, worse than returning zero. Projecting on the "
+        "span of MΩ, or on U_B of the same B = MQ, is near the optimum.",
+        measured=f"one draw for each of n = {len(RANKS)} ranks, no interval: printed recipe "
+        f"{here['post_orthonormal']:.3f} "
+        f"against {qr:.3f}. The stored sweeps below have intervals.",
+        apart="the range finder uses k + p directions, the others k, so it may lie below the optimum of rank k."
+        + ("" if power == 0 else " The bound is known without power iterations only."),
+        drag={
+            "p": Number("jl_svd_oversampling", OVERSAMPLING, "oversampling p"),
+            "q": Number("jl_svd_power", POWERS, "power iterations q"),
+        },
+    )
+
+
+def pick_sweep(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The rows of a stored sweep that are shown, and the norm."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         matrix = st.selectbox(
             "Matrix", sorted(frame["matrix"].unique()), key="jl_svd_matrix", bind="query-params", width=240
         )
-        norm = (
-            st.segmented_control(
-                "Norm", ["frobenius", "spectral"], default="frobenius", key="jl_svd_norm", bind="query-params"
-            )
-            or "frobenius"
-        )
+        norm = st.segmented_control(
+            "Norm", ["frobenius", "spectral"], default="frobenius", key="jl_svd_norm", bind="query-params",
+            required=True,
+        )  # fmt: skip
         extras = sorted(frame.filter(method="range_finder")["oversampling"].unique())
         extra = st.segmented_control(
             "Oversampling p", extras, default=extras[-1], key="jl_svd_extra", bind="query-params", required=True
         )
     part = frame.filter(pl.col("matrix") == matrix, pl.col("metric") == norm)
-    kept = pl.col("oversampling") == pl.when(pl.col("method").is_in(["range_finder", "optimum"])).then(extra).otherwise(
-        0
-    )
-    plots.show(
-        figures.svd_sweep(part.filter(kept), norm=norm),
-        key="jl_svd_sweep",
-        alt="Stored errors against the rank, bounds",
-    )
-    draws = part["n"].max()
+    wide = pl.col("method").is_in(["range_finder", "optimum"])
+    return part.filter(pl.col("oversampling") == pl.when(wide).then(extra).otherwise(0)), norm
+
+
+def show_stored() -> None:
+    """Stored sweeps with their bounds."""
+    version = queries.store_version()
+    frame = queries.measurements(version, "svd_error", experiment="johnson_lindenstrauss")
+    if frame.is_empty():
+        headings.empty(COMMAND)
+        return
+    frame = frame.filter(pl.col("run_id") == frame["run_id"].max())
+    part, norm = pick_sweep(frame)
+    plots.show(figures.svd_sweep(part, norm=norm), key="jl_svd_sweep", alt="Stored errors against the rank, bounds")
     st.caption(
-        f"Points: means{words.over(draws, 'draw')} with 95 % intervals. The optimum is that of rank k + "
-        "p, which no basis "
-        "of k + p directions can beat; the recipes use k directions. Dash-dotted: bounds of the mean "
-        "(Halko, Martinsson "
-        "and Tropp); dotted: exact."
+        f"Points: means{words.over(part['n'].max(), 'draw')} with 95 % intervals. The optimum is that of rank k + p, "
+        "which no basis of k + p directions can beat; the recipes use k directions. Dash-dotted: bounds of the mean "
+        "(Halko, Martinsson and Tropp); dotted: exact."
     )
-    wide = part.sort("method", "oversampling", "power_iterations", "rank", "source").select(
-        "method", "oversampling", "power_iterations", "rank", "source", "value", "low", "high", "n"
+    names = ["method", "oversampling", "power_iterations", "rank", "source", "value", "low", "high", "n"]
+    st.dataframe(
+        part.sort(names[:5]).select(names),
+        key="jl_svd_table",
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
+        placeholder="",
+        alt="Relative errors of every method",
     )
-    with st.expander("All numbers"):
-        st.dataframe(
-            wide,
-            key="jl_svd_table",
-            hide_index=True,
-            column_config={name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
-            placeholder="",
-            alt="Relative errors of every method",
-        )
-        downloads.download(frame, "svd_error")
+    downloads.download(frame, "svd_error")
     st.code(queries.run(version, frame["run_id"][0])["command"], language="bash", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="Can a random matrix find the singular vectors?",
+    chinese="随机奇异值分解 · randomized SVD",
+    lead="Draw a thin random matrix Ω and look where MΩ lives: projecting M there comes close to the best rank-k "
+    "approximation. The recipe printed in the post multiplies M by QQᵀ with a Q that never saw M, and does not.",
+    guess=Guess(
+        question="M has rank 5, Q is a random orthonormal 80 × 16. What is the error of MQQᵀ?",
+        answers=("0", "about 10 %", "about 90 %"),
+        right="about 90 %",
+        because="Q never saw M: a random 16 of 80 directions keep a fifth of its squares, and √(1 − 16/80) = 0.89.",
+    ),
+    picture=picture,
+    good_for="a quick SVD of a large matrix: range finder, a few more directions than wanted, one or two power "
+    "iterations.",
+    formula=r"M\approx Q(Q^\top M),\ Q=\operatorname{orth}(M\Omega)\qquad\text{not}\qquad M\approx M\,QQ^\top",
+    code=CODE,
+    reference="Su Jianlin, [[8706]](https://kexue.fm/archives/8706) (the recipe); Halko, Martinsson and Tropp (2011), "
+    "[arXiv 0909.4061](https://arxiv.org/abs/0909.4061).",
+    more={"Stored sweeps with intervals": show_stored},
+    inside={
+        "jl_svd_matrix": "Stored sweeps with intervals",
+        "jl_svd_norm": "Stored sweeps with intervals",
+        "jl_svd_extra": "Stored sweeps with intervals",
+    },
+)

@@ -6,18 +6,13 @@ from scipy.special import expit
 
 from dashboard.figures.labs import johnson_lindenstrauss as lines
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
 from engine.smoothing.convolution import gate, smooth
 from engine.smoothing.errors import largest_difference, minmax_width
 from engine.smoothing.families import gelu_sigmoid, gelu_tanh, softplus, squareplus
 from engine.smoothing.kernels import KERNELS
 
-TITLE = "How well do cheap formulas fit GELU and SoftPlus?"
-SENTENCE = "Move the constant of a cheap formula and see its largest error beside the smallest that is possible."
-CHINESE = "GELU 与 SquarePlus 的最佳逼近"
-NOTE = """A best fit in the sense of the largest error touches its bound above and below equally far. The post on
-SquarePlus asks the same of SoftPlus."""
-FORMULA = r"\min_t\max_x|x\,\Phi(x)-x\,\sigma(tx)|,\qquad \min_b\max_x\Big|\ln(1+e^x)-\tfrac{x+\sqrt{x^2+b}}{2}\Big|"
-SOURCE = "kexue.fm/archives/8718 (GELU, Swish) and 8833 (SquarePlus)"
 CASES = {"x·σ(tx) for GELU": 1.702, "σ(tx) for Φ(x)": 1.702, "SquarePlus(b) for SoftPlus": 1.52}
 DOMINATES = 4 * np.log(2) ** 2
 CODE = """
@@ -59,17 +54,15 @@ def tanh_error() -> float:
     return largest_difference(gelu_tanh, gate(kernel="gaussian", width=1.0))
 
 
-def show() -> None:
-    """The chapter below its title."""
+def picture() -> Reading:
+    """Error curves of the reader's constant and of the best one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        case = st.selectbox("Formula", [*CASES], key="smoothing_fits_case", bind="query-params", width=260)
+        case = st.selectbox("Formula", [*CASES], key="smoothing_fits_case", bind="query-params", width=240)
         constant = st.slider(
-            "Constant", 1.0, 2.5, 1.7, 0.01, key="smoothing_fits_constant", bind="query-params", width=320
+            "Constant", 1.0, 2.5, 1.7, 0.01, key="smoothing_fits_constant", bind="query-params", width=280
         )
     best, least = best_fits()[case]
-    error = largest(case, constant)
-    x = np.linspace(-8, 8, 401)
-    name = "b" if "SquarePlus" in case else "t"
+    x, name = np.linspace(-8, 8, 401), "b" if "SquarePlus" in case else "t"
     lesson.titled(
         lines.lines(
             x,
@@ -86,26 +79,59 @@ def show() -> None:
         key="smoothing_fits_picture",
         alt="Error of the approximation against x",
     )
-    apart = (
-        f"SquarePlus lies above SoftPlus everywhere only from b = 4 ln² 2 = {DOMINATES:.4f} on; "
-        + ("yours does." if constant >= DOMINATES else "yours does not.")
-        if name == "b"
-        else f"GELU's tanh form is much closer: {tanh_error():.4g}, with the constant 0.044715."
-        if "GELU" in case
-        else "the constant 1.702 that is used for both is the best for Φ to three digits, not for GELU."
-    )
-    lesson.reading(
-        see=f"with {name} = {constant:g} the largest error is **{error:.4g}**, {error / least:.2f} times the smallest.",
+    error = largest(case, constant)
+    return Reading(
+        see=f"with {name} = {{constant}} the largest error is **{error:.4g}**, {error / least:.2f} times the smallest.",
         theory=f"the smallest possible is **{least:.6g}** at {name} = **{best:.6g}**, reached above and below.",
-        measured="both by refining the extremes on a grid of 4,801 points; nothing is drawn at random.",
-        apart=apart,
+        measured="both by refining the extremes on a grid of n = 4,801 points; nothing is drawn at random, so there is "
+        "no interval.",
+        apart=apart(case, constant),
+        drag={"constant": Number("smoothing_fits_constant", spaced(1, 2.5, 0.01), "the constant")},
     )
+
+
+def apart(case: str, constant: float) -> str:
+    """What the best constant leaves open."""
+    if "SquarePlus" in case:
+        above = "yours does" if constant >= DOMINATES else "yours does not"
+        return f"SquarePlus lies above SoftPlus everywhere only from b = 4 ln² 2 = {DOMINATES:.4f} on; {above}."
+    if "GELU" in case:
+        return f"GELU's tanh form is much closer: {tanh_error():.4g}, with the constant 0.044715."
+    return "the constant 1.702 that is used for both is the best for Φ to three digits, not for GELU."
+
+
+def show_origin() -> None:
+    """What all of them are at 0."""
     st.markdown(
         f"At 0 SoftPlus is {float(softplus(0.0)):.4f}, SquarePlus with b = 1.5238 is "
-        f"{float(squareplus(0.0, b=1.5238)):.4f}, "
-        f"the Gaussian ReLU {float(smooth('relu', kernel='gaussian', width=1.0)(0.0)):.4f}, and GELU 0: GELU is a "
-        "gate x·Φ(x), not a convolution of ReLU."
+        f"{float(squareplus(0.0, b=1.5238)):.4f}, the Gaussian ReLU "
+        f"{float(smooth('relu', kernel='gaussian', width=1.0)(0.0)):.4f}, and GELU 0: GELU is a gate x·Φ(x), not a "
+        "convolution of ReLU."
     )
-    paper = "Barron (2021), SquarePlus, [arXiv 2112.11687](https://arxiv.org/abs/2112.11687)"
-    gelu = "Hendrycks and Gimpel (2016), GELU, [arXiv 1606.08415](https://arxiv.org/abs/1606.08415)"
-    lesson.take_along(CODE, reference=f"{paper}; {gelu}.")
+
+
+CHAPTER = Chapter(
+    question="How well do cheap formulas fit GELU and SoftPlus?",
+    chinese="GELU 与 SquarePlus 的最佳逼近 · minimax fits",
+    lead="A cheap formula has one constant. Move it and see its largest error beside the smallest that is possible. A "
+    "best fit touches its bound above and below equally far.",
+    guess=Guess(
+        question="σ(1.702x) is the usual fit of Φ(x). Is x·σ(1.702x) then the best fit of GELU?",
+        answers=("yes", "no"),
+        right="no",
+        because="Multiplying by x weighs errors far from 0 more: the best constant is 1.7729, with an error of 0.0139 "
+        "instead of 0.0203.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="replacing an activation by a cheaper one with a known largest error, or reading how far two frameworks' "
+    "GELUs can differ.",
+    formula=r"\min_t\max_x|x\Phi(x)-x\sigma(tx)|,\quad "
+    r"\min_b\max_x\Big|\ln(1+e^x)-\tfrac{x+\sqrt{x^2+b}}2\Big|",
+    code=CODE,
+    reference="Su Jianlin, [[8718]](https://kexue.fm/archives/8718) (GELU, Swish) and "
+    "[[8833]](https://kexue.fm/archives/8833) (SquarePlus). Barron (2021), "
+    "[arXiv 2112.11687](https://arxiv.org/abs/2112.11687); Hendrycks and Gimpel (2016), "
+    "[arXiv 1606.08415](https://arxiv.org/abs/1606.08415).",
+    more={"What all of them are at 0": show_origin},
+)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import plots
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.smoothing.convolution import Gate, Smoothed, gate, smooth
 from engine.smoothing.errors import area_error, gate_supremum_error, supremum_error
 from engine.smoothing.kernels import KERNELS
@@ -12,20 +13,13 @@ from engine.smoothing.piecewise_linear import FUNCTIONS, PiecewiseLinear, Stairc
 from engine.smoothing.quadrature import convolve
 from engine.smoothing.spelled_out import latex, torch_code
 
-TITLE = "How does a kernel make a function smooth?"
-SENTENCE = "Average a function with a kernel of width w: its steps become curves, its kinks become bends."
-CHINESE = "用狄拉克函数构造光滑近似"
-NOTE = """A function with kinks or jumps becomes smooth when it is averaged with a kernel of width w. Every kernel
-has its smoothed step Φ and its smoothed ReLU R: SoftPlus is the logistic kernel's, SquarePlus Student's. GELU and
-Swish are **not** convolutions of ReLU but **gates** x·Φ(x/w): they lie below ReLU, convolutions above. The second
-derivative of a smoothed ReLU is the kernel itself."""
-FORMULA = (
-    r"g(x)=\int f(y)\,\tfrac1w\,p\!\left(\tfrac{x-y}{w}\right)dy,\qquad "
-    r"f=\max(x,0):\quad g''=\tfrac1w\,p\!\left(\tfrac{x}{w}\right)"
-)
-SOURCE = (
-    "[kexue.fm/archives/8718](https://kexue.fm/archives/8718), [kexue.fm/archives/8833](https://kexue.fm/archives/8833)"
-)
+CODE = """
+import torch
+
+def smooth_relu(x, s=0.5):                             # Gaussian kernel of width s
+    normal = torch.distributions.Normal(0.0, 1.0)
+    return x * normal.cdf(x / s) + s * torch.exp(normal.log_prob(x / s))
+"""
 OWN = "own knots"
 POINTS = 301
 
@@ -66,8 +60,8 @@ def facts(g: Smoothed, below: Gate | None) -> str:
     return text + "."
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[str, str, float, int, str]:
+    """Function, kernel, width, how far is shown, and own knots."""
     columns = st.columns([1.2, 1.2, 1.6, 1.2])
     name = columns[0].selectbox("Function f", [*FUNCTIONS, OWN], key="smoothing_f", bind="query-params")
     kernel = columns[1].selectbox("Kernel", list(KERNELS), key="smoothing_kernel", bind="query-params")
@@ -83,37 +77,51 @@ def show() -> None:
             key="smoothing_knots",
             bind="query-params",
         )
-    width = 10.0**log_width
+    return name, kernel, 10.0**log_width, reach, knots
+
+
+def picture() -> Reading | None:
+    """Closed form, live convolution and derivatives of any function."""
+    name, kernel, width, reach, knots = settings()
     try:
         f = function_of(name, knots)
         g = smooth(f, kernel=kernel, width=width)
     except ValueError as error:
         st.error(str(error), icon=":material/error:")
         if kernel == "cauchy" and name == "relu":
-            st.info(
-                "The gate x·Φ(x/w) works for every kernel; see the page Errors and gates.", icon=":material/lightbulb:"
-            )
-        st.stop()
+            st.info("The gate x·Φ(x/w) works for every kernel; see *Errors and gates*.", icon=":material/lightbulb:")
+        return None
     x = np.linspace(-reach, reach, POINTS)
     closed, live = g(x), numeric(name, knots, kernel, width, -reach, reach)
     below = gate(kernel=kernel, width=width) if name == "relu" else None
+    show_curves(name, x, f(x), closed, live, below, width)
+    show_derivatives(name, x, g, below, width)
     agreement = np.abs(closed - live).max()
-    st.markdown(
-        f"{facts(g, below)} Closed form and numerical convolution agree within {max(agreement, 1e-15):.1g}, which is "
-        f"{'the rounding of the computer' if agreement < 1e-12 else 'what the quadrature leaves'}; nothing is random."
+    return Reading(
+        see=facts(g, below),
+        theory="each kernel has its smoothed step Φ and its smoothed ReLU R, and every piecewise-linear function is a "
+        "sum of them. The second derivative of a smoothed ReLU is the kernel itself.",
+        measured=f"closed form and numerical convolution agree within {max(agreement, 1e-15):.1g} on n = {POINTS} "
+        f"points, which is {'the rounding of the computer' if agreement < 1e-12 else 'what the quadrature leaves'}; "
+        "nothing is random, so there is no interval.",
+        apart="GELU and Swish are no convolutions of ReLU but gates x·Φ(x/w): they lie below ReLU, convolutions above.",
     )
+
+
+def show_curves(
+    name: str, x: np.ndarray, f: np.ndarray, closed: np.ndarray, live: np.ndarray, below: Gate | None, width: float
+) -> None:
+    """The function, its smooth forms and their distance."""
     left, right = st.columns(2)
     lines = {"closed form": closed, "numerical convolution": live} | ({"gate x·Φ": below(x)} if below else {})
     plots.show(
-        figures.curves(x, f(x), lines),
+        figures.curves(x, f, lines),
         key="smoothing_curves",
         title=f"{name} and its smooth form, w = {width:.3g}",
         alt="f, its closed smooth form and the numerical convolution",
         place=left,
     )
-    gaps = {"g − f": closed - f(x)}
-    if below is not None:
-        gaps["convolution − gate"] = below.gap(x)
+    gaps = {"g − f": closed - f} | ({"convolution − gate": below.gap(x)} if below else {})
     plots.show(
         figures.differences(x, gaps),
         key="smoothing_differences",
@@ -121,6 +129,10 @@ def show() -> None:
         alt="Differences on a log axis",
         place=right,
     )
+
+
+def show_derivatives(name: str, x: np.ndarray, g: Smoothed, below: Gate | None, width: float) -> None:
+    """First and second derivative."""
     left, right = st.columns(2)
     slopes = {"g'": g.derivative(x)} | ({"gate's": below.derivative(x)} if below else {})
     plots.show(
@@ -140,10 +152,37 @@ def show() -> None:
         alt="Second derivative",
         place=right,
     )
-    st.subheader("Take it with you", anchor=False)
+
+
+def show_formula() -> None:
+    """The chosen function's formula and torch code."""
+    names = ("f", "kernel", "width", "knots")
+    name, kernel, log_width, knots = (st.session_state.get(f"smoothing_{part}", "") for part in names)
+    f, width = function_of(name, knots), 10.0**log_width
     formula = latex(f, kernel=kernel, width=width)
     for part in formula.split(r",\quad "):
         st.latex(part)
     left, right = st.columns(2)
     left.code(formula, language="latex", wrap_lines=True)
     right.code(torch_code(f, kernel=kernel, width=width), language="python", wrap_lines=True)
+
+
+CHAPTER = Chapter(
+    question="What does your own function become under a kernel?",
+    chinese="任意分段线性函数的光滑形式 · any function, any kernel",
+    lead="Average a function with a kernel of width w: its steps become curves, its kinks become bends. Choose one of "
+    "the functions or type your own knots; closed form and live convolution are drawn over each other.",
+    guess=Guess(
+        question="SoftPlus is the ReLU under which kernel?",
+        answers=("Gaussian", "logistic", "Laplace"),
+        right="logistic",
+        because="Its second derivative is σ(1 − σ), the logistic density. SquarePlus belongs to Student's kernel.",
+    ),
+    picture=picture,
+    good_for="taking a smooth form of your own function along, as a formula and as torch code.",
+    formula=r"g(x)=\int f(y)\,\tfrac1w\,p\!\left(\tfrac{x-y}w\right)dy,\quad "
+    r"f=\max(x,0):\ g''=\tfrac1w\,p\!\left(\tfrac xw\right)",
+    code=CODE,
+    reference="Su Jianlin, [[8718]](https://kexue.fm/archives/8718) and [[8833]](https://kexue.fm/archives/8833).",
+    more={"This function as formula and code": show_formula},
+)

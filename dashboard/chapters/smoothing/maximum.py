@@ -8,22 +8,12 @@ import streamlit as st
 
 from dashboard.figures.labs import smoothing_moving as figures
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
 from engine.smoothing.families import smooth_max, weighted_max
 
-TITLE = "What is a smooth maximum?"
-SENTENCE = (
-    "LogSumExp lies above the maximum, the softmax-weighted mean below it; the temperature T says by how much. "
-    "Drag T below the bars."
-)
-CHINESE = "光滑最大值：LogSumExp 与 softmax 温度"
-NOTE = """T = 1/t is the width of the smoothing. For two numbers LogSumExp is the SoftPlus of their difference: the
-logistic kernel again. Its gradient is the softmax."""
-FORMULA = (
-    r"T\ln\sum_i e^{x_i/T}\in\big[\max x,\ \max x+T\ln n\big],\qquad "
-    r"\frac{\sum_i x_i e^{x_i/T}}{\sum_i e^{x_i/T}}\in\big[\bar x,\ \max x\big]"
-)
-SOURCE = "SMU, arXiv 2111.04682; ACON, arXiv 2009.04759; Berthet et al. (2020), arXiv 2002.08676"
 T = np.geomspace(0.03, 30, 41)
+TEMPERATURES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DRAWS = 4000
 CODE = """
 import numpy as np
@@ -69,25 +59,31 @@ def perturbed(values: tuple[float, ...], temperature: float) -> tuple[float, flo
     return float(found.mean()), float(1.96 * found.std(ddof=1) / math.sqrt(DRAWS))
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[tuple[float, ...], float] | None:
+    """The reader's numbers and the temperature; None after a sentence that says what is wrong."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Your numbers", "1, 2.5, 3, -1", key="smoothing_maximum_numbers", bind="query-params", width=260
         )
         temperature = st.select_slider(
-            "T in the sentences", [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], 1.0, key="smoothing_maximum_t",
-            bind="query-params", width=240,
-        )  # fmt: skip
+            "T in the sentences", TEMPERATURES, 1.0, key="smoothing_maximum_t", bind="query-params", width=240
+        )
     try:
-        values = tuple(numbers_of(text))
+        return tuple(numbers_of(text)), temperature
     except ValueError as error:
         st.error(str(error), icon=":material/error:")
-        return
+        return None
+
+
+def picture() -> Reading | None:
+    """Weights and both smooth maxima."""
+    chosen = settings()
+    if chosen is None:
+        return None
+    values, temperature = chosen
     x = np.array(values)
-    start = int(np.abs(np.log(T / temperature)).argmin())
     lesson.titled(
-        drawn(values, start),
+        drawn(values, int(np.abs(np.log(T / temperature)).argmin())),
         "Above: the weight of each number. Below: both smooth maxima against the temperature",
         key="smoothing_maximum_moving",
         alt="Softmax weights and smooth maxima against the temperature",
@@ -95,22 +91,39 @@ def show() -> None:
     top, soft, mean = float(x.max()), *(float(m(x, sharpness=1 / temperature)) for m in (smooth_max, weighted_max))
     centre, half = perturbed(values, temperature)
     ties = int((x == top).sum())
-    lesson.reading(
-        see=f"at T = {temperature:g} LogSumExp is {soft:.4g}, which is {soft - top:.3g} above the maximum {top:g}; the "
-        f"weighted mean is {mean:.4g}, which is {top - mean:.3g} below it.",
+    return Reading(
+        see=f"at T = {{T}} LogSumExp is {soft:.4g}, which is {soft - top:.3g} above the maximum {top:g}; the weighted "
+        f"mean is {mean:.4g}, which is {top - mean:.3g} below it.",
         theory=f"LogSumExp exceeds the maximum by at least T ln {ties} = {temperature * math.log(ties):.3g} (as many "
         f"numbers are largest) and at most T ln {len(x)} = {temperature * math.log(len(x)):.3g}. The weighted mean "
         f"falls from the maximum towards the mean, {x.mean():.4g}, as T grows.",
-        measured=f"LogSumExp is also the mean of max(xᵢ + T·Gumbel noise) − 0.5772 T: {centre:.4g} ± {half:.2g} over "
-        f"{DRAWS:,} draws, {soft:.4g} exactly.",
+        measured=f"LogSumExp is also the mean of max(xᵢ + T·Gumbel noise) − 0.5772 T: {centre:.4g} ± {half:.2g} (95 %) "
+        f"over {DRAWS:,} draws, {soft:.4g} exactly.",
+        apart="nowhere: the identity is exact, and the draws scatter within their interval.",
+        drag={"T": Number("smoothing_maximum_t", TEMPERATURES, "temperature T")},
     )
-    lesson.predict(
-        "two equal numbers and T → 0: what is the gradient of LogSumExp?",
-        ("(1, 0)", "(½, ½)", "none"),
+
+
+CHAPTER = Chapter(
+    question="What is a smooth maximum?",
+    chinese="光滑最大值：LogSumExp 与 softmax 温度 · smooth maximum",
+    lead="LogSumExp lies above the maximum, the softmax-weighted mean below it, and the temperature T says by how "
+    "much. "
+    "For two numbers LogSumExp is the SoftPlus of their difference: the logistic kernel again. Drag T below the bars.",
+    guess=Guess(
+        question="two equal numbers and T → 0: what is the gradient of LogSumExp?",
+        answers=("(1, 0)", "(½, ½)", "none"),
         right="(½, ½)",
         because="The gradient is the softmax, and equal numbers share its weight at every temperature.",
-        key="smoothing_maximum_guess",
-    )
-    lesson.take_along(
-        CODE, reference="Perturbed optimisers: Berthet et al. (2020), [arXiv 2002.08676](https://arxiv.org/abs/2002.08676)."
-    )  # fmt: skip
+    ),
+    picture=picture,
+    beside=True,
+    good_for="a maximum inside a loss: LogSumExp where an upper bound is wanted, the weighted mean where the value "
+    "must "
+    "stay among the numbers.",
+    formula=r"T\ln\sum_i e^{x_i/T}\in[\max x,\ \max x+T\ln n],\quad "
+    r"\frac{\sum_i x_i e^{x_i/T}}{\sum_i e^{x_i/T}}\in[\bar x,\ \max x]",
+    code=CODE,
+    reference="A neighbour of [[8718]](https://kexue.fm/archives/8718). SMU, arXiv 2111.04682; ACON, arXiv 2009.04759; "
+    "perturbed optimisers: Berthet et al. (2020), [arXiv 2002.08676](https://arxiv.org/abs/2002.08676).",
+)

@@ -6,18 +6,13 @@ import streamlit as st
 
 from dashboard.figures.labs import smoothing_moving as figures
 from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
 from engine.smoothing.convolution import gate, smooth
 from engine.smoothing.errors import matching_width, supremum_error
 from engine.smoothing.kernels import KERNELS
 from engine.smoothing.piecewise_linear import named
 
-TITLE = "How does a sliding kernel make a function smooth?"
-SENTENCE = "Place a narrow bump over x, multiply it with f, take the area: that area is g(x). Drag x below the picture."
-CHINESE = "用狄拉克函数的近似做卷积：光滑近似"
-NOTE = """The Dirac function picks out f(x). A narrow bump of area 1 in its place picks out an average of f near x.
-The average is as smooth as the bump, also where f has a kink or a jump."""
-FORMULA = r"g(x)=\int f(y)\,\frac1w\,p\Big(\frac{x-y}{w}\Big)\,dy"
-SOURCE = "[kexue.fm/archives/8718](https://kexue.fm/archives/8718), sections 1 and 2"
 FUNCTIONS = ("relu", "leaky_relu", "abs", "sign", "step", "clip", "indicator", "floor", "round")
 REACH, POINTS, PLACES = 3.0, 201, 41
 CODE = """
@@ -59,46 +54,53 @@ def all_forms(name: str, width: float, equal: str) -> tuple[dict[str, np.ndarray
     return lines, x, f(x), ", ".join(without)
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> tuple[str, str, float]:
+    """Function, kernel and width."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Function f", FUNCTIONS, key="smoothing_slide_f", bind="query-params", width=150)
         kernel = st.selectbox("Kernel", [*KERNELS], key="smoothing_slide_kernel", bind="query-params", width=150)
         width = st.slider("Width w", 0.1, 1.5, 0.5, 0.05, key="smoothing_slide_width", bind="query-params", width=260)
+    return name, kernel, width
+
+
+def picture() -> Reading | None:
+    """The sliding kernel."""
+    name, kernel, width = settings()
     try:
         figure, gap = drawn(name, kernel, width)
     except ValueError as error:
         st.error(f"{error}", icon=":material/error:")
-        return
-    f, g = named(name), smooth(named(name), kernel=kernel, width=width)
+        return None
     lesson.titled(
         figure,
         "Above: f, the kernel over x and g up to x. Below: the product whose area is g(x)",
         key="smoothing_slide_moving",
         alt="The kernel sliding over f and the smooth function it draws",
     )
+    f, g = named(name), smooth(named(name), kernel=kernel, width=width)
     error = supremum_error(g)
-    at_break = "half its jump, for every width" if f.has_jumps else f"{error / width:.4g} · w = {error:.4g}"
-    heavy = kernel in ("student", "cauchy")
-    lesson.reading(
-        see=f"At x = 0 the function is f = {float(f(0.0)):.3g} and the smooth one g = {float(g(0.0)):.4g}; at "
-        f"x = 3w = {3 * width:.3g} they are {float(f(3 * width)):.4g} and {float(g(3 * width)):.4g}.",
+    at_break = "half the jump at a jump, for every width" if f.has_jumps else "proportional to w at a kink"
+    apart = "nothing beyond the rounding of sums: at a kink g leaves f by the same share of w for every width."
+    if kernel in ("student", "cauchy"):
+        apart = f"the sums stop at |y| = 40, and the {kernel} kernel has heavy tails beyond."
+    elif f.has_jumps:
+        apart = "a narrower kernel does not make the largest distance smaller, only its place: pointwise, not uniform."
+    return Reading(
+        see=f"at x = 0 the function is f = {float(f(0.0)):.3g} and the smooth one g = {float(g(0.0)):.4g} with a width "
+        f"of {{w}}; at x = 3w they are {float(f(3 * width)):.4g} and {float(g(3 * width)):.4g}.",
         theory=f"the largest distance between g and f is {at_break}"
-        + (f" ({error:.4g} here)." if f.has_jumps else ".")
+        + (f" ({error:.4g} here)." if not f.has_jumps else ".")
         + " g has as many derivatives as the kernel gives it.",
         measured=f"sums over 8,001 points at seven places differ from the closed form by at most {gap:.1g}. Nothing is "
-        "drawn at random.",
-        apart=f"the sums stop at |y| = 40, and the {kernel} kernel has heavy tails beyond." if heavy else "",
+        "drawn at random, so there is no interval.",
+        apart=apart,
+        drag={"w": Number("smoothing_slide_width", spaced(0.1, 1.5, 0.05), "width w")},
     )
-    lesson.predict(
-        "which kernel is needed for a ReLU whose second derivative is continuous?",
-        ("any", "uniform", "Laplace"),
-        right="Laplace",
-        because="The second derivative of the smoothed ReLU is the kernel itself: Laplace's is continuous, the uniform "
-        "one jumps at its ends.",
-        key="smoothing_slide_guess",
-    )
-    st.subheader("All smooth forms of this function", anchor=False)
+
+
+def show_forms() -> None:
+    """Every smooth form of the function in one figure."""
+    name, width = st.session_state["smoothing_slide_f"], st.session_state["smoothing_slide_width"]
     equal = st.segmented_control(
         "Compare at equal",
         ("width w", "largest error at a kink"),
@@ -107,21 +109,46 @@ def show() -> None:
         bind="query-params",
         required=True,
     )
-    lines, x, values, without = all_forms(name, width, equal or "width w")
+    lines, x, values, without = all_forms(name, width, equal)
     left, right = st.columns(2)
     with left:
         lesson.titled(
-            figures.forms(x, values, lines, y="g(x)"), f"{name} under every kernel", key="smoothing_slide_forms",
+            figures.forms(x, values, lines, y="g(x)"),
+            f"{name} under every kernel",
+            key="smoothing_slide_forms",
             alt="Every smooth form of the function",
-        )  # fmt: skip
+        )
     with right:
         gaps = {name: line - values for name, line in lines.items()}
         lesson.titled(
-            figures.forms(x, 0 * values, gaps, y="g(x) − f(x)"), "Distance from f", key="smoothing_slide_gaps",
+            figures.forms(x, 0 * values, gaps, y="g(x) − f(x)"),
+            "Distance from f",
+            key="smoothing_slide_gaps",
             alt="Distance of every smooth form from the function",
-        )  # fmt: skip
+        )
     if without:
         st.caption(f"Without a form here: {without} (its tails are too heavy).")
-    lesson.take_along(
-        CODE, reference="Su Jianlin, kexue.fm/archives/8718. SAU: Biswas et al. (2021), [arXiv 2109.13210](https://arxiv.org/abs/2109.13210)."
-    )  # fmt: skip
+
+
+CHAPTER = Chapter(
+    question="How does a sliding kernel make a function smooth?",
+    chinese="用狄拉克函数的近似做卷积：光滑近似 · mollification",
+    lead="The Dirac function picks out f(x). A narrow bump of area 1 in its place picks out an average of f near x, as "
+    "smooth as the bump, also where f has a kink or a jump. Drag x below the picture.",
+    guess=Guess(
+        question="which kernel is needed for a ReLU whose second derivative is continuous?",
+        answers=("any", "uniform", "Laplace"),
+        right="Laplace",
+        because="The second derivative of the smoothed ReLU is the kernel itself: Laplace's is continuous, the uniform "
+        "one jumps at its ends.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="making any kinked or stepped function differentiable with a width that says by how much it changes.",
+    formula=r"g(x)=\int f(y)\,\frac1w\,p\Big(\frac{x-y}{w}\Big)\,dy",
+    code=CODE,
+    reference="Su Jianlin, [[8718]](https://kexue.fm/archives/8718), sections 1 and 2. SAU: Biswas et al. (2021), "
+    "[arXiv 2109.13210](https://arxiv.org/abs/2109.13210).",
+    more={"All smooth forms of this function in one figure": show_forms},
+    inside={"smoothing_slide_equal": "All smooth forms of this function in one figure"},
+)

@@ -1,25 +1,18 @@
-"""Whitening scores: none, whitened, reduced, measured beside published, and whether whitening helps."""
+"""Whitening scores: measured beside published in one table, whether whitening helps, and why BQ loses."""
+
+from dataclasses import dataclass
 
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures.labs import whitening as figures
+from dashboard.figures.labs import whitening_circle as published_figures
 from dashboard.frames.labs import whitening_tables
 from dashboard.parts import downloads, headings, links, plots
-from dashboard.parts.labs import whitening_pickers
+from dashboard.parts.labs import lesson, whitening_pickers
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 
-TITLE = "Does whitening make cosines agree with people?"
-SENTENCE = "Spearman's correlation between the cosine of two sentences and people's score, before and after whitening."
-CHINESE = "BERT-whitening 句向量白化"
-NOTE = """Cosines presume that the coordinates of the vectors are uncorrelated and of one scale; those of BERT
-are neither. Whitening moves their mean to zero and their covariance to one, and the largest components alone make
-shorter vectors. Scores are Spearman's correlation between cosine and people's score, with 95 % bootstrap intervals.
-Statistics taken from the evaluated sentences (no labels) are **transductive**."""
-FORMULA = r"\tilde x=(x-\beta\mu)\,U\Lambda^{-\gamma/2}\big[:,:k\big],\qquad \Sigma=U\Lambda U^\top"
-SOURCE = (
-    "Su et al. 2021, [arXiv 2103.15316](https://arxiv.org/abs/2103.15316), [post 9079](https://kexue.fm/archives/9079)"
-)
 AVERAGES = {
     "wmean": "mean by size (Su et al.)",
     "mean": "plain mean (WhiteningBERT)",
@@ -43,82 +36,35 @@ job; this page takes no side.
 """
 
 
-def draw(frame: pl.DataFrame, key: str, alt: str) -> None:
-    """One table of scores."""
-    longest = {name: max(map(len, (name, *frame[name]))) for name in frame.columns[1:]}
-    columns = {name: st.column_config.TextColumn(width=14 + 6 * length) for name, length in longest.items()}
-    columns["row"] = st.column_config.TextColumn("pooling", pinned=True, width=195 if len(longest) < 6 else 240)
-    st.dataframe(frame, key=key, hide_index=True, height="content", column_config=columns, alt=alt, placeholder="")
+CODE = """
+import numpy as np
+from scipy.stats import spearmanr
+
+def score(a, b, gold):                                # vectors of both sentences of each pair, people's scores
+    return spearmanr((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1), gold)[0]
+print(score(a, b, gold), score((a - mean) @ kernel, (b - mean) @ kernel, gold))
+"""
 
 
-def order(frame: pl.DataFrame) -> list[str]:
-    """The sets of a frame, Chinese ones first."""
-    known = [*whitening_tables.CHINESE, *whitening_tables.ENGLISH]
-    present = frame["dataset"].unique(maintain_order=True).to_list()
-    return [name for name in known if name in present] + [name for name in present if name not in known]
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the reader chose to see."""
+
+    run_id: str | None
+    pooling: str
+    model: str | None
+    measured: pl.DataFrame
+    gains: pl.DataFrame
+    statistics: str
 
 
-def show() -> None:
-    """The chapter below its title."""
+def settings() -> Chosen:
+    """The run, how it is averaged, where its statistics come from, and the published model."""
     version = queries.store_version()
     stored = queries.measurements(version, "whitening_scores", experiment="whitening")
-    papers = queries.published(version, "whitening").filter(metric="spearman")
-    if stored.is_empty():
-        headings.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
-
-    def show_gains(scores: pl.DataFrame) -> None:
-        """Differences to the raw vectors, paired over the bootstrap."""
-        gains = whitening_tables.gains(scores.filter((pl.col("metric") == "gain") & (pl.col("average") == average)))
-        if gains.is_empty():
-            return
-        st.subheader("Does it help?", anchor=False)
-        counts = dict(gains["verdict"].value_counts().iter_rows())
-        helps, hurts, unclear = (counts.get(name, 0) for name in ("helps", "hurts", "unclear"))
-        st.caption(
-            f"Difference to the raw vectors of the same pooling in points of Spearman × 100, with a "
-            "paired 95 % interval: "
-            f"it helps in {helps}, hurts in {hurts} and is unclear in {unclear} of {gains.height} settings."
-        )
-        names = {"value": "points", "low": "95 % from", "high": "to"}
-        points = {name: st.column_config.NumberColumn(label, format="%+.2f") for name, label in names.items()}
-        labels = {"n_components": "components", "n": "pairs"}
-        columns = points | {name: st.column_config.Column(label) for name, label in labels.items()}
-        st.dataframe(
-            gains.with_columns(pl.col(*names) * 100),
-            key="whitening_gains",
-            hide_index=True,
-            column_config=columns,
-            height=320,
-            alt="Gains of whitening",
-        )
-        downloads.download(gains, "whitening_gains")
-
-    def show_statistics(run_id: str) -> None:
-        """What the covariances look like."""
-        frame = queries.measurements(version, "whitening_statistics", run_ids=(run_id,))
-        if frame.is_empty():
-            return
-        st.subheader("The vectors before whitening", anchor=False)
-        st.caption("A mean cosine far above zero is a narrow cone; an effective rank far below the width, few axes.")
-        wide = frame.pivot("metric", index=["dataset", "pooling", "statistics"], values="value")
-        formats = {"effective_rank": "%.1f", "largest": "%.3g", "smallest": "%.1e", "mean_cosine": "%.3f"}
-        columns = {
-            name: st.column_config.NumberColumn(name.replace("_", " "), format=format)
-            for name, format in formats.items()
-        }
-        st.dataframe(
-            wide,
-            key="whitening_statistics",
-            hide_index=True,
-            column_config=columns,
-            height=280,
-            alt="Rank, effective rank and mean cosine",
-        )
-
-    measured = pl.DataFrame(schema={"dataset": pl.String, "row": pl.String})
+    run_id, average, statistics = None, "wmean", "target"
+    measured, gains = pl.DataFrame(schema={"dataset": pl.String, "row": pl.String}), pl.DataFrame()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = None
-        average = "wmean"
         if not stored.is_empty():
             run_id = whitening_pickers.pick_run(version, stored["run_id"].unique().to_list(), "whitening_run")
             scores = stored.filter(run_id=run_id)
@@ -138,54 +84,227 @@ def show() -> None:
             ks = whitening_tables.reductions(spearman.filter(pl.col("statistics") == statistics))
             reduced = st.selectbox("Reduced to", ks, key="whitening_reduced", bind="query-params", width=130)
             measured = whitening_tables.measured(spearman, average=average, statistics=statistics, reduced=reduced)
-        models = papers["model"].unique(maintain_order=True).sort().to_list()
-        default = models.index("BERT-base") if "BERT-base" in models else 0
-        model = None
-        if models:
-            model = st.selectbox(
-                "Published", models, index=default, key="whitening_model", bind="query-params", width=200
-            )
-    against = whitening_tables.published(papers, model=model) if model else pl.DataFrame(schema=whitening_tables.SCHEMA)
-    if run_id is not None:
-        st.subheader(":blue[:material/labs:] Measured here", anchor=False)
-        names = figures.joined_settings(measured)
-        note = " Transductive: the statistics come from these sentences." if statistics in ("target", "test") else ""
-        st.caption(f"Spearman × 100: {' / '.join(names)}; 95 % intervals are in the figure.{note}")
-        draw(
-            figures.table(measured.select("row", "dataset", "setting", "value"), order(measured)),
-            "whitening_table",
-            "Scores",
+            gains = whitening_tables.gains(scores.filter((pl.col("metric") == "gain") & (pl.col("average") == average)))
+        model = pick_model(version)
+    return Chosen(run_id, pick_pooling(measured), model, measured, gains, str(statistics))
+
+
+def pick_model(version: str) -> str | None:
+    """The published encoder."""
+    papers = queries.published(version, "whitening").filter(metric="spearman")
+    models = papers["model"].unique(maintain_order=True).sort().to_list()
+    if not models:
+        return None
+    default = models.index("BERT-base") if "BERT-base" in models else 0
+    return st.selectbox("Published", models, index=default, key="whitening_model", bind="query-params", width=200)
+
+
+def pick_pooling(measured: pl.DataFrame) -> str:
+    """The pooling of the table: one of those measured, or of the published ones."""
+    rows = measured["row"].unique(maintain_order=True).to_list() or list(whitening_tables.POOLINGS.values())
+    default = "first-last-avg" if "first-last-avg" in rows else rows[0]
+    return str(
+        st.segmented_control(
+            "Pooling", rows, default=default, key="whitening_pooling", bind="query-params", required=True
         )
-        rows = measured["row"].unique(maintain_order=True).to_list()
-        pooling = st.segmented_control(
-            "Pooling in the figure", rows, default=rows[0], key="whitening_pooling", bind="query-params", required=True
-        )
-        shown = measured.filter(row=pooling)
-        same = against.filter((pl.col("row") == pooling) & pl.col("dataset").is_in(shown["dataset"].unique().to_list()))
-        plots.show(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
-        show_gains(scores)
-        show_statistics(run_id)
-        downloads.download(measured, "whitening_scores")
-        links.run_link(run_id, f"Run {run_id}")
-    if model:
-        st.subheader(f":orange[:material/menu_book:] Published: {model}", anchor=False)
+    )
+
+
+def the_table(chosen: Chosen) -> pl.DataFrame:
+    """The one table."""
+    papers = queries.published(queries.store_version(), "whitening").filter(metric="spearman")
+    against = whitening_tables.published(papers, model=chosen.model or "")
+    gains = chosen.gains
+    if gains.height:
+        full = pl.col("n_components") == pl.col("n_components").max().over("dataset", "pooling", "statistics")
+        ones = (pl.col("beta") == 1) & (pl.col("gamma") == 1) & (pl.col("pooling") == chosen.pooling)
+        gains = gains.filter(ones & (pl.col("statistics") == chosen.statistics)).filter(full)
     else:
+        gains = pl.DataFrame(schema=dict.fromkeys(("dataset", "value", "low", "high", "verdict", "n"), pl.String))
+    measured = chosen.measured.filter(row=chosen.pooling) if chosen.run_id else against.clear()
+    same = chosen.pooling if chosen.pooling in against["row"].to_list() else "first-last-avg"
+    return whitening_tables.beside(measured, gains, against, row=same)
+
+
+def draw(table: pl.DataFrame) -> None:
+    """The table, with numbers in points of Spearman x 100."""
+    scores = {name: st.column_config.NumberColumn(format="%.1f", width=92) for name in table.columns[1:7]}
+    changes = {
+        name: st.column_config.NumberColumn(label, format="%+.1f", width=75)
+        for name, label in (("gain", "gain"), ("from", "95 % from"), ("to", "to"))
+    }
+    names = {f"{a} {b}": f"{a}: {c}" for a in ("published", "here") for b, c in
+             (("none", "raw"), ("whitened", "whitened"), ("reduced", "reduced"))}  # fmt: skip
+    columns = {name: st.column_config.NumberColumn(names[name], format="%.1f", width=110) for name in scores} | changes
+    columns["set"] = st.column_config.TextColumn("set", pinned=True, width=90)
+    st.dataframe(
+        table,
+        key="whitening_table",
+        hide_index=True,
+        height="content",
+        column_config=columns,
+        alt="Scores by data set, published and measured, and the gain of whitening",
+        placeholder="",
+    )
+
+
+def picture() -> Reading | None:
+    """One table of published and measured scores."""
+    chosen = settings()
+    table = the_table(chosen)
+    if chosen.run_id is None:
+        headings.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
+    if table.is_empty():
         st.caption("The published tables come into the store with its first run.")
-    for language, names in (("Chinese", whitening_tables.CHINESE), ("English", whitening_tables.ENGLISH)):
-        part = against.filter(pl.col("dataset").is_in(names))
-        if part.height:
-            settings = " / ".join(figures.joined_settings(part))
-            st.caption(f"{language} sets, Spearman × 100: {settings}; rows of one number are what they are named.")
-            draw(
-                figures.table(part.select("row", "dataset", "setting", "value"), names),
-                f"whitening_{language}",
-                f"Published, {language}",
-            )
-    if model:
-        st.caption(
-            "The Chinese table of post 8321 does not say which split its values are of. 'whitened' keeps "
-            "all dimensions, "
-            "also the one that a last LayerNorm leaves without variance."
+        return None
+    draw(table)
+    downloads.download(table, "whitening_scores")
+    if chosen.run_id is not None:
+        links.run_link(chosen.run_id, f"Run {chosen.run_id}")
+    return reading(table, chosen)
+
+
+def reading(table: pl.DataFrame, chosen: Chosen) -> Reading:
+    """The words, with the counts of the table."""
+    papers = table.drop_nulls(["published none", "published whitened"])
+    better = papers.filter(pl.col("published whitened") > pl.col("published none")).height
+    note = " The statistics come from these very sentences (transductive, no label is used)." if chosen.statistics in (
+        "target", "test") else ""  # fmt: skip
+    measured = f"no evaluation is stored (n = 0); `{whitening_pickers.EVALUATE}` makes one."
+    told = table.drop_nulls("verdict") if chosen.run_id else table.clear()
+    if told.height:
+        counts = dict(told["verdict"].value_counts().iter_rows())
+        ranked = told.drop_nulls("from").sort("gain")
+        spans = " and ".join(
+            f"{row['set']} {row['gain']:+.1f} ({row['from']:+.1f} to {row['to']:+.1f}, n = {row['pairs']:,} pairs)"
+            for row in (ranked[-1:].to_dicts() + ranked[:1].to_dicts())
         )
-    with st.expander("History", icon=":material/history:"):
-        st.markdown(HISTORY)
+        measured = (
+            f"helps in {counts.get('helps', 0)}, hurts in {counts.get('hurts', 0)}, unclear in "
+            f"{counts.get('unclear', 0)} of {told.height} sets; largest and smallest gain with paired 95 % "
+            f"interval: {spans}.{note}"
+        )
+    return Reading(
+        see=f"a row a set, Spearman × 100 for the pooling {chosen.pooling}; ‘reduced’ keeps the leading components, "
+        "published poolings are first-last-avg where this one has none. "
+        f"{chosen.model or 'No model'} gains by whitening in {better} of {papers.height} published sets.",
+        theory="the score rises if people's judgement is nearer to an angle in equalised directions than to one in the "
+        "encoder's own. Nothing guarantees that: isotropy is an assumption about the task.",
+        measured=measured,
+        apart="BQ. There whitening loses in the published table and here: see below why that may be. Post 8321 "
+        "does not "
+        "say of which split its values are; its ‘whitened’ keeps all dimensions.",
+    )
+
+
+def show_bq() -> None:
+    """Where whitening helps in the published table, and why BQ loses."""
+    papers = queries.published(queries.store_version(), "whitening")
+    gains = whitening_tables.published_gains(papers) if papers.height else papers
+    if gains.is_empty():
+        st.caption("The published tables come into the store with its first run.")
+        return
+    lesson.titled(
+        published_figures.published_gains(gains),
+        "Published: what full whitening changes, a dot for each encoder and pooling",
+        key="whitening_scores_published",
+        alt="Points gained by whitening on five Chinese sets",
+    )
+    names = published_figures.SETS
+    lost = {name: (part["full"] < 0).sum() / max(1, part.height) for (name,), part in gains.group_by("dataset")}
+    bq = gains.filter(dataset="bq")
+    others = ", ".join(f"{100 * lost[name]:.0f} % ({names[name]})" for name in names if name in lost and name != "bq")
+    st.markdown(
+        f"On BQ full whitening loses in **{(bq['full'] < 0).sum()} of {bq.height}** published rows (median "
+        f"{bq['full'].median():+.1f} points), with 256 components in {(bq['reduced'] < 0).sum()}; on the other sets it "
+        f"loses in {others}. Whitening gives each direction the same weight, narrow ones too. BQ has questions to one "
+        "bank, much alike: what is common to most of them is small in variance and is blown up, while what tells them "
+        "apart lies in the wide directions. That fits the table, and that cutting to 256 loses less; it is an "
+        "explanation, not a proof. Isotropy is an assumption, and BQ does not meet it."
+    )
+
+
+def show_figure() -> None:
+    """All settings of one pooling with intervals, published ones as diamonds."""
+    chosen = again()
+    if chosen is None:
+        return
+    measured, against, pooling = chosen
+    shown = measured.filter(row=pooling)
+    same = against.filter((pl.col("row") == pooling) & pl.col("dataset").is_in(shown["dataset"].unique().to_list()))
+    plots.show(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
+
+
+def again() -> tuple[pl.DataFrame, pl.DataFrame, str] | None:
+    """Measured and published scores and the pooling, as the page above has them."""
+    version, state = queries.store_version(), st.session_state
+    stored = queries.measurements(version, "whitening_scores", experiment="whitening")
+    if stored.is_empty():
+        headings.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
+        return None
+    spearman = stored.filter(run_id=state["whitening_run"], metric="spearman")
+    options = {"average": state["whitening_average"], "statistics": state["whitening_statistics_pick"]}
+    measured = whitening_tables.measured(spearman, **options, reduced=state["whitening_reduced"])
+    papers = queries.published(version, "whitening").filter(metric="spearman")
+    against = whitening_tables.published(papers, model=state.get("whitening_model") or "")
+    return measured, against, state["whitening_pooling"]
+
+
+def show_statistics() -> None:
+    """What the covariances look like."""
+    frame = queries.measurements(
+        queries.store_version(), "whitening_statistics", run_ids=(st.session_state.get("whitening_run", ""),)
+    )
+    if frame.is_empty():
+        headings.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
+        return
+    st.caption("A mean cosine far above zero is a narrow cone; an effective rank far below the width, few axes.")
+    wide = frame.pivot("metric", index=["dataset", "pooling", "statistics"], values="value")
+    formats = {"effective_rank": "%.1f", "largest": "%.3g", "smallest": "%.1e", "mean_cosine": "%.3f"}
+    columns = {
+        name: st.column_config.NumberColumn(name.replace("_", " "), format=format) for name, format in formats.items()
+    }
+    st.dataframe(
+        wide,
+        key="whitening_statistics",
+        hide_index=True,
+        column_config=columns,
+        height=280,
+        alt="Rank, effective rank and mean cosine",
+    )
+
+
+def show_history() -> None:
+    """What happened when."""
+    st.markdown(HISTORY)
+
+
+CHAPTER = Chapter(
+    question="Does whitening make cosines agree with people?",
+    chinese="BERT-whitening 句向量白化 · scores",
+    lead="Spearman's correlation between the cosine of two sentences and people's score, before and after whitening, "
+    "published and measured here in one table.",
+    guess=Guess(
+        question="on how many of five Chinese sets does whitening raise BERT's published score?",
+        answers=("all five", "most", "none"),
+        right="most",
+        because="It raises most of them, and lowers BQ in 38 of 42 published rows.",
+    ),
+    picture=picture,
+    good_for="unsupervised similarity with an encoder that was not trained for it. Encoders trained on similar "
+    "sentences "
+    "(SimBERT) need none, and a trained classifier undoes the map.",
+    formula=r"\rho=\operatorname{Spearman}\big(\cos(\tilde x_i,\tilde y_i),\ \text{gold}_i\big),\quad "
+    r"\tilde x=(x-\mu)U\Lambda^{-1/2}[:,:k]",
+    code=CODE,
+    reference="Su Jianlin, [[8069]](https://kexue.fm/archives/8069), Chinese table in "
+    "[[8321]](https://kexue.fm/archives/8321), history in [[8715]](https://kexue.fm/archives/8715); Su et al. (2021), "
+    "[arXiv 2103.15316](https://arxiv.org/abs/2103.15316); Huang et al. (2021), "
+    "[arXiv 2104.01767](https://arxiv.org/abs/2104.01767).",
+    more={
+        "Where is a circle the wrong shape? Why BQ loses": show_bq,
+        "Every setting with its interval": show_figure,
+        "The vectors before whitening": show_statistics,
+        "History: BERT-whitening and WhiteningBERT": show_history,
+    },
+)

@@ -8,19 +8,20 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.frames.labs import stored_vectors
+from dashboard.frames.labs.stored_vectors import StoredVectors
 from dashboard.parts.labs import typed_sentences, whitening_pickers
+from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.embeddings.search import top_k
 from engine.embeddings.similarity import cosine_pairs, unit_rows
 from engine.embeddings.whitening import Whitening
 
-TITLE = "How similar are two sentences?"
-SENTENCE = "The cosine of two sentences under four settings, and how it stands among the pairs of a whole set."
-CHINESE = "两个句子有多像"
-NOTE = """The cosine of two sentences as the encoder gives it, and under three whitenings with the statistics of a
-stored run. A cosine alone says little, because each setting has its own scale; the share says how many of the set's
-kept test pairs are less similar. Below are the nearest sentences of the set. Sentences of the set need no encoder;
-others are encoded at once by the built-in embedding, and by a job of a few seconds for a real one."""
-FORMULA = r"\cos(\tilde x,\tilde y)=\frac{\tilde x\cdot\tilde y}{\lVert\tilde x\rVert\,\lVert\tilde y\rVert}"
+CODE = """
+import numpy as np
+
+a, b = ((encode(text) - mean) @ kernel for text in ("花呗怎么还款", "如何还花呗"))
+cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+print(cosine, (cosines_of_the_set < cosine).mean())        # the share is what can be compared
+"""
 NEIGHBOURS = 10
 
 
@@ -30,30 +31,26 @@ def encode(encoder: str, pooling: str, sentences: tuple[str, ...]) -> np.ndarray
     return typed_sentences.encode(encoder, pooling, sentences, queries.database())
 
 
-def show() -> None:
-    """The chapter below its title."""
-    version = queries.store_version()
-    run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_sentences")
-    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_sentences")
-    params = dict(queries.params(version, (run_id,)).select("name", "value").iter_rows())
-    encoder = str(json.loads(params.get("encoder", '"hashed"')))
-    k = chosen.kernel.shape[1]
+def vectors_of(sentences: tuple[str, ...], stored: StoredVectors, run_id: str) -> np.ndarray | None:
+    """Vectors of the sentences, from the set where all are in it; None after a sentence that says why not."""
     known, vectors = stored.sentences()
+    place = {text: row for row, text in enumerate(known)}
+    if all(sentence in place for sentence in sentences):
+        return vectors[[place[sentence] for sentence in sentences]]
+    params = dict(queries.params(queries.store_version(), (run_id,)).select("name", "value").iter_rows())
+    encoder = str(json.loads(params.get("encoder", '"hashed"')))
+    if not typed_sentences.can_encode(encoder):
+        st.warning("These vectors were made elsewhere: only sentences of the set can be compared.")
+        return None
+    try:
+        return encode(encoder, st.session_state["whitening_sentences_pooling"], sentences)
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
 
-    def vectors_of(sentences: tuple[str, ...]) -> np.ndarray:
-        """Vectors of the sentences, from the set where all are in it. Stops the page where they cannot be had."""
-        place = {text: row for row, text in enumerate(known)}
-        if all(sentence in place for sentence in sentences):
-            return vectors[[place[sentence] for sentence in sentences]]
-        if not typed_sentences.can_encode(encoder):
-            st.warning("These vectors were made elsewhere: only sentences of the set can be compared.")
-            st.stop()
-        try:
-            return encode(encoder, st.session_state["whitening_sentences_pooling"], sentences)
-        except ValueError as error:
-            st.error(str(error), icon=":material/error:")
-            st.stop()
 
+def typed(stored: StoredVectors) -> tuple[str, str] | None:
+    """The two sentences; None while one is empty."""
     first_pair = stored.pairs.row(0, named=True)
     left, right = st.columns(2)
     first = left.text_input(
@@ -64,17 +61,12 @@ def show() -> None:
     )
     if not first.strip() or not second.strip():
         st.info("Type two sentences.", icon=":material/edit:")
-        st.stop()
-    pair = vectors_of((first, second))
-    gamma = st.session_state["whitening_sentences_gamma"]
-    settings: dict[str, Whitening | None] = {
-        "raw": None,
-        f"whitened, all {full.kernel.shape[1]}": stored.statistics[statistics].finish(n_components=full.rank),
-        f"as set: beta {chosen.beta:g}, gamma {gamma:g}, {k} components": chosen,
-        f"only reduced to {k} (beta = gamma = 0)": stored.statistics[statistics].finish(
-            n_components=k, beta=0.0, gamma=0.0
-        ),
-    }
+        return None
+    return first, second
+
+
+def cosine_table(pair: np.ndarray, stored: StoredVectors, settings: dict[str, Whitening | None]) -> pl.DataFrame:
+    """Cosine of the two under each setting, and the share of the set's pairs below it."""
     rows = []
     for name, whitening in settings.items():
         moved = pair if whitening is None else whitening.transform(pair)
@@ -93,9 +85,45 @@ def show() -> None:
         },
         alt="Cosine of the two sentences under each setting",
     )
-    st.subheader(f"Nearest sentences of {dataset}", anchor=False)
+    return table
+
+
+def picture() -> Reading | None:
+    """Two typed sentences under four settings."""
+    run_id, dataset, stored = whitening_pickers.pick_vectors(queries.store_version(), "whitening_sentences")
+    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_sentences")
+    sentences = typed(stored)
+    pair = vectors_of(sentences, stored, run_id) if sentences else None
+    if sentences is None or pair is None:
+        return None
+    k, gamma = chosen.kernel.shape[1], st.session_state["whitening_sentences_gamma"]
+    settings: dict[str, Whitening | None] = {
+        "raw": None,
+        f"whitened, all {full.kernel.shape[1]}": stored.statistics[statistics].finish(n_components=full.rank),
+        f"as set: β {chosen.beta:g}, γ {gamma:g}, {k} components": chosen,
+        f"only reduced to {k} (β = γ = 0)": stored.statistics[statistics].finish(n_components=k, beta=0.0, gamma=0.0),
+    }
+    table = cosine_table(pair, stored, settings)
+    show_neighbours(pair, sentences, stored, chosen, dataset)
+    raw, white = table.row(0, named=True), table.row(1, named=True)
+    return Reading(
+        see=f"raw, the two have a cosine of {raw['cosine']:.3f}, more than {raw['share']:.0%} of the set's pairs; "
+        f"whitened {white['cosine']:.3f}, more than {white['share']:.0%}.".replace("%", " %"),
+        theory="each setting has a scale of its own: raw cosines crowd near 1, whitened ones near 0. Only the place "
+        "among the set's pairs can be compared.",
+        measured=f"the shares are over all n = {stored.pairs.height:,} kept test pairs of {dataset}, not a sample of "
+        "draws, so they have no interval.",
+        apart="one pair proves nothing: *Scores* asks whether the order agrees with people over whole sets.",
+    )
+
+
+def show_neighbours(
+    pair: np.ndarray, sentences: tuple[str, str], stored: StoredVectors, chosen: Whitening, dataset: str
+) -> None:
+    """The nearest sentences of the set."""
+    known, vectors = stored.sentences()
     setting = st.segmented_control(
-        "Vectors",
+        f"Nearest sentences of {dataset}",
         ["as set above", "raw"],
         default="as set above",
         key="whitening_sentences_view",
@@ -104,7 +132,7 @@ def show() -> None:
     )
     corpus, asked = (vectors, pair) if setting == "raw" else (chosen.transform(vectors), chosen.transform(pair))
     found, scores = top_k(unit_rows(asked), unit_rows(corpus), k=min(NEIGHBOURS, len(known)))
-    for column, row, sentence in zip(st.columns(2), (0, 1), (first, second), strict=True):
+    for column, row, sentence in zip(st.columns(2), (0, 1), sentences, strict=True):
         near = pl.DataFrame({"cosine": scores[row], "sentence": [known[i] for i in found[row]]})
         with column:
             st.markdown(f"of **{sentence}**")
@@ -116,3 +144,22 @@ def show() -> None:
                 height="content",
                 alt=f"Nearest sentences of {sentence}",
             )
+
+
+CHAPTER = Chapter(
+    question="How similar are two sentences?",
+    chinese="两个句子有多像 · two sentences",
+    lead="The cosine of two sentences under four settings, and how it stands among the pairs of a whole set. Sentences "
+    "of the set need no encoder; others are encoded at once by the built-in embedding, by a real one in some seconds.",
+    guess=Guess(
+        question="two sentences have a raw BERT cosine of 0.85. Are they alike?",
+        answers=("yes", "no", "it does not say"),
+        right="it does not say",
+        because="Raw cosines of all pairs crowd near 1. Look at the share of less similar pairs.",
+    ),
+    picture=picture,
+    good_for="reading one cosine rightly, and looking at what a setting takes for neighbours.",
+    formula=r"\cos(\tilde x,\tilde y)=\frac{\tilde x\cdot\tilde y}{\lVert\tilde x\rVert\,\lVert\tilde y\rVert}",
+    code=CODE,
+    reference="Su Jianlin, [[8069]](https://kexue.fm/archives/8069) and [[9079]](https://kexue.fm/archives/9079).",
+)

@@ -8,45 +8,50 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import whitening as figures
 from dashboard.frames.labs import stored_vectors
+from dashboard.frames.labs.stored_vectors import StoredVectors
 from dashboard.parts import downloads, plots
 from dashboard.parts.labs import whitening_pickers
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number, spaced
+from engine.embeddings.intrinsic_dimension import Dimension, two_nearest_dimension
 from engine.embeddings.similarity import rank_gaps
+from engine.embeddings.whitening import Whitening
 
-TITLE = "Which part of whitening does the work?"
-SENTENCE = (
-    "Move the mean, the spectrum and the number of components, and see the correlation on kept test pairs at once."
-)
-CHINESE = "实时白化"
-NOTE = """An evaluation keeps the vectors of some test pairs and the mean and covariance of all its sentences. The
-sliders fit a whitening from these statistics and apply it to the kept pairs at once: beta = gamma = 1 is whitening,
-beta = gamma = 0 only rotates (so that cutting components is all that changes anything)."""
-FORMULA = r"\cos\big((x-\beta\mu)W,\ (y-\beta\mu)W\big),\qquad W=U\Lambda^{-\gamma/2}[:,:k]"
-SOURCE = "[post 9079](https://kexue.fm/archives/9079) for beta and gamma"
+CODE = """
+import numpy as np
+
+eigenvalues, u = np.linalg.eigh(np.cov(vectors, rowvar=False))
+eigenvalues, u = eigenvalues[::-1], u[:, ::-1]
+kernel = (u * eigenvalues ** (-gamma / 2))[:, :k]            # gamma 0 only rotates, 1 whitens
+whitened = (vectors - beta * vectors.mean(axis=0)) @ kernel
+"""
 MOST_DRAWN = 300
+MOST_NEIGHBOURS = 1000
 
 
-def show() -> None:
-    """The chapter below its title."""
+@st.cache_data(show_spinner=False, max_entries=64)
+def raw_score(_stored: StoredVectors, *kept: str) -> tuple[float, float, float]:
+    """Of the vectors as they are; kept names the run, the set and the pooling."""
+    return stored_vectors.score(_stored.pairs, stored_vectors.cosines(_stored, None))
 
-    @st.cache_data(show_spinner=False, max_entries=64)
-    def raw_score(*kept: str) -> tuple[float, float, float]:
-        """Of the vectors as they are; kept names the run, the set and the pooling."""
-        return stored_vectors.score(stored.pairs, before)
 
-    @st.cache_data(show_spinner=False, max_entries=256)
-    def components_curve(*setting: str | float) -> pl.DataFrame:
-        """Scores by components; setting names the run, the set, the pooling, the statistics, beta and gamma."""
-        return stored_vectors.curve(stored, full)
+@st.cache_data(show_spinner=False, max_entries=256)
+def components_curve(_stored: StoredVectors, _full: Whitening, *setting: str | float) -> pl.DataFrame:
+    """Scores by components; setting names the run, the set, the pooling, the statistics, beta and gamma."""
+    return stored_vectors.curve(_stored, _full)
 
-    version = queries.store_version()
-    run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_vectors")
-    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_vectors")
-    before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
-    kept = (run_id, dataset, st.session_state.whitening_vectors_pooling)
-    raw, now = raw_score(*kept), stored_vectors.score(stored.pairs, after)
-    gold = stored.gold
-    similar = gold >= (gold.min() + gold.max()) / 2
-    k = chosen.kernel.shape[1]
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def intrinsic(_stored: StoredVectors, *kept: str) -> Dimension | None:
+    """Intrinsic dimension of the set's sentences; None where it cannot be told."""
+    try:
+        return two_nearest_dimension(_stored.sentences()[1][:MOST_NEIGHBOURS])
+    except ValueError:
+        return None
+
+
+def show_scores(raw: tuple[float, ...], now: tuple[float, ...], before: np.ndarray, after: np.ndarray) -> None:
+    """Correlation and mean cosine, before and after."""
     with st.container(horizontal=True):
         st.metric("Spearman, raw", words.percent(raw[0]), help=f"95 % interval {raw[1]:.3f} to {raw[2]:.3f}")
         st.metric(
@@ -57,41 +62,114 @@ def show() -> None:
         )
         st.metric("Mean cosine, raw", f"{before.mean():.3f}")
         st.metric("Mean cosine, whitened", f"{after.mean():.3f}")
-        st.metric("Effective rank", f"{chosen.effective_rank:.1f} of {stored.width}")
-    count = stored.statistics[statistics].count
-    st.caption(
-        f"{stored.pairs.height:,} kept test pairs of {dataset}; mean and covariance of {count:,} "
-        f"sentences ({statistics}"
-        f"{', transductive' if statistics in ('target', 'test') else ''}). 95 % intervals of "
-        f"Spearman: raw {100 * raw[1]:.1f} to {100 * raw[2]:.1f}, whitened {100 * now[1]:.1f} to {100 * now[2]:.1f}. "
-        "Scores of the whole set: page Scores."
+
+
+def show_curves(curve: pl.DataFrame, raw: float, chosen: Whitening) -> None:
+    """Correlation against the components, and the spectrum."""
+    left, right = st.columns(2)
+    k = chosen.kernel.shape[1]
+    plots.show(
+        figures.components(curve, raw=raw, chosen=k),
+        key="whitening_vectors_curve",
+        title="Spearman against the number of components",
+        alt="Spearman with interval against the number of components",
+        place=left,
     )
+    plots.show(
+        figures.spectrum(chosen.eigenvalues, rank=chosen.rank, chosen=k),
+        key="whitening_vectors_spectrum",
+        title="Spectrum of the covariance",
+        alt="Eigenvalues of the covariance, largest first",
+        place=right,
+    )
+
+
+def picture() -> Reading:
+    """Stored vectors, whitened at once."""
+    version = queries.store_version()
+    run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_vectors")
+    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_vectors")
+    before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
+    kept = (run_id, dataset, st.session_state.whitening_vectors_pooling)
+    raw, now = raw_score(stored, *kept), stored_vectors.score(stored.pairs, after)
+    show_scores(raw, now, before, after)
+    curve = components_curve(stored, full, *kept, statistics, full.beta, st.session_state.whitening_vectors_gamma)
+    show_curves(curve, raw[0], chosen)
+    return reading(stored, chosen, statistics, raw, now, intrinsic(stored, *kept), dataset)
+
+
+def reading(
+    stored: StoredVectors,
+    chosen: Whitening,
+    statistics: str,
+    raw: tuple[float, ...],
+    now: tuple[float, ...],
+    dimension: Dimension | None,
+    dataset: str,
+) -> Reading:
+    """The words, with the numbers of the moment."""
+    count, k = stored.statistics[statistics].count, chosen.kernel.shape[1]
+    few = (
+        f" **Too few: {count:,} sentences for a width of {stored.width} say little.**"
+        if count < 4 * stored.width
+        else ""
+    )
+    if dimension is None:
+        inner = "the intrinsic dimension cannot be told from these vectors"
+    else:
+        inner = (
+            f"by their two nearest neighbours the vectors have about **{dimension.value:.1f}** dimensions (95 % "
+            f"{dimension.low:.1f} to {dimension.high:.1f}, n = {dimension.points:,} sentences), by their spectrum "
+            f"{chosen.effective_rank:.1f}, of {stored.width}"
+        )
+    return Reading(
+        see=f"with β = {{beta}}, γ = {{gamma}} and {k} components the correlation is {100 * now[0]:.1f}; the raw "
+        f"vectors "
+        f"have {100 * raw[0]:.1f}.",
+        theory="with β = γ = 0 and all components no cosine changes: only then is what you see the work of cutting. "
+        f"The mean and covariance come from {count:,} sentences ({statistics}).{few}",
+        measured=f"{stored.pairs.height:,} kept test pairs of {dataset}: raw {100 * raw[0]:.1f} (95 % "
+        f"{100 * raw[1]:.1f} "
+        f"to {100 * raw[2]:.1f}), now {100 * now[0]:.1f} ({100 * now[1]:.1f} to {100 * now[2]:.1f}); {inner}.",
+        apart="two neighbours see a small piece of a curved set, the spectrum sees all of it, so the first number is "
+        "usually the smaller one. On few sentences it is too small.",
+        drag={
+            "beta": Number("whitening_vectors_beta", spaced(0, 1, 0.05), "β, share of the mean"),
+            "gamma": Number("whitening_vectors_gamma", spaced(0, 1, 0.05), "γ, power of the spectrum"),
+        },
+    )
+
+
+def again() -> tuple[StoredVectors, Whitening, Whitening, str] | None:
+    """Vectors, the chosen and the full whitening and the statistics, as the page above has them."""
+    state = {name: st.session_state.get(f"whitening_vectors_{name}") for name in
+             ("run", "set", "pooling", "statistics", "beta", "gamma", "components")}  # fmt: skip
+    if state["run"] is None:
+        return None
+    stored = whitening_pickers.load(queries.store_version(), state["run"], state["set"], state["pooling"])
+    rotation = stored.statistics[state["statistics"]].finish(beta=state["beta"], gamma=0.0)
+    full = rotation.reduced(rotation.rank, gamma=state["gamma"])
+    return stored, full.reduced(state["components"]), full, state["statistics"]
+
+
+def show_cosines() -> None:
+    """Cosines before and after, and the sentences on a plane."""
+    found = again()
+    if found is None:
+        return
+    stored, chosen, full, statistics = found
+    gold = stored.gold
+    similar = gold >= (gold.min() + gold.max()) / 2
+    before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
     left, right = st.columns(2)
-    with left:
-        st.subheader("Spearman against the number of components", anchor=False)
-        curve = components_curve(*kept, statistics, full.beta, st.session_state.whitening_vectors_gamma)
-        plots.show(
-            figures.components(curve, raw=raw[0], chosen=k),
-            key="whitening_vectors_curve",
-            alt="Spearman with interval against the number of components",
-        )
+    plots.show(
+        figures.histograms(before, after, similar),
+        key="whitening_vectors_cosines",
+        title="Cosines before and after",
+        alt="Histograms of cosines of similar and dissimilar pairs, raw and whitened",
+        place=left,
+    )
     with right:
-        st.subheader("Spectrum of the covariance", anchor=False)
-        plots.show(
-            figures.spectrum(chosen.eigenvalues, rank=chosen.rank, chosen=k),
-            key="whitening_vectors_spectrum",
-            alt="Eigenvalues of the covariance, largest first",
-        )
-    left, right = st.columns(2)
-    with left:
-        st.subheader("Cosines before and after", anchor=False)
-        plots.show(
-            figures.histograms(before, after, similar),
-            key="whitening_vectors_cosines",
-            alt="Histograms of cosines of similar and dissimilar pairs, raw and whitened",
-        )
-    with right:
-        st.subheader("On a plane", anchor=False)
         view = st.segmented_control(
             "Vectors",
             ["whitened", "raw"],
@@ -107,12 +185,21 @@ def show() -> None:
             plots.show(
                 figures.plane(points, stored.pairs, similar[rows]),
                 key="whitening_vectors_plane",
+                title="On a plane, the two of a pair joined",
                 alt="First two components of the sentences, the two of a pair joined",
             )
-    st.subheader("Worst-ranked pairs", anchor=False)
-    st.caption("Pairs whose place by cosine is farthest from their place by gold score; positive: called too similar.")
+
+
+def show_worst() -> None:
+    """Pairs whose place by cosine is farthest from their place by gold score."""
+    found = again()
+    if found is None:
+        return
+    stored, chosen, _, _ = found
+    before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
+    st.caption("Positive: called too similar.")
     worst = stored.pairs.with_columns(
-        gap=pl.Series(rank_gaps(after, gold)), cosine=pl.Series(after), raw_cosine=pl.Series(before)
+        gap=pl.Series(rank_gaps(after, stored.gold)), cosine=pl.Series(after), raw_cosine=pl.Series(before)
     )
     worst = worst.sort(pl.col("gap").abs(), descending=True).select(
         "gap", "gold", "cosine", "raw_cosine", "sentence1", "sentence2"
@@ -127,3 +214,27 @@ def show() -> None:
         alt="Worst-ranked pairs",
     )
     downloads.download(worst, "whitening_worst_pairs")
+
+
+CHAPTER = Chapter(
+    question="Which part of whitening does the work?",
+    chinese="实时白化与内在维数 · mean, spectrum, dimension",
+    lead="Move the mean (β), the spectrum (γ) and the number of components, and see the correlation on kept test pairs "
+    "at once. Below stands how many dimensions the vectors really fill.",
+    guess=Guess(
+        question="which of the two raises the correlation more: the mean taken out, or the spectrum made flat?",
+        answers=("the mean", "the spectrum", "it depends on the set"),
+        right="it depends on the set",
+        because="Set β and γ to 0 and 1 in turn: sets and encoders differ, and on BQ a flat spectrum costs.",
+    ),
+    picture=picture,
+    good_for="choosing β, γ and k on a few hundred labelled pairs before whitening a large collection.",
+    formula=r"\cos\big((x-\beta\mu)W,\ (y-\beta\mu)W\big),\quad W=U\Lambda^{-\gamma/2}[:,:k],\qquad "
+    r"\hat D=\frac n{\sum\ln(r_2/r_1)}",
+    code=CODE,
+    reference="Su Jianlin, β and γ in [[9079]](https://kexue.fm/archives/9079), reduction in "
+    "[[8069]](https://kexue.fm/archives/8069); intrinsic dimension: Facco et al. (2017), doi "
+    "10.1038/s41598-017-11873-y.",
+    more={"Cosines before and after, and the plane": show_cosines, "Worst-ranked pairs": show_worst},
+    inside={"whitening_vectors_view": "Cosines before and after, and the plane"},
+)

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import style
+from dashboard.figures.labs import moving
 from engine.can.alternation import HalfStep
 
 NAMES = {
@@ -15,37 +16,46 @@ NAMES = {
 }
 
 
-def half_step(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
-    """One matrix as groups of bars: a group for each row, the uncertain row last and in another colour.
+def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[str]) -> go.Figure:
+    """The matrix as groups of bars, a group for each row, the uncertain row last; a slider goes from step to step.
 
     Args:
-        matrix: (rows, m).
+        start: (rows, m) the matrix as it is.
+        steps: every half-step, with the matrix after it.
         classes: (m,) names.
     """
-    rows, m = matrix.shape
+    matrices = [start, *(step.matrix for step in steps)]
+    rows, m = start.shape
     places = (np.arange(rows)[:, None] * (m + 1) + np.arange(m)).ravel()
     bars = {
         "type": "bar",
         "x": places,
-        "y": matrix.ravel(),
         "marker": {"color": [style.NEUTRAL] * (rows - 1) * m + [style.MEASURED] * m},
-        "text": [f"{value:.3f}" for value in matrix.ravel()],
         "textposition": "outside",
         "cliponaxis": False,
         "customdata": list(classes) * rows,
         "hovertemplate": "%{customdata}: %{y:.6f}<extra></extra>",
     }
-    titles = [*(f"confident<br>{index}" for index in range(1, rows)), "<br>uncertain"]
+    titles = [*(f"sure {index}" for index in range(1, rows)), "<b>unsure</b>"]
     heads = [
         {"text": title, "x": row * (m + 1) + (m - 1) / 2, "y": 1, "yref": "y domain", "yanchor": "bottom"}
         | {"showarrow": False, "font": {"size": 12}}
         for row, title in enumerate(titles)
     ]
-    figure = go.Figure(bars, {"annotations": heads, "bargap": 0.15, "uniformtext": {"mode": "hide", "minsize": 9}})
+    last = len(matrices) - 1
+    figure = go.Figure(bars | _heights(matrices[last]), {"annotations": heads, "bargap": 0.15})
     x_axis = {"tickvals": places, "ticktext": list(classes) * rows, "tickangle": 0, "showgrid": False}
-    y_axis = {"range": [0, max(1.0, float(matrix.max())) * 1.15]}
-    style.finish(figure, x="", y="value", height=250, legend=False, x_axis=x_axis, y_axis=y_axis)
-    return figure.update_layout(margin={"t": 44})
+    y_axis = {"range": [0, max(1.0, *(float(matrix.max()) for matrix in matrices)) * 1.12]}
+    style.finish(figure, x="", y="value", height=400, legend=False, x_axis=x_axis, y_axis=y_axis)
+    labels = ["as given", *(f"{step.iteration}, {NAMES[step.name]}" for step in steps)]
+    frames = [[{"type": "bar", **_heights(matrix)}] for matrix in matrices]
+    return moving.animate(figure, frames, labels, traces=[0], start=last, prefix="")
+
+
+def _heights(matrix: np.ndarray) -> dict[str, list[object]]:
+    """Bars and, above those of the uncertain row, their values."""
+    text = [""] * (matrix.size - matrix.shape[1]) + [f"{value:.2f}" for value in matrix[-1]]
+    return {"y": matrix.ravel().tolist(), "text": list(text)}
 
 
 def path(steps: Sequence[HalfStep], start: np.ndarray, classes: Sequence[str]) -> go.Figure:

@@ -31,10 +31,9 @@ def animate(
         prefix: before each label.
     """
     names = [str(number) for number in range(len(frames))]
-    figure._frame_objs = tuple(  # unchecked: plotly's public way validates every frame, which takes ten times as long
-        go.Frame(name=name, data=list(data), traces=list(traces), _validate=False)
-        for name, data in zip(names, frames, strict=True)
-    )
+    figure.frames = [
+        {"name": name, "data": list(data), "traces": list(traces)} for name, data in zip(names, frames, strict=True)
+    ]
     steps = [
         {"label": label, "method": "animate", "args": [[name], QUICK]}
         for name, label in zip(names, labels, strict=True)

@@ -68,7 +68,7 @@ def circle(found: Sequence[Step]) -> go.Figure:
     button = {"type": "buttons", "showactive": False, "x": 1, "xanchor": "right", "y": 1.12, "yanchor": "top",
               "buttons": [{"label": "▶ Whiten", "method": "animate", "args": [None, play]}]}  # fmt: skip
     layout = {"sliders": [slider], "updatemenus": [button], "yaxis": {"scaleanchor": "x"}}
-    figure = go.Figure({"data": _look(_moving(found[0], reach)), "frames": frames, "layout": layout}, _validate=False)
+    figure = go.Figure({"data": _look(_moving(found[0], reach)), "frames": frames, "layout": layout})
     span = {"range": [-reach, reach], "zeroline": True}
     return finish(
         figure, x="First coordinate", y="Second coordinate", height=520, legend=False, x_axis=span, y_axis=span
@@ -97,6 +97,18 @@ def _look(moving: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
     bare = {"type": "scatter", "showlegend": False, "hoverinfo": "skip"}
     return [bare | data | look for data, look in zip(moving, looks, strict=True)]
+
+
+def cloud(vectors: np.ndarray) -> go.Figure:
+    """Points in two dimensions around the origin, with one scale on both axes."""
+    reach = 1.1 * float(np.abs(vectors).max())
+    points = {"type": "scatter", "mode": "markers", "marker": {"size": 5, "color": fade(MEASURED, 0.6)}}
+    figure = go.Figure(points | {"x": vectors[:, 0], "y": vectors[:, 1], "hoverinfo": "skip"})
+    span = {"range": [-reach, reach], "zeroline": True}
+    return finish(
+        figure, x="First coordinate", y="Second coordinate", height=380, x_axis=span,
+        y_axis=span | {"scaleanchor": "x"},
+    )  # fmt: skip
 
 
 def few_sentences(counts: Sequence[int], exact: Sequence[float], drawn: Sequence[float], width: int) -> go.Figure:

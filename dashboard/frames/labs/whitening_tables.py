@@ -103,3 +103,35 @@ def published_gains(figures: pl.DataFrame) -> pl.DataFrame:
         reduced=100 * (pl.col("reduced") - pl.col("none")),
         text=pl.format("{}, {}", "model", "pooling"),
     ).drop_nulls("full")
+
+
+def beside(measured_scores: pl.DataFrame, gains_of: pl.DataFrame, papers: pl.DataFrame, *, row: str) -> pl.DataFrame:
+    """One table: a row a data set, published and measured scores side by side, and the gain with its interval.
+
+    Args:
+        measured_scores: as `measured` makes them, of one pooling.
+        gains_of: rows of `gains` of the same pooling and statistics, full width.
+        papers: as `published` makes them; for English sets any row of the fixed pooling with the target's statistics.
+        row: the pooling.
+    """
+    names = [*CHINESE, *ENGLISH]
+    own = papers.filter((pl.col("row") == row) | (pl.col("row") == f"{row}, target statistics"))
+    columns = {}
+    for prefix, frame in (("published", own), ("here", measured_scores)):
+        for setting in ("none", "whitened", "reduced"):
+            part = frame.filter(setting=setting).unique("dataset", keep="first", maintain_order=True)
+            columns[f"{prefix} {setting}"] = dict(part.select("dataset", 100 * pl.col("value")).iter_rows())
+    changed = {found["dataset"]: found for found in gains_of.iter_rows(named=True)}
+    present = [*dict.fromkeys(name for found in (*columns.values(), changed) for name in found)]
+    ordered = [name for name in names if name in present] + [name for name in present if name not in names]
+    rows = []
+    for name in ordered:
+        found = changed.get(name, {})
+        span = {
+            key: 100 * found[part] if found else None
+            for key, part in (("gain", "value"), ("from", "low"), ("to", "high"))
+        }
+        rows.append({"set": name, **{key: values.get(name) for key, values in columns.items()}, **span,
+                     "verdict": found.get("verdict"), "pairs": found.get("n")})  # fmt: skip
+    kinds = dict.fromkeys([*columns, "gain", "from", "to"], pl.Float64)
+    return pl.DataFrame(rows, schema={"set": pl.String, **kinds, "verdict": pl.String, "pairs": pl.Int64})

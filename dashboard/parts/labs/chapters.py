@@ -2,9 +2,10 @@
 
 How to write a chapter, `dashboard/chapters/<lab>/<key>.py`:
 
-1. `TITLE` is a question, `SENTENCE` one sentence that is always visible: what the chapter answers.
-2. `CHINESE`, `NOTE`, `FORMULA` and `SOURCE`, each optional, stand behind the help sign.
-3. `def show() -> None:` draws everything below the title. `return` (or `st.stop()`) ends it early.
+1. `CHAPTER = Chapter(...)` at its end (`parts/labs/form.py`) fills in every part; a test demands them all.
+2. Its `picture` draws controls and figures and returns a `Reading`: what one sees, theory, what was measured, where
+   they part, each with the numbers of the moment. Nothing stored: say so with the command, and return None.
+3. Whatever is not needed to answer the question is a part of `more`, which is drawn only when it is opened.
 4. Widgets' keys begin with the lab's key and are unique in it; `bind="query-params"` makes the choice part of the link.
 5. It reads through `dashboard.queries`, computes with `engine`, draws with `dashboard.figures`: no formula of its own.
 6. Cached functions stand at the top of the module and take all that they need as arguments.
@@ -13,12 +14,12 @@ How to write a chapter, `dashboard/chapters/<lab>/<key>.py`:
 """
 
 import importlib
-from typing import Any
 
 import streamlit as st
 
 from dashboard import rooms
-from dashboard.parts import headings, links
+from dashboard.parts import links
+from dashboard.parts.labs import form
 
 
 def show_lab(key: str) -> None:
@@ -27,29 +28,30 @@ def show_lab(key: str) -> None:
     chapter = rooms.chapter_of(lab, st.query_params.to_dict())
     module = importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
     _contents(lab, chapter)
-    _heading(lab, chapter, module)
-    module.show()
+    form.show(module.CHAPTER, key=f"{lab.key}_{chapter.key}", tab=f"{chapter.name} · {lab.title}")
     _onward(lab, chapter)
 
 
 def _contents(lab: rooms.Lab, chosen: rooms.Chapter) -> None:
     """The chapters of the lab, the open one marked."""
     with st.container(horizontal=True, gap="small", key="chapters"):
-        st.markdown(f"**{lab.title}**", width="content")
+        st.markdown(f"**{lab.title}** {lab.chinese}", width="content")
         for number, chapter in enumerate(lab.chapters, 1):
-            mark = "chapter_open" if chapter == chosen else f"chapter_{chapter.key}"
-            with st.container(key=mark, width="content"):
-                links.chapter_link(lab.key, chapter.key, f"{number} {chapter.name}")
+            _link(lab, chapter, f"{number} {chapter.name}", chosen)
+        for chapter in lab.further:
+            _link(lab, chapter, f"+ {chapter.name}", chosen)
 
 
-def _heading(lab: rooms.Lab, chapter: rooms.Chapter, module: Any) -> None:
-    more = {name: getattr(module, name.upper(), "") for name in ("chinese", "note", "formula", "source")}
-    headings.title(module.TITLE, module.SENTENCE, tab=f"{chapter.name} · {lab.title}", **more)
+def _link(lab: rooms.Lab, chapter: rooms.Chapter, label: str, chosen: rooms.Chapter) -> None:
+    mark = "chapter_open" if chapter == chosen else f"chapter_{chapter.key}"
+    with st.container(key=mark, width="content"):
+        links.chapter_link(lab.key, chapter.key, label)
 
 
 def _onward(lab: rooms.Lab, chosen: rooms.Chapter) -> None:
     """Link to the next chapter."""
-    after = lab.chapters[lab.chapters.index(chosen) + 1 :]
+    order = (*lab.chapters, *lab.further)
+    after = order[order.index(chosen) + 1 :]
     if after:
         st.divider()
         links.chapter_link(lab.key, after[0].key, f"Next: {after[0].name}", icon=":material/arrow_forward:")

@@ -38,7 +38,7 @@ def pick_vectors(version: str, page: str) -> tuple[str, str, StoredVectors]:
         dataset = st.selectbox("Set", list(kept), key=f"{page}_set", bind="query-params", width=150)
         pooling = st.selectbox("Pooling", kept[dataset], key=f"{page}_pooling", bind="query-params", width=180)
     try:
-        return run_id, dataset, _load(version, run_id, dataset, pooling)
+        return run_id, dataset, load(version, run_id, dataset, pooling)
     except OSError as error:
         st.error(f"The vectors of run {run_id} cannot be read: {error}", icon=":material/broken_image:")
         st.stop()
@@ -70,7 +70,8 @@ def _runs_with_vectors(version: str) -> list[str]:
 
 
 @st.cache_resource(show_spinner="Reading vectors", max_entries=16)
-def _load(version: str, run_id: str, dataset: str, pooling: str) -> StoredVectors:
+def load(version: str, run_id: str, dataset: str, pooling: str) -> StoredVectors:
+    """The vectors that a run kept of a set under a pooling; OSError where their files are gone."""
     return stored_vectors.load(queries.artifacts(version, run_id), dataset, pooling)
 
 

@@ -88,7 +88,7 @@ def shown(app):
 
 @pytest.mark.parametrize("page", ["can", "can_sweep", "can_steps", "can_simulation"])
 def test_an_empty_store_shows_the_idea_or_the_command(page, empty_store, open_page):
-    app = open_page(page, empty_store)
+    app = open_page(page, empty_store, more=True)
     assert app.title
     assert app.metric or any("python -m jobs." in code.value for code in app.code)
 
@@ -131,10 +131,8 @@ def test_a_link_restores_the_settings(store, open_page):
 
 def test_the_neighbours_are_computed_when_asked_for(store, open_page):
     db, _, _ = store
-    app = open_page("can", db)
-    tables = len(app.dataframe)
-    app.toggle(key="can_methods").set_value(True).run()
-    table = app.dataframe[tables].value
+    app = open_page("can", db, can_correct_more_2="true")
+    table = next(frame.value for frame in app.dataframe if "method" in frame.value.columns)
     assert table["method"].to_list()[:2] == ["predictions as they are", "CAN, one row at a time"]
     assert len(table) == 7
 
@@ -166,14 +164,15 @@ def test_steps_load_the_examples_and_refuse_bad_numbers(open_page, empty_store):
     app.selectbox(key="can_steps_example").set_value("The post's two classes").run()
     assert app.metric[1].proto.delta == "0.725"
     app.slider(key="can_steps_iterations").set_value(3).run()
-    assert len(app.get("plotly_chart")) == 2 * 3 + 1
+    frames = json.loads(app.get("plotly_chart")[0].proto.spec)["frames"]
+    assert len(frames) == 1 + 2 * 3  # as given, then both half-steps of every iteration
 
 
 def test_the_simulation_is_put_into_words_with_its_figures(store, open_page):
     db, _, _ = store
-    app = open_page("can_simulation", db)
+    app = open_page("can_simulation", db, more=True)
     assert any("class bias" in text.value and "+2.46" in text.value for text in app.markdown)
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 1 + 3
 
 
 def test_the_lab_leaves_out_rows_without_a_label():
@@ -211,7 +210,7 @@ def test_figures_have_named_axes_and_the_right_numbers():
     mix = pl.DataFrame({"name": ["a"], "prior": [1.0], "before": [0.4], "after": [0.6], "labels": [0.5]})
     assert [list(trace.x) for trace in figures.class_mix(mix).data[1:]] == [[1.0], [0.5], [0.4], [0.6]]
     steps = half_steps(np.array([[0.05, 0.95], [0.5, 0.5]]), np.array([0.5, 0.5]))
-    bars = step_figures.half_step(steps[-1].matrix, ["A", "B"]).data[0]
+    bars = step_figures.half_steps(np.array([[0.05, 0.95], [0.5, 0.5]]), steps, ["A", "B"]).data[0]
     assert bars.y[-2:] == pytest.approx([0.725, 0.275])
     assert set(bars.marker.color[-2:]) == {style.MEASURED}
     points = pl.DataFrame({"at": [2.0, 9.0], "metric": "can", "value": [0.0, 0.1], "low": 0.0, "high": 0.2})

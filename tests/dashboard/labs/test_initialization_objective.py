@@ -7,6 +7,7 @@ import pytest
 from dashboard.chapters.initialization import training
 from dashboard.figures.labs import initialization_objective as figures
 from engine.initialization.rules import effective_dimension
+from tests.dashboard.conftest import spoken
 
 MEANS = list(figures.MEANS)
 
@@ -33,9 +34,7 @@ def test_each_step_of_the_slider_moves_to_its_gains():
 def test_the_chapter_speaks_of_the_shape_that_was_chosen(empty_store, open_page):
     app = open_page("initialization/objective", empty_store)
     assert not app.exception
-    assert "over m → n → m the geometric mean gives exactly 1, the per-layer optimum 0.346" in " ".join(
-        text.value for text in app.markdown
-    )
+    assert "geometric mean gives exactly 1, Xavier's 0.64, the per-layer optimum 0.346" in spoken(app)
     app.number_input(key="initialization_objective_n").set_value(768).run()
     assert not app.exception
     assert "all means are 768" in app.info[0].value

@@ -11,6 +11,7 @@ from engine.initialization.rules import stack_gains
 from engine.initialization.signal_propagation import propagate_vectors
 from store import runs
 from store.ingest import ingest
+from tests.dashboard.conftest import spoken
 
 PAGES = ("initialization", "initialization_shapes", "initialization_depth", "initialization_training")
 RULES = ("fan_in", "geometric", "quadratic")
@@ -58,7 +59,7 @@ def charts(app):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_work_on_an_empty_store(page, empty_store, open_page):
-    app = open_page(page, empty_store)
+    app = open_page(page, empty_store, more=True)
     assert not app.exception
     if page == "initialization_training":
         assert any("python -m jobs.initialization train" in code.value for code in app.code)
@@ -67,9 +68,9 @@ def test_pages_work_on_an_empty_store(page, empty_store, open_page):
 
 
 def test_stored_trainings_have_a_verdict(store, open_page):
-    app = open_page("initialization_training", store)
+    app = open_page("initialization_training", store, more=True)
     assert not app.exception
-    text = " ".join(markdown.value for markdown in app.markdown)
+    text = spoken(app)
     assert "Best is **geometric** with a loss of 0.5000" in text
     assert "clearly worse than geometric: quadratic" in text
     assert "fan_in" not in text.split("clearly worse")[1]
@@ -85,7 +86,7 @@ def test_widths_are_a_control(empty_store, open_page):
     app.text_input(key="initialization_widths").set_value("64 256 64").run()
     app.selectbox(key="initialization_activation").set_value("gelu").run()
     assert not app.exception
-    assert "Over 2 layers" in " ".join(markdown.value for markdown in app.markdown)
+    assert "Over the whole stack **" in spoken(app)
     app.text_input(key="initialization_widths").set_value("64 none").run()
     assert any("Widths" in error.value for error in app.error)
     app.text_input(key="initialization_widths").set_value("64").run()
@@ -97,7 +98,7 @@ def test_shapes_and_depth_answer(empty_store, open_page):
     app.number_input(key="initialization_shapes_m").set_value(3072).run()
     app.selectbox(key="initialization_shapes_law").set_value("orthogonal").run()
     assert not app.exception
-    assert "condition number inf" in " ".join(markdown.value for markdown in app.markdown)
+    assert "their ratio inf depends on m/n alone" in spoken(app)
     app = open_page("initialization_depth", empty_store)
     app.slider(key="initialization_depth_width").set_value(8).run()
     assert not app.exception

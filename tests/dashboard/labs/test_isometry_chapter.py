@@ -3,6 +3,7 @@
 import numpy as np
 
 from dashboard.figures.labs.isometry import spectrum_by_depth
+from tests.dashboard.conftest import spoken
 
 
 def test_the_figure_shows_the_quantiles_and_a_kept_spectrum():
@@ -16,6 +17,6 @@ def test_the_figure_shows_the_quantiles_and_a_kept_spectrum():
 
 def test_the_chapter_speaks_of_the_depth_that_was_chosen(empty_store, open_page):
     app = open_page("initialization/isometry", empty_store)
-    words = " ".join(text.value for text in app.markdown)
+    words = spoken(app)
     assert "After 8 layers of width 32" in words
     assert "L + 1 = 9 for wide" in words

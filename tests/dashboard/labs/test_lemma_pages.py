@@ -16,6 +16,7 @@ from jobs.dimension import config as dims
 from jobs.johnson_lindenstrauss import bounds, distortion, lsh, svd
 from jobs.johnson_lindenstrauss import config as lemma
 from store import queries, runs
+from tests.dashboard.conftest import spoken
 
 PAGES = [
     "johnson_lindenstrauss",
@@ -62,7 +63,7 @@ def lemma_store(tmp_path_factory):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_open_on_an_empty_store(page, open_page, empty_store):
-    app = open_page(page, empty_store)
+    app = open_page(page, empty_store, more=True)
     assert app.title
     stored_only = page in ("dimension_attention", "dimension_skipgram")
     assert bool(app.get("plotly_chart")) != stored_only
@@ -82,9 +83,9 @@ def test_the_calculator_answers(open_page, lemma_store):
     app.number_input(key="jl_samples").set_value(30).run()
     app.slider(key="jl_eps").set_value(0.5).run()
     assert not app.exception
-    text = " ".join(item.value for item in app.markdown)
-    assert "For 30 points" in text
-    assert "Measured:" in text
+    text = spoken(app)
+    assert "For 30 points, ε = 0.5" in text
+    assert "without an interval: here " in text
     chart = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert "measured minimum" in {trace.get("name") for trace in chart["data"]}
 
@@ -114,7 +115,7 @@ def test_the_proof_unfolds_step_by_step(open_page, empty_store):
 
 
 def test_the_dimension_calculator_follows_the_norm(open_page, empty_store):
-    app = open_page("dimension", empty_store)
+    app = open_page("dimension", empty_store, more=True)
     assert app.metric[0].value == "95.39"
     app.select_slider(key="dimension_rho").set_value(0.5).run()
     assert float(app.metric[0].value) > 200

@@ -10,6 +10,7 @@ import pytest
 from dashboard.figures.labs import smoothing as figures
 from store import runs
 from store.ingest import ingest
+from tests.dashboard.conftest import spoken
 
 PAGES = ("smoothing", "smoothing_errors", "smoothing_floor", "smoothing_staircase", "smoothing_training")
 
@@ -42,8 +43,7 @@ def store(tmp_path_factory):
     return db
 
 
-def text(app):
-    return " ".join(markdown.value for markdown in app.markdown)
+text = spoken
 
 
 def charts(app):
@@ -52,7 +52,7 @@ def charts(app):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_work_on_an_empty_store(page, empty_store, open_page):
-    app = open_page(page, empty_store)
+    app = open_page(page, empty_store, more=True)
     assert not app.exception
     if page in ("smoothing_errors", "smoothing_staircase", "smoothing_training"):
         assert any("python -m jobs.smoothing" in code.value for code in app.code)
@@ -68,8 +68,8 @@ def test_pages_work_on_a_filled_store(page, store, open_page):
 
 
 def test_stored_results_are_told(store, open_page):
-    app = open_page("smoothing_training", store)
-    assert "Best: **gelu** with 0.1000" in text(app)
+    app = open_page("smoothing_training", store, more=True)
+    assert "Best is **gelu** with 0.1000 (0.0800 to 0.1200, n = 5 seeds, 95 %)" in text(app)
     assert "clearly worse: squareplus:0.5:trainable" in text(app)
     encoders = charts(app)[-1]["data"][0]
     assert encoders["y"] == ["sau:1"]
@@ -92,7 +92,7 @@ def test_every_function_and_kernel_is_shown_or_refused_with_advice(empty_store, 
 
 
 def test_own_knots_are_a_function(empty_store, open_page):
-    app = open_page("smoothing", empty_store)
+    app = open_page("smoothing", empty_store, more=True)
     app.selectbox(key="smoothing_f").set_value("own knots").run()
     assert not app.error
     assert "step" in app.code[1].value
@@ -136,7 +136,7 @@ def test_the_kernel_slides_over_f_in_the_browser(open_page, empty_store):
     app = open_page("smoothing/slide", empty_store, smoothing_slide_f="sign", smoothing_slide_width="0.5")
     spec = charts(app)[0]
     assert len(spec["frames"]) == len(spec["layout"]["sliders"][0]["steps"]) == 41
-    assert "half its jump" in text(app)
+    assert "half the jump at a jump, for every width" in text(app)
     app.selectbox(key="smoothing_slide_kernel").set_value("cauchy")
     app.selectbox(key="smoothing_slide_f").set_value("relu").run()
     assert not app.exception

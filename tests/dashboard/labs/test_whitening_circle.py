@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.figures.labs import whitening_circle as figures
 from dashboard.frames.labs.whitening_tables import published_gains
+from tests.dashboard.conftest import spoken
 
 
 def test_the_steps_end_in_a_circle_around_zero():
@@ -34,7 +35,13 @@ def test_published_gains_compare_rows_of_one_model_and_pooling():
     assert published_gains(papers).rows() == [("bq", pytest.approx(-10), pytest.approx(-2), "A, first-last-avg")]
 
 
-def test_the_chapter_opens_without_a_store(empty_store, open_page):
-    app = open_page("whitening/circle", empty_store)
-    words = " ".join(text.value for text in app.markdown)
-    assert "No spread at all up to 65 sentences" in words
+def test_too_few_sentences_are_said_aloud(empty_store, open_page):
+    words = spoken(open_page("whitening/few", empty_store))
+    assert "Too few sentences for the width make whitening say nothing" in words
+    assert "no spread at all up to 65 sentences" in words
+
+
+def test_the_derivation_ends_with_the_streamed_covariance(empty_store, open_page):
+    app = open_page("whitening/derivation", empty_store, whitening_derivation_step="4 Streaming")
+    assert "The post's recursion is exact" in spoken(app)
+    assert len(app.get("plotly_chart")) == 1

@@ -1,0 +1,75 @@
+"""Too few sentences for the width: what a whitening fitted on them can tell."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.figures.labs import whitening_circle as figures
+from dashboard.parts.labs import lesson
+from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.labs.numbers import Number
+from engine.embeddings.few_sentences import cosine_spread, whitened_cosines
+
+CODE = """
+import numpy as np
+
+x = np.random.default_rng(0).standard_normal((60, 64))              # 60 sentences of width 64
+u = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[0][:, :59]
+u /= np.linalg.norm(u, axis=1, keepdims=True)
+print((u @ u.T)[np.triu_indices(60, 1)].std())                      # 0: all pairs have one cosine
+"""
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def few(width: int) -> tuple[go.Figure, float, float]:
+    """Spread of cosines against the number of sentences; the largest spread up to width + 1, and at eight times it."""
+    counts = sorted({max(3, round(width * share)) for share in (0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8)} | {width + 1})
+    rng = np.random.default_rng(0)
+    drawn = [float(whitened_cosines(rng.standard_normal((n, width))).std()) for n in counts]
+    exact = [cosine_spread(n, width) for n in counts]
+    figure = figures.few_sentences(counts, exact, drawn, width)
+    return figure, max(value for n, value in zip(counts, drawn, strict=True) if n <= width + 1), drawn[-1]
+
+
+def picture() -> Reading:
+    """Spread of the cosines against the number of sentences."""
+    width = st.slider("Width of the vectors", 8, 96, 64, 8, key="whitening_few_width", bind="query-params")
+    figure, few_spread, many_spread = few(width)
+    lesson.titled(
+        figure,
+        "Spread of the cosines of the very sentences that the statistics come from",
+        key="whitening_few_spread",
+        alt="Standard deviation of whitened cosines against the number of sentences",
+    )
+    return Reading(
+        see=f"for vectors of width {{width}} no spread at all up to {width + 1} sentences, then a rise towards "
+        f"1/√{width} = {width**-0.5:.3f}.",
+        theory=f"the spread is √(1/d − 1/(n−1)) for n > d + 1 = {width + 1} Gaussian vectors, and 0 below: up to there "
+        f"the whitened sentences are the corners of a regular simplex, and each pair has the cosine −1/(n−1).",
+        measured=f"one random set for each number of sentences (n = 1 each, no interval): at most {few_spread:.1e} "
+        f"up to "
+        f"{width + 1} sentences, {many_spread:.4f} at {8 * width} (law {cosine_spread(8 * width, width):.4f}).",
+        apart="real vectors are not Gaussian: above the width their spread differs, below it is 0 all the same.",
+        drag={"width": Number("whitening_few_width", range(8, 97, 8), "width of the vectors")},
+    )
+
+
+CHAPTER = Chapter(
+    question="How many sentences does the covariance need?",
+    chinese="句子太少时的白化 · fewer sentences than dimensions",
+    lead="**Too few sentences for the width make whitening say nothing.** The covariance of n sentences has at most "
+    "n − 1 directions, and whitening makes all of them equally wide, whatever the sentences say.",
+    guess=Guess(
+        question="whiten 64 sentences of width 64. What do the cosines of their pairs tell?",
+        answers=("most of what they told", "a little", "nothing"),
+        right="nothing",
+        because="Up to width + 1 sentences become the corners of a regular simplex: each pair has cosine −1/63.",
+    ),
+    picture=picture,
+    beside=True,
+    good_for="a rule: take many more sentences than dimensions (BERT: 768), or keep fewer components than sentences.",
+    formula=r"\operatorname{sd}(\cos)\approx\sqrt{\tfrac1d-\tfrac1{n-1}}\ (n>d+1),\qquad 0\ (n\le d+1)",
+    code=CODE,
+    reference="Su Jianlin, [[8069]](https://kexue.fm/archives/8069) and its comments; the law is derived here "
+    "(`engine.embeddings.few_sentences`).",
+)

@@ -1,0 +1,72 @@
+"""The runs whose predictions CAN can correct: which one a chapter opens on, and their arrays."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard import queries
+from dashboard.frames.labs import can_predictions
+from dashboard.parts.runs import run_picker
+from engine.can.correct import alternating_normalization
+from store.errors import StoreError
+
+TRIED = 6
+
+
+def prefer_classification(version: str) -> None:
+    """Without a run in the link, start with one whose decisions change: more classes first, then the newest."""
+    if "can_run" not in st.query_params:
+        run_id = liveliest(version)
+        if run_id:
+            st.query_params["can_run"] = run_id
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def liveliest(version: str) -> str | None:
+    """A run in which the usual setting changes some decisions; the first candidate where it changes none."""
+    tasks = {
+        name: len(spec.labels)
+        for name, spec in queries.task_specs(version).items()
+        if spec.kind in ("classification", "pair")
+    }
+    found = queries.run_list(version, experiment="clue").filter(
+        pl.col("task").is_in(list(tasks)), pl.col("status") == "finished"
+    )
+    runs = sorted(found.select("run_id", "task").rows(), key=lambda run: -tasks[run[1]])[:TRIED]
+    for run_id, _ in runs:
+        lab = load(version, run_id)
+        if isinstance(lab, can_predictions.Lab) and changes(lab):
+            return str(run_id)
+    return str(runs[0][0]) if runs else None
+
+
+def changes(lab: can_predictions.Lab) -> int:
+    """Decisions that the usual setting changes."""
+    after = alternating_normalization(lab.probs, next(iter(lab.priors.values())), k=min(3, max(2, len(lab.names) - 1)))
+    return int((after.argmax(axis=1) != lab.probs.argmax(axis=1)).sum())
+
+
+def pick(version: str) -> str | None:
+    """The run chosen by the reader or the link; None where no run is stored."""
+    return run_picker.pick_run("clue", "can_run")
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def load(version: str, run_id: str) -> can_predictions.Lab | str:
+    """The run's predictions, or the reason why there are none to correct."""
+    stored = queries.artifacts(version, run_id)
+    if "probabilities-dev.parquet" not in stored["name"].to_list():
+        return "This run stored no class probabilities: CAN needs a classification or pair task."
+    facts = queries.measurements(version, "task_facts", run_ids=(run_id,))
+    counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else facts
+    if "label" not in counts.columns:
+        counts = pl.DataFrame(schema={"label": pl.String, "value": pl.Float64})
+    try:
+        return can_predictions.build(
+            queries.probabilities(version, run_id),
+            queries.predictions(version, run_id),
+            counts.select("label", "value"),
+        )
+    except ValueError as error:
+        return str(error)
+    except StoreError as error:
+        return f"{str(error)[0].upper()}{str(error)[1:]}."

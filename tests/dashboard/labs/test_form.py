@@ -1,0 +1,109 @@
+"""Every chapter of the six labs has every part of the form, in data and on its page."""
+
+import ast
+import importlib
+import inspect
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import rooms
+from dashboard.parts.labs import form
+from tests.dashboard.conftest import HOME
+
+CHAPTERS = [(lab, chapter) for lab in rooms.LABS for chapter in lab.all_chapters]
+STORED = frozenset(
+    (
+        *("can/correct", "can/sweep", "whitening/scores", "whitening/vectors", "whitening/sentences"),
+        *("whitening/layers", "initialization/training", "smoothing/training", "dimension/attention"),
+        "dimension/skipgram",
+    )
+)
+"""Chapters that show nothing without a stored run; the tests of their labs open them on one."""
+POSTS = re.compile(r"\[\[(\d{4})\]\]\(https://kexue\.fm/archives/\1\)")
+MOST_LINES = 60
+
+
+def module_of(lab, chapter):
+    return importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
+
+
+@pytest.mark.parametrize("lab", rooms.LABS, ids=lambda lab: lab.key)
+def test_a_lab_is_four_to_six_chapters_in_reading_order(lab):
+    assert 4 <= len(lab.chapters) <= 6
+    assert len({chapter.key for chapter in lab.all_chapters}) == len(lab.all_chapters)
+
+
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_a_chapter_fills_in_every_part(lab, chapter):
+    said = module_of(lab, chapter).CHAPTER
+    assert isinstance(said, form.Chapter)
+    assert said.question.endswith("?")
+    assert 1 <= len(re.findall(r"[.?](?:\s|$)", said.lead)) <= 4
+    assert len(said.lead) < 380
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in said.chinese)
+    assert said.guess.right in said.guess.answers
+    assert len(said.guess.answers) >= 2
+    assert said.guess.question.endswith("?")
+    assert len(said.guess.because) > 20
+    assert len(said.good_for) > 20
+    assert said.formula
+    assert POSTS.search(said.reference), said.reference
+    assert all(callable(part) for part in said.more.values())
+
+
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_the_code_to_take_along_is_short_and_parses(lab, chapter):
+    code = module_of(lab, chapter).CHAPTER.code.strip()
+    assert ast.parse(code)
+    statements = [line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]
+    assert 2 <= len(statements) <= 8
+
+
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_no_function_of_a_chapter_is_long(lab, chapter):
+    module = module_of(lab, chapter)
+    own = [item for item in vars(module).values() if inspect.isfunction(item) and item.__module__ == module.__name__]
+    lengths = {item.__name__: len(inspect.getsource(item).splitlines()) for item in own}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def said_on(app):
+    """Complaints about what a chapter's page says: one sees, theory, measured, where they part, good for."""
+    texts = "\n\n".join(item.value for item in app.markdown)
+    seen = "**You see.**" in texts or any("You see" in item.proto.json for item in app.get("bidi_component"))
+    missing = [part for part in ("Theory", "Measured", "Where they part", "Good for") if f"**{part}.** " not in texts]
+    found = re.search(r"\*\*Measured\.\*\* (.*?)(?:\n\n|$)", texts, re.S)
+    measured = found.group(1) if found else ""
+    return [
+        *missing,
+        *([] if seen else ["You see"]),
+        *([] if re.search(r"\d", measured) else ["a number measured"]),
+        *([] if "95 %" in measured or "interval" in measured else ["an interval, or that there is none"]),
+        *([] if app.get("plotly_chart") else ["a picture"]),
+        *(error.value for error in app.error),
+        *(error.message for error in app.exception),
+    ]
+
+
+@pytest.mark.parametrize("lab", rooms.LABS, ids=lambda lab: lab.key)
+def test_a_page_says_what_one_sees_what_holds_what_was_measured_and_where_they_part(lab, empty_store, monkeypatch):
+    monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    wrong = {}
+    for chapter in lab.all_chapters:
+        if f"{lab.key}/{chapter.key}" not in STORED:
+            app.query_params["chapter"] = chapter.key
+            app.switch_page(f"app_pages/{lab.script}.py").run()
+            wrong[chapter.key] = said_on(app)
+    assert {key: missing for key, missing in wrong.items() if missing} == {}
+
+
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_links_to_widgets_inside_a_part_name_a_part_and_a_widget(lab, chapter):
+    module = module_of(lab, chapter)
+    source = inspect.getsource(module)
+    for start, name in module.CHAPTER.inside.items():
+        assert name in module.CHAPTER.more
+        assert f'"{start}' in source.split("CHAPTER = ")[0]
