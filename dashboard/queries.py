@@ -32,13 +32,16 @@ _COMMON, _FEWEST, _CELLS = 200, 20, 4_000_000
 _REFRESH_EVERY = 1.0
 _REFRESH_SHARE = 10.0
 _REFRESH_WAIT = 0.05
-"""Least seconds between two refreshes, the same in durations of one, and how long a page waits for one."""
+_LARGE = 4_000_000
+"""Least seconds between two refreshes, the same in durations of one, how long a page waits for one; bytes of a store
+whose lists are read ahead."""
 
 
 class _Refresher:
     """Ingests and publishes in one background thread, at most once a second however many pages are open.
 
-    A running job stores its own lines; this is for runs that were killed and for stores that were copied here.
+    A running job stores its own lines; this is for runs that were killed and for stores that were copied here. Of a
+    large store it then reads the lists that every page needs; until they are there, pages show the version before.
     """
 
     def __init__(self) -> None:
@@ -46,6 +49,8 @@ class _Refresher:
         self._lock = threading.Lock()
         self._due: dict[Path, float] = {}
         self._last: Future[None] | None = None
+        self._shown: dict[Path, str] = {}
+        self._reading = ""
 
     def refresh(self, database: Path) -> None:
         """Start a refresh if one is due and wait a moment for it."""
@@ -60,8 +65,28 @@ class _Refresher:
     def _work(self, database: Path) -> None:
         began = time.monotonic()
         queries.refresh(database)
+        self._read_ahead(database)
         took = time.monotonic() - began
         self._due[database] = began + max(_REFRESH_EVERY, _REFRESH_SHARE * took)
+
+    def _read_ahead(self, database: Path) -> None:
+        try:
+            version = f"{database}@{queries.version(database)}"
+            if database.stat().st_size < _LARGE or version == self._shown.get(database):
+                return
+            self._reading = version
+            run_table(version)
+            colors(version)
+            param_names(version)
+        except (OSError, StoreError):
+            return  # the page says what is wrong
+        finally:
+            self._reading = ""
+        self._shown[database] = version
+
+    def shown(self, database: Path, newest: str) -> str:
+        """The newest version, or the one before while the lists of the newest are being read."""
+        return self._shown.get(database, newest) if self._reading == newest else newest
 
 
 @st.cache_resource(show_spinner=False)
@@ -76,8 +101,14 @@ def database() -> Path:
 
 def store_version() -> str:
     """Version of the published store that pages read now; it changes when new results become visible."""
-    _refresher().refresh(database())
-    return f"{database()}@{queries.version()}"
+    db = database()
+    _refresher().refresh(db)
+    return _refresher().shown(db, f"{db}@{queries.version(db)}")
+
+
+def _db(version: str) -> Path:
+    """The database of a version: lists are read ahead in another thread, whatever the environment says by then."""
+    return Path(version.rpartition("@")[0])
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -101,13 +132,13 @@ def judged_by(version: str) -> dict[str, str]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def all_runs(version: str) -> pl.DataFrame:
     """Every run without its metrics, archived ones included, newest first."""
-    return queries.runs(archived=True)
+    return queries.runs(archived=True, db=_db(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def summary_names(version: str) -> list[str]:
     """Names of the summary values of all runs; those that most runs have first."""
-    return queries.summary_names()
+    return queries.summary_names(db=_db(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -124,9 +155,11 @@ def run_table(version: str, names: tuple[str, ...] | None = None) -> pl.DataFram
         most = min(_COMMON, max(_FEWEST, _CELLS // max(1, all_runs(version).height)))
         names = (*(name for name in known if name.split("/")[-1] in tables.HEADLINES and "/" in name), *known)
         names = tuple(dict.fromkeys(names))[:most]
-    frame = queries.runs(archived=True, with_summary=names)
-    values = [pl.col(column) for column in queries.summary_columns(names).values()]
-    return frame.with_columns(pl.when(value.abs() < LARGEST).then(value) for value in values)
+    runs_ = all_runs(version)
+    values = queries.summary_of(runs_["run_id"], names, db=_db(version))
+    columns = [pl.col(column) for column in queries.summary_columns(names).values()]
+    finite = values.select("run_id", *(pl.when(value.abs() < LARGEST).then(value) for value in columns))
+    return runs_.hstack(finite.drop("run_id"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -176,7 +209,7 @@ def params_named(version: str, names: tuple[str, ...]) -> pl.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def param_names(version: str) -> pl.DataFrame:
     """experiment, name, differs: every stored parameter, and whether the runs of the experiment differ in it."""
-    return queries.param_names()
+    return queries.param_names(db=_db(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -136,6 +136,12 @@ def runs(
     return frame.join(wide, on="run_id", how="left", maintain_order="left")
 
 
+def summary_of(run_ids: pl.Series, names: Sequence[str], *, db: Path | None = None) -> pl.DataFrame:
+    """run_id and one column per summary value (of `summary_columns`), a row a run, in the order of the ids."""
+    wide = _wide_summary(_con(db), run_ids, list(dict.fromkeys(names)))
+    return run_ids.to_frame("run_id").join(wide, on="run_id", how="left", maintain_order="left")
+
+
 def summary_columns(names: Sequence[str]) -> dict[str, str]:
     """Name of a summary value -> its column beside those of `runs`: the same, but `summary/status` for `status`."""
     taken = {"run_id", *_RUN_COLUMNS}

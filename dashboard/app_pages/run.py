@@ -18,7 +18,7 @@ from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tabl
 from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
-SCORES = 5  # metrics shown above the tabs
+SCORES = 4  # metrics shown above the tabs
 RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
 SYSTEM = "system/"  # what was watched of the machine: on a tab of its own
 CONSOLE = 200_000  # characters of the console shown
@@ -38,7 +38,7 @@ if queries.run_list(queries.store_version(), limit=1).is_empty() and "run" not i
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     st.stop()
 heading = st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_heading")
-told = st.container(key="page_sentence")
+told = st.container(key="run_told")
 with heading:
     st.title("Run", anchor=False, width="content")
     with st.container(width="stretch"):
@@ -108,8 +108,9 @@ def scores() -> list[str]:
     shown = pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
     if SPEC and SPEC.kind in ("span", "entities"):
         shown = shown & ~pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # no class to guess
-    first = pl.col("name") != main
-    ordered = summary.filter(shown).sort(first, ~pl.col("name").str.starts_with("dev/"), "name").head(SCORES)
+    bare = pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # what guessing gives, last
+    split = ~pl.col("name").str.starts_with("dev/")
+    ordered = summary.filter(shown).sort(pl.col("name") != main, split, bare, "name").head(SCORES)
     return [
         f"**{words.name(name)} {words.value(name, value)}**" if name == main or not number else
         f"{words.name(name)} {words.value(name, value)}"

@@ -69,7 +69,7 @@ def is_fraction(metric: str) -> bool:
 
 def number(value: float | None) -> str:
     """A number of any size in four significant digits, or an en dash."""
-    return UNSET if value is None or not math.isfinite(value) else f"{value:,.4g}"
+    return UNSET if value is None or not math.isfinite(value) else re.sub(r"e([+-])0", r"e\1", f"{value:,.4g}")
 
 
 def percent(value: float | None, digits: int = 2) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import t
 
+from engine.evidence.joint import LEAST_SEEDS
+
 ENDINGS = ("finished", "failed", "interrupted", "lost")
 
 
@@ -19,7 +21,7 @@ def best_per_task(board: pl.DataFrame, metrics: Mapping[str, str]) -> pl.DataFra
         metrics: task -> the metric that it is judged by.
 
     Returns:
-        Rows of the leaderboard and `half`, the half-width of Student's 95 % interval: null for a single seed.
+        Rows of the leaderboard and `half`, the half-width of Student's 95 % interval: null below three seeds.
     """
     wanted = pl.DataFrame({"task": list(metrics), "metric": list(metrics.values())})
     rows = board.filter(split="dev").join(wanted, on=["task", "metric"], how="semi")
@@ -57,6 +59,6 @@ def last_and_best(frame: pl.DataFrame, metric: str, *, higher_is_better: bool) -
 
 
 def _half(sd: float | None, n: int) -> float | None:
-    if sd is None or n < 2 or not np.isfinite(sd):
+    if sd is None or n < LEAST_SEEDS or not np.isfinite(sd):
         return None
     return float(t.ppf(0.975, n - 1) * sd / np.sqrt(n))

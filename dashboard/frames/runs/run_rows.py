@@ -9,6 +9,7 @@ import polars as pl
 from dashboard.figures import run_grid, style, words
 from dashboard.figures.tables import HEADLINES
 from engine.evidence.intervals import mean_half_width
+from engine.evidence.joint import LEAST_SEEDS
 from engine.evidence.metrics import METRICS
 
 GROUPS = {"config": "config_hash", "task": "task", "model": "model", "recipe": "recipe", "seed": "seed", "tag": "tags"}
@@ -88,7 +89,7 @@ def groups(
             known = part[metric].drop_nulls()
             values = known.filter(known.is_finite()).to_numpy().astype(float)
             row[metric] = float(values.mean()) if len(values) else None
-            half = float(mean_half_width(values)) if len(values) > 1 else np.nan
+            half = float(mean_half_width(values)) if len(values) >= LEAST_SEEDS else np.nan
             row[f"{metric} ±"] = half if np.isfinite(half) else None
         rows.append(row)
     found = pl.DataFrame(rows, infer_schema_length=None)

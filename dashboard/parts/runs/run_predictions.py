@@ -28,13 +28,15 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
     show_right(frame, queries.shared_rows(version, run["run_id"]))
-    left, right = st.columns([3, 2])
+    sure = frame["confidence"].drop_nulls().n_unique() > 1
+    drawn_classes = spec is None or spec.kind != "entities"
+    left, right = st.columns([3, 2]) if drawn_classes else (None, st)
     if spec is not None and spec.kind == "span":
         show_spans(frame, left)
         classes = []
     else:
-        classes = show_classes(frame, left, has_classes=spec is None or spec.kind != "entities")
-    if frame["confidence"].is_not_null().any():
+        classes = show_classes(frame, left) if drawn_classes else []
+    if sure:
         title = "Are wrong answers less sure than right ones?"
         drawn = figures.confidence(frame)
         plots.show(drawn, key="run_confidence", title=title, alt="Confidence of right and wrong", place=right)
@@ -63,13 +65,11 @@ def show_right(frame: pl.DataFrame, shared: int) -> None:
     st.markdown("  \n".join(said))
 
 
-def show_classes(frame: pl.DataFrame, place: Any, *, has_classes: bool) -> list[str]:
+def show_classes(frame: pl.DataFrame, place: Any) -> list[str]:
     """The confusion matrix, or the most frequent confusions of many classes; returns the classes."""
     counts = figures.confusion_counts(frame)
     classes = tables.class_order(counts)
     wrong = counts.filter(pl.col("label") != pl.col("prediction"))
-    if not has_classes:
-        return []
     if 2 <= len(classes) <= FEW_CLASSES:
         title = "Which classes are taken for which?"
         if wrong.height:

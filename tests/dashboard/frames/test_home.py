@@ -16,7 +16,7 @@ BOARD = pl.DataFrame(
         "model": ["ngram", "tiny", "tiny", "tiny"],
         "mean": [0.5, 0.6, 0.7, 0.9],
         "sd": [0.01, 0.02, None, 0.0],
-        "n": [3, 2, 1, 2],
+        "n": [3, 3, 1, 2],
     }
 )
 
@@ -26,7 +26,8 @@ def test_the_best_of_every_task_has_an_interval_over_its_seeds():
     assert best["task"].to_list() == ["afqmc", "tnews", "tnews"]
     assert best["model"].to_list() == ["tiny", "tiny", "tiny"]
     assert best["half"][0] is None  # one seed says nothing of the spread
-    assert best["half"][1] == pytest.approx(12.7062 * 0.02 / 2**0.5, rel=1e-5)
+    assert best["half"][1] == pytest.approx(4.30265 * 0.02 / 3**0.5, rel=1e-5)
+    assert best["half"][2] is None  # nor do two, whose t is 12.7
     assert best["data_source"].to_list() == ["files", "files", "sample"]
 
 

@@ -78,7 +78,7 @@ def test_groups_have_a_mean_and_an_interval(filled_store, open_page, listed):
     runs, accuracy = row["cells"][:2]
     values = runs_of(filled_store, task="afqmc", recipe="modern").filter(data_source="files")["dev/accuracy"]
     assert runs == "2"
-    assert accuracy.startswith(f"{100 * values.mean():.2f} ± {100 * 12.7062 * values.std() / 2**0.5:.2f}")
+    assert accuracy == f"{100 * values.mean():.2f} %"  # two seeds say nothing of the spread
     by_tag = listed(open_page("runs", filled_store, runs_view="Table", runs_group="tag"), "runs_groups")
     assert "baseline" in names(by_tag)
 
