@@ -40,7 +40,19 @@ SIGNED = frozenset({"cosines"})
 FROM_ZERO = frozenset(
     [
         *("seed", "seeds", "folds", "eval_every", "early_stopping", "warmup", "weight_decay", "label_smoothing"),
-        *("fgm", "rdrop", "ema", "alpha", "alphas", "threshold", "thresholds", "iterations", "betas", "gammas"),
+        *(
+            "dropout",
+            "fgm",
+            "rdrop",
+            "ema",
+            "alpha",
+            "alphas",
+            "threshold",
+            "thresholds",
+            "iterations",
+            "betas",
+            "gammas",
+        ),
         *("rho", "good", "held_out", "resamples", "keep_pairs", "measure_up_to", "oversampling", "power_iterations"),
         "spectrum_draws",
     ]

@@ -22,6 +22,11 @@ def test_a_candidate_becomes_the_jobs_command_line():
     assert job.child({"epochs": 3}, seed=7)[-1] == "--resume-or-start"
 
 
+def test_the_range_of_a_dropout_may_begin_at_nothing():
+    job = target("clue --task tnews --dropout 0..0.3 --sampler tpe --trials 40")
+    assert job.command({"dropout": 0.0}, seed=0)[-4:] == ["--dropout", "0.0", "--seed", "0"]
+
+
 def test_a_job_with_subcommands_is_swept_too():
     command = target("can simulate --seeds 0 1").command({}, seed=1)
     assert command[1:] == ["-m", "jobs.can", "simulate", "--seed", "1"]
