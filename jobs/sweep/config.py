@@ -62,10 +62,9 @@ def check(config: Config) -> None:
     """Refuse flags that cannot mean anything."""
     for name in ("workers", "trials", "cpus", "start_within"):
         value = getattr(config, name)
-        if value is not None and (value <= 0 if name == "start_within" else value < 1):
-            raise cli.InputError(
-                f"--{name} must be {'above 0' if name == 'start_within' else 'at least 1'}, got {value:g}"
-            )
+        if value is not None and value < 1 and (name != "start_within" or value <= 0):
+            least = "above 0" if name == "start_within" else "at least 1"
+            raise cli.InputError(f"--{name.replace('_', '-')} must be {least}, got {value:g}")
     for name in ("partition", "slurm", "address"):
         on = "ray" if name == "address" else "slurm"
         if getattr(config, name) and config.on != on:
