@@ -10,6 +10,7 @@ the mean of each seed, the sum of squares), which is exact and costs the same fo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -186,9 +187,14 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
     repeats, table = 5 * SIMULATIONS if full else SIMULATIONS, cells()
     measured.clear()
     with ProcessPoolExecutor(WORKERS) as pool:
-        for cell, found in zip(table, pool.map(_measure, table, [repeats] * len(table), chunksize=8), strict=True):
+        spent = 0.0
+        each = pool.map(_measure, table, [repeats] * len(table), chunksize=8)
+        for cell, (found, seconds) in zip(table, each, strict=True):
             measured[cell] = found
+            spent += seconds
             yield _row(cell, found)
+    yield {"name": f"processor time of {len(table)} cells, {repeats:,} simulations each, {WORKERS} processes",
+           "value": spent, "unit": "s", "bar": f"<= {600 * WORKERS * repeats // SIMULATIONS}"}  # fmt: skip
     for seeds in SEEDS:
         for name, value in worst({cell: found for cell, found in measured.items() if cell.seeds == seeds}).items():
             bar = {"coverage": ">= 94", "level": "<= 6"}[name.rsplit("_", 1)[1]]
@@ -244,8 +250,10 @@ def _columns() -> list[tuple[float, float]]:
     return list(product(SEED_SDS, DIFFERING))
 
 
-def _measure(cell: Cell, repeats: int) -> dict[str, float]:
-    return measure(cell, repeats=repeats, seed=0)
+def _measure(cell: Cell, repeats: int) -> tuple[dict[str, float], float]:
+    """What `measure` found, and the processor time that it took."""
+    started = time.process_time()
+    return measure(cell, repeats=repeats, seed=0), time.process_time() - started
 
 
 def _row(cell: Cell, found: Mapping[str, float]) -> dict[str, Any]:
