@@ -11,7 +11,7 @@ from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import runs as run_figures
 from dashboard.figures import words
-from dashboard.frames.comparison import configurations, paired_predictions
+from dashboard.frames.comparison import configurations, paired_predictions, unseen_scores
 from dashboard.parts import cached_comparisons, curve_controls, dots, downloads, guard, headings, plots, verdict_card
 from dashboard.parts.runs import run_picker
 from dashboard.reports import html_report, paper_tables
@@ -160,7 +160,7 @@ def show_evidence() -> set[tuple[str, str]]:
     return {(f"{split}/{metrics[metric].name}", item.b) for item in found if item.p_decisive < 0.05}
 
 
-def show_metrics(significant: set[tuple[str, str]]) -> None:
+def show_metrics(significant: set[tuple[str, str]], *, on_unseen: bool) -> None:
     """Mean ± sd, n and interval of the summary metrics, and the tables for a paper."""
     st.subheader("Metrics", anchor=False)
     table = configurations.metric_table(queries.summary(version, ids), configs)
@@ -170,8 +170,9 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
     scores = table.filter(pl.col("metric").map_elements(configurations.is_score, return_dtype=pl.Boolean))
     everything = st.toggle("Losses, rates and baselines too", key="compare_all", bind="query-params")
     shown = table if everything or scores.is_empty() else scores
-    readable = configurations.readable(shown)
-    right = {name: st.column_config.TextColumn(alignment="right") for name in ("Mean", "± sd", "95 % over seeds")}
+    readable = configurations.readable(unseen_scores.beside(shown))
+    columns = ("Mean", "± sd", "95 % over seeds", unseen_scores.TITLE)
+    right = {name: st.column_config.TextColumn(alignment="right") for name in columns}
     st.dataframe(
         readable,
         hide_index=True,
@@ -180,6 +181,12 @@ def show_metrics(significant: set[tuple[str, str]]) -> None:
         column_config=right,
         height="content" if readable.height <= 14 else 520,
     )
+    if unseen_scores.TITLE in readable.columns:
+        used = "rows that do not stand in the training data" if on_unseen else "all rows"
+        st.caption(
+            f"{unseen_scores.TITLE}: the mean over the rows that do not stand in the training data. "
+            f"The sentence above is about {used}."
+        )
     with st.container(horizontal=True):
         downloads.download(table, "metrics")
         with st.popover("For a paper", icon=":material/table:"):
@@ -294,7 +301,7 @@ def save_report() -> bytes:
 significant = show_evidence()
 legend()
 actions = st.container(horizontal=True, vertical_alignment="center")
-show_metrics(significant)
+show_metrics(significant, on_unseen=bool(st.session_state.get("compare_unseen")))
 show_curves()
 show_settings()
 with actions:

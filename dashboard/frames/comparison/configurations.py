@@ -13,6 +13,7 @@ import polars as pl
 
 from dashboard.figures import style, words
 from dashboard.figures.runs import LARGEST
+from dashboard.frames.comparison import unseen_scores
 from dashboard.frames.runs import run_names
 from engine.evidence import intervals
 from engine.evidence.joint import LEAST_SEEDS
@@ -205,7 +206,11 @@ def is_score(metric: str) -> bool:
 
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:
-    """A metric table as people read it: fractions in percent, mean, sd, n and interval as text."""
+    """A metric table as people read it: fractions in percent, mean, sd, n and interval as text.
+
+    The mean on unseen rows (`unseen_scores.beside`) has a column where any configuration stored one.
+    """
+    beside = "unseen" in table.columns and table["unseen"].is_not_null().any()
     rows = [
         {
             "Metric": words.name(row["metric"]),
@@ -213,6 +218,7 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
             "Mean": words.value(row["metric"], row["mean"]),
             "± sd": words.value(row["metric"], row["sd"]).replace(" %", ""),
             "95 % over seeds": words.between(row["metric"], row["low"], row["high"]),
+            **({unseen_scores.TITLE: words.value(row["metric"], row["unseen"])} if beside else {}),
             "Runs": row["n"],
         }
         for row in table.iter_rows(named=True)

@@ -3,6 +3,7 @@
 import polars as pl
 
 UNSEEN = "unseen_"
+TITLE = "On unseen rows"
 
 
 def unseen_means(board: pl.DataFrame) -> pl.DataFrame:
@@ -29,9 +30,7 @@ def of_measured(measured: pl.DataFrame, unseen: pl.DataFrame, *, split: str) -> 
 
 def readable(found: pl.DataFrame) -> pl.DataFrame:
     """What `of_measured` gives, as people read it: percent, a row a task and model, best first."""
-    percent = [
-        (100 * pl.col(name)).round(2).alias(title) for name, title in (("value", "On unseen rows"), ("sd", "sd"))
-    ]
+    percent = [(100 * pl.col(name)).round(2).alias(title) for name, title in (("value", TITLE), ("sd", "sd"))]
     ordered = found.sort("task", "value", descending=[False, True])
     return ordered.select(
         pl.col("task").alias("Task"), pl.col("row").alias("Model"), *percent, pl.col("n").alias("Seeds")

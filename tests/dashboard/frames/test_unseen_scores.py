@@ -47,6 +47,23 @@ def test_the_score_on_unseen_rows_stands_beside_the_score_on_all():
     ]
 
 
+def test_compare_shows_them_in_a_column_and_says_what_its_sentence_is_about(tmp_path, open_page):
+    db, ids = tmp_path / "x.duckdb", []
+    fields = {"task": "tnews", "model": "ngram", "dataset": "tnews", "data_source": "files"}
+    for rate, unseen in ((0.1, 0.52), (0.2, 0.51)):
+        config = {"learning_rate": rate}
+        with runs.start("clue", config=config, command="", config_hash=f"{rate}", db=db, follow=False, **fields) as run:
+            run.summary({"dev/accuracy": 0.55, "dev/unseen_accuracy": unseen})
+            ids.append(run.run_id)
+    ingest(db, force=True)
+    page = open_page("compare", db, runs=",".join(ids))
+    assert not page.exception
+    (shown,) = [table.value for table in page.dataframe if "On unseen rows" in table.value.columns]
+    assert sorted(shown["On unseen rows"]) == ["51.00 %", "52.00 %"]
+    assert set(shown["Metric"]) == {"dev accuracy"}
+    assert any("The sentence above is about all rows." in caption.value for caption in page.caption)
+
+
 def test_the_leaderboard_shows_them_under_its_table(tmp_path, open_page):
     db = tmp_path / "x.duckdb"
     fields = {"task": "tnews", "model": "ngram", "dataset": "tnews", "data_source": "files"}
