@@ -8,15 +8,19 @@ run.log({"dev/accuracy": 0.73})
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from store.tracking.session import current, finish, init, log
+    from store.tracking.session import current, define_metric, finish, init, log
 
-__all__ = ["config", "current", "finish", "init", "log", "run", "summary"]
+__all__ = ["config", "current", "define_metric", "finish", "init", "log", "run", "summary"]
 
 
 def __getattr__(name: str) -> Any:
     """`init`, `log`, `finish`, and of the open run `run`, `config` and `summary`; nothing is imported before."""
     if name not in __all__:
-        raise AttributeError(f"module 'store' has no attribute {name!r}")
+        if name.startswith("__"):
+            raise AttributeError(f"module 'store' has no attribute {name!r}")
+        from store.tracking.missing import sentence
+
+        raise AttributeError(sentence(name, "module 'store'"))
     from store.tracking import session
 
     if name in ("config", "summary"):

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Literal
@@ -25,13 +26,20 @@ from typing import Any, Literal
 from store import runs
 from store.errors import StoreError
 from store.spool.lines import canonical
-from store.tracking import environment
+from store.tracking import environment, missing
 
 UNHASHED = frozenset(
     {"seed", "device", "output", "output_dir", "logging_dir", "log_dir", "data_dir", "cache_dir", "group"}
 )
 """Parameters that do not change what an experiment is; the others decide `config_hash`."""
-IGNORED = frozenset({"entity", "dir", "reinit", "save_code", "settings", "anonymous", "force", "sync_tensorboard"})
+IGNORED = frozenset(
+    {
+        *("entity", "dir", "reinit", "save_code", "settings", "anonymous", "force", "sync_tensorboard", "magic"),
+        *("allow_val_change", "monitor_gym", "config_exclude_keys", "config_include_keys", "resume_from", "fork_from"),
+        *("embed", "space_id", "dataset_id", "bucket_id", "server_url", "private", "webhook_url", "webhook_min_level"),
+        *("auto_log_gpu", "gpu_log_interval", "auto_log_cpu", "cpu_log_interval"),
+    }
+)
 """Arguments of `wandb.init` and `trackio.init` that mean nothing here and are taken without effect."""
 AGGREGATES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "first": lambda old, _: old}
 
@@ -111,9 +119,19 @@ class Summary(MutableMapping[str, float]):
 class Session:
     """A run of a script of one's own; made by `store.init`."""
 
-    def __init__(self, run: runs.Run, config: Mapping[str, Any], *, name: str | None, experiment: str) -> None:
+    def __init__(
+        self,
+        run: runs.Run,
+        config: Mapping[str, Any],
+        *,
+        name: str | None,
+        experiment: str,
+        tags: Iterable[str] = (),
+        note: str = "",
+    ) -> None:
         self.run = run
-        self.name = name
+        self._name = name
+        self._tags, self._notes = tuple(tags), note
         self.experiment = self.project = experiment
         self.config = Config(self, config)
         self.summary = Summary(run)
@@ -123,6 +141,39 @@ class Session:
         self._higher_is_better: dict[str, bool] = {}
         self._best: dict[str, float] = {}
         self._watchers: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(missing.sentence(name, "a run"))
+
+    @property
+    def name(self) -> str | None:
+        """What people call the run; setting it renames the run."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.run.describe(name=name)
+        self._name = name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find the run by; setting them replaces all."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._tags = tuple(tags)
+        self.run.describe(tags=self._tags)
+
+    @property
+    def notes(self) -> str:
+        """A sentence about the run."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, text: str) -> None:
+        self.run.describe(note=text)
+        self._notes = text
 
     @property
     def id(self) -> str:
@@ -249,9 +300,14 @@ class Session:
 
     def _remember(self, values: Mapping[str, Any]) -> None:
         for name, value in flat(values).items():
-            if name in self._defined and value is not None and value == value:
-                choose = AGGREGATES[self._defined[name]]
+            rule = self._defined.get(name) or self._rule(name)
+            if rule and value is not None and value == value:
+                choose = AGGREGATES[rule]
                 self._best[name] = choose(self._best[name], float(value)) if name in self._best else float(value)
+
+    def _rule(self, name: str) -> str | None:
+        """The rule of a pattern such as `dev/*` that the name fits."""
+        return next((rule for known, rule in self._defined.items() if "*" in known and fnmatchcase(name, known)), None)
 
     def _store_config(self, new: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
         self.run.configure(new)
@@ -288,6 +344,7 @@ def init(
     tags: Iterable[str] | str = (),
     note: str | None = None,
     notes: str | None = None,
+    job_type: str | None = None,
     resume: bool | str | None = None,
     id: str | None = None,
     mode: str = "online",
@@ -305,6 +362,7 @@ def init(
         config: its parameters: a mapping, a dataclass, an argparse namespace. Names of nested ones are joined by `/`.
         group: runs that belong together; stored as the parameter `group`.
         tags: words to find it by.
+        job_type: what kind of run it is; stored as the parameter `job_type`.
         note: a sentence about it.
         notes: another word for `note`.
         resume: True or "must" goes on with the newest run of that name (or `id`); "allow" starts one where there is
@@ -322,8 +380,7 @@ def init(
     """
     global _current
     parameters = flat(config)
-    if group is not None:
-        parameters["group"] = group
+    parameters |= {key: value for key, value in (("group", group), ("job_type", job_type)) if value is not None}
     if mode == "disabled" or environment.rank() > 0:
         return NoRun(parameters)
     fields = {key: value for key, value in fields.items() if key not in IGNORED}
@@ -350,7 +407,8 @@ def init(
             tags=tags,
             **{**own, **fields},
         )
-    _current = Session(run, parameters, name=name, experiment=called)
+    words = (tags,) if isinstance(tags, str) else tuple(tags or ())
+    _current = Session(run, parameters, name=name, experiment=called, tags=words, note=note or notes or "")
     _watch(_current, system_metrics, console)
     _end_with_the_script()
     return _current
@@ -371,6 +429,12 @@ def log(values: Mapping[str, Any], step: int | None = None, *, epoch: float | No
     """Log numbers of a step to the open run."""
     if _current is not None or environment.rank() == 0:
         current().log(values, step, epoch=epoch, commit=commit)
+
+
+def define_metric(name: str, **options: Any) -> None:
+    """Say of the open run what a metric is (arguments as in `Session.define_metric`)."""
+    if _current is not None or environment.rank() == 0:
+        current().define_metric(name, **options)
 
 
 def finish(exit_code: int = 0) -> None:

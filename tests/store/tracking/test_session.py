@@ -156,6 +156,53 @@ def test_wandb_habits_work(db):
         store.log({"x": 1.0})
 
 
+WANDB = """
+import store as wandb
+run = wandb.init(project="intent", name="first", config={"lr": 1e-3, "opt": {"name": "adam"}}, tags=["a"],
+                 job_type="train", settings=None, allow_val_change=True, save_code=True)
+wandb.config.update({"lr": 2e-3}, allow_val_change=True)
+run.define_metric("val/*", step_metric="epoch", summary="max")
+for epoch in range(3):
+    wandb.log({"train": {"loss": 1 / (epoch + 1)}, "val/acc": 0.7 - epoch / 10, "images": None}, step=epoch)
+wandb.run.summary["best"] = 0.7
+wandb.run.name = "renamed"
+wandb.run.tags = wandb.run.tags + ("b",)
+wandb.finish()
+"""
+TRACKIO = """
+import store as trackio
+with trackio.init(project="intent", name="renamed", group="g", config=dict(lr=2e-3), embed=False, auto_log_gpu=False,
+                  space_id=None, resume="never") as run:
+    trackio.define_metric("val/acc", summary="max")
+    run.log({"val/acc": 0.7})
+    trackio.log({"train": {"loss": 1 / 3}, "val/acc": 0.6})
+"""
+
+
+@pytest.mark.parametrize("text", [WANDB, TRACKIO], ids=["wandb", "trackio"])
+def test_a_script_written_for_another_tracker_runs_with_its_import_changed(db, text):
+    done = script(db, text.replace("import store as", "\nimport store as"))
+    assert done.returncode == 0, done.stderr
+    row = only(db)
+    assert (row["name"], row["experiment"], row["status"]) == ("renamed", "intent", "finished")
+    assert (row["val/acc"], row["train/loss"]) == (0.7, pytest.approx(1 / 3))
+    assert parameters(db)["lr"] == "0.002"
+    assert row["tags"] == (["a", "b"] if "wandb" in text else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("Table", "no tables and media"), ("Artifact", "run.artifact"), ("alert", "leave the call out"),
+     ("sweep", "jobs.sweep"), ("login", "no account"), ("nonsense", "has no attribute 'nonsense'")],
+)  # fmt: skip
+def test_what_is_not_there_is_said_in_one_sentence(db, name, said):
+    run = store.init(console=False, system_metrics=0)
+    for where in (store, run):
+        with pytest.raises(AttributeError, match=said):
+            getattr(where, name)
+    assert not hasattr(store, "__no_such__")
+
+
 def test_the_goal_of_a_metric_goes_before_its_name(db):
     run = store.init(project="intent")
     run.define_metric("dev/distance", goal="maximize")
