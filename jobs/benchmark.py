@@ -27,6 +27,7 @@ SUITES = {
     "jl": "projections, distortion and randomized SVD beside scikit-learn, scipy and torch",
     "evidence": "coverage, level and width of the interval over seeds and examples, simulated",
     "scale": "what grows with jobs at once, runs and points, for docs/SCALE.md",
+    "own": "what people bring: a log call, importing the store, a large CSV task, a large MLflow store",
     "dashboard": "server time of every page on a large store",
 }
 
@@ -36,7 +37,7 @@ class Config(cli.Options):
     """Measure speed against peers and store the outcome as a run."""
 
     suite: str
-    """training, store, can, whitening, smoothing, jl, evidence, scale or dashboard"""
+    """training, store, can, whitening, smoothing, jl, evidence, own, scale or dashboard"""
     full: bool = False
     """the sizes of the README's table instead of quick ones"""
 

@@ -15,6 +15,7 @@ decay, and optionally a learning rate that shrinks from the head down to the emb
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -146,8 +147,22 @@ def parameter_groups(
     return [groups[key] for key in sorted(groups)]
 
 
+def start_without_compiler() -> None:
+    """Let optimizers start without torch's compiler: importing it takes seconds, and nothing here is compiled.
+
+    At their first call the methods ask the compiler to leave them out of compiled code; the answer is given beforehand.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for method in vars(torch.optim.Optimizer).values():
+        inner = getattr(method, "__wrapped__", None)
+        if inner is not None and not hasattr(inner, "__dynamo_disable"):
+            inner.__dynamo_disable = inner
+
+
 def adamw(groups: Sequence[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.AdamW:
     """AdamW in its fused form, which updates all tensors in one pass on CPU and CUDA."""
+    start_without_compiler()
     fused = all(parameter.device.type in ("cpu", "cuda") for group in groups for parameter in group["params"])
     return torch.optim.AdamW(list(groups), betas=betas, eps=1e-8, fused=fused)
 
@@ -156,6 +171,7 @@ def adafactor(groups: Sequence[dict[str, Any]]) -> AdaFactor:
     """AdaFactor as configured in the post; weight decay in the groups must be zero."""
     if any(group.get("weight_decay") for group in groups):
         raise ValueError("AdaFactor as configured in the post has no weight decay")
+    start_without_compiler()
     return AdaFactor(list(groups))
 
 

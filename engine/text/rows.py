@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def pack(rows: Sequence[Sequence[int]], *, dtype: type = np.int32) -> tuple[np.n
     """Concatenate sequences into one flat array and the offsets (rows + 1,) that separate them."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
-    flat: np.ndarray = np.fromiter((value for row in rows for value in row), dtype=dtype, count=int(offsets[-1]))
+    flat: np.ndarray = np.fromiter(chain.from_iterable(rows), dtype=dtype, count=int(offsets[-1]))
     return flat, offsets
 
 

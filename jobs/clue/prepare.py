@@ -11,6 +11,7 @@ from engine.text.tasks import Example, TaskSpec, texts_in
 from jobs import cli
 from jobs.clue import processes, settings
 from jobs.clue.data import sources as clue_data
+from jobs.memory import collector_paused
 from jobs.models import loading
 from jobs.models.lora import add_adapters
 
@@ -106,6 +107,7 @@ def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None =
     return Prepared(settled, config, spec, data, loaded, train_rows, select_rows, select, training, split, fold)
 
 
+@collector_paused()
 def read(config: Config, spec: TaskSpec) -> clue_data.Data:
     """Read the task's data and say where they come from."""
     data = clue_data.load(

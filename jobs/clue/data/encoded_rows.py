@@ -17,6 +17,7 @@ from engine.text.tasks import Example, TaskSpec
 from jobs.caches import cache_folder
 from jobs.clue.data.sources import fingerprint
 from jobs.files import aside
+from jobs.memory import collector_paused
 from jobs.models import tokenizer_files
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ WORTH_KEEPING_S = 2.5
 _PARTS = ("tokens", "offsets", "example", "head_mask", "starts", "ends")
 
 
+@collector_paused()
 def encode(
     spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int, training: bool = False
 ) -> Rows:

@@ -167,9 +167,9 @@ def read_rows(spec: TaskSpec, path: Path) -> list[Example]:
 
 def fingerprint(examples: Sequence[Example]) -> str:
     """Sha256 over the input fields and labels of the examples, in order."""
-    digest = hashlib.sha256()
+    digest, spell = hashlib.sha256(), json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
     for example in examples:
-        digest.update(json.dumps([example.fields, example.label], sort_keys=True, ensure_ascii=False).encode())
+        digest.update(spell([example.fields, example.label]).encode())
     return digest.hexdigest()
 
 
