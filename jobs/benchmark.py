@@ -29,6 +29,7 @@ SUITES = {
     "scale": "what grows with jobs at once, runs and points, for docs/SCALE.md",
     "own": "what people bring: a log call, importing the store, a large CSV task, a large MLflow store",
     "dashboard": "server time of every page on a large store",
+    "labs": "processor time of every chapter of the labs and of its controls",
 }
 
 
@@ -37,7 +38,7 @@ class Config(cli.Options):
     """Measure speed against peers and store the outcome as a run."""
 
     suite: str
-    """training, store, can, whitening, smoothing, jl, evidence, own, scale or dashboard"""
+    """training, store, can, whitening, smoothing, jl, evidence, own, scale, dashboard or labs"""
     full: bool = False
     """the sizes of the README's table instead of quick ones"""
 
