@@ -8,8 +8,9 @@ hit: polars frames are immutable. Nobody changes what these functions return.
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ _IN_ORDER = (pl.col("example_id").str.len_chars(), pl.col("example_id"))
 """Numbers in numerical order, other ids by length."""
 _COMMON, _FEWEST, _CELLS = 200, 20, 4_000_000
 """Summary values in a list of runs: at most, at least, and at most times the runs."""
+_WITHOUT = "queries_without_measurements"
+"""Key of the session state: tables of measurements are read as empty."""
 _REFRESH_EVERY = 1.0
 _REFRESH_SHARE = 10.0
 _REFRESH_WAIT = 0.05
@@ -241,6 +244,12 @@ def summary(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
     return queries.summary(run_ids)
 
 
+@st.cache_resource(show_spinner=False, max_entries=16)
+def diverged(version: str, names: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """(run_id, name) of the summary values of these names that are not finite."""
+    return frozenset(queries.diverged(names).iter_rows())
+
+
 @st.cache_resource(show_spinner=False, max_entries=256)
 def artifacts(version: str, run_id: str) -> pl.DataFrame:
     """Files of a run: name, kind, path, bytes, sha256."""
@@ -291,12 +300,27 @@ def live_curves(
     return queries.curves(run_ids, names, x=x, buckets=buckets, low=low, high=high, live=True)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128)
 def measurements(
     version: str, tbl: str, *, run_ids: tuple[str, ...] | None = None, experiment: str | None = None
 ) -> pl.DataFrame:
     """One measured table: its axes as columns, then metric, source, value, low, high, n, run_id."""
+    frame = _measurements(version, tbl, run_ids=run_ids, experiment=experiment)
+    return frame.clear() if st.session_state.get(_WITHOUT) else frame
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _measurements(version: str, tbl: str, *, run_ids: tuple[str, ...] | None, experiment: str | None) -> pl.DataFrame:
     return without_odd_cells(tbl, queries.measurements(tbl, run_ids=run_ids, experiment=experiment))
+
+
+@contextmanager
+def without_measurements() -> Iterator[None]:
+    """Inside the context this session reads tables of measurements as if nothing had been measured."""
+    st.session_state[_WITHOUT] = True
+    try:
+        yield
+    finally:
+        st.session_state[_WITHOUT] = False
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

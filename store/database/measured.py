@@ -70,10 +70,43 @@ DECLARED: dict[str, dict[str, str]] = {
 """Axes of the tables that the project's own jobs measure and its pages read."""
 
 
+WORDS: dict[str, dict[str, str]] = {
+    "attention_fit": {"pattern": "permutation sparse banded dense"},
+    "attention_need": {"pattern": "permutation sparse banded dense"},
+    "entropy": {"form": "pairs rows"},
+    "init_training": {"variant": "plain residual norm residual_norm"},
+    "init_training_best": {"variant": "plain residual norm residual_norm"},
+    "layer_pairs": {"whitening": "none whitened", "average": "mean wmean all"},
+    "smoothing_regression": {"target": "smooth kinked"},
+    "svd_error": {"method": "optimum range_finder repaired post_orthonormal post_raw"},
+    "whitening_scores": {"average": "mean wmean all"},
+}
+"""The only words that an axis of a declared table takes, where the pages tell them apart."""
+
+
+METRICS: dict[str, str] = {"init_matrices": "forward backward variance product smallest largest"}
+"""The only metrics of a declared table, where a page needs one of them in every row."""
+
+
 def without_odd_cells(tbl: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a declared table that have one of its axes; others were written by something of the same name."""
-    axes = list(DECLARED.get(tbl, ()))
-    return rows.filter(pl.any_horizontal(pl.col(axes).is_not_null())) if axes else rows
+    """The rows of a declared table that its job can have measured; others were written by something of the same name.
+
+    A number of an axis is there and finite, unless no row has it (an older job knew no such axis), and a word is one
+    of those that the axis takes.
+    """
+    axes = DECLARED.get(tbl, {})
+    if not axes or rows.is_empty():
+        return rows
+    rows = rows.filter(pl.any_horizontal(pl.col(list(axes)).is_not_null()))
+    if tbl in METRICS:
+        rows = rows.filter(pl.col("metric").is_in(METRICS[tbl].split()))
+    for axis, kind in axes.items():
+        words = WORDS.get(tbl, {}).get(axis)
+        if words is not None:
+            rows = rows.filter(pl.col(axis).is_in(words.split()))
+        elif kind != _TEXT and rows[axis].null_count() < rows.height:
+            rows = rows.filter(pl.col(axis).is_finite() if kind == _NUMBER else pl.col(axis).is_not_null())
+    return rows
 
 
 def axes_of(con: duckdb.DuckDBPyConnection, tbl: str) -> dict[str, str]:

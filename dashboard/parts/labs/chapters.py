@@ -14,12 +14,18 @@ How to write a chapter, `dashboard/chapters/<lab>/<key>.py`:
 """
 
 import importlib
+import os
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.errors import FragmentHandledException
 
-from dashboard import rooms
+from dashboard import queries, rooms
 from dashboard.parts import links
 from dashboard.parts.labs import form
+from store.errors import StoreError
+
+FAILED = "chapters_failed"  # chapter -> version of the store with which it could not be drawn, and why
 
 
 def show_lab(key: str) -> None:
@@ -28,8 +34,32 @@ def show_lab(key: str) -> None:
     chapter = rooms.chapter_of(lab, st.query_params.to_dict())
     module = importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
     _contents(lab, chapter)
-    form.show(module.CHAPTER, key=f"{lab.key}_{chapter.key}", tab=f"{chapter.name} · {lab.title}")
+    about = {"key": f"{lab.key}_{chapter.key}", "tab": f"{chapter.name} · {lab.title}"}
+    _show(f"{lab.key}/{chapter.key}", lambda: form.show(module.CHAPTER, **about))
     _onward(lab, chapter)
+
+
+def _show(name: str, draw: Callable[[], None]) -> None:
+    """The chapter; without the stored measurements, and with a sentence why, where it cannot draw with them."""
+    version, failed = queries.store_version(), st.session_state.setdefault(FAILED, {})
+    if failed.get(name, ("", ""))[0] == version:
+        st.warning(
+            f"The stored measurements of this chapter do not fit together ({failed[name][1]}): the run may be "
+            "unfinished, or of another program. The chapter is shown without them.",
+            icon=":material/rule:",
+        )
+        with queries.without_measurements():
+            draw()
+        return
+    try:
+        draw()
+    except (StoreError, FragmentHandledException):
+        raise
+    except Exception as error:
+        if os.environ.get("CLUEBOARD_DEBUG"):
+            raise
+        failed[name] = version, " ".join(str(error).split())[:120] or type(error).__name__
+        st.rerun()  # in a run of its own: what the chapter drew so far is gone, and its widgets begin anew
 
 
 def _contents(lab: rooms.Lab, chosen: rooms.Chapter) -> None:
