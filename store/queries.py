@@ -31,6 +31,7 @@ __all__ = [
         "curves",
         "damaged",
         "deleted_runs",
+        "diverged",
         "done",
         "examples",
         "leaderboard",
@@ -216,6 +217,12 @@ def param_values(name: str, db: Path | None = None) -> pl.DataFrame:
 def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFrame:
     """run_id, name, value of some or all runs."""
     return _of_runs("summary", run_ids, db)
+
+
+def diverged(names: Names, db: Path | None = None) -> pl.DataFrame:
+    """run_id, name of the summary values of these names that are NaN, infinite or too large to be squared."""
+    statement = f"SELECT run_id, name FROM summary WHERE list_contains(?, name) AND {finite('value')} IS NULL"
+    return _frame(_con(db), statement, [_list(names)])
 
 
 def summary_names(run_ids: Names | None = None, db: Path | None = None) -> list[str]:

@@ -84,6 +84,7 @@ def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
         "newest_run_id",
         "model",
         "recipe",
+        "diverged",
     )
 
 
@@ -177,6 +178,10 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
         f"the same model lies in the interval over seeds. {note} Point at a score for its interval and source; a click "
         "on a measured one lists its runs."
     )
+    gone = measured.filter(pl.col("diverged") > 0).select("row", "task", "diverged", "n").iter_rows()
+    said = [f"{words.plain(row)} on {task}: {words.diverged(some, n)}" for row, task, some, n in gone]
+    if said:
+        st.caption(f"Means and intervals are over the seeds with a finite score. {'; '.join(said)}.")
     if not numbered.is_empty():
         show_sources(numbered, marks)
     show_unseen(measured)

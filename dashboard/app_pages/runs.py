@@ -211,19 +211,26 @@ def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *
     run_list.show(rows, heads, key="runs_list", label="Runs that the search finds", sort=sort, compact=compact, on=on)
 
 
+def mean_text(row: dict[str, Any], metric: str) -> str:
+    """Mean of a group with its interval, and how many of its seeds diverged."""
+    gone = words.diverged(row[f"{metric} diverged"], row[f"{metric} n"])
+    return run_rows.spread(metric, row[metric], row[f"{metric} ±"], gone)
+
+
 def show_groups(frame: pl.DataFrame, by: str) -> None:
     """One row a group: mean over its runs with an interval; a click lists the runs."""
     column = run_rows.GROUPS.get(by, by)
     metrics = run_rows.main_metrics(frame)
     names = queries.names(version, tuple(frame["run_id"].head(2000)))
     frame = frame.filter(pl.col("run_id").is_in(list(names)))
-    grouped = run_rows.groups(frame, column, metrics, names, COLORS).head(GROUPS)
+    grouped = run_rows.groups(frame, column, metrics, names, COLORS, queries.diverged(version, tuple(metrics)))
+    grouped = grouped.head(GROUPS)
     rows = [
         run_list.Row(
             ",".join(row["run_ids"][:SIZE]),
             row["name"],
             row["color"],
-            (str(row["n"]), *(run_rows.spread(name, row[name], row[f"{name} ±"]) for name in metrics)),
+            (str(row["n"]), *(mean_text(row, name) for name in metrics)),
             href=f"runs?selected={','.join(row['run_ids'][:SIZE])}",
         )
         for row in grouped.iter_rows(named=True)

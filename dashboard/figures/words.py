@@ -137,6 +137,11 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def diverged(gone: int | None, kept: int) -> str:
+    """`1 of 3 seeds diverged`, where a mean is over the other two; nothing where none did."""
+    return f"{gone} of {count(gone + kept, 'seed')} diverged" if gone else ""
+
+
 def over(n: float | None, what: str) -> str:
     """` over 20 draws`, what an interval is of; nothing where the store does not say."""
     return "" if n is None else f" over {count(int(n), what)}"

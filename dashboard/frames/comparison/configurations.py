@@ -165,23 +165,27 @@ def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) ->
 
 
 def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:
-    """Mean over seeds of every summary metric: metric, configuration, n, mean, sd, low, high (95 %, Student's t).
+    """Mean over seeds of every summary metric: metric, configuration, n, mean, sd, low, high (95 %), diverged.
 
-    Intervals that say nothing are left out (`possible`). Values that are not finite, or whose square is not, are left
-    out and show in n.
+    Intervals (Student's t) that say nothing are left out (`possible`). Values that are not finite, or whose square is
+    not, are no part of them and are counted as diverged.
     """
     owner = {run_id: config.name for config in configs for run_id in config.run_ids}
     order = {config.name: number for number, config in enumerate(configs)}
-    frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").abs() < LARGEST)
+    frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").is_not_null())
     frame = frame.with_columns(configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String))
     rows = []
     for (metric, name), part in frame.group_by("name", "configuration", maintain_order=True):
-        estimate = intervals.mean_interval(part["value"].to_numpy())
-        sd = part["value"].std() if part.height > 1 else None
+        kept = part["value"].filter(part["value"].abs() < LARGEST)
+        if kept.is_empty():
+            continue
+        estimate = intervals.mean_interval(kept.to_numpy())
         low, high = possible(str(metric), estimate)
-        rows.append((metric, name, estimate.n, estimate.value, sd, low, high))
-    columns = ["metric", "configuration", "n", "mean", "sd", "low", "high"]
-    schema = dict.fromkeys(columns, pl.Float64) | {"metric": pl.String, "configuration": pl.String, "n": pl.Int64}
+        sd = kept.std() if kept.len() > 1 else None
+        rows.append((metric, name, estimate.n, estimate.value, sd, low, high, part.height - kept.len()))
+    numbers, counts = ("mean", "sd", "low", "high"), {"n": pl.Int64, "diverged": pl.Int64}
+    columns = ["metric", "configuration", "n", *numbers, "diverged"]
+    schema = dict.fromkeys(columns, pl.String) | dict.fromkeys(numbers, pl.Float64) | counts
     table = pl.DataFrame(rows, schema=schema, orient="row")
     return table.sort("metric", pl.col("configuration").replace_strict(order, return_dtype=pl.Int64, default=99))
 
@@ -221,6 +225,7 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
             **({unseen_scores.TITLE: words.value(row["metric"], row["unseen"])} if beside else {}),
             "Runs": row["n"],
         }
+        | ({"Note": words.diverged(row["diverged"], row["n"])} if table["diverged"].sum() else {})
         for row in table.iter_rows(named=True)
     ]
     return pl.DataFrame(rows)

@@ -1,6 +1,6 @@
 """Runs and groups of runs as rows of a list: which columns there are, and what stands in each cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -62,9 +62,14 @@ def kind(column: str, dtype: pl.DataType) -> str:
 
 
 def groups(
-    frame: pl.DataFrame, by: str, metrics: Sequence[str], names: Mapping[str, str], colors: Mapping[str, str]
+    frame: pl.DataFrame,
+    by: str,
+    metrics: Sequence[str],
+    names: Mapping[str, str],
+    colors: Mapping[str, str],
+    diverged: Collection[tuple[str, str]] = (),
 ) -> pl.DataFrame:
-    """One row a group, best first: key, name, color, run_ids, n, and mean and half-width of each metric.
+    """One row a group, best first: key, name, color, run_ids, n; of each metric mean, half-width, how many diverged.
 
     Args:
         frame: runs with their metrics, `config_hash`, `seed`, and the column of the groups.
@@ -72,6 +77,7 @@ def groups(
         metrics: columns of fractions or other numbers; the first decides the order.
         names: of the runs.
         colors: of the configurations.
+        diverged: (run_id, metric) of values that are not finite; in the frame they are null.
     """
     whole = frame.explode("tags") if by == "tags" else frame
     rows = []
@@ -91,6 +97,8 @@ def groups(
             row[metric] = float(values.mean()) if len(values) else None
             half = float(mean_half_width(values)) if len(values) >= LEAST_SEEDS else np.nan
             row[f"{metric} ±"] = half if np.isfinite(half) else None
+            row[f"{metric} diverged"] = sum((run_id, metric) in diverged for run_id in row["run_ids"])
+            row[f"{metric} n"] = len(values)
         rows.append(row)
     found = pl.DataFrame(rows, infer_schema_length=None)
     if not metrics:
@@ -110,8 +118,10 @@ def main_metrics(frame: pl.DataFrame, most: int = 3) -> list[str]:
     return [name for name in names if name in frame.columns and frame[name].is_not_null().any()][:most]
 
 
-def spread(metric: str, mean: float | None, half: float | None) -> str:
-    """`55.16 ± 0.42 %`; the mean alone where one run says nothing of the spread."""
+def spread(metric: str, mean: float | None, half: float | None, diverged: str = "") -> str:
+    """`55.16 ± 0.42 %`; the mean alone where one run says nothing of the spread; then how many seeds diverged."""
+    if diverged:
+        return f"{spread(metric, mean, half)} ({diverged})"
     if mean is None:
         return words.UNSET
     if half is None:
