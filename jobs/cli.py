@@ -230,6 +230,9 @@ def run(function: Callable[[Any], object] | str, config: Any) -> None:
             raise
         _refuse(f"{error.filename or 'system'}: {error.strerror}")
     except KeyboardInterrupt:
+        from store.spool.file import end_open
+
+        end_open("interrupted")
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(130) from None
 

@@ -8,6 +8,7 @@ second Ctrl-C, which a person presses, ends a job before it has saved.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -41,13 +42,20 @@ def stop_requests() -> Iterator[StopRequest]:
 
 @contextmanager
 def as_keyboard_interrupt() -> Iterator[None]:
-    """Inside the context the first of the signals raises KeyboardInterrupt: an open run ends as interrupted."""
-    request = StopRequest()
+    """Inside the context the first of the signals raises KeyboardInterrupt: an open run ends as interrupted.
+
+    Later ones change nothing while it ends, but for Ctrl-C: batch systems send theirs to every process, some twice. A
+    worker that the job has forked just dies.
+    """
+    asked, pid = list[int](), os.getpid()
 
     def handler(number: int, frame: FrameType | None) -> None:
-        again = request.requested
-        request.ask(number, frame)
-        if not again:
+        del frame
+        if os.getpid() != pid:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif not asked or number == signal.SIGINT:
+            asked.append(number)
             raise KeyboardInterrupt
 
     with _handled(handler):

@@ -41,6 +41,9 @@ class Spool:
         if not _lock(self._fd):
             os.close(self._fd)
             raise StoreError(f"run {path.stem} is being written by another process")
+        if not create:  # an ended run goes on: who looks only at running ones and at the folder's time must see it
+            with contextlib.suppress(OSError):
+                os.utime(path.parent)
         _OPEN.add(self)
 
     def write(self, line: bytes) -> None:
@@ -146,6 +149,15 @@ class Spool:
 
 
 _OPEN: "weakref.WeakSet[Spool]" = weakref.WeakSet()
+
+
+def end_open(status: str) -> None:
+    """Write the end of every run that is still open in this process: a signal came before anything could close it."""
+    for spool in list(_OPEN):
+        if not spool.closed:
+            with contextlib.suppress(StoreError):
+                spool.record({"end": {"status": status, "error": None, "elapsed": 0.0}})
+            spool.close()
 
 
 def _lock(fd: int) -> bool:

@@ -2,10 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from jobs.interrupts import SIGNALS, as_keyboard_interrupt, stop_requests
+from store.paths import locate
+from store.spool.lines import decode
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -41,5 +46,52 @@ def test_a_job_under_nohup_goes_on_when_its_terminal_closes():
         with stop_requests() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [
+        (signal.SIGTERM, ("jobs.can", "simulate", "--repeats", "100000")),
+        (signal.SIGHUP, ("jobs.dimension", "entropy", "--repeats", "100000")),
+    ],
+)
+def test_a_job_without_a_training_loop_ends_as_interrupted(tmp_path, number, command):
+    db = tmp_path / "results.duckdb"
+    spools = locate(db).spool
+    with (tmp_path / "said").open("wb") as said:
+        job = subprocess.Popen([sys.executable, "-m", *command, "--db", str(db)], stdout=said, stderr=said)
+    try:
+        until = time.monotonic() + 120
+        while not list(spools.glob("*.jsonl")) and time.monotonic() < until and job.poll() is None:
+            time.sleep(0.05)
+        job.send_signal(number)
+        job.send_signal(number)  # batch systems send it to every process of a job, some of them twice
+        assert job.wait(timeout=120) == 130, (tmp_path / "said").read_text()
+    finally:
+        job.kill()
+    assert "interrupted" in (tmp_path / "said").read_text()
+    (spool,) = spools.glob("*.jsonl")
+    records = [decode(line) for line in spool.read_bytes().splitlines()]
+    assert records[-1]["end"]["status"] == "interrupted"
+
+
+def test_a_signal_that_was_ignored_stays_ignored_and_workers_of_a_job_just_die():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with as_keyboard_interrupt():
+            os.kill(os.getpid(), signal.SIGHUP)
+            ready, begun = os.pipe()
+            worker = os.fork()
+            if worker == 0:
+                os.write(begun, b".")
+                time.sleep(60)
+                os._exit(0)
+            os.read(ready, 1)
+            os.kill(worker, signal.SIGTERM)
+            assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == -signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
