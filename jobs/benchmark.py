@@ -52,13 +52,19 @@ def run(config: Config) -> None:
     rows: Iterator[Mapping[str, Any]] = module.suite(full=config.full)
     with tracking.start(config, experiment="benchmark", task=config.suite, device="cpu") as tracked:
         print(f"on {processor()}")
-        print(f"{'measured':<58} {'value':>12} {'unit':<10} {'ratio':>8} {'bar':<12} peer")
+        print(f"{'measured':<70} {'value':>10} {'unit':<10} {'ratio':>8} {'bar':<8} {'':<8}peer")
+        judged = []
         for row in rows:
             print(_line(row), flush=True)
+            judged += [row] if row.get("holds") is not None else []
             axes = {"suite": config.suite, "name": row["name"], "peer": row.get("peer") or ""}
             tracked.measure("benchmark", axes, **_figures(row))
             if "axes" in row:
                 tracked.measure(str(row["table"]), row["axes"], **row["figures"])
+        if judged:
+            missed = "; ".join(row["name"] for row in judged if not row["holds"])
+            held = sum(row["holds"] for row in judged)
+            print(f"{held} of {len(judged)} bars hold{'; missed: ' * bool(missed)}{missed}")
         document = getattr(module, "document", None)
         if document is not None:
             path = tracked.folder / f"{config.suite}.md"
@@ -86,7 +92,8 @@ def _line(row: Mapping[str, Any]) -> str:
     value = "" if row.get("value") is None else f"{row['value']:,.4g}"
     ratio = "" if row.get("ratio") is None else f"{row['ratio']:.2f}"
     name, unit, bar, peer = row["name"], row.get("unit") or "", row.get("bar") or "", row.get("peer") or ""
-    return f"{name:<58} {value:>12} {unit:<10} {ratio:>8} {bar!s:<12} {peer}"
+    verdict = {None: "", True: "pass", False: "MISSED"}[row.get("holds")]
+    return f"{name:<70} {value:>10} {unit:<10} {ratio:>8} {bar!s:<8} {verdict:<8}{peer}".rstrip()
 
 
 if __name__ == "__main__":

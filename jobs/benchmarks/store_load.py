@@ -37,7 +37,8 @@ def suite(folder: Path) -> Iterator[Row]:
 
 def _row(name: str, value: float, unit: str, bar: float | None = None) -> Row:
     ratio = None if bar is None else value / bar
-    return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": None, "ratio": ratio}
+    holds = None if bar is None else value <= bar
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": None, "ratio": ratio, "holds": holds}
 
 
 def _timed(function: Any) -> float:

@@ -22,7 +22,7 @@ rows = [{"train/loss": 1 / (step + 1)} for step in range(points)]
 _BULK = {
     "clueboard": """
 from pathlib import Path
-from store.child import without_pandas
+from store.subprocesses import without_pandas
 without_pandas()
 from store.ingest import ingest
 from store.runs import start
