@@ -1,5 +1,6 @@
 """Look for what is wrong with a store, without writing anything into it: what there is to ingest goes into a copy."""
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -148,6 +149,8 @@ def _check_spools(con: duckdb.DuckDBPyConnection, layout: Layout, report: Report
     there = set()
     for path, file, size in spools(layout):
         there.add(file)
+        if not os.access(path, os.R_OK):
+            report.problems.append(f"{file} cannot be read by this user: what it says beyond the database is not shown")
         behind = size - read.get(file, 0)
         if path.suffix == ".jsonl" and behind > 0 and not alive(path) and file != "edits.jsonl":
             report.notes.append(f"{file}: ends with {behind} bytes of a line that was never finished")

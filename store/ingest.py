@@ -8,10 +8,12 @@ and published when due.
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import socket
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,8 +29,13 @@ from store.spool.file import alive
 from store.spool.packing import read_packed
 from store.spool.parsing import Batch
 
+log = logging.getLogger("store")
+
 CHUNK = 32 << 20  # bytes of spool per transaction
+FILES = 4_000  # spools per transaction
 PACKED = 1 << 62  # stands for the size of a packed spool, which only unpacking tells
+TICK = 2.0  # seconds that the clock of a file system may stand still
+LOOK_AGAIN = 60.0  # seconds after which every spool is looked at again, whatever the folder's time says
 ELSEWHERE = 600.0  # seconds without a new byte after which a run of another host is lost
 
 
@@ -75,7 +82,7 @@ def ingest(
         if not mine:
             return None
         try:
-            lines, lost, counter = fill(layout, here=here)
+            lines, lost, counter = fill(layout, here=here, whole=force)
             published, due_in = publish.if_due(layout, counter, force=force, verify=verify)
         except duckdb.Error as error:
             said = str(error).splitlines()[0][:300]
@@ -124,22 +131,30 @@ def lock(layout: Layout, *, wait: float, create: bool = True) -> Iterator[bool]:
         os.close(fd)
 
 
-def fill(layout: Layout, path: Path | None = None, *, here: Here | None = None) -> tuple[int, int, int]:
+def fill(
+    layout: Layout, path: Path | None = None, *, here: Here | None = None, whole: bool = True
+) -> tuple[int, int, int]:
     """Bring a work database up to date with the spools; the caller holds the lock.
 
     Args:
         layout: the store.
         path: another database than the store's own.
         here: this machine's name and clock, for tests.
+        whole: look at every spool; False leaves those of ended runs alone for a minute, unless the folder has changed.
 
     Returns:
         Lines read, runs found lost, and the counter of the content.
     """
     con = open_work(layout) if path is None else open_file(path)
     try:
-        state = State(con)
+        here = here or Here()
+        stamp = _stamp(layout, here)
+        state = State(con, whole=whole or not _scanned(con, stamp))
         lines = _drain(con, layout, state)
-        lost = _lost(con, layout, state, here or Here())
+        if state.whole and stamp is not None:
+            con.execute("DELETE FROM raw.meta WHERE key = 'scanned'")
+            con.execute("INSERT INTO raw.meta VALUES ('scanned', ?)", [json.dumps(stamp)])
+        lost = _lost(con, layout, state, here)
         mark_lost(con, lost)
         create_views(con)
         publish.load_published(con, automatic=True)
@@ -176,6 +191,9 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
         elif size > read:
             try:
                 data = whole_lines(path, read, min(size - read, room))
+            except OSError as error:  # one file that this user may not read, or that has gone, stops no other
+                log.warning("%s cannot be read and is left out for now: %s", path, error.strerror)
+                continue
             except StoreError as error:
                 batch.damaged.append((file, 0, "", str(error)))
                 batch.read[file] = state.run_no(batch, file), 0, True
@@ -183,8 +201,14 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
             if data:
                 batch.add(file, state.run_no(batch, file), data, read)
                 room -= len(data)
-        if room <= 0:
+        if room <= 0 or len(batch.read) >= FILES:
             break
+    batch.settle()
+    for _, file, size in there:
+        if (
+            file in batch.read and batch.read[file][1] < size != PACKED
+        ):  # more follows: the end of the run may be no end
+            batch.read[file] = *batch.read[file][:2], False
     return batch
 
 
@@ -193,24 +217,24 @@ def spools(layout: Layout) -> list[tuple[Path, str, int]]:
 
     Links, pipes and files that no run can have written are left alone.
     """
-    return [_located(layout, file, size) for file, size in sorted(_sizes(layout).items())]
-
-
-def _sizes(layout: Layout) -> dict[str, int]:
-    found: dict[str, int] = {}
     if not layout.spool.is_dir():
-        return found
+        return []
     with os.scandir(layout.spool) as entries:
-        for entry in entries:
-            name = entry.name.removesuffix(".gz")
-            if not name.endswith(".jsonl") or not is_run_id(name.removesuffix(".jsonl")):
-                continue
-            if not entry.is_file(follow_symlinks=False):
-                continue
-            if name == entry.name:
-                found[name] = entry.stat().st_size
-            else:
-                found.setdefault(name, PACKED)
+        return [_located(layout, file, size) for file, size in sorted(_sizes(entries).items())]
+
+
+def _sizes(entries: Iterable["os.DirEntry[str]"]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for entry in entries:
+        name = entry.name.removesuffix(".gz")
+        if not name.endswith(".jsonl") or not is_run_id(name.removesuffix(".jsonl")):
+            continue
+        if not entry.is_file(follow_symlinks=False):
+            continue
+        if name == entry.name:
+            found[name] = entry.stat().st_size
+        else:
+            found.setdefault(name, PACKED)
     return found
 
 
@@ -220,13 +244,51 @@ def _located(layout: Layout, file: str, size: int) -> tuple[Path, str, int]:
 
 def _changed(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
     """The spools that are not wholly in the database: of a hundred thousand old ones only the sizes are looked at."""
-    known = state.spools
-    news = [
-        (file, size)
-        for file, size in _sizes(layout).items()
-        if file not in known or (size != PACKED and size != known[file][1])
-    ]
+    if not layout.spool.is_dir():
+        return []
+    if not state.whole:
+        return _changed_of(layout, state)
+    known, others = state.spools, list["os.DirEntry[str]"]()
+    with os.scandir(layout.spool) as entries:
+        for entry in entries:
+            before = known.get(entry.name)
+            if before is None or entry.stat(follow_symlinks=False).st_size != before[1]:
+                others.append(entry)
+    news = [item for item in _sizes(others).items() if item[0] not in known or item[1] != PACKED]
     return [_located(layout, *item) for item in sorted(news)]
+
+
+def _changed_of(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
+    """The spools that may still grow and did."""
+    found = []
+    for file in sorted({*state.spools, layout.edits.name}):
+        path = layout.spool / file
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_size != state.read(file):
+                found.append((path, file, status.st_size))
+    return found
+
+
+def _stamp(layout: Layout, here: Here) -> list[float] | None:
+    """When the folder of spools changed last (a new, resumed, packed or removed one), and when that was looked at.
+
+    None where it has only just changed: what comes within the same tick of its clock would look the same.
+    """
+    try:
+        changed = layout.spool.stat().st_mtime
+    except OSError:
+        return None
+    return [changed, here.now()] if here.now() - changed > TICK else None
+
+
+def _scanned(con: duckdb.DuckDBPyConnection, stamp: list[float] | None) -> bool:
+    """Whether all spools were looked at less than a minute ago, and none came or was resumed since."""
+    found = one(con, "SELECT value FROM raw.meta WHERE key = 'scanned'")
+    if found is None or stamp is None:
+        return False
+    changed, at = json.loads(found[0])
+    return bool(changed == stamp[0] and 0 <= stamp[1] - at < LOOK_AGAIN)
 
 
 def whole_lines(path: Path, start: int, limit: int) -> bytes:
@@ -234,14 +296,16 @@ def whole_lines(path: Path, start: int, limit: int) -> bytes:
     if path.suffix == ".gz":
         data = read_packed(path)[start:]
         return data[: data.rfind(b"\n") + 1]
-    with path.open("rb") as file:
-        file.seek(start)
-        data = file.read(limit)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(fd, limit, start)
         while (end := data.rfind(b"\n")) < 0:
-            more = file.read(limit)
+            more = os.pread(fd, limit, start + len(data))
             if not more:
                 return b""
             data += more
+    finally:
+        os.close(fd)
     return data[: end + 1]
 
 

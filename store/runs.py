@@ -30,6 +30,7 @@ from store.spool import parquet
 from store.spool.file import Spool
 from store.spool.heartbeat import Heart
 from store.spool.lines import (
+    ENDS,
     canonical,
     decode,
     example_hash,
@@ -41,6 +42,7 @@ from store.spool.lines import (
     seal,
     spell,
     whole,
+    word,
 )
 from store.spool.packing import unpack
 from store.tracking import parent
@@ -86,7 +88,6 @@ RESERVED_TABLES = {
 }
 BLOCK = 10_000  # numbers in one line of `log_many`
 PROGRESS_EVERY = 0.2  # seconds between two progress lines
-ENDS = ("finished", "failed", "interrupted")
 
 
 class Run:
@@ -121,7 +122,7 @@ class Run:
         at = self._step + 1 if step is None else step
         if type(at) is not int or not -(2**63) <= at < 2**63:
             at = whole("step", at)
-        epoch_text = "null" if epoch is None or epoch != epoch else repr(finite("epoch", epoch))
+        epoch_text = "null" if epoch is None else _epoch(epoch)
         keys, parts = self._keys, []
         for name, value in values.items() if type(values) is dict else numbers(values):
             if type(value) is float and value - value == 0 and name in keys:
@@ -182,7 +183,7 @@ class Run:
 
     def configure(self, values: Mapping[str, Any]) -> None:
         """Set parameters that were not known when the run started; a later value of a name replaces the earlier."""
-        self._spool.record({"params": plain(dict(values))})
+        self._spool.record({"params": _config(values, "parameters")})
 
     def log_beside(self, values: Mapping[str, float]) -> None:
         """Log numbers at the current step without moving it: for a thread that watches beside the training."""
@@ -203,6 +204,7 @@ class Run:
 
     def examples(self, dataset: str, split: str, frame: "pl.DataFrame") -> None:
         """Store the examples of a split: columns example_id, hash and text (JSON of what a person needs to see)."""
+        dataset, split = word("dataset", dataset), word("split", split)
         self._spool.record({"examples": parquet.write_examples(self.layout, dataset, split, frame)})
 
     def predictions(
@@ -221,10 +223,11 @@ class Run:
             probabilities: (n, c) class probabilities in the order of the rows, kept as float32.
             labels: c names of the classes.
         """
+        split = word("split", split)
         self._spool.record({"predictions": parquet.write_predictions(self.layout, self.run_id, split, frame)})
         if probabilities is not None:
             path = parquet.write_probabilities(self.folder, split, frame, probabilities, labels)
-            self.artifact(path.name, "probabilities", path)
+            self.artifact(f"probabilities-{split}.parquet", "probabilities", path)
 
     def artifact(self, name: str, kind: str, path: Path | str) -> None:
         """Register a file below `run.folder`; a later file of the same name replaces the earlier.
@@ -232,6 +235,7 @@ class Run:
         Raises:
             StoreError: if the file is missing or lies elsewhere.
         """
+        name, kind = word("name of an artifact", name), word("kind of an artifact", kind)
         self._spool.record({"artifact": parquet.describe_artifact(self.folder, name, kind, Path(path))})
 
     def finish(self, status: str = "finished", *, error: str | None = None) -> None:
@@ -338,10 +342,11 @@ def resume(run_id: str, step: int, db: Path | None = None, *, follow: bool = Tru
     unpack(path)
     if not path.exists():
         raise StoreError(f"run {run_id} cannot be resumed: {path} is not there")
+    step = whole("step", step)
     spool = Spool(path, create=False)
     spool.start_new_line()
-    spool.record({"resumed_at_step": int(step), "host": socket.gethostname(), "pid": os.getpid()})
-    return Run(layout, run_id, spool, follow=follow, step=int(step))
+    spool.record({"resumed_at_step": step, "host": socket.gethostname(), "pid": os.getpid()})
+    return Run(layout, run_id, spool, follow=follow, step=step)
 
 
 def first_line(run_id: str, db: Path | None = None) -> dict[str, Any]:
@@ -403,6 +408,7 @@ def _check_measure(tbl: str, axes: Mapping[str, Any], source: str) -> None:
         raise StoreError(f"axes of {tbl} must be a mapping of names to values, got {axes!r:.200}")
     for axis, value in axes.items():
         metric_name(axis)
+        value = plain(value)
         if isinstance(value, int) and not isinstance(value, bool):
             whole(f"axis {axis} of {tbl}", value)
     taken = sorted(set(axes) & RESERVED_AXES)
@@ -421,6 +427,11 @@ def _cell(name: str, value: Any) -> list[Any]:
     value, low, high, n = parts + [None] * (4 - len(parts))
     bounds = [None if item is None else number(name, item) for item in (value, low, high)]
     return [*bounds, None if n is None else whole(f"n of {name}", n)]
+
+
+def _epoch(value: Any) -> str:
+    found = number("epoch", value)
+    return "null" if math.isnan(found) else repr(finite("epoch", found))
 
 
 def _spelled(value: float) -> str:

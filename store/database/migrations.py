@@ -86,14 +86,14 @@ DELETE FROM raw.meta WHERE key = 'views';
 """
 
 # Only finite values count, the others are counted. One value a seed: the same seed again is no second seed. Runs are
-# grouped by numbers; their texts are joined last, because a hundred thousand runs have many values each.
+# grouped by a hash of their texts, which are joined last, because a hundred thousand runs have many values each.
 # Which value is better the newest run says itself in the parameter `higher_is_better` (a metric, with its split or
 # without, -> true or false); else the metric's name does.
 _LEADERBOARD = f"""
 CREATE OR REPLACE VIEW leaderboard AS
     WITH eligible AS (
         SELECT run_no, seed, coalesce(started_at, make_timestamp(0)) AS began,
-            min(run_no) OVER (PARTITION BY experiment, task, model, dataset, config_hash) AS config
+            hash(experiment, task, model, dataset, config_hash) AS config
         FROM raw.runs LEFT JOIN raw.edits USING (run_id)
         WHERE status = 'finished' AND NOT coalesce(archived, false) AND NOT coalesce(deleted, false)
             AND run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))),
@@ -137,7 +137,8 @@ MIGRATIONS = (
     Migration(2, ""),  # changed a view; views are made by the newest step, for every older file too
     Migration(3, _NAMED + _VIEWS),
     Migration(4, ""),  # changed a view
-    Migration(5, _LEADERBOARD),
+    Migration(5, ""),  # changed a view
+    Migration(6, _LEADERBOARD),
 )
 
 

@@ -28,12 +28,14 @@ RUN_SCHEMA: dict[str, Any] = {
 
 
 class State:
-    """What the work database knows, loaded once per ingest."""
+    """What the work database knows, loaded once per ingest: of all spools, or of those whose run may still write."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, *, whole: bool = True) -> None:
         self._con = con
+        self.whole = whole
         self.names: dict[str, int] = dict(con.execute("SELECT name, name_no FROM raw.names").fetchall())
-        rows = frame(con, "SELECT file, run_no, read FROM raw.spools")  # by columns: there may be very many
+        some = "" if whole else " WHERE NOT over"
+        rows = frame(con, f"SELECT file, run_no, read FROM raw.spools{some}")  # by columns: there may be very many
         self.spools: dict[str, tuple[int | None, int]] = dict(
             zip(rows["file"].to_list(), zip(rows["run_no"].to_list(), rows["read"].to_list(), strict=True), strict=True)
         )
@@ -60,7 +62,11 @@ class State:
     def commit(self, batch: Batch) -> None:
         """Take over what a batch brought, once it is committed."""
         self.names = batch.names
-        self._runs.update(batch.runs)
+        for number, row in batch.runs.items():
+            if row["status"] in ("running", "lost"):
+                self._runs[number] = row
+            else:
+                self._runs.pop(number, None)
         for file, (run_no, read, _) in batch.read.items():
             self.spools[file] = run_no, read
 
@@ -155,12 +161,13 @@ def _write_points(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """What a run says stands; where it says nothing, the value logged last, in the order of the file (the rowid)."""
-    rows: dict[tuple[int, int], tuple[int, int, float, int | None, bool]] = {
-        key: (*key, value, step, False) for key, (value, step) in batch.last.items() if key[0] not in batch.cuts
-    }
-    rows |= {key: (*key, value, None, True) for key, value in batch.said.items()}
     schema = {"run_no": pl.Int32, "name_no": pl.Int32, "value": pl.Float64, "step": pl.Int64, "said": pl.Boolean}
-    frame = pl.DataFrame(list(rows.values()), schema=schema, orient="row")
+    said = [(*key, value, None, True) for key, value in batch.said.items()]
+    logged = batch.points.frame().filter(~pl.col("run_no").is_in(list(batch.cuts)))
+    last = logged.group_by("run_no", "name_no").agg(pl.col("value", "step").last()).with_columns(said=pl.lit(False))
+    stated = pl.DataFrame(said, schema=schema, orient="row")
+    last = last.join(stated, on=["run_no", "name_no"], how="anti").select(*schema)
+    frame = pl.concat([last, stated])
     if not frame.is_empty():
         con.register("new_summary", frame)
         con.execute(
@@ -184,10 +191,23 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 
 def _write_runs(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    replace(con, "raw.runs", pl.DataFrame(list(batch.runs.values()), schema=RUN_SCHEMA, strict=False), ["run_no"])
-    rows = [(run_no, name, value) for run_no, values in batch.params.items() for name, value in values.items()]
-    schema = {"run_no": pl.Int32, "name": pl.String, "value": pl.String}
-    replace(con, "raw.params", pl.DataFrame(rows, schema=schema, orient="row"), ["run_no", "name"])
+    rows = batch.runs.values()
+    columns = [_column(name, [row[name] for row in rows], kind) for name, kind in RUN_SCHEMA.items()]
+    replace(con, "raw.runs", pl.DataFrame(columns), ["run_no"])
+    of_runs = pl.Series("run_no", [run_no for run_no, values in batch.params.items() for _ in values], pl.Int32)
+    names = pl.Series("name", [name for values in batch.params.values() for name in values], pl.String)
+    texts = pl.Series("value", [text for values in batch.params.values() for text in values.values()], pl.String)
+    replace(con, "raw.params", pl.DataFrame([of_runs, names, texts]), ["run_no", "name"])
+
+
+def _column(name: str, values: list[Any], kind: Any) -> pl.Series:
+    if not isinstance(kind, pl.List):
+        return pl.Series(name, values, kind, strict=False)
+    different: dict[tuple[str, ...] | None, int] = {}  # runs share their tags, and polars takes long for a Python list
+    keys = (None if value is None else tuple(value) for value in values)
+    places = [different.setdefault(key, len(different)) for key in keys]
+    lists = [None if key is None else list(key) for key in different]
+    return pl.Series(name, lists, kind)[places]
 
 
 def _write_cells(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:

@@ -8,6 +8,7 @@ else, is read line by line.
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -22,7 +23,10 @@ Row = dict[str, Any]
 MANY = 100  # lines from which columns are worth their start
 PIECE = 50_000  # lines in one frame
 FEW = 2000  # lines parsed to records in one go; more would only make work for the garbage collector
+SAMPLE = 100  # lines that show which names there are
+EMPTIEST = 30  # times as many cells as numbers that a frame may have
 STARTS = b'{"log":'
+_NAMES = re.compile(rb'"((?:[^"\\]|\\.)*)":')
 TYPES = {"step": pl.Int64, "epoch": pl.Float64, "at": pl.Float64}
 POINTS = {"line": pl.Int64, "name": pl.String, **TYPES, "value": pl.Float64}
 
@@ -55,7 +59,7 @@ def stretches(lines: list[bytes]) -> Iterator[Stretch]:
             careful = []
         for start in range(first, first + count, PIECE):
             piece = lines[start : min(start + PIECE, first + count)]
-            points = _columns(piece)
+            points = read_columns(piece)
             yield _careful(piece) if points is None else Stretch(piece, points)
         first += count
     if careful:
@@ -63,32 +67,63 @@ def stretches(lines: list[bytes]) -> Iterator[Stretch]:
 
 
 def _careful(lines: list[bytes]) -> Stretch:
-    found = [record for first in range(0, len(lines), FEW) for record in _together(lines[first : first + FEW])]
+    found = [record for first in range(0, len(lines), FEW) for record in together(lines[first : first + FEW])]
     return Stretch(lines, records=found)
 
 
-def _columns(lines: list[bytes]) -> pl.DataFrame | None:
-    """Points of lines that all log; None if one of them holds something unusual."""
+def read_columns(lines: list[bytes]) -> pl.DataFrame | None:
+    """Points of lines that all log, as `Stretch` has them; None if one of them holds something unusual.
+
+    What names there are a sample of the lines shows; where it lacks one, all of them do. Lines whose names are too
+    different would make a column each, nearly all of it empty: they are read one by one.
+    """
     text = b"\n".join(lines)
     keys = text.count(b'":') - 5 * len(lines)  # of values; more where a name contains this, and then they disagree
     if any(text.count(key) != len(lines) for key in (b'},"step":', b',"epoch":', b',"at":')):
         return None
-    for known in (100, None):  # names of the first hundred lines; of all of them, which takes twice as long
+    for sample in (lines[:SAMPLE] + lines[SAMPLE :: max(1, len(lines) // SAMPLE)], lines):
         try:
-            frame = pl.read_ndjson(io.BytesIO(text), infer_schema_length=known, schema_overrides=TYPES)
-            values = frame["log"].struct.unnest()
+            frame = _frame(sample, lines, text, keys)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             return None
+        if frame is None:
+            return None
+        values = frame["log"].struct.unnest()
         if len(frame) != len(lines) or set(values.dtypes) != {pl.Float64}:
             return None
-        found = sum(values.select(pl.all().count()).row(0))
-        if found == keys:
+        if sum(values.select(pl.all().count()).row(0)) == keys:
             break
     else:
         return None
     if frame["step"].null_count() or frame["at"].null_count():
         return None
     return _long(frame.select(pl.int_range(pl.len()).alias("line"), *TYPES), values)
+
+
+def _frame(sample: list[bytes], lines: list[bytes], text: bytes, keys: int) -> pl.DataFrame | None:
+    """The lines with a struct column `log` of the names in the sample; None where most of it would be empty."""
+    names = len(set(_NAMES.findall(b"".join(sample)))) - 5
+    if names * len(lines) > EMPTIEST * max(keys, 10_000):
+        return None
+    head = io.BytesIO(b"\n".join([*sample, text]) if sample is not lines else text)
+    frame = pl.read_ndjson(head, infer_schema_length=len(sample), schema_overrides=TYPES)
+    return frame[len(sample) :] if sample is not lines else frame
+
+
+NONSENSE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What a record raises that lacks something or holds a value of another type: lines from elsewhere say anything."""
+
+
+def points_of(record: Row) -> list[tuple[str, int, float | None, float, float]]:
+    """(name, step, epoch, at, value) of each number of a record `{"log": {...}, "step": ..., ...}`.
+
+    Raises:
+        one of `NONSENSE`: if it lacks something or holds a value of another type.
+    """
+    step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
+    if type(step) is not int or not -(2**63) <= step < 2**63 or not (epoch is None or type(epoch) is float):
+        raise ValueError(f"step {step!r} or epoch {epoch!r}")
+    return [(name, step, epoch, at, float(value)) for name, value in record["log"].items()]
 
 
 def unpack(record: Row) -> pl.DataFrame:
@@ -121,8 +156,8 @@ def _long(fixed: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     return long.drop_nulls("value").select("line", pl.col("name").str.slice(4), *TYPES, "value")
 
 
-def _together(lines: list[bytes]) -> list[Row | None]:
-    """Lines whose checksum holds are valid JSON each, so they are parsed in one go."""
+def together(lines: list[bytes]) -> list[Row | None]:
+    """Records of lines, None where damaged; those whose checksum holds are valid JSON each, so parsed in one go."""
     sound = [line for line in lines if intact(line)]
     try:
         found = json.loads(b"[" + b",".join(sound) + b"]")

@@ -12,14 +12,18 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
 from store.errors import StoreError
 
 MARK = b',"crc":'
+DEEPEST = 50  # mappings inside one another in a call of `log`
+ENDS = ("finished", "failed", "interrupted")  # what a run's last line may say
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_SORTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def encode(record: Mapping[str, Any]) -> bytes:
@@ -52,6 +56,15 @@ def intact(line: bytes) -> bool:
     """Whether the checksum of a line holds."""
     mark = line.rfind(MARK)
     return mark > 0 and line[mark + len(MARK) :] == b"%d}" % crc32(line[:mark])
+
+
+def all_intact(lines: Iterable[bytes]) -> bool:
+    """Whether the checksums of all lines hold."""
+    for line in lines:  # `intact` written out: a call less for every line
+        mark = line.rfind(MARK)
+        if mark <= 0 or line[mark + len(MARK) :] != b"%d}" % crc32(line[:mark]):
+            return False
+    return True
 
 
 def plain(value: Any) -> Any:
@@ -89,13 +102,23 @@ def number(name: str, value: Any) -> float:
     if type(value) is float or (type(value) is int and -(2**53) <= value <= 2**53):
         return float(value)
     try:
-        if hasattr(value, "item"):  # numpy, torch
-            value = value.item()
-        if not isinstance(value, str | bytes | bytearray):
-            return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+        found = _scalar(value)
+        if not isinstance(found, str | bytes | bytearray):
+            return float(found)
+    except Exception:  # whatever a foreign class raises, it is no number
         pass
     raise StoreError(f"{name} must be one number, got {_shown(value)}")
+
+
+def _scalar(value: Any) -> Any:
+    """The Python number of a scalar of numpy or torch.
+
+    Raises:
+        TypeError: if it is a time, or an entry that is masked: their numbers mean something else.
+    """
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m") or bool(getattr(value, "mask", False)):
+        raise TypeError("a time, or masked")
+    return value.item() if hasattr(value, "item") else value
 
 
 def finite(name: str, value: Any) -> float:
@@ -117,17 +140,17 @@ def whole(name: str, value: Any) -> int:
         StoreError: if it is anything else.
     """
     try:
-        if hasattr(value, "item"):
-            value = value.item()
-        found = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
-    except (TypeError, ValueError, RuntimeError):
+        plain_value = _scalar(value)
+        is_whole = isinstance(plain_value, float) and plain_value.is_integer()
+        found = int(plain_value) if is_whole else operator.index(plain_value)
+    except Exception:
         raise StoreError(f"{name} must be a whole number, got {_shown(value)}") from None
     if not -(2**63) <= found < 2**63:
         raise StoreError(f"{name} must fit into 64 bits, got {_shown(found)}")
     return found
 
 
-def numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+def numbers(values: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
     """Names and numbers of a mapping: None is left out, names of nested mappings are joined by `/`.
 
     Raises:
@@ -140,7 +163,9 @@ def numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         if value is None:
             continue
         if isinstance(value, Mapping):
-            yield from numbers(value, f"{full}/")
+            if depth == DEEPEST:
+                raise StoreError(f"{prefix[:80]}… is nested more than {DEEPEST} times, or contains itself")
+            yield from numbers(value, f"{full}/", depth + 1)
         else:
             yield full, number(full, value)
 
@@ -160,8 +185,22 @@ def metric_name(name: Any) -> str:
     return name
 
 
+def word(name: str, value: Any) -> str:
+    """A text, as it came.
+
+    Raises:
+        StoreError: if it is none, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise StoreError(f"{name} must be text, got {_shown(value)}")
+    return value
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
     shape = getattr(value, "shape", None)
     kind = f" ({type(value).__name__}{f' of shape {tuple(shape)}' if shape else ''})"
     return (text if len(text) <= 80 else f"{text[:77]}...").replace("\n", " ") + (
@@ -171,7 +210,12 @@ def _shown(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    kind = type(value)
+    if kind is str:
+        return json.encoder.encode_basestring(value)
+    if kind is int:
+        return repr(value)
+    return _WORDS[value] if value is None or kind is bool else _SORTED.encode(plain(value))
 
 
 def example_hash(fields: Mapping[str, Any]) -> str:

@@ -130,5 +130,8 @@ def _select(frame: "pl.DataFrame", columns: "dict[str, Any]", what: str) -> "pl.
 
 
 def _safe(text: str) -> str:
-    """A part of a file's name; two long ones and the rest stay below the 255 bytes of a name."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text[:24])
+    """A part of a file's name, another for every text; two long ones and the rest stay below a name's 255 bytes."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text[:24])
+    if kept == text:
+        return text
+    return f"{kept[:15]}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"

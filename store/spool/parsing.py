@@ -1,5 +1,6 @@
 """From spool bytes to columns: the lines of many files become one batch of rows for one transaction."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,12 +11,14 @@ import polars as pl
 from store.editing import KINDS, check_edit
 from store.errors import StoreError
 from store.paths import check_name
-from store.spool.columns import Row, Stretch, stretches, unpack
-from store.spool.lines import canonical
+from store.spool.columns import FEW, NONSENSE, PIECE, STARTS, Row, Stretch, points_of, stretches, unpack
+from store.spool.gathering import Gathered
+from store.spool.lines import ENDS, canonical, decode
 
 EPOCH = datetime(1970, 1, 1)
 LIVES = ("running", "lost", None)
 _FIXED = ("edit", "at", "crc")  # what every edit has
+SHORT = 100  # steps of one `log_many` up to which no frame is made
 Bad = tuple[int, bytes] | None  # byte offset and text of a damaged line
 
 
@@ -60,7 +63,6 @@ class Batch:
     runs: dict[int, Row] = field(default_factory=dict)  # touched runs, whole rows
     params: dict[int, dict[str, str]] = field(default_factory=dict)
     said: dict[tuple[int, int], float] = field(default_factory=dict)
-    last: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
     cuts: dict[int, int] = field(default_factory=dict)
     cells: dict[tuple[int, str, str, str, str], list[Any]] = field(default_factory=dict)
     axes: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Batch:
     edits: list[Row] = field(default_factory=list)
     damaged: list[tuple[str, int, str, str]] = field(default_factory=list)
     read: dict[str, tuple[int | None, int, bool]] = field(default_factory=dict)  # file -> run_no, bytes read, over
+    gathered: Gathered = field(default_factory=Gathered)
     lines: int = 0
     latest: float | None = None  # Unix time of the last point of the file being read
 
@@ -88,8 +91,50 @@ class Batch:
         """
         lines = data.split(b"\n")
         lines.pop()
+        self.lines += len(lines)
+        self.read[file] = run_no, offset + len(data), False
         if run_no is not None and self.runs[run_no]["status"] == "lost":
             self.runs[run_no]["status"] = "running"  # somebody writes it after all
+        if run_no is None or not self.gathered.take(file, run_no, lines, offset):
+            self._take_file(file, run_no, lines, offset)
+        elif lines and lines[-1].startswith(STARTS):
+            self._seen(run_no, (decode(lines[-1]) or {}).get("at"))
+        if len(self.gathered.logs) >= PIECE:
+            self._take_logs()
+        if len(self.gathered.rest) >= FEW:
+            self._take_rest()
+
+    def settle(self) -> None:
+        """Take what was gathered, once every file was added."""
+        self._take_logs()
+        self._take_rest()
+        for file, (run_no, read, over) in self.read.items():
+            if run_no is not None and not over:
+                self.read[file] = run_no, read, self.runs[run_no]["status"] not in LIVES
+
+    def _take_logs(self) -> None:
+        """The points of many files in columns; where one holds something unusual, each line by itself."""
+        points, lines = self.gathered.points()
+        if points is not None:
+            self._log_many(points)
+        for line in lines:
+            if not self._take(line.run_no, decode(line.text) or {}):
+                self._set_aside(line.file, (line.offset, line.text), "not understood")
+
+    def _take_rest(self) -> None:
+        for line, record in self.gathered.records():
+            if record is None or not self._take(line.run_no, record):
+                self._set_aside(line.file, (line.offset, line.text), "not understood")
+
+    def _seen(self, run_no: int, at: Any) -> None:
+        """A run was alive at a time that a line gives."""
+        if type(at) in (int, float):
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                run = self.runs[run_no]
+                run["heartbeat_at"] = max(run.get("heartbeat_at") or EPOCH, moment(at))
+
+    def _take_file(self, file: str, run_no: int | None, lines: list[bytes], offset: int) -> None:
+        """The lines of one file in their order."""
         bad: Bad = None
         self.latest = None
         for stretch in stretches(lines):
@@ -99,15 +144,12 @@ class Batch:
                 self._set_aside(file, bad, "damaged")
                 bad = None
                 if run_no is not None:
-                    self._log_many(run_no, stretch.points)
+                    self.latest = stretch.points["at"][-1] if stretch.points.height else self.latest
+                    self._log_many(stretch.points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no")))
             offset += sum(map(len, stretch.lines)) + len(stretch.lines)
         self._set_aside(file, bad, "damaged")
-        self.lines += len(lines)
-        if run_no is not None and self.latest is not None:
-            run = self.runs[run_no]
-            run["heartbeat_at"] = max(run.get("heartbeat_at") or EPOCH, moment(self.latest))
-        over = run_no is not None and self.runs[run_no]["status"] not in LIVES
-        self.read[file] = run_no, offset, over
+        if run_no is not None:
+            self._seen(run_no, self.latest)
 
     def _take_all(self, file: str, run_no: int | None, stretch: Stretch, offset: int, bad: Bad) -> Bad:
         """Take the records of a stretch; returns the damaged line that it ends with, which the next may explain."""
@@ -145,7 +187,7 @@ class Batch:
                     break
             if "at" in record:
                 run["heartbeat_at"] = moment(record["at"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, StoreError):
+        except (*NONSENSE, StoreError):
             return False
         return True
 
@@ -156,68 +198,87 @@ class Batch:
             self.edits.append(record)
 
     def _log(self, run_no: int, record: Row) -> None:
-        step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
-        if type(step) is not int or not -(2**63) <= step < 2**63 or not (epoch is None or type(epoch) is float):
-            raise ValueError(f"step {step!r} or epoch {epoch!r}")
-        values = record["log"]
-        numbers = list(map(float, values.values()))
-        for name, number in zip(values, numbers, strict=True):
-            name_no = self.name_no(name)
-            self.points.rows.append((run_no, name_no, step, epoch, number, at))
-            self.last[run_no, name_no] = number, step
-        self.latest = at
+        found = points_of(record)
+        for name, step, epoch, at, value in found:
+            self.points.rows.append((run_no, self.name_no(name), step, epoch, value, at))
+        self.latest = record["at"] + 0.0
 
-    def _log_many(self, run_no: int, points: pl.DataFrame) -> None:
-        """Take points of many steps, as `store.spool.columns.Stretch` has them."""
+    def _log_many(self, points: pl.DataFrame) -> None:
+        """Take points as `store.spool.columns.Stretch` has them, with their run_no."""
         numbers = {name: self.name_no(name) for name in points["name"].unique(maintain_order=True)}
         name_no = points["name"].replace_strict(numbers, return_dtype=pl.Int32).alias("name_no")
-        points = points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no"), name_no).select(*POINTS)
-        self.points.add(points)
-        for no, value, step in points.group_by("name_no").agg(pl.col("value", "step").last()).rows():
-            self.last[run_no, no] = value, step
-        self.latest = points["at"][-1]
+        self.points.add(points.with_columns(name_no).select(*POINTS))
 
     def _many(self, run_no: int, _: Row, record: Row) -> None:
+        if len(record["steps"]) <= SHORT:
+            self._short_many(run_no, record)
+            return
         points = unpack(record)
         if not points.is_empty():
-            self._log_many(run_no, points)
+            self.latest = points["at"][-1]
+            self._log_many(points.with_columns(pl.lit(run_no, pl.Int32).alias("run_no")))
+
+    def _short_many(self, run_no: int, record: Row) -> None:
+        """The same without a frame, which takes longer to make than a few points."""
+        steps, at = record["steps"], record["at"] + 0.0
+        if not all(type(step) is int and -(2**63) <= step < 2**63 for step in steps):
+            raise ValueError(f"steps {steps!r}")
+        rows = []
+        for name, values in record["many"].items():
+            name_no = self.name_no(name)
+            for step, value in zip(steps, values, strict=True):
+                if value is not None:
+                    rows.append((run_no, name_no, step, None, float(value), at))
+        self.points.rows += rows
+        if rows:
+            self.latest = at
 
     def _run(self, run_no: int, run: Row, record: Row) -> None:
+        began = moment(record["at"])
+        config = {name: canonical(value) for name, value in (record.get("config") or {}).items()}
+        place = _place(record["run"])
         self._describe(run_no, run, {"describe": record["run"]})
-        run.update(host=record["run"].get("host"), pid=record["run"].get("pid"))
-        run.update(status="running", started_at=moment(record["at"]), earlier_s=0.0, duration_s=0.0, progress=0.0)
-        self.params[run_no] = {name: canonical(value) for name, value in (record.get("config") or {}).items()}
+        run.update(place)
+        run.update(status="running", started_at=began, earlier_s=0.0, duration_s=0.0, progress=0.0)
+        self.params[run_no] = config
 
     def _params(self, run_no: int, _: Row, record: Row) -> None:
         self.params.setdefault(run_no, {}).update({name: canonical(value) for name, value in record["params"].items()})
 
     def _describe(self, _: int, run: Row, record: Row) -> None:
         for name, value in record["describe"].items():
-            if name == "versions" and value is not None:
-                run[name] = canonical(value)
+            if name in _TEXTS:
+                run[name] = value if value is None or type(value) is str else str(value)
+            elif name == "versions":
+                run[name] = None if value is None else canonical(value)
             elif name == "tags":
                 run[name] = [str(tag) for tag in value or []]
             elif name == "seed":
                 run[name] = None if value is None else int64(value)
-            elif name in run:
-                run[name] = value if value is None or isinstance(value, bool) else str(value)
+            elif name == "git_dirty":
+                run[name] = value if value is None else bool(value)
 
     def _beat(self, _: int, run: Row, record: Row) -> None:
+        spent = (run["earlier_s"] or 0.0) + record["elapsed"]
         if record["beat"] is not None:
-            run.update(progress=record["beat"], eta_s=record.get("eta_s"))
-        run["duration_s"] = (run["earlier_s"] or 0.0) + record["elapsed"]
+            eta = record.get("eta_s")
+            run.update(progress=float(record["beat"]), eta_s=None if eta is None else float(eta))
+        run["duration_s"] = spent
 
     def _end(self, _: int, run: Row, record: Row) -> None:
-        end = record["end"]
-        run.update(status=end["status"], error=end.get("error"), finished_at=moment(record["at"]), eta_s=None)
+        end, error = record["end"], record["end"].get("error")
+        if end["status"] not in ENDS:
+            raise ValueError(f"status {end['status']!r}")
+        spent, ended = (run["earlier_s"] or 0.0) + end["elapsed"], moment(record["at"])
+        run.update(status=end["status"], error=error if error is None else str(error), finished_at=ended, eta_s=None)
         if end["status"] == "finished":
             run["progress"] = 1.0
-        run["duration_s"] = (run["earlier_s"] or 0.0) + end["elapsed"]
+        run["duration_s"] = spent
 
     def _resume(self, run_no: int, run: Row, record: Row) -> None:
-        step = int(record["resumed_at_step"])
+        step, place = int64(record["resumed_at_step"]), _place(record)
         run.update(status="running", error=None, finished_at=None, earlier_s=run["duration_s"] or 0.0)
-        run.update(host=record.get("host"), pid=record.get("pid"))
+        run.update(place)
         self.points.cut(run_no, step)
         self.cuts[run_no] = min(step, self.cuts.get(run_no, step))
 
@@ -271,6 +332,20 @@ _HANDLERS: dict[str, Callable[[Batch, int, Row, Row], None]] = {
     "predictions": Batch._predictions,
     "examples": Batch._examples,
 }
+
+
+_TEXTS = frozenset(
+    [
+        *("name", "experiment", "task", "model", "recipe", "dataset", "data_source", "train_fingerprint"),
+        *("dev_fingerprint", "config_hash", "command", "git_commit", "device", "parent_run_id", "note"),
+    ]
+)  # what a line may say of a run in words
+
+
+def _place(record: Row) -> Row:
+    """Host and process that write a run."""
+    host, pid = record.get("host"), record.get("pid")
+    return {"host": host if host is None else str(host), "pid": None if pid is None else int64(pid)}
 
 
 def _text(value: Any) -> str:

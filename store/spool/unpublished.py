@@ -1,5 +1,6 @@
 """The tails of the spools: what running jobs logged since the last publish."""
 
+import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ import polars as pl
 
 from store.ingest import whole_lines
 from store.paths import Layout
-from store.spool.columns import TYPES, Row, stretches, unpack
+from store.spool.columns import NONSENSE, TYPES, Row, points_of, stretches, unpack
 from store.spool.lines import decode
-from store.spool.parsing import moment
+from store.spool.parsing import int64, moment
 
 TAIL = 1 << 20  # bytes that a reader parses at most, shared by the runs that grew
 BEATS = 1 << 16  # bytes at the end of a spool in which the last word about progress is looked for
@@ -73,16 +74,22 @@ class Tail:
     def _add_records(self, records: list[Row | None], offsets: list[int]) -> None:
         rows: list[tuple[Any, ...]] = []
         for at, record in zip(offsets, records, strict=True):
-            if record is not None and "log" in record:
-                fixed = record["step"], record["epoch"], record["at"]
-                rows += [(at, name, *fixed, float(value)) for name, value in record["log"].items()]
-            elif record is not None and "many" in record:
-                self._add_points(unpack(record), [at])
-            elif record is not None and "resumed_at_step" in record:
-                step = record["resumed_at_step"]
-                self.cuts.append((at, step))
-                self.points = self.points.filter(pl.col("step") <= step)
-                rows = [row for row in rows if row[2] <= step]
+            with contextlib.suppress(*NONSENSE):  # what makes no sense is named by the next ingest
+                if record is not None and "log" in record:
+                    rows += [(at, *point) for point in points_of(record)]
+                elif record is not None and "many" in record:
+                    self._add_rows(rows)
+                    rows = []
+                    self._add_points(unpack(record), [at])
+                elif record is not None and "resumed_at_step" in record:
+                    self._add_rows(rows)
+                    rows = []
+                    step = int64(record["resumed_at_step"])
+                    self.cuts.append((at, step))
+                    self.points = self.points.filter(pl.col("step") <= step)
+        self._add_rows(rows)
+
+    def _add_rows(self, rows: list[tuple[Any, ...]]) -> None:
         self.points.vstack(pl.DataFrame(rows, schema=_POINTS, orient="row"), in_place=True)
 
     def forget(self, read: int) -> None:
@@ -120,8 +127,13 @@ def unpublished(
 
 def progress(layout: Layout, run_ids: Iterable[str]) -> pl.DataFrame:
     """run_id, progress, eta_s and heartbeat_at as the ends of the spools of running jobs say, where they do."""
-    found = ((run_id, _last_beat(layout.spool_file(run_id))) for run_id in run_ids)
-    rows = [(run_id, beat["beat"], beat["eta_s"], moment(beat["at"])) for run_id, beat in found if beat]
+    rows = []
+    for run_id in run_ids:
+        with contextlib.suppress(*NONSENSE):
+            beat = _last_beat(layout.spool_file(run_id))
+            if beat is not None:
+                eta = None if beat["eta_s"] is None else float(beat["eta_s"])
+                rows.append((run_id, float(beat["beat"]), eta, moment(beat["at"])))
     return pl.DataFrame(rows, schema=_PROGRESS, orient="row")
 
 

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from store import checking, queries
+from store import checking, queries, runs
+from store import ingest as ingesting
+from store.database import connections
 from store.ingest import Here, ingest
 from store.spool.lines import encode
 
@@ -150,3 +152,111 @@ def test_runs_of_other_hosts_get_the_right_status_within_their_time(db, layout):
     assert look(901, "behind") == {"ahead", "behind"}
     assert look(1500, "behind", "stopped") == {"behind", "stopped"}  # continued; nothing came of the one ahead
     assert look(1501) == {"behind", "stopped"}
+
+
+def test_an_ended_run_that_goes_on_is_seen_although_only_running_ones_are_looked_at(start, db, layout):
+    """Of ended runs a refresh looks only at the folder's time; a resume changes it, and after a minute all are read."""
+    with start() as run:
+        run.log({"a": 1.0}, step=1)
+    now = [time.time() + 10]
+    here = Here(now=lambda: now[0])
+
+    def steps():
+        ingest(db, here=here)
+        ingest(db, force=False, here=here)
+        con = connections.open_work(layout)
+        try:
+            return [row[0] for row in con.execute("SELECT step FROM metrics ORDER BY step").fetchall()]
+        finally:
+            con.close()
+
+    assert steps() == [1]
+    with layout.spool_file(run.run_id).open("ab") as spool:  # by hand: nothing tells the folder
+        spool.write(encode({"log": {"a": 1.0}, "step": 2, "epoch": None, "at": 1.0}))
+    assert steps() == [1]
+    now[0] += 61
+    assert steps() == [1, 2]
+    resumed = runs.resume(run.run_id, 2, db, follow=False)
+    resumed.log({"a": 1.0}, step=3)
+    now[0] += 3
+    assert steps() == [1, 2, 3]
+    resumed.finish()
+    with start() as second:
+        second.log({"a": 1.0}, step=4)
+    now[0] += 3
+    assert steps() == [1, 2, 3, 4]
+
+
+def test_an_end_with_more_behind_it_is_no_end(start, db, layout, monkeypatch):
+    """A batch that ends between a run's end and its resume, and a kill there, hides nothing."""
+    with start() as run:
+        run.log({"a": 1.0}, step=1)
+    first = layout.spool_file(run.run_id).stat().st_size
+    resumed = runs.resume(run.run_id, 1, db, follow=False)
+    resumed.log({"a": 1.0}, step=2)
+    resumed._spool.close()
+    monkeypatch.setattr(ingesting, "CHUNK", first)
+    state = ingesting.State(con := connections.open_work(layout))
+    batch = ingesting._next_batch(ingesting._changed(layout, state), state)
+    con.close()
+    ((_, read, over),) = batch.read.values()
+    assert (read, over) == (first, False)
+
+
+def test_one_spool_that_cannot_be_read_stops_no_other(start, db, layout, monkeypatch):
+    with start() as secret:
+        secret.log({"a": 1.0}, step=1)
+    with start() as plain:
+        plain.log({"a": 1.0}, step=1)
+    real = ingesting.whole_lines
+
+    def refused(path, *rest):
+        if path.stem == secret.run_id:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *rest)
+
+    monkeypatch.setattr(ingesting, "whole_lines", refused)
+    ingest(db, force=True)
+    assert queries.runs(db=db)["run_id"].to_list() == [plain.run_id]
+    monkeypatch.undo()
+    ingest(db, force=True)
+    assert queries.runs(db=db).height == 2
+
+
+ODD_RECORDS = [
+    {"describe": {"run_no": 7, "status": "finished", "started_at": "now", "host": "x", "archived": True}},
+    {"end": {"status": "done", "error": None, "elapsed": 1.0}},
+    {"end": {"status": {"a": 1}, "error": None, "elapsed": 1.0}},
+    {"end": {"status": "finished", "error": None, "elapsed": "long"}},
+    {"end": {"status": "finished", "error": {"a": 1}, "elapsed": 1.0}},
+    {"beat": {"a": 1}, "elapsed": 1.0},
+    {"beat": 0.5, "eta_s": [1], "elapsed": 1.0},
+    {"run": {"experiment": {"a": 1}, "host": ["h"], "pid": "one"}, "config": {}},
+    {"run": {"experiment": "x"}, "config": [1]},
+    {"resumed_at_step": 2**70},
+    {"many": {"a": [1.0]}, "steps": [1.5]},
+    {"many": {"a": [1.0, 2.0]}, "steps": [1]},
+    {"many": [1], "steps": [1]},
+    {"summary": {"a": "x"}},
+    {"params": 7},
+    {"log": {"a": {"b": 1}}, "step": 1, "epoch": None},
+]
+
+
+def test_lines_that_make_no_sense_poison_no_other(start, db, layout):
+    """Whole lines with a right checksum that no version of this program writes."""
+    with start() as sound:
+        sound.log({"a": 1.0}, step=1)
+    for number, record in enumerate(ODD_RECORDS):
+        first = {"run": {"experiment": "odd", "host": "h"}, "config": {}, "at": 1.0}
+        lines = [encode(line) for line in (first, {**record, "at": 2.0}, {"summary": {"b": 1.0}, "at": 3.0})]
+        layout.spool_file(f"20260101-000000-{number:04x}").write_bytes(b"".join(lines))
+    ids = [path.stem for path in layout.spool.glob("20260101*")]
+    assert queries.curves([*ids, sound.run_id], db=db)["value"].to_list() == [1.0]  # the tails, before any ingest
+    ingest(db, force=True)
+    found = queries.runs(db=db, with_summary=["b"])
+    assert found.height == 1 + len(ODD_RECORDS)
+    assert found.filter(experiment="odd")["b"].to_list() == [1.0] * len(ODD_RECORDS)
+    assert set(found["status"]) <= {"running", "lost", "finished"}
+    assert queries.run(sound.run_id, db)["status"] == "finished"
+    assert len(checking.check(db).problems) >= len(ODD_RECORDS) - 3

@@ -6,6 +6,9 @@ import os
 from argparse import Namespace
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +226,17 @@ def test_a_config_may_be_what_people_have(start, db, config):
     assert (row["tags"], row["seed"], row["note"]) == (["one tag"], 3, "a/b")
 
 
+class Odd:
+    """A foreign class whose every conversion fails in its own way."""
+
+    def __float__(self):
+        raise KeyError("float")
+
+    def __repr__(self):
+        raise RuntimeError("repr")
+
+
+FRAME = pl.DataFrame({"example_id": ["1"], "hash": ["aa"]})
 LOOP: dict = {}
 LOOP["self"] = LOOP
 
@@ -260,6 +274,33 @@ def test_a_run_that_cannot_be_described_is_refused_before_anything_is_written(st
         (lambda run: run.log({"a": 1.0, "b": np.zeros(2)}), "b must be one number"),
         (lambda run: run.log({"a": 1.0, "b": 10**400}), "b must be one number"),
         (lambda run: run.log({"a": 1.0, "b": {"c": object()}}), "b/c must be one number"),
+        *(
+            (lambda run, value=value: run.log({"a": 1.0, "b": value}), "b must be one number")
+            for value in (
+                1j,
+                b"1",
+                datetime(2026, 1, 1),
+                np.datetime64("2026", "ns"),
+                np.timedelta64(5, "ns"),
+                np.str_("1"),
+                np.complex128(1),
+                np.void(b"1"),
+                np.ma.masked,
+                np.ma.array([1.0], mask=[True]),
+                [1.0],
+                Odd(),
+            )
+        ),
+        (lambda run: run.log({"a": LOOP}), "nested more than 50 times, or contains itself"),
+        (lambda run: run.log({"a": 1.0}, step=np.datetime64("2026", "ns")), "step must be a whole number"),
+        (lambda run: run.log({"a": 1.0}, epoch=np.zeros(2)), "epoch must be one number"),
+        (lambda run: run.log({"a": 1.0}, epoch="1"), "epoch must be one number, got '1'"),
+        (lambda run: run.configure("lr=1"), "parameters must be a mapping"),
+        (lambda run: run.artifact(7, "checkpoint", "x"), "name of an artifact must be text, got 7"),
+        (lambda run: run.artifact("m", None, "x"), "kind of an artifact must be text, got None"),
+        (lambda run: run.predictions(None, FRAME), "split must be text, got None"),
+        (lambda run: run.examples(7, "dev", FRAME), "dataset must be text, got 7"),
+        (lambda run: run.measure("grid", {"k": np.uint64(2**63)}, a=1.0), "axis k of grid must fit into 64 bits"),
         (lambda run: run.log({"a": 1.0, "\ud800": 1.0}), "must be text that UTF-8 can carry"),
         (lambda run: run.log({"a": 1.0, 3: 1.0}), "a metric's name must be text like 'dev/accuracy', got 3"),
         (lambda run: run.log([1.0]), "expected a mapping of names to numbers"),
@@ -333,6 +374,7 @@ def test_whatever_is_accepted_can_be_read_back(tmp_path_factory, calls):
     batch = Batch({})
     batch.runs[1] = {"status": "running"}
     batch.add("x.jsonl", 1, b"".join(line + b"\n" for line in lines), 0)
+    batch.settle()
     assert batch.damaged == []
     names = {number: name for name, number in batch.names.items()}
     found = [(names[row[1]], row[4]) for row in batch.points.frame().rows()]
@@ -340,3 +382,43 @@ def test_whatever_is_accepted_can_be_read_back(tmp_path_factory, calls):
     assert Counter((name, repr(value)) for name, value in found) == Counter(
         (name, repr(value)) for name, value in expected
     )
+
+
+SCALARS = [
+    Decimal("0.5"), Fraction(1, 2), np.float16(0.5), np.longdouble(0.5), np.array(0.5), np.array([[0.5]]),
+    np.ma.array([0.5]), np.bool_(True), True, np.uint64(2**64 - 1), 2**70, -(2**63), 5e-324, np.float32(1e-45), -0.0,
+]  # fmt: skip
+
+
+def test_numbers_of_every_kind_arrive(start, db):
+    with start() as run:
+        for step, value in enumerate(SCALARS):
+            run.log({"a": value}, step=np.int8(step))
+    ingest(db, force=True)
+    found = queries.table_of_run("metrics", run.run_id, db).sort("step")["value"].to_list()
+    expected = [float(np.asarray(value).item()) if hasattr(value, "dtype") else float(value) for value in SCALARS]
+    assert [repr(value) for value in found] == [repr(value) for value in expected]
+
+
+@pytest.mark.parametrize(
+    "pair", [("dev/a", "dev_a"), ("dev" * 20 + "1", "dev" * 20 + "2"), ("..", "花呗" * 40), ("A", "a")]
+)
+def test_splits_of_any_name_have_files_of_their_own(start, db, pair):
+    with start() as run:
+        for number, split in enumerate(pair):
+            rows = {
+                "example_id": ["1"],
+                "hash": ["aa"],
+                "label": ["1"],
+                "prediction": [str(number)],
+                "confidence": [0.5],
+            }
+            frame = pl.DataFrame({**rows, "text": ["{}"]})
+            run.examples(split, split, frame)
+            run.predictions(split, frame, probabilities=np.array([[0.25, 0.75]]) + number, labels=["no", "yes"])
+    ingest(db, force=True)
+    assert all(len(path.name.encode()) < 256 for path in locate(db).folder.rglob("*"))
+    for number, split in enumerate(pair):
+        assert queries.predictions(run.run_id, split, db=db)["prediction"].to_list() == [str(number)]
+        assert queries.probabilities(run.run_id, split, db=db)["no"].to_list() == [0.25 + number]
+    assert queries.damaged(db).is_empty()

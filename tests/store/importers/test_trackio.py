@@ -48,3 +48,16 @@ def test_import_of_trackio_again_and_after_it_grew(tmp_path):
     assert queries.params(run_id, db)["value"].to_list() == ["0.1"]
     upkeep.rebuild(db)
     assert queries.run(run_id, db) == row
+
+
+@pytest.mark.parametrize("name", ["c#", "a b", "100%", "what?", "it's", 'say "x"', "项目", "a%23b", "x&mode=rwc"])
+def test_a_folder_of_any_name_is_read_and_nothing_is_made_beside_it(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    trackio_database(folder / f"{name}.db").close()
+    decoy = tmp_path / name.partition("#")[0].partition("?")[0]
+    before = sorted(tmp_path.rglob("*"))
+    done = import_from(folder / f"{name}.db", db=tmp_path / "store" / "r.duckdb")
+    assert len(done.new) == 1
+    assert sorted(path for path in tmp_path.rglob("*") if path.relative_to(tmp_path).parts[0] != "store") == before
+    assert decoy == folder or not decoy.is_file()
