@@ -129,9 +129,8 @@ def reading(gains: pl.DataFrame, settings: int) -> Reading:
 CHAPTER = Chapter(
     question="Which setting is best, and is the gain real?",
     chinese="所有参数组合与交叉验证的增益 · cross-fitted gain",
-    lead="Each combination of threshold, k, α, iterations and prior is one cell of the map below. The best of them "
-    "looks better than it is. So the gain to believe chooses the setting on one half of the rows and scores it on the "
-    "other.",
+    lead="Each combination of threshold, k, α, iterations and prior is one cell of the map below. Above it stands the "
+    "gain that is left when the setting is chosen on one half of the rows and scored on the other.",
     guess=Guess(
         question="of 100 settings that all do nothing, what does the best of them show?",
         answers=("a loss", "no gain", "a gain"),

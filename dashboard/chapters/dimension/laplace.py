@@ -189,8 +189,7 @@ CHAPTER = Chapter(
     chinese="最小熵原理与拉普拉斯近似：8.33 ln N 的推导 · Laplace's method",
     lead="From the golden ratio: 4 / ln φ = 8.3123, and 8.33 by rounding. The entropy of a table of random vectors "
     "is an "
-    "integral over one angle, and in many dimensions one angle decides it: 51.8°, whose cosine is 1/φ. Five steps with "
-    "your own N and n.",
+    "integral over one angle, and in many dimensions a single angle decides it. Five steps with your own N and n.",
     guess=Guess(
         question="nearly all random pairs meet at 90°. At which angle lie the pairs that carry the table's mass?",
         answers=("90°", "52°", "0°"),

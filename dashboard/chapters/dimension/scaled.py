@@ -77,8 +77,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="Does scaled attention have a threshold?",
     chinese="缩放点积注意力没有维度阈值 · scaled attention",
-    lead="No. The rule 8.33 ln L presumes logits ⟨q, k⟩. Divided by √d, as in every Transformer, the logits of random "
-    "vectors have variance 1 for every d, and a row's entropy lies half a nat below its maximum.",
+    lead="The rule 8.33 ln L presumes logits ⟨q, k⟩, but every Transformer divides them by √d. The picture shows what "
+    "the division does to the entropy of a row over random keys, for every head size.",
     guess=Guess(
         question="logits are divided by √d. Below which d does a random row collapse onto one key?",
         answers=("8.33 ln L", "4.16 ln L", "never"),

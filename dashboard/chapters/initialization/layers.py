@@ -177,7 +177,7 @@ CHAPTER = Chapter(
         answers=("arithmetic (Xavier)", "geometric", "quadratic"),
         right="geometric",
         because="Going up multiplies the signal by 1/2, going down by 2. Fan-in and fan-out also come back here, "
-        "because the first and last width agree; the arithmetic mean loses 0.64 at every change of width.",
+        "because the first and last width agree; the arithmetic mean keeps 0.64 of it over each pair of layers.",
     ),
     picture=picture,
     good_for="choosing a start for a plain deep stack: type its widths, take the rule whose lines stay near 1.",

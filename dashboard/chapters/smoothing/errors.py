@@ -202,9 +202,8 @@ def show_widths() -> None:
 CHAPTER = Chapter(
     question="How far is the smooth function from the true one?",
     chinese="近似误差 · approximation error",
-    lead="A narrower kernel is closer, but how fast depends on where f breaks. At a kink the largest error shrinks "
-    "with "
-    "the width; at a jump it never does.",
+    lead="A narrower kernel is closer to f, but how fast depends on where f breaks: at a kink or at a jump. Lines are "
+    "exact, points are stored measurements.",
     guess=Guess(
         question="halve the width of the kernel. What happens to the largest error at a jump?",
         answers=("it halves", "it quarters", "nothing"),

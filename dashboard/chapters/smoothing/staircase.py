@@ -189,7 +189,7 @@ CHAPTER = Chapter(
     chinese="阶梯损失与退火 · annealing a smoothed floor",
     lead="Integers are known, the numbers behind them are wanted: find θ with floor(Aθ) = y. The gradient of floor "
     "is 0 "
-    "almost everywhere; a smoothed floor has one, and a kernel that narrows on the way ends on the exact answer.",
+    "almost everywhere. A smoothed floor has one, and a kernel that narrows on the way can end on the exact answer.",
     guess=Guess(
         question="which solves most of 40 problems?",
         answers=("a fixed narrow width", "narrowing from wide to narrow", "straight-through"),

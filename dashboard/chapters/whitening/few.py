@@ -60,10 +60,10 @@ CHAPTER = Chapter(
     lead="**Too few sentences for the width make whitening say nothing.** The covariance of n sentences has at most "
     "n − 1 directions, and whitening makes all of them equally wide, whatever the sentences say.",
     guess=Guess(
-        question="whiten 64 sentences of width 64. What do the cosines of their pairs tell?",
-        answers=("most of what they told", "a little", "nothing"),
-        right="nothing",
-        because="Up to width + 1 sentences become the corners of a regular simplex: each pair has cosine −1/63.",
+        question="vectors of width 64: from how many sentences on do the whitened cosines differ at all?",
+        answers=("3", "66", "768"),
+        right="66",
+        because="Up to width + 1 = 65 sentences become the corners of a regular simplex: all pairs have one cosine.",
     ),
     picture=picture,
     beside=True,
