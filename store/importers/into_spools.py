@@ -7,6 +7,7 @@ here is said at the end.
 """
 
 import importlib
+import math
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -90,6 +91,8 @@ def kind_of(source: Path) -> str:
 
 def _take_summary(run: Foreign) -> None:
     """Values that our own export wrote beside the curves say again what the run says of itself."""
+    if not any(name.startswith(SUMMARY) for name in {name for _, _, values in run.events for name in values}):
+        return
     for _, _, values in run.events:
         for name in [name for name in values if name.startswith(SUMMARY)]:
             run.summary[name.removeprefix(SUMMARY)] = values.pop(name)
@@ -149,7 +152,8 @@ def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done:
     for at, step, values in run.events:
         named = {names[name]: value for name, value in values.items()}
         last |= named
-        yield encode({"log": plain(named), "step": step, "epoch": None, "at": at})
+        strict = named if all(map(math.isfinite, named.values())) else plain(named)
+        yield encode({"log": strict, "step": step, "epoch": None, "at": at})
     ended = run.ended if run.ended is not None else run.events[-1][0] if run.events else run.start
     last |= {names[name]: value for name, value in run.summary.items()}
     if last:
