@@ -173,7 +173,9 @@ def run(part: str, db: Path | None = None) -> dict[str, Any]:
         StoreError: if there is none, or several; the nearest ids are named.
     """
     con = _con(db)
-    ids = [row[0] for row in con.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC").fetchall()]
+    whole = con.execute("SELECT run_id FROM runs WHERE run_id = ?", [part]).fetchall()
+    newest_first = "SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC"
+    ids = [row[0] for row in whole or con.execute(newest_first).fetchall()]
     if not ids:
         raise StoreError(f"no run stored in {locate(db).db} yet")
     found = (

@@ -80,7 +80,7 @@ def sort_by(column: str) -> None:
 def top_row() -> tuple[str, str, str | None]:
     """Search, what is shown, and the groups."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        text = run_search.box("runs_text", everything)
+        text = run_search.box("runs_text", version, everything)
         view = st.segmented_control(
             "View",
             ["Charts", "Table"],
@@ -310,7 +310,8 @@ if found.is_empty():
     st.info(f"None of the {everything.height:,} runs matches this search.", icon=":material/filter_alt_off:")
     st.stop()
 found = with_params(found, [sort, group or ""])
-ordered = tables.ordered(found, sort, descending=not ascending)
+newest_first = sort == "started_at" and not ascending  # as the store hands them out
+ordered = found if newest_first else tables.ordered(found, sort, descending=not ascending)
 pinned = ids_in_link("pinned")
 if pinned:
     ordered = ordered.sort(pl.col("run_id").is_in(pinned), descending=True, maintain_order=True)

@@ -134,7 +134,8 @@ def _obey(folder: Path) -> None:
 
 def _running(folder: Path, children: dict[str, subprocess.Popen[bytes]]) -> int:
     """Jobs that run: this process's own, and those of one before it that still live."""
-    known = [_read(path) for path in folder.glob("*.json") if not path.name.endswith(".ask.json")]
+    states = [path for path in folder.glob("*.json") if (folder / f"{path.stem}.ask.json").exists()]
+    known = [_read(path) for path in states]
     open_ones = [job for job in known if job.get("code") is None and "pid" in job]
     others = [job for job in open_ones if job["id"] not in children and start_time(job["pid"]) == job["began"]]
     return len(children) + len(others)

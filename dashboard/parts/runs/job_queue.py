@@ -31,10 +31,19 @@ def allowed() -> bool:
 
 @st.cache_resource(show_spinner="Reading the jobs …")
 def catalogue() -> list[dict[str, Any]]:
-    """Every job with its flags."""
+    """Every job with its flags; kept in a file until a job's flags change."""
+    sources = [*ROOT.glob("jobs/*/config.py"), ROOT / "jobs" / "cli.py", *ROOT.glob("jobs/launch/*.py")]
+    newest = max(path.stat().st_mtime_ns for path in sources)
+    kept = _folder() / "catalogue.json"
+    known = _read(kept)
+    if known.get("of") == [str(ROOT), newest]:
+        return list(known["jobs"])
     command = [sys.executable, "-m", "jobs.launch.catalogue"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=_SECONDS)
     found: list[dict[str, Any]] = json.loads(done.stdout)
+    if kept.parent.parent.exists():
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps({"of": [str(ROOT), newest], "jobs": found}, ensure_ascii=False), encoding="utf-8")
     return found
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 
-OFFERED = 300
+OFFERED = 100
 """Newest runs in the list; older ones are reached by a link or from the Runs page."""
 
 

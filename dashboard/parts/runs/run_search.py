@@ -20,11 +20,12 @@ _VALUES = 6
 """Values of one kind that are suggested."""
 
 
-def box(key: str, frame: pl.DataFrame) -> str:
+def box(key: str, version: str, frame: pl.DataFrame) -> str:
     """The search box and its suggestions; returns what is in it.
 
     Args:
         key: of the box, and of the address.
+        version: of the store.
         frame: the runs whose values are suggested.
     """
     text = st.text_input(
@@ -38,7 +39,7 @@ def box(key: str, frame: pl.DataFrame) -> str:
     )
     with st.popover("Conditions", icon=":material/filter_list:", key=f"{key}_suggestions"):
         st.caption("A click adds a condition to the search.")
-        for kind, offered in suggestions(frame).items():
+        for kind, offered in _suggestions(version, frame).items():
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.markdown(f"**{kind}**", width=70)
                 for condition in offered:
@@ -77,6 +78,11 @@ def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
     except search.SearchError as error:
         st.warning(f"{error} Every run is shown.", icon=":material/search_off:")
         return frame
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _suggestions(version: str, _frame: pl.DataFrame) -> dict[str, list[str]]:
+    return suggestions(_frame)
 
 
 def suggestions(frame: pl.DataFrame) -> dict[str, list[str]]:
