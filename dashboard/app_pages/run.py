@@ -62,7 +62,7 @@ def header(run: Mapping[str, Any]) -> None:
             st.markdown("**This command repeats the run**")
             st.code(run["command"], language="bash", wrap_lines=True)
         run_jobs.buttons(run, key="run")
-        downloads.save_report(save_report, f"run-{run_id}", label="Report")
+        downloads.save_report(save_report, f"run-{run_id}")
     with told:
         st.markdown(f"{signs(run)} &nbsp; {' · '.join([*scores(), *moments(run)])}")
     if run["note"]:

@@ -28,10 +28,10 @@ def to_csv(frame: pl.DataFrame) -> bytes:
     return flat.write_csv(include_bom=True).encode()
 
 
-def save_report(build: Callable[[], bytes], name: str, *, label: str = "Save as report") -> None:
+def save_report(build: Callable[[], bytes], name: str) -> None:
     """Button that saves what the page shows as one HTML file; it is built on the click."""
     st.download_button(
-        label,
+        "Save as report",
         data=build,
         file_name=f"{name}.html",
         mime="text/html",

@@ -20,15 +20,28 @@ METRICS = (
 )
 
 
+DRAWN, LONG = 100, 1000
+"""The newest runs have long curves: they are drawn together on the Runs page."""
+
+
 def fill(db: Path, *, n_runs: int, steps: int, predicted: int, rows: int = 50_000) -> None:
-    """Fill a store with `n_runs` x `steps` x 8 points; the newest `predicted` runs have `rows` predictions each."""
+    """Fill a store with `n_runs` x `steps` x 8 points; the newest `predicted` runs have `rows` predictions each.
+
+    The newest 100 runs have at least 1,000 steps.
+    """
     import numpy as np
 
     from store import queries
 
     rng = np.random.default_rng(0)
     for index in range(n_runs):
-        _run(db, index, steps, rng, rows=rows if index >= n_runs - predicted else 0)
+        _run(
+            db,
+            index,
+            max(steps, LONG) if index >= n_runs - DRAWN else steps,
+            rng,
+            rows=rows if index >= n_runs - predicted else 0,
+        )
     queries.refresh(db)
 
 

@@ -201,6 +201,7 @@ def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, windo
     second = window()
     second.open(first.page.url)
     assert second.page.get_by_text("points of macro F1").first.is_visible()
+    second.page.get_by_role("button", name="Curves, smoothing, range").click()
     low, high = (float(second.page.get_by_label(end, exact=True).input_value()) for end in ("From", "To"))
     assert 10 < low < 25 < 35 < high < 50
     assert second.problems == []
@@ -277,11 +278,12 @@ def test_the_runs_page_can_be_worked_by_the_keyboard(served, window):
     assert wanted <= reached
 
 
-@pytest.mark.parametrize("page", ["runs", "leaderboard", "can", "sql"])
+@pytest.mark.parametrize("page", ["", "runs", "run?run_tab=Curves", "compare", "leaderboard", "explore", "can", "sql"])
 def test_the_first_table_or_chart_begins_above_300(page, served, window):
     shown = window()
     shown.open(f"{served}/{page}")
-    places = "[...document.querySelectorAll('.run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea')]"
+    kinds = ".run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea, .st-key-compare_verdict"
+    places = f"[...document.querySelectorAll('{kinds}')]"
     assert shown.page.evaluate(f"Math.min(...{places}.map(part => part.getBoundingClientRect().top))") < 300
 
 
@@ -322,3 +324,30 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serv
             shown.open(f"{base}/run?run={run_id}&run_tab=Environment")
             assert shown.page.get_by_text("asked to stop").is_visible()
             assert shown.problems == []
+
+
+def test_the_first_minutes_on_an_empty_store(tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    with serve(db, CLUEBOARD_JOBS="1") as base:
+        shown = window()
+        shown.open(base)
+        assert shown.page.get_by_text("A workbench for Chinese language understanding").is_visible()
+        assert shown.page.get_by_role("button", name="Load a small demo store").is_visible()
+        assert shown.page.get_by_text("python -m jobs.clue --task afqmc").first.is_visible()
+        shown.page.get_by_role("link", name="New run").first.click()
+        shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
+        for label, value in (("Model", "ngram"), ("Limit", "60")):
+            shown.page.get_by_label(label, exact=True).fill(value)
+            shown.page.keyboard.press("Enter")
+            shown.settle()
+        assert shown.page.get_by_text("python -m jobs.clue --model ngram --limit 60").first.is_visible()
+        shown.page.get_by_role("button", name="Start").click()
+        link = shown.page.get_by_role("link", name="afqmc · ngram · 60 rows · s42")
+        link.first.wait_for(timeout=120_000)
+        link.first.click()
+        shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
+        assert (
+            shown.page.get_by_text("finished").first.is_visible()
+            or shown.page.get_by_text("running").first.is_visible()
+        )
+        assert shown.problems == []
