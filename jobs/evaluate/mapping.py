@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ class Names:
 
 
 def fold(text: str) -> str:
-    """Lower case, without spaces and punctuation."""
-    return _NOISE.sub("", text).lower()
+    """Lower case, full-width signs as plain ones, without spaces and punctuation."""
+    return _NOISE.sub("", unicodedata.normalize("NFKC", text)).lower()
 
 
 def class_names(spec: TaskSpec) -> Names:

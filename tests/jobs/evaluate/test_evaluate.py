@@ -21,6 +21,10 @@ TEXTS = {"物流": "快递迟迟没有送到", "质量": "用了两天屏幕就�
 TNEWS, OCNLI = mapping.class_names(TASKS["tnews"]), mapping.class_names(TASKS["ocnli"])
 
 
+def full_width(text):
+    return "".join(chr(ord(char) + 0xFEE0) for char in text)
+
+
 @pytest.mark.parametrize(
     ("names", "raw", "label", "rule"),
     [
@@ -29,6 +33,8 @@ TNEWS, OCNLI = mapping.class_names(TASKS["tnews"]), mapping.class_names(TASKS["o
         (TNEWS, 103.0, "103", 0),
         (TNEWS, "sports", "103", 0),
         (TNEWS, " Sports. ", "103", 1),
+        (TNEWS, full_width("SPORTS"), "103", 1),
+        (TNEWS, full_width("103"), "103", 1),
         (TNEWS, 'Sure: {"label": "sports"}', "103", 2),
         (TNEWS, "It mentions finance, but the answer is: **sports**.", "103", 3),
         (TNEWS, "答案是：sports", "103", 3),
