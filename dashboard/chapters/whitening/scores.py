@@ -133,8 +133,9 @@ def draw(table: pl.DataFrame) -> None:
         name: st.column_config.NumberColumn(label, format="%+.1f", width=75)
         for name, label in (("gain", "gain"), ("from", "95 % from"), ("to", "to"))
     }
-    names = {f"{a} {b}": f"{a}: {c}" for a in ("published", "here") for b, c in
-             (("none", "raw"), ("whitened", "whitened"), ("reduced", "reduced"))}  # fmt: skip
+    places = {"published": "paper", "here": "here"}
+    settings = {"none": "raw", "whitened": "whitened", "reduced": "reduced"}
+    names = {f"{a} {b}": f"{places[a]}, {settings[b]}" for a in places for b in settings}
     columns = {name: st.column_config.NumberColumn(names[name], format="%.1f", width=110) for name in scores} | changes
     columns["set"] = st.column_config.TextColumn("set", pinned=True, width=90)
     st.dataframe(
@@ -170,7 +171,7 @@ def reading(table: pl.DataFrame, chosen: Chosen) -> Reading:
     better = papers.filter(pl.col("published whitened") > pl.col("published none")).height
     note = " The statistics come from these very sentences (transductive, no label is used)." if chosen.statistics in (
         "target", "test") else ""  # fmt: skip
-    measured = f"no evaluation is stored (n = 0); `{whitening_pickers.EVALUATE}` makes one."
+    measured = f"no evaluation is stored (n = 0, no interval); `{whitening_pickers.EVALUATE}` makes one."
     told = table.drop_nulls("verdict") if chosen.run_id else table.clear()
     if told.height:
         counts = dict(told["verdict"].value_counts().iter_rows())
@@ -191,8 +192,7 @@ def reading(table: pl.DataFrame, chosen: Chosen) -> Reading:
         theory="the score rises if people's judgement is nearer to an angle in equalised directions than to one in the "
         "encoder's own. Nothing guarantees that: isotropy is an assumption about the task.",
         measured=measured,
-        apart="BQ. There whitening loses in the published table and here: see below why that may be. Post 8321 "
-        "does not "
+        apart="BQ falls in nearly all published rows: the first part below says why that may be. Post 8321 does not "
         "say of which split its values are; its ‘whitened’ keeps all dimensions.",
     )
 
