@@ -1,6 +1,9 @@
 """The same sweep on this machine, on SLURM and on Ray: identical scores, also after kills and requeues.
 
 python -m pytest -m cluster -n 0 tests/jobs/sweep/cluster
+
+Ray is started on this machine, or is the cluster at $RAY_ADDRESS: on a busy machine its agents start too slowly for the
+15 seconds that Ray waits for them, and a cluster that was started before helps.
 """
 
 import json
@@ -39,8 +42,7 @@ ON = {"local": [], "slurm": ["--on", "slurm", "--time", "20"], "ray": ["--on", "
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch, tmp_path):
-    for name in ("CLUE_DATA_DIR", "RAY_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
     monkeypatch.setenv("CLUEBOARD_HUB", "off")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -83,7 +85,7 @@ def trainings(db):
     parent = queries.runs("sweep", db=db)["run_id"][0]
     document = json.loads((db.with_suffix("") / "artifacts" / parent / "sweep.json").read_text())
     return {
-        (row["parameters"]["learning_rate"], row["seed"]): (row["run"], row["score"]) for row in document["trainings"]
+        (row["parameters"].get("learning_rate"), row["seed"]): (row["run"], row["score"]) for row in document["trainings"]
     }
 
 
@@ -108,7 +110,7 @@ def alone(tmp_path_factory):
     return folder / "x.duckdb"
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=400):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
