@@ -85,7 +85,8 @@ def trainings(db):
     parent = queries.runs("sweep", db=db)["run_id"][0]
     document = json.loads((db.with_suffix("") / "artifacts" / parent / "sweep.json").read_text())
     return {
-        (row["parameters"].get("learning_rate"), row["seed"]): (row["run"], row["score"]) for row in document["trainings"]
+        (row["parameters"].get("learning_rate"), row["seed"]): (row["run"], row["score"])
+        for row in document["trainings"]
     }
 
 
