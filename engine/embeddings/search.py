@@ -44,7 +44,7 @@ def top_k(
     if queries.shape[1] != corpus.shape[1]:
         raise ValueError(f"expected (q, d) and (n, d) of one width, got {queries.shape} and {corpus.shape}")
     usable = len(corpus) - (exclude is not None)
-    if not 1 <= k <= usable:
+    if not 1 <= whole_number(k, name="k") <= usable:
         raise ValueError(f"k must lie in 1..{usable} for a corpus of {len(corpus)} rows, got {k}")
     k = whole_number(k, name="k", low=1)
     if exclude is not None:

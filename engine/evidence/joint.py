@@ -200,8 +200,9 @@ def _joint(
     value = value if abs(value) > 10.0**-ROUNDING else 0.0
     examples = b.mean(axis=1) - a.mean(axis=1)
     examples += value - examples.mean()  # pseudo-values have the metric as their mean but for the jackknife's bias
+    most = 1.0 if bound is None else bound
     bound = max(1.0, float(np.abs(examples).max())) if bound is None else bound
-    weights = mean_difference_interval(examples, bound=bound, confidence=confidence)
+    weights = _possible(mean_difference_interval(examples, bound=bound, confidence=confidence), most)
     weights_p = mean_difference_p(examples, bound=bound)
     right_or_wrong = bool(np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all())
     if right_or_wrong and seeds == (1, 1):
@@ -226,7 +227,7 @@ def _joint(
     return Joint(
         weights,
         weights_p,
-        Interval(value, low, high, n),
+        _possible(Interval(value, low, high, n), most),
         again_p,
         components,
         mean_square,
@@ -234,6 +235,11 @@ def _joint(
         paired,
         right_or_wrong,
     )
+
+
+def _possible(found: Interval, most: float) -> Interval:
+    """The interval inside [-most, most]: pseudo-values leave it, a difference of two scores in [0, most] cannot."""
+    return Interval(found.value, max(found.low, -most), min(found.high, most), found.n)
 
 
 def residual_variance(squares: ArrayLike, seed_means: ArrayLike, example_squares: ArrayLike, *, n: int) -> np.ndarray:

@@ -38,6 +38,7 @@ def verdict(
         unit: what was counted.
     """
     check_confidence(confidence)
+    unit = unit.removesuffix("s") if difference.n == 1 else unit
     on = f"on {difference.n:,} {unit}"
     if joint is not None and joint.speaks_of_training:
         on = f"trained again and on other {unit} ({_seeds(joint)}, {difference.n:,} {unit})"
@@ -70,6 +71,8 @@ def format_p(p_value: float) -> str:
 
 def caveat(joint: Joint, *, decided: bool) -> str:
     """What a reader must know before the result: too few seeds, or seeds that leave it open; "" where nothing does."""
+    if joint.again is None and min(joint.seeds) > 1:
+        return "One example says nothing of training again, so this speaks of these weights"
     if joint.again is None:
         few = "One seed each" if joint.seeds == (1, 1) else "One seed of one of the two"
         return f"{few}, so this speaks of these weights and not of training again"

@@ -96,7 +96,8 @@ def initialize_module(
         Names of the weights that were changed.
 
     Raises:
-        ValueError: if the module has no matrix to initialise, or a name is unknown.
+        ValueError: if the module has no matrix to initialise, a name is unknown, or a layer computes its weight from
+            others (weight norm, pruning), has no shape yet (lazy) or no numbers (meta device).
     """
     import torch
 
@@ -104,6 +105,7 @@ def initialize_module(
     done = {id(part.weight) for part in module.modules() if isinstance(part, embeddings)}
     changed = []
     for name, part in module.named_modules():
+        _check_own(part, name or type(part).__name__)
         for own, matrices in _matrices(part):
             weight = getattr(part, own)
             if id(weight) in done:
@@ -125,6 +127,26 @@ def initialize_module(
             f"{type(module).__name__} has no linear, convolution, recurrent or attention weight of its own"
         )
     return changed
+
+
+def _check_own(part: torch.nn.Module, name: str) -> None:
+    """Refuse a layer whose weight is no tensor of its own, in which a drawn number would be lost."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    nn = torch.nn
+    own = dict(part.named_parameters(recurse=False))
+    for key, value in own.items():
+        if nn.parameter.is_lazy(value):
+            raise ValueError(f"{name}.{key} has no shape yet: send a batch through the module first")
+        if value.is_meta:
+            raise ValueError(f"{name}.{key} holds no numbers, it is on the device meta: move the module first")
+    layers = (nn.Linear, nn.modules.conv._ConvNd)
+    others = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+    if (isinstance(part, layers) and "weight" not in own) or (
+        isinstance(part, others) and parametrize.is_parametrized(part)
+    ):
+        raise ValueError(f"{name} computes its weight from other tensors: initialise it before it is parametrized")
 
 
 def _matrices(part: torch.nn.Module) -> list[tuple[str, list[torch.Tensor]]]:

@@ -48,3 +48,9 @@ def test_shapes_are_checked():
         top_k(np.ones((2, 3)), np.ones((4, 3)), k=4, exclude=np.zeros(2, int))
     with pytest.raises(ValueError, match="one shape"):
         recall(np.ones((2, 3)), np.ones((2, 4)))
+
+
+def test_a_k_that_is_no_number_is_refused():
+    for k in ("a", None, 1.5, [1]):
+        with pytest.raises(ValueError, match="k must be a whole number"):
+            top_k(np.eye(2), np.eye(2), k=k)

@@ -117,3 +117,12 @@ def test_macro_f1_is_that_of_each_seed_with_its_spread():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]))
+
+
+def test_an_interval_stays_inside_what_a_difference_of_scores_can_be():
+    """Pseudo-values of macro F1 on two examples reach far beyond 1; the difference cannot."""
+    labels = [0, 1]
+    counts = [[class_counts(labels, preds, n_classes=2)] for preds in ([0, 0], [0, 1])]
+    found = compare_counts(*counts, macro_f1_of_counts, paired=True).weights
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert found.value == pytest.approx(2 / 3)

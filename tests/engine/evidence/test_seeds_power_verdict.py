@@ -259,3 +259,10 @@ def test_p_is_written_briefly():
 def test_seeds_needed_refuses_what_is_not_finite(difference, sd):
     with pytest.raises(ValueError, match="must be a finite number"):
         seeds_needed(difference, sd)
+
+
+def test_one_example_is_named_as_what_is_missing():
+    joint = compare_means([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], paired=True)
+    said = verdict("A", "B", joint.decisive, p_value=joint.p_value, joint=joint)
+    assert said.startswith("One example says nothing of training again, so this speaks of these weights: ")
+    assert "on 1 example:" in said

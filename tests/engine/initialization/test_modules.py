@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from engine.initialization.modules import initialize_, initialize_module, tensor_fans
 from engine.initialization.rules import fan_variance
@@ -98,3 +99,25 @@ def test_a_tied_embedding_stays_and_a_shared_weight_is_drawn_once():
     before = module[0].weight.clone()
     assert initialized(module) == ["1.weight"]
     assert torch.equal(module[0].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: parametrizations.weight_norm(nn.Linear(4, 6)), "computes its weight from other tensors"),
+        (lambda: parametrizations.weight_norm(nn.Conv2d(4, 6, 3)), "computes its weight from other tensors"),
+        (lambda: parametrizations.orthogonal(nn.RNN(4, 4), "weight_hh_l0"), "computes its weight"),
+        (lambda: prune.random_unstructured(nn.Linear(4, 6), "weight", 0.5), "computes its weight"),
+        (lambda: nn.Sequential(nn.Linear(4, 4, device="meta")), "0.weight holds no numbers"),
+    ],
+)
+def test_a_weight_that_is_no_tensor_of_its_own_is_refused(make, said):
+    with pytest.raises(ValueError, match=said):
+        initialize_module(make(), rule="geometric")
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+@pytest.mark.parametrize("make", [lambda: nn.LazyLinear(4), lambda: nn.LazyConv2d(4, 3)])
+def test_a_layer_without_a_shape_is_refused(make):
+    with pytest.raises(ValueError, match="has no shape yet"):
+        initialize_module(make(), rule="geometric")
