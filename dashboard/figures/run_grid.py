@@ -73,6 +73,7 @@ def chart(
         title={"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"},
         margin={"l": 8, "r": 8, "t": 30, "b": 4},
         hovermode="closest",
+        hoverlabel={"namelength": -1},  # here and not in each of the curves: plotly checks every property it is given
         uirevision=f"{metric}-{x}-{log_y}",
     )
     figure.update_xaxes(title={"font": {"size": 11}}, nticks=6)
@@ -107,17 +108,18 @@ def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, 
                 "hoverinfo": "skip",
             }
         )
+    points = {"mode": "lines"}
+    if shown.height <= 12:
+        points = {"mode": "lines+markers", "marker": {"size": 5, "color": line.color}}
     drawn.append(
         {
             "type": "scatter",
             "x": xs,
             "y": ys,
             "name": line.name,
-            "mode": "lines" if shown.height > 12 else "lines+markers",
             "line": {"color": line.color, "width": 1.8},
-            "marker": {"size": 5, "color": line.color},
             "hovertemplate": "%{y}<extra>%{fullData.name}</extra>",
-            "hoverlabel": {"namelength": -1},
+            **points,
         }
     )
     return drawn
