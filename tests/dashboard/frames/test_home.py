@@ -5,7 +5,7 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from dashboard.frames.runs import home
+from dashboard.frames.runs import home, run_rows
 
 BOARD = pl.DataFrame(
     {
@@ -50,3 +50,19 @@ def test_the_curve_of_a_job_and_its_last_and_best_score():
     assert home.curve_of(curves, ["b", "a"]) == [0.5, 0.6]  # one point is no curve, NaN no point
     assert home.last_and_best(curves, "a", higher_is_better=False) == (0.6, 0.5)
     assert home.last_and_best(curves, "c", higher_is_better=True) is None
+
+
+def test_groups_of_runs_have_an_interval_from_three_seeds_on():
+    runs = pl.DataFrame(
+        {
+            "run_id": list("abcde"),
+            "config_hash": ["x", "x", "x", "y", "y"],
+            "seed": [1, 2, 3, 1, 2],
+            "dev/accuracy": [0.5, 0.6, 0.7, 0.5, 0.6],
+        }
+    )
+    names = {run_id: run_id for run_id in runs["run_id"]}
+    found = run_rows.groups(runs, "config_hash", ["dev/accuracy"], names, {"x": "#111111", "y": "#222222"})
+    three, two = found.sort("key").iter_rows(named=True)
+    assert three["dev/accuracy ±"] == pytest.approx(4.30265 * 0.1 / 3**0.5, rel=1e-5)
+    assert two["dev/accuracy ±"] is None
