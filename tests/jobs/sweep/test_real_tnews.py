@@ -1,5 +1,8 @@
 """On the real TNEWS the sweep that stops by the evidence names the winner of the full grid with fewer trainings.
 
+Whether it says "decided" depends on the bound: on 1,200 titles two settings that are close stay apart by less than
+what six seeds can tell. What is worse beyond doubt is dropped all the same.
+
 CLUE_DATA_DIR=DIR python -m pytest -m slow -n 0 -s tests/jobs/sweep/test_real_tnews.py
 """
 
@@ -64,7 +67,7 @@ def test_the_same_winner_with_fewer_trainings(tmp_path, capsys):
     whole, winner, _, table = sweep(tmp_path / "whole", script, capsys)
     with capsys.disabled():
         sys.stdout.write(f"\n{few} of {whole} trainings\n{said}\n{table}")
-    assert found["conclusion"].startswith("Decided")
+    assert best == winner
     assert "seeds and examples" in found["conclusion"]
     assert whole == len(FEATURES) * len(SEEDS)
     assert few < whole
