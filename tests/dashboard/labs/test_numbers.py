@@ -42,7 +42,7 @@ def test_a_drag_moves_its_widget_and_stays_in_its_range(place, value, monkeypatc
 def test_a_number_is_dragged_and_pressed_in_the_browser(served, window):
     page = window(width=1280)
     page.open(f"{served}/initialization?chapter=depth")
-    number = page.page.get_by_role("slider", name="layers")
+    number = page.page.locator(".dragged-number").first
     box = number.bounding_box()
     page.page.mouse.move(box["x"] + 4, box["y"] + 4)
     page.page.mouse.down()
