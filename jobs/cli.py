@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from engine.names import nearest
 from jobs.interrupts import as_keyboard_interrupt
 from store.errors import StoreError
+from store.spool.file import end_open
 
 UNHASHED = frozenset(
     {
@@ -230,8 +231,6 @@ def run(function: Callable[[Any], object] | str, config: Any) -> None:
             raise
         _refuse(f"{error.filename or 'system'}: {error.strerror}")
     except KeyboardInterrupt:
-        from store.spool.file import end_open
-
         end_open("interrupted")
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(130) from None

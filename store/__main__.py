@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from store.editing import delete_run, restore_run
 from store.errors import StoreError
 from store.subprocesses import without_pandas
 
@@ -157,7 +158,6 @@ def import_(options: argparse.Namespace) -> int:
 def remove(options: argparse.Namespace) -> int:
     """Take a run out of every list; `restore` brings it back until `gc --delete` has removed its files."""
     from store import queries
-    from store.editing import delete_run
     from store.ingest import ingest as run
 
     run_id = queries.run(options.run, options.db)["run_id"]
@@ -169,7 +169,6 @@ def remove(options: argparse.Namespace) -> int:
 
 def restore(options: argparse.Namespace) -> int:
     """Bring a removed run back."""
-    from store.editing import restore_run
     from store.ingest import ingest as run
 
     restore_run(options.run, options.db)

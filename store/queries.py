@@ -13,6 +13,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
+from store import sandbox
 from store.database import connections, measured
 from store.database.curves import View
 from store.database.curves import curves as _curves
@@ -20,6 +21,7 @@ from store.database.migrations import PUBLIC_RUN_COLUMNS
 from store.database.sql import finite, one, quote
 from store.database.sql import frame as _frame
 from store.errors import StoreError
+from store.ingest import ingest
 from store.paths import locate
 from store.spool import unpublished
 from store.tracking.parent import may_follow
@@ -78,8 +80,6 @@ def refresh(db: Path | None = None) -> bool:
     Returns:
         Whether this call published a new version.
     """
-    from store.ingest import ingest
-
     layout = locate(db)
     now = time.monotonic()
     if not may_follow() or not layout.folder.exists() or now - _refreshed.get(layout.db, -9.0) < 1.0:
@@ -443,8 +443,6 @@ def sql(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Path
     Raises:
         StoreError: if the statement is of another kind, fails, or takes longer than `timeout` seconds.
     """
-    from store import sandbox
-
     return sandbox.query(statement, limit=limit, timeout=timeout, db=db).frame
 
 

@@ -9,6 +9,7 @@ ingest that dies takes no training with it, and a job killed at any moment has i
 and store the rest.
 """
 
+import contextlib
 import gzip
 import itertools
 import math
@@ -16,6 +17,7 @@ import os
 import secrets
 import socket
 import time
+import traceback
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -45,6 +47,7 @@ from store.spool.lines import (
     word,
 )
 from store.spool.packing import unpack
+from store.subprocesses import verify
 from store.tracking import parent
 
 if TYPE_CHECKING:
@@ -277,9 +280,6 @@ class Run:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        import contextlib
-        import traceback
-
         text = "".join(traceback.format_exception(error))[-20_000:]
         with contextlib.suppress(StoreError):  # the error of the job is the one to show, not a full disk's second one
             self.finish("failed", error=text)
@@ -396,8 +396,6 @@ def _refuse_foreign(layout: Layout) -> None:
     """A database that came without its folder may be somebody else's: look before anything is written over it."""
     check_target(layout)
     if layout.db.exists() and not layout.work.exists():
-        from store.subprocesses import verify
-
         verify(layout)
 
 

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import resource
 import select
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
+from store.database.connections import open_published
 from store.database.sql import quote
 from store.errors import StoreError
 from store.paths import Layout, locate
@@ -192,10 +195,7 @@ def _start(layout: Layout) -> "subprocess.Popen[bytes]":
 
 def answer(layout: Layout) -> None:
     """The child's side: the order comes by standard input; a line of JSON and the rows as Arrow IPC go out."""
-    import duckdb  # noqa: F401 (imported while nobody waits yet)
     import pyarrow  # noqa: F401
-
-    import store.database  # noqa: F401
 
     if not select.select([sys.stdin], [], [], IDLE)[0]:
         return
@@ -233,10 +233,6 @@ def _answer(layout: Layout, order: dict[str, Any], begin: Callable[[], None]) ->
 
 
 def _run(layout: Layout, text: str, limit: int, timeout: float, begin: Callable[[], None]) -> pl.DataFrame:
-    import duckdb
-
-    from store.database.connections import open_published
-
     con = open_published(layout, config=SETTINGS)
     statement = _stripped(text)
     _check(con, statement)
@@ -256,8 +252,6 @@ def _run(layout: Layout, text: str, limit: int, timeout: float, begin: Callable[
 
 def _check(con: Any, statement: str) -> None:
     """Refuse what is not one statement that reads."""
-    import duckdb
-
     try:
         parsed = con.extract_statements(statement)
     except duckdb.Error as error:
@@ -320,8 +314,6 @@ def _carriable(relation: Any) -> pl.DataFrame:
 
 
 def _limit_process(timeout: float) -> None:
-    import resource
-
     seconds = int(timeout * 2) + 5  # of processor time, over two threads
     for what, most in (
         (resource.RLIMIT_CPU, seconds),

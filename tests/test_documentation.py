@@ -17,7 +17,8 @@ SOURCES = sorted(path for package in ("engine", "store") for path in (ROOT / pac
 
 def public_definitions(body, prefix=""):
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+        setter = any(getattr(mark, "attr", "") == "setter" for mark in getattr(node, "decorator_list", []))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and not setter:
             yield f"{prefix}{node.name}", node
             if isinstance(node, ast.ClassDef):
                 yield from public_definitions(node.body, f"{prefix}{node.name}.")

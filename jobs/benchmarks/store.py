@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.benchmarks import store_bars, store_load, store_peers
+from store import queries, runs
+from store.database.publish import publish
+from store.ingest import ingest
 from store.paths import locate
 from store.spool.lines import encode
 
@@ -108,8 +111,6 @@ def _logging(folder: Path, *, full: bool) -> Iterator[Row]:
 
 
 def _visible(folder: Path) -> Iterator[Row]:
-    from store import queries, runs
-
     db = folder / "visible.duckdb"
     waits, published = [], []
     began = time.perf_counter()
@@ -134,8 +135,6 @@ def _visible(folder: Path) -> Iterator[Row]:
 
 def _readers(folder: Path, *, writers: int, seconds: float) -> Iterator[Row]:
     """Run list and all curves read in a loop, while rounds of jobs log at full speed and their follower ingests."""
-    from store import queries
-
     times: list[float] = []
     errors = rounds = 0
     end = time.monotonic() + seconds
@@ -189,8 +188,6 @@ def _peers(folder: Path, *, runs: int, points: int) -> Iterator[Row]:
 
 def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) -> None:
     """A store of many short runs with `names` metrics each and some long ones, made through its spools."""
-    from store.ingest import ingest
-
     layout = locate(db)
     layout.create()
     for number in range(runs + long_runs):
@@ -219,9 +216,6 @@ def make_store(db: Path, *, runs: int, names: int, long_runs: int, points: int) 
 
 def _reading(folder: Path, *, names: int, points: int) -> Iterator[Row]:
     """A store of 10,000 runs with some last values, and ten runs of many points."""
-    from store import queries
-    from store.database.publish import publish
-
     db = folder / f"big{names}.duckdb"
     total = 10_000 * names + 10 * points
     began = time.perf_counter()

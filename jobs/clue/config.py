@@ -9,6 +9,7 @@ from typing import Literal
 from engine.text.tasks import TASKS
 from jobs import cli
 from jobs.clue.tasks import task_file
+from jobs.models import names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,6 @@ class Config(cli.Options):
 
 def check(config: Config) -> None:
     """Refuse flags that cannot mean anything, before anything is read."""
-    from jobs.models import names
-
     task_names(config.task)
     names.check_name(config.model)
     positive = ("limit", "epochs", "batch_size", "tokens_per_batch", "accumulation", "learning_rate", "max_length")

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.evidence.intervals import mean_interval
+from engine.text.decode import decode
 from engine.text.tasks import TaskSpec
-from jobs import cli, tracking
+from jobs import cli, submit, tracking
+from jobs.clue import results as clue_results
 from jobs.clue import started, train
 from jobs.clue.config import task_names
 from jobs.clue.data import sources as clue_data
@@ -169,9 +172,6 @@ def _existing(child: Child, parent: str) -> Started | None:
 
 def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run: Run) -> None:
     """Average the probabilities of the folds, and store the average as the parent's own predictions."""
-    from engine.text.decode import decode
-    from jobs.clue import results as clue_results
-
     data = read(config, spec)
     spec = data.spec
     splits = clue_results.splits(data)
@@ -197,7 +197,6 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
 
 def table(run: Run, done: dict[Child, str], config: Config) -> None:
     """Print and store mean and deviation per task."""
-    from engine.evidence.intervals import mean_interval
     from store import queries
 
     queries.refresh(db=config.db)
@@ -233,8 +232,6 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
 
 def upload(run: Run, config: Config) -> None:
     """Pack the children's submission files into one checked zip, where there are any."""
-    from jobs import submit
-
     if config.limit:
         return
     target = run.folder / UPLOAD

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from engine.text.span import long_questions
 from engine.text.tasks import Example, TaskSpec, texts_in
 from jobs import cli
 from jobs.clue import processes, settings
+from jobs.clue.data import encoded_rows as clue_rows
 from jobs.clue.data import sources as clue_data
+from jobs.clue.models.heads import build, take_pooler
+from jobs.clue.models.initial_weights import redraw
 from jobs.memory import collector_paused
 from jobs.models import loading
 from jobs.models.lora import add_adapters
@@ -59,7 +65,6 @@ class Prepared:
 def prepare(config: Config, spec: TaskSpec, *, world: World, fold: Fold | None = None) -> Prepared:
     """Read and check all input, and build the model."""
     from engine.model.training import Training
-    from jobs.clue.data import encoded_rows as clue_rows
 
     data = read(config, spec)
     spec = data.spec
@@ -137,8 +142,6 @@ def untaught(rows: Rows) -> list[str]:
 
 def cut_questions(spec: TaskSpec, examples: Sequence[Example], loaded: loading.Loaded, max_length: int) -> list[str]:
     """A note that names the questions too long for a row, if there are any (spans)."""
-    from engine.text.span import long_questions
-
     if spec.kind != "span":
         return []
     found = [example.example_id for example in long_questions(spec, examples, loaded.tokenizer, max_length=max_length)]
@@ -158,8 +161,6 @@ def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], li
     groups = list(dict.fromkeys(example.group or example.example_id for example in data.train))
     if len(groups) < fold.count:
         raise cli.InputError(f"--folds {fold.count}: the training data have only {len(groups)} examples")
-    import numpy as np
-
     order = np.random.default_rng(0).permutation(len(groups))
     out = {groups[index] for index in order[fold.number :: fold.count]}
     inside = [example for example in data.train if (example.group or example.example_id) not in out]
@@ -170,8 +171,6 @@ def held_out(data: clue_data.Data, fold: Fold | None) -> tuple[list[Example], li
 def apply_rule(loaded: loading.Loaded, config: Config) -> None:
     """Draw the matrices of a fresh encoder anew by an initialization rule."""
     import torch
-
-    from jobs.clue.models.initial_weights import redraw
 
     with cli.input_errors("--init"):
         redraw(loaded.encoder, config.init, generator=torch.Generator().manual_seed(config.seed))
@@ -196,8 +195,6 @@ def adjust(loaded: loading.Loaded, config: Config, spec: TaskSpec) -> None:
 def build_model(config: Config, spec: TaskSpec, loaded: loading.Loaded) -> Any:
     """The encoder with the task's head."""
     import torch
-
-    from jobs.clue.models.heads import build, take_pooler
 
     with cli.input_errors("--head" if config.head == "standard" else "--pooling"):
         model = build(loaded.encoder, spec, head=config.head, pooling=config.pooling, smoothing=config.label_smoothing)

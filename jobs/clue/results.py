@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.evidence import metrics
+from engine.evidence.metrics import nearest_answer
 from engine.evidence.overlap import overlap
+from engine.text.decode import Decoded, spell
+from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST
 from jobs.clue import submission
+from jobs.clue.data import encoded_rows as clue_rows
 from jobs.clue.data import sources as clue_data
+from jobs.clue.models import model_folder
+from jobs.clue.session import answer
+from store.runs import example_hash
 
 if TYPE_CHECKING:
     from engine.text.decode import Decoded
@@ -88,9 +96,6 @@ def splits(data: clue_data.Data) -> dict[str, list[Example]]:
 
 
 def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decoded:
-    from jobs.clue.data import encoded_rows as clue_rows
-    from jobs.clue.session import answer
-
     prepared = session.prepared
     rows = prepared.select_rows
     if examples is not prepared.select:
@@ -144,8 +149,6 @@ def store_unseen(run: Run, data: clue_data.Data, decoded: Decoded) -> Unseen:
 
 def chosen_rows(decoded: Decoded, rows: np.ndarray) -> Decoded:
     """The answers to some of the examples."""
-    from engine.text.decode import Decoded
-
     return Decoded(
         [decoded.predictions[row] for row in rows],
         decoded.confidence[rows],
@@ -195,8 +198,6 @@ def example_frame(examples: Sequence[Example]) -> Any:
     """Frame of examples as the store wants them."""
     import polars as pl
 
-    from store.runs import example_hash
-
     return pl.DataFrame(
         {
             "example_id": [example.example_id for example in examples],
@@ -209,10 +210,6 @@ def example_frame(examples: Sequence[Example]) -> Any:
 def prediction_frame(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> Any:
     """Frame of predictions as the store wants them."""
     import polars as pl
-
-    from engine.evidence.metrics import nearest_answer
-    from engine.text.decode import spell
-    from store.runs import example_hash
 
     def gold(example: Example, prediction: Any) -> str | None:
         if example.label is None:
@@ -247,8 +244,6 @@ def as_logits(probs: np.ndarray) -> np.ndarray:
 
 def no_rows(n: int, per_example: int = 1) -> Rows:
     """Rows without tokens for answers that come from no encoder or from several."""
-    from engine.text.rows import Rows
-
     offsets = np.zeros(n * per_example + 1, dtype=np.int64)
     example = np.repeat(np.arange(n), per_example)
     return Rows(tokens=np.zeros(0, dtype=np.int32), offsets=offsets, example=example, n_examples=n)
@@ -256,8 +251,6 @@ def no_rows(n: int, per_example: int = 1) -> Rows:
 
 def export(session: Session, folder: Path, outcome: Outcome) -> None:
     """Write the model for transformers to a folder of the user's choice, and everything `export_answers` does."""
-    from jobs.clue.models import model_folder
-
     model_folder.write(folder, session, outcome)
     export_answers(session.folder, folder, outcome)
 
@@ -268,8 +261,6 @@ def export_answers(source: Path, folder: Path, outcome: Outcome) -> None:
     Raises:
         InputError: if the folder cannot be written.
     """
-    import shutil
-
     result = {"run_id": outcome.run_id, "scores": outcome.scores, "baselines": outcome.baselines}
     frame = prediction_frame(outcome.spec, outcome.data.dev, outcome.decoded["dev"])
     try:

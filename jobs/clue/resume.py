@@ -11,6 +11,7 @@ from jobs import checkpoints, cli, tracking
 from jobs.checkpoints import LAST
 from jobs.clue import processes, started, train
 from jobs.clue.prepare import Fold, prepare
+from jobs.clue.session import follow
 from jobs.clue.tasks import task_file
 from jobs.models.names import NGRAM
 from store import runs
@@ -103,8 +104,6 @@ def go_on(was: Started) -> Outcome | None:
             with cli.input_errors(str(folder / LAST)):
                 prepared.training.load_state_dict(state)
         if world.rank > 0:
-            from jobs.clue.session import follow
-
             follow(prepared)
             return None
         with runs.resume(run_id, prepared.training.step, config.db) as run:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from jobs.clue import many, resume, train
 from jobs.clue.config import Config, check, several
-from jobs.clue.tasks import new_task, task_file
+from jobs.clue.tasks import listing, new_task, task_file
 
 
 def run(config: Config) -> None:
@@ -16,12 +17,8 @@ def run(config: Config) -> None:
     config = dataclasses.replace(config, task=tuple(map(task_file.absolute, config.task)))
     check(config)
     if config.list:
-        from jobs.clue.tasks import listing
-
         listing.show(config)
     elif config.resume or config.resume_or_start:
-        from jobs.clue import many, resume
-
         name = config.resume or resume.own(config)
         if not name:
             _start(config)
@@ -40,10 +37,6 @@ def run(config: Config) -> None:
 def _start(config: Config) -> None:
     """Train one task with one seed, or several of them."""
     if several(config):
-        from jobs.clue import many
-
         many.start(config)
     else:
-        from jobs.clue import train
-
         train.start(config)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs import cli, tracking
-from jobs.clue import processes, settings, started
+from jobs.clue import processes, settings, started, train_ngram
+from jobs.clue import results as clue_results
 from jobs.clue.prepare import Fold, Prepared, prepare
+from jobs.clue.session import Session, follow
 from jobs.clue.tasks import task_file
 from jobs.models import names
 
@@ -24,11 +26,7 @@ def start(config: Config, *, parent: str | None = None, fold: Fold | None = None
     """Train one task with one seed; None after --dry-run."""
     spec = task_file.find(config.task[0])
     if config.model == names.NGRAM:
-        from jobs.clue import train_ngram
-
         return train_ngram.start(config, spec, parent=parent)
-    from jobs.clue.session import follow
-
     with processes.join(config.processes) as world:
         prepared = prepare(config, spec, world=world, fold=fold)
         if config.dry_run:
@@ -92,9 +90,6 @@ def start_run(
 
 def train(prepared: Prepared, run: Run, *, about: dict[str, Any] | None = None) -> Outcome:
     """Train, from a checkpoint's `about` where there is one, then evaluate and store."""
-    from jobs.clue import results as clue_results
-    from jobs.clue.session import Session
-
     session = Session(prepared, run, about=about)
     session.run()
     return clue_results.finish(session)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli
+from jobs.checkpoints import BEST
 
 if TYPE_CHECKING:
     from engine.text.decode import Decoded
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
-    from jobs.checkpoints import BEST
     from jobs.clue import results as clue_results
     from jobs.clue.models import ngram
     from jobs.clue.prepare import read

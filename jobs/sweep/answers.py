@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from jobs.sweep.children import Outcome
+from store import queries
 from store.ingest import ingest
 
 if TYPE_CHECKING:
@@ -47,10 +49,6 @@ def scores(
 
 def _right(outcome: Outcome, metric: str, db: Path) -> pl.DataFrame | None:
     """Keys and whether the answer is right, in the order of the keys; None where they do not make up the score."""
-    import polars as pl
-
-    from store import queries
-
     assert outcome.run_id is not None
     assert outcome.score is not None
     rows = queries.predictions(outcome.run_id, metric.partition("/")[0], db=db, texts=False).drop_nulls("label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shlex
 import time
 from collections.abc import Sequence
@@ -12,10 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs import cli, tracking
+from jobs.interrupts import stop_requests
 from jobs.sweep import config as sweep_config
+from jobs.sweep import study
 from jobs.sweep import words as sweep_words
+from jobs.sweep.children import Children
 from jobs.sweep.config import Config
-from jobs.sweep.target import Job, Target, find
+from jobs.sweep.runners import choose
+from jobs.sweep.study import Study, count
+from jobs.sweep.target import Job, Target, find, samples
 from jobs.sweep.words import Words
 from store import paths, runs
 
@@ -122,9 +128,6 @@ def _sought(words: dict[str, Any]) -> dict[str, Any]:
 
 def _check(config: Config, target: Target) -> None:
     """Refuse what the sampler or the runner cannot do."""
-    from jobs.sweep import study
-    from jobs.sweep.runners import choose
-
     candidates = study.count(config, target.space())
     if config.until_decided is not None and candidates < 2:
         raise cli.InputError("--until-decided compares candidates: give a parameter at least two values")
@@ -133,13 +136,9 @@ def _check(config: Config, target: Target) -> None:
 
 def _work(config: Config, target: Target, parent: runs.Run) -> None:
     """Train, report, store."""
-    from jobs.interrupts import stop_requests
     from jobs.sweep import report
-    from jobs.sweep.children import Children
-    from jobs.sweep.runners import choose
     from jobs.sweep.screen import Screen
     from jobs.sweep.search import Progress, Search
-    from jobs.sweep.study import Study, count
 
     metric = config.metric or _metric(target)
     minimise = config.lower_is_better or _is_lower_better(metric)
@@ -177,8 +176,6 @@ def _own(words: Words) -> Config:
 def _show(config: Config, target: Target) -> None:
     """Print what would be searched, and an example of a child's command."""
     from jobs.sweep.report import shown
-    from jobs.sweep.study import count
-    from jobs.sweep.target import samples
 
     space = target.space()
     number = count(config, space)
@@ -208,8 +205,6 @@ def _metric(target: Target) -> str:
 
 
 def _is_lower_better(metric: str) -> bool:
-    import re
-
     from store.database.migrations import LOWER_IS_BETTER
 
     return re.search(LOWER_IS_BETTER, metric) is not None

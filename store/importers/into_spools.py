@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from store.errors import StoreError
+from store.importers import mlflow, tensorboard, trackio, wandb
 from store.importers.records import Foreign, Imported
 from store.importers.sqlite import is_sqlite, read_only, tables
 from store.ingest import ingest
@@ -73,8 +74,6 @@ def kind_of(source: Path) -> str:
     Raises:
         StoreError: if nothing known is in it.
     """
-    from store.importers import mlflow, tensorboard, trackio, wandb
-
     if mlflow.is_source(source):
         return "mlflow"
     if trackio.databases(source):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.text.encode import encode as encode_rows
+from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
 from jobs.caches import cache_folder
 from jobs.clue.data.sources import fingerprint
@@ -33,8 +35,6 @@ def encode(
     spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int, training: bool = False
 ) -> Rows:
     """Encode `examples`, or read the rows that an earlier run has kept."""
-    from engine.text.encode import encode as encode_rows
-
     path = _path(spec, examples, tokenizer, max_length=max_length, training=training)
     kept = _read(path)
     if kept is not None:
@@ -72,8 +72,6 @@ def write(path: Path, rows: Rows, *, entities: bool) -> None:
 
 
 def _read(path: Path) -> Rows | None:
-    from engine.text.rows import Rows
-
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from jobs import cli
 from jobs.sweep.config import Config
+from jobs.sweep.runners import slurm
 from jobs.sweep.runners.base import Runner
+from jobs.sweep.runners.local import Local
+from jobs.sweep.runners.ray_tasks import Ray
 
 PACKAGES = {"slurm": "submitit", "ray": "ray"}
 
@@ -25,8 +28,6 @@ def check(config: Config) -> None:
             f'pip install {package} (or -e ".[cluster]")'
         )
     if config.on == "slurm":
-        from jobs.sweep.runners import slurm
-
         slurm.minutes(config.time)
         slurm.check(partition=config.partition or None)
 
@@ -35,12 +36,8 @@ def find(config: Config, folder: Path) -> Runner:
     """The runner of a sweep with that folder."""
     within = None if config.start_within is None else 60 * config.start_within
     if config.on == "local":
-        from jobs.sweep.runners.local import Local
-
         return Local(folder, workers=config.workers, threads=config.cpus, start_within=within)
     if config.on == "slurm":
-        from jobs.sweep.runners import slurm
-
         settings = slurm.settings(
             name=f"sweep-{folder.name[-4:]}",
             partition=config.partition or None,
@@ -51,8 +48,6 @@ def find(config: Config, folder: Path) -> Runner:
             others=config.slurm,
         )
         return slurm.Slurm(folder, settings=settings, start_within=within)
-    from jobs.sweep.runners.ray_tasks import Ray
-
     return Ray(
         folder,
         address=config.address,
