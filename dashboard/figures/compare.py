@@ -211,9 +211,9 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
         dimensions.append(
             {"label": words.name(name), "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels}
         )
-    line = {"color": frame[color], "colorscale": LINES, "showscale": True}
-    line["colorbar"] = {"title": {"text": words.name(color)}, "thickness": 12}
-    line["colorbar"] |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
+    bar = {"title": {"text": words.name(color)}, "thickness": 12}
+    bar |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
+    line = {"color": frame[color], "colorscale": LINES, "showscale": True, "colorbar": bar}
     lines = go.Parcoords(
         dimensions=dimensions,
         line=line,

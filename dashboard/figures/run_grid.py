@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -108,7 +109,7 @@ def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, 
                 "hoverinfo": "skip",
             }
         )
-    points = {"mode": "lines"}
+    points: dict[str, Any] = {"mode": "lines"}
     if shown.height <= 12:
         points = {"mode": "lines+markers", "marker": {"size": 5, "color": line.color}}
     drawn.append(

@@ -109,8 +109,8 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
         if config.model == NGRAM and not ngram.supports(task_file.find(name)):
             print(f"{name}: left out, the linear baseline is for classification and pair tasks")
             continue
-        alone = {"folds": 0, "seeds": (), "output": None, "name": "", "resume": "", "resume_or_start": False}
-        single = dataclasses.replace(config, task=(name,), **alone)
+        single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, name="")
+        single = dataclasses.replace(single, resume="", resume_or_start=False)
         if config.output:
             single = dataclasses.replace(single, output=config.output / task_file.find(name).name)
         children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]

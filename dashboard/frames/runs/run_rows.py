@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -84,7 +85,7 @@ def groups(
     for number, part in enumerate(whole.partition_by(by, maintain_order=True)):
         key, first = part[by][0], part.row(0, named=True)
         config = by == "config_hash"
-        row = {
+        row: dict[str, Any] = {
             "key": words.setting_of(key),
             "name": run_grid.group_name(names[first["run_id"]], part) if config else words.setting_of(key),
             "color": colors[key] if config else style.SEQUENCE[number % len(style.SEQUENCE)],
