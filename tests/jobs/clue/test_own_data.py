@@ -388,10 +388,10 @@ def test_tables_of_every_program_are_read(tmp_path, name, content, expected):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("d.csv.gz", gzip.compress(as_csv(ROWS * 50).encode())[:200]),
+        ("d.csv.gz", gzip.compress(as_csv(ROWS * 50).encode(), mtime=0)[:200]),
         ("d.jsonl.gz", b"\x1f\x8b" + bytes(range(256))),
         ("d.parquet", b"PAR1" + bytes(100)),
-        ("d.parquet.gz", gzip.compress(b"PAR1" + bytes(100))[:40]),
+        ("d.parquet.gz", gzip.compress(b"PAR1" + bytes(100), mtime=0)[:40]),
     ],
 )
 def test_a_damaged_file_is_one_sentence(tmp_path, name, content):
