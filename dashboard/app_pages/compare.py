@@ -2,6 +2,7 @@
 
 import html
 from datetime import UTC, datetime
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -102,7 +103,7 @@ def caveats(unseen: bool) -> list[str]:
 def show_evidence() -> set[tuple[str, str]]:
     """The verdict, its picture, where the two differ; returns the significant cells of the metric table."""
     names = [config.name for config in configs]
-    choice = {"label_visibility": "collapsed", "bind": "query-params"}
+    choice: dict[str, Any] = {"label_visibility": "collapsed", "bind": "query-params"}
     with toolbar:
         chosen_name = st.selectbox(
             "Baseline", names, key="compare_baseline", format_func=lambda name: f"against {name}", width=330, **choice

@@ -12,6 +12,7 @@ from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
 from dashboard.frames import example_filters, example_html
 from dashboard.frames.comparison import paired_predictions
+from dashboard.frames.numbers import as_number
 from dashboard.frames.runs import run_names
 from dashboard.parts import badges, dots, downloads, headings, links, plots
 from dashboard.parts.runs import run_picker
@@ -122,7 +123,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
         if "right_b" in frame.columns
         else list(example_filters.SHOWS)[: example_filters.OF_ONE]
     )
-    usual = {"bind": "query-params", "label_visibility": "collapsed"}
+    usual: dict[str, Any] = {"bind": "query-params", "label_visibility": "collapsed"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         show = st.selectbox(
             "Show",
@@ -143,7 +144,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
                 labels = st.multiselect("Label", classes, key="examples_label", bind="query-params")
                 predictions = st.multiselect("Predicted", classes, key="examples_predicted", bind="query-params")
             confidence = st.slider("Confidence", 0.0, 1.0, (0.0, 1.0), key="examples_confidence", bind="query-params")
-            shortest, longest = int(frame["n_characters"].min()), int(frame["n_characters"].max())
+            shortest, longest = int(as_number(frame["n_characters"].min())), int(as_number(frame["n_characters"].max()))
             length = None
             if longest > shortest:
                 length = st.slider(
@@ -156,7 +157,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
     return found if column is None else found.sort(column, descending=descending, nulls_last=True, maintain_order=True)
 
 
-def show_example(row: dict[str, object], marks: dict[str, str]) -> None:
+def show_example(row: dict[str, Any], marks: dict[str, str]) -> None:
     """One example as a line, with its text and the mark where it is opened."""
     answers = [str(row["prediction"])] + ([str(row["prediction_b"])] if row.get("prediction_b") is not None else [])
     two = len(answers) > 1
@@ -277,7 +278,7 @@ if "right_b" in everything.columns:
         links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:", runs=every_id)
 else:
     right = everything["right"].drop_nulls()
-    share = f": {words.percent(right.mean())} of {len(right):,} examples are right" if len(right) else ""
+    share = f": {words.percent(as_number(right.mean()))} of {len(right):,} examples are right" if len(right) else ""
     st.markdown(f"{told_names}{share}.", unsafe_allow_html=True)
 if everything["label"].drop_nulls().is_empty():
     st.info("This split has no labels: there is nothing right or wrong to show.", icon=":material/visibility_off:")

@@ -1,5 +1,7 @@
 """All runs of an experiment at once: any parameter or metric against any other, and parallel coordinates."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
@@ -103,7 +105,7 @@ if not metrics:
     st.info("None of these runs has a summary metric yet.", icon=":material/info:")
     st.stop()
 with axes:
-    named = {"format_func": words.name, "bind": "query-params"}
+    named: dict[str, Any] = {"format_func": words.name, "bind": "query-params"}
     x = st.selectbox("x", [*parameters, *metrics], key="explore_x", width=220, **named)
     y = st.selectbox("y", [*metrics, *parameters], key="explore_y", width=220, **named)
     several = [name for name in COLORS if chosen[name].n_unique() > 1] or list(COLORS)

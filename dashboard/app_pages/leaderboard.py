@@ -120,8 +120,8 @@ def reproduced_cells(measured: pl.DataFrame, papers: pl.DataFrame) -> set[tuple[
 
 def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
     """A row a model, a column a task; returns (model, task) of the clicked cell."""
-    rows = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
-    below = pl.DataFrame(rows, schema=figures.LONG_SCHEMA, orient="row")
+    guessed = [(name, task, value, None, 1) for name, values in levels.items() for task, value in values.items()]
+    below = pl.DataFrame(guessed, schema=figures.LONG_SCHEMA, orient="row")
     by_size = papers.group_by(pl.col("variant").fill_null("")).agg(models=pl.col("model").n_unique())
     common = by_size.sort("models", "variant", descending=[True, False])
     marks = figures.marks(common["variant"].to_list())

@@ -52,7 +52,7 @@ def fill_in() -> None:
     number, fields = found
     st.session_state[f"{KEY}_job"] = number
     for flag in JOBS[number]["flags"]:
-        value = fields.get(flag["name"])
+        value: str | bool | list[str] | None = fields.get(flag["name"])
         if flag["name"] == "task":
             value = (value or "").split() if isinstance(value, str) else list(flag["default"] or [])
         elif flag["kind"] == "choice" and value not in flag["choices"]:
@@ -88,7 +88,8 @@ def field(number: int, flag: job_form.Flag) -> str | bool:
         )
     default = flag["default"]
     usual = " ".join(map(str, default)) if isinstance(default, list) else default
-    return st.text_input(label, placeholder=str(usual) if usual not in (None, "") else "the job's own choice", **more)
+    shown = str(usual) if usual not in (None, "") else "the job's own choice"
+    return st.text_input(label, key=key, help=flag["about"], placeholder=shown)
 
 
 def form(number: int) -> dict[str, str | bool]:

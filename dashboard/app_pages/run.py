@@ -136,8 +136,10 @@ def save_report() -> bytes:
 
 def draw(frame: pl.DataFrame, metric: str, members: list[str], view: curve_controls.View | None = None) -> go.Figure:
     """One plot: the curves of a metric on all splits."""
-    look = {} if view is None else {"x": view.x, "log_x": view.log_x, "log_y": view.log_y, "smoothing": view.smoothing}
-    return figures.curves(frame.filter(pl.col("name").is_in(members)), metric=metric, **look)
+    points = frame.filter(pl.col("name").is_in(members))
+    if view is None:
+        return figures.curves(points, metric=metric)
+    return figures.curves(points, metric=metric, x=view.x, log_x=view.log_x, log_y=view.log_y, smoothing=view.smoothing)
 
 
 def show_curves(running: bool, *, system: bool = False) -> None:
@@ -157,11 +159,10 @@ def show_curves(running: bool, *, system: bool = False) -> None:
     if not chosen:
         return
     wanted = tuple(name for group in chosen for name in groups[group])
-    bounds = {"x": view.x, "low": view.low, "high": view.high}
     if running:
-        frame = queries.live_curves((run_id,), wanted, **bounds)
+        frame = queries.live_curves((run_id,), wanted, x=view.x, low=view.low, high=view.high)
     else:
-        frame = queries.curves(version, (run_id,), wanted, **bounds)
+        frame = queries.curves(version, (run_id,), wanted, x=view.x, low=view.low, high=view.high)
     if frame.is_empty():
         st.caption("No point lies in this range.")
         return

@@ -8,6 +8,7 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from dashboard.frames.numbers import as_number
 from engine.evidence.calibration import calibration_interval
 from engine.evidence.class_report import ClassReport
 from engine.evidence.intervals import proportion_bounds
@@ -156,7 +157,7 @@ def spans_decades(values: pl.Series) -> bool:
     if not values.dtype.is_numeric():
         return False
     known = values.drop_nulls().drop_nans() if values.dtype.is_float() else values.drop_nulls()
-    return bool(len(known) and known.min() > 0 and known.max() >= 10 * known.min())  # type: ignore[operator]
+    return bool(len(known) and as_number(known.min()) > 0 and as_number(known.max()) >= 10 * as_number(known.min()))
 
 
 def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) -> str:
@@ -176,7 +177,7 @@ def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) 
 def duration_ticks(values: pl.Series) -> dict[str, object]:
     """Settings of an axis of seconds with ticks that people read: 30 s, 5 min, 2 h."""
     known = values.drop_nulls()
-    low, high = (float(known.min()), float(known.max())) if len(known) else (1.0, 60.0)  # type: ignore[arg-type]
+    low, high = (as_number(known.min()), as_number(known.max())) if len(known) else (1.0, 60.0)
     step = next((step for step in _STEPS if (high - low) / step <= 7), _STEPS[-1])
     ticks = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
     texts = [words.duration(float(tick)).replace(" 00 s", "").replace(" 00 min", "") for tick in ticks]

@@ -10,6 +10,7 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from dashboard.frames.numbers import as_number
 
 HEIGHT = 230
 BUCKETS = 160
@@ -128,7 +129,7 @@ def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, 
 
 def _spread(frame: pl.DataFrame) -> float:
     finite = frame.filter(pl.col("value").is_finite())["value"]
-    return 0.0 if finite.is_empty() else float(finite.max() - finite.min())  # type: ignore[arg-type, operator]
+    return 0.0 if finite.is_empty() else as_number(finite.max()) - as_number(finite.min())
 
 
 def lines(runs: pl.DataFrame, names: Mapping[str, str], colors: Mapping[str, str], key: str | None) -> list[Line]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from dashboard.frames.numbers import as_number
 from engine.evidence.metrics import metric_of
 
 COLUMNS = {
@@ -142,9 +143,9 @@ def diverged(gone: int | None, kept: int) -> str:
     return f"{gone} of {count(gone + kept, 'seed')} diverged" if gone else ""
 
 
-def over(n: float | None, what: str) -> str:
+def over(n: object, what: str) -> str:
     """` over 20 draws`, what an interval is of; nothing where the store does not say."""
-    return "" if n is None else f" over {count(int(n), what)}"
+    return "" if n is None else f" over {count(int(as_number(n)), what)}"
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, ParamSpec, overload
 
 import streamlit as st
 from streamlit.errors import FragmentHandledException
@@ -15,6 +15,7 @@ from streamlit.errors import FragmentHandledException
 from store.errors import StoreError
 
 NAME = "guard_page"
+P = ParamSpec("P")
 
 
 @contextmanager
@@ -28,6 +29,10 @@ def page(title: str) -> Iterator[None]:
         yield
 
 
+@overload
+def fragment(function: Callable[P, None]) -> Callable[P, None]: ...
+@overload
+def fragment(*, run_every: float | None) -> Callable[[Callable[P, None]], Callable[P, None]]: ...
 def fragment(function: Callable[..., None] | None = None, *, run_every: float | None = None) -> Any:
     """`st.fragment` whose exceptions are told like a page's: Streamlit runs fragments again without the page."""
     if function is None:

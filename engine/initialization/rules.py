@@ -48,9 +48,10 @@ RULES: dict[str, Callable[[float, float], float]] = {
 """Variance of an entry as a function of (fan_in, fan_out)."""
 
 Gain = float | Literal["forward", "backward"]
+DriftActivation = Literal["linear", "relu"]
 
 
-def check_widths(widths: Sequence[int]) -> list[int]:
+def check_widths(widths: Sequence[float]) -> list[int]:
     """Return the widths of a stack as integers.
 
     Raises:
@@ -244,7 +245,7 @@ def layer_variance(widths: Sequence[int], layer: int, *, rule: str, gain: float)
     return fan_variance(widths[layer], widths[layer + 1], rule=rule, gain=gain if layer else 1.0)
 
 
-def log_drift(width: int, *, activation: Literal["linear", "relu"] = "linear") -> tuple[float, float]:
+def log_drift(width: int, *, activation: DriftActivation = "linear") -> tuple[float, float]:
     """Mean and variance of ln(|y|^2 / E|y|^2) that one Gaussian layer of n outputs adds, exact at finite width.
 
     E[gain] = 1 hides that a typical draw shrinks: n |y|^2 / E|y|^2 is chi-square with n degrees of freedom, so its
@@ -268,7 +269,7 @@ def log_drift(width: int, *, activation: Literal["linear", "relu"] = "linear") -
     return mean, float(weights @ (polygamma(1, active / 2) + (means - mean) ** 2))
 
 
-def stack_drift(widths: Sequence[int], *, activation: Literal["linear", "relu"] = "linear") -> tuple[float, float]:
+def stack_drift(widths: Sequence[int], *, activation: DriftActivation = "linear") -> tuple[float, float]:
     """Mean and variance of ln(|y_L|^2 / E|y_L|^2) of a whole stack: the sums over its layers.
 
     With ReLU the last layer has no activation after it and drifts like a linear one.

@@ -1,5 +1,7 @@
 """CAN on the predictions of a stored run: sliders, what they change, on which rows, and whether it means anything."""
 
+from typing import TypedDict
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -7,6 +9,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures.labs import can as figures
 from dashboard.frames.labs import can_predictions
+from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, downloads, headings, links, plots
 from dashboard.parts.labs import can_correction, can_runs
 from dashboard.parts.labs.form import Chapter, Guess, Reading
@@ -15,9 +18,19 @@ from engine.can import correct
 from engine.can.evaluation import Gain, accuracy_by_uncertainty, evaluate
 from engine.can.methods import can_probs, neighbour_probs, score_methods
 
+
+class Knobs(TypedDict):
+    """What the sliders say, as arguments of `alternating_normalization`."""
+
+    k: int
+    threshold: float
+    alpha: float
+    iterations: int
+
+
 PRIORS = {"train": "training labels", "uniform": "uniform", "dev": "dev labels (peeking)"}
 COMMAND = "python -m jobs.clue --task tnews --model ngram"
-POST = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1}
+POST: Knobs = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1}
 MOST_OWN = 12
 CODE = """
 import numpy as np
@@ -30,8 +43,8 @@ probs[unsure] = fixed / fixed.sum(axis=1, keepdims=True)
 """
 
 
-def settings(lab: can_predictions.Lab) -> dict[str, object]:
-    """The sliders."""
+def settings(lab: can_predictions.Lab) -> tuple[Knobs, str]:
+    """The sliders, and the name of the class prior."""
     m = len(lab.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         highest = min(10, m - 1) if m > 2 else 2
@@ -49,7 +62,7 @@ def settings(lab: can_predictions.Lab) -> dict[str, object]:
             bind="query-params",
             width=180,
         )
-    return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations, "prior": prior}
+    return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations}, prior
 
 
 @st.cache_resource(show_spinner="Computing the other methods …", max_entries=16)
@@ -77,13 +90,14 @@ def chosen_lab() -> tuple[str, str, can_predictions.Lab] | None:
     return version, run_id, lab
 
 
-def corrected(lab: can_predictions.Lab, chosen: dict[str, object]) -> tuple[np.ndarray, np.ndarray, np.ndarray, Gain]:
+def corrected(
+    lab: can_predictions.Lab, knobs: Knobs, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Gain]:
     """Probabilities after, uncertainty, which rows were corrected, and the gain."""
-    uncertainty = correct.top_k_entropy(lab.probs, k=int(chosen["k"]))
-    unsure = uncertainty >= chosen["threshold"]
-    own = {name: value for name, value in chosen.items() if name != "prior"}
+    uncertainty = correct.top_k_entropy(lab.probs, k=knobs["k"])
+    unsure = uncertainty >= knobs["threshold"]
     with st.spinner(f"Correcting {int(unsure.sum()):,} uncertain rows ..."):  # several iterations can take a second
-        after = correct.alternating_normalization(lab.probs, lab.priors[str(chosen["prior"])], **own)
+        after = correct.alternating_normalization(lab.probs, prior, **knobs)
     before, now = lab.probs.argmax(axis=1), after.argmax(axis=1)
     return after, uncertainty, unsure, evaluate(lab.labels, before, now, n_classes=len(lab.names), touched=unsure)
 
@@ -127,22 +141,22 @@ def picture() -> Reading | None:
     if found is None:
         return None
     _, run_id, lab = found
-    chosen = settings(lab)
+    knobs, prior = settings(lab)
     if len(lab.names) == 2:
         st.info(
             "Two classes: only k = 2 exists and an uncertain row is one near 0.5, so CAN can only move that threshold "
             "a little towards the rarer class. Expect next to nothing.",
             icon=":material/info:",
         )
-    after, uncertainty, unsure, gain = corrected(lab, chosen)
+    after, uncertainty, unsure, gain = corrected(lab, knobs, lab.priors[prior])
     can_correction.show_gain(gain)
-    show_uncertainty(lab, uncertainty, float(chosen["threshold"]), gain)
-    show_mix(lab, lab.priors[str(chosen["prior"])], after)
+    show_uncertainty(lab, uncertainty, knobs["threshold"], gain)
+    show_mix(lab, lab.priors[prior], after)
     can_correction.show_flips(lab, after, uncertainty, run_id)
-    return reading(lab, chosen, int(unsure.sum()), gain)
+    return reading(lab, int(unsure.sum()), gain)
 
 
-def reading(lab: can_predictions.Lab, chosen: dict[str, object], unsure: int, gain: Gain) -> Reading:
+def reading(lab: can_predictions.Lab, unsure: int, gain: Gain) -> Reading:
     """The words, with the numbers of the run."""
     points = 100 * np.array([gain.gain.value, gain.gain.low, gain.gain.high])
     sure, weak = gain.accuracy_confident, gain.accuracy_uncertain
@@ -169,11 +183,10 @@ def show_methods() -> None:
     if found is None:
         return
     version, run_id, lab = found
-    chosen = kept_settings(lab)
-    own = {name: value for name, value in chosen.items() if name != "prior"}
-    fixed = can_probs(lab.probs, lab.priors[str(chosen["prior"])], **own)
-    fixed |= neighbours(version, run_id, str(chosen["prior"]))
-    unsure = correct.top_k_entropy(lab.probs, k=int(chosen["k"])) >= chosen["threshold"]
+    knobs, prior = kept_settings(lab)
+    fixed = can_probs(lab.probs, lab.priors[prior], **knobs)
+    fixed |= neighbours(version, run_id, prior)
+    unsure = correct.top_k_entropy(lab.probs, k=knobs["k"]) >= knobs["threshold"]
     frame = can_correction.show_methods(score_methods(lab.probs, lab.labels, fixed, touched=unsure))
     downloads.download(frame, f"can_methods_{run_id}")
 
@@ -185,10 +198,16 @@ def chosen_again() -> tuple[str, str, can_predictions.Lab] | None:
     return None if isinstance(lab, str) else (version, str(run_id), lab)
 
 
-def kept_settings(lab: can_predictions.Lab) -> dict[str, object]:
-    """The settings of the sliders above."""
-    names = {"k": 2, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": next(iter(lab.priors))}
-    return {name: st.session_state.get(f"can_{name}", start) for name, start in names.items()}
+def kept_settings(lab: can_predictions.Lab) -> tuple[Knobs, str]:
+    """The settings of the sliders above, and the name of the class prior."""
+    state = st.session_state
+    knobs: Knobs = {
+        "k": state.get("can_k", 2),
+        "threshold": state.get("can_threshold", 0.9),
+        "alpha": state.get("can_alpha", 1.0),
+        "iterations": state.get("can_iterations", 1),
+    }
+    return knobs, state.get("can_prior", next(iter(lab.priors)))
 
 
 def show_published() -> None:
@@ -200,10 +219,12 @@ def show_published() -> None:
         st.caption("The published table comes into the store with its first run.")
         return
     helped = rows.filter(pl.col("rows") > 0).height
+    points = as_number(rows["points"].max())
+    fewest, most = as_number(rows["rows"].min()), as_number(rows["rows"].max())
     st.markdown(
         f"The post reports {rows.height} pairs of dev scores (k 3, threshold 0.9, α 1, one iteration, no intervals): "
-        f"CAN helped in {helped}, by at most {rows['points'].max():+.2f} points. Those are {rows['rows'].min():+d} to "
-        f"{rows['rows'].max():+d} rows, so read them as signs, not as sizes. Below, the same setting on the newest "
+        f"CAN helped in {helped}, by at most {points:+.2f} points. Those are {fewest:+d} to "
+        f"{most:+d} rows, so read them as signs, not as sizes. Below, the same setting on the newest "
         "runs of this store, with 95 % intervals."
     )
     table = pl.concat([rows.with_columns(source=pl.lit("published")), own_gains(version)], how="diagonal")
@@ -227,13 +248,13 @@ def show_published() -> None:
 def own_gains(version: str) -> pl.DataFrame:
     """The post's setting on the newest runs of more than two classes: the published table's columns with intervals."""
     runs = queries.run_list(version, experiment="clue").filter(pl.col("status") == "finished")
-    rows = []
+    rows: list[dict[str, object]] = []
     for run in runs.iter_rows(named=True):
         lab = can_runs.load(version, run["run_id"]) if len(rows) < MOST_OWN else "enough"
         if isinstance(lab, str) or len(lab.names) < 3:
             continue
-        k = min(3, len(lab.names) - 1)
-        fixed = correct.alternating_normalization(lab.probs, next(iter(lab.priors.values())), **(POST | {"k": k}))
+        knobs: Knobs = {**POST, "k": min(3, len(lab.names) - 1)}
+        fixed = correct.alternating_normalization(lab.probs, next(iter(lab.priors.values())), **knobs)
         before, after = lab.probs.argmax(axis=1), fixed.argmax(axis=1)
         gain = evaluate(lab.labels, before, after, n_classes=len(lab.names))
         rows.append(

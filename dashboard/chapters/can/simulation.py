@@ -9,6 +9,7 @@ from dashboard.figures import words
 from dashboard.figures.labs import can_map
 from dashboard.figures.labs import can_simulation as figures
 from dashboard.frames.labs import can_predictions
+from dashboard.frames.numbers import as_number
 from dashboard.parts import downloads, headings, plots
 from dashboard.parts.labs import can_runs, lesson
 from dashboard.parts.labs.form import Chapter, Guess, Reading
@@ -131,7 +132,7 @@ def points(frame: pl.DataFrame, axis: str, at: float, metric: str = "can") -> st
 def ends(frame: pl.DataFrame, axis: str) -> tuple[float, float]:
     """Smallest and largest value of an axis."""
     values = frame.filter(axis=axis)["at"]
-    return (values.min(), values.max()) if len(values) else (float("nan"), float("nan"))
+    return (as_number(values.min()), as_number(values.max())) if len(values) else (float("nan"), float("nan"))
 
 
 def advice(frame: pl.DataFrame) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
+from dashboard.frames.numbers import as_number
 from dashboard.parts import downloads, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.dimension import entropy
@@ -47,12 +48,16 @@ def verdict(measured: pl.DataFrame) -> str:
     lines = []
     if easy.height:
         lines.append(
-            f"permutation, sparse and banded patterns need at most {easy['rule'].max():.0%} of 8.33 ln L everywhere"
+            f"permutation, sparse and banded patterns need at most {as_number(easy['rule'].max()):.0%} of 8.33 ln L "
+            "everywhere"
         )
     if dense.height:
+        (low, high), (least, most) = (
+            (as_number(dense[name].min()), as_number(dense[name].max())) for name in ("rank", "rule")
+        )
         lines.append(
-            f"dense patterns need {words.span(dense['rank'].min(), dense['rank'].max(), '.0%')} of L − 1, which is "
-            f"{words.span(dense['rule'].min(), dense['rule'].max(), '.1f')} times 8.33 ln L"
+            f"dense patterns need {words.span(low, high, '.0%')} of L − 1, which is "
+            f"{words.span(least, most, '.1f')} times 8.33 ln L"
         )
     return ("; ".join(lines) or "no fit reached 0.05 nats").replace("%", " %").replace("  %", " %") + "."
 
@@ -75,7 +80,7 @@ def picture() -> Reading | None:
         headings.empty(COMMAND, "No fits are stored yet (some minutes; with --quick a few seconds).")
         return None
     frame, measured = found
-    lengths = np.geomspace(frame["length"].min(), frame["length"].max(), 30)
+    lengths = np.geomspace(as_number(frame["length"].min()), as_number(frame["length"].max()), 30)
     laws = {
         "pairs": entropy.POST_COEFFICIENT * np.log(lengths),
         "rows": entropy.ROWS_COEFFICIENT * np.log(lengths),

@@ -1,5 +1,7 @@
 """How many dimensions do N words need? The entropy rule, its exact constant, and where random tables freeze."""
 
+from typing import get_args
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -7,10 +9,12 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
+from dashboard.frames.numbers import as_number
 from dashboard.parts import headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number
 from engine.dimension import entropy
+from engine.dimension.entropy import Form
 from engine.evidence.intervals import mean_interval
 
 CODE = """
@@ -23,6 +27,7 @@ p = np.exp(logits - logits.max()); p /= p.sum()
 print(-(p * np.log(p + 1e-300)).sum(), 2 * np.log(N) - 0.2406 * n - 0.074)     # measured, approximation
 """
 DRAWS = 4
+FORMS: tuple[Form, ...] = get_args(Form)
 RHOS, WORDS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0), (32, 64, 128, 256)
 COMMAND = "python -m jobs.dimension entropy"
 
@@ -42,9 +47,9 @@ def thresholds(rho: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def drawn(size: int, form: str) -> list[tuple[float, float, float, float]]:
+def drawn(size: int, form: Form) -> list[tuple[float, float, float, float]]:
     """Entropy of random tables for several n: n, mean, and its 95 % interval (an entropy is not negative)."""
-    points = []
+    points: list[tuple[float, float, float, float]] = []
     for n in (4, 8, 16, 24, 32, 40, 48, 64, 96):
         values = [
             entropy.random_table_entropy(size, n, rng=np.random.default_rng([n, seed]), form=form)
@@ -55,12 +60,12 @@ def drawn(size: int, form: str) -> list[tuple[float, float, float, float]]:
     return points
 
 
-def settings() -> tuple[int, str]:
+def settings() -> tuple[int, Form]:
     """Words of the random tables, and which law they follow."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         n_words = st.select_slider("Words N", WORDS, 128, key="dimension_words", bind="query-params", width=260)
         form = st.segmented_control(
-            "Law", ["pairs", "rows"], default="pairs", key="dimension_form", bind="query-params", required=True
+            "Law", FORMS, default="pairs", key="dimension_form", bind="query-params", required=True
         )
     return n_words, form
 
@@ -180,7 +185,7 @@ def show_stored() -> None:
     st.code(queries.run(version, stored["run_id"][0])["command"], language="bash", wrap_lines=True)
 
 
-def pick_stored(stored: pl.DataFrame, form: str) -> tuple[int, bool]:
+def pick_stored(stored: pl.DataFrame, form: Form) -> tuple[int, bool]:
     """Size of the stored tables, and whether their logits are divided by √n."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kept = st.selectbox(
@@ -194,7 +199,7 @@ def pick_stored(stored: pl.DataFrame, form: str) -> tuple[int, bool]:
         scaled = st.toggle(
             "Logits divided by √n (attention)", key="dimension_scaled", bind="query-params", disabled=form == "pairs"
         )
-    return int(kept or stored["vocabulary"].max()), bool(scaled) and form == "rows"
+    return int(kept or as_number(stored["vocabulary"].max())), bool(scaled) and form == "rows"
 
 
 def show_retrieval(run_id: str, vocabulary: int) -> None:

@@ -1,11 +1,14 @@
 """Skip-gram on real text: how the vectors improve with their dimension, and where 8.33 ln N lies."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
+from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, downloads, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
@@ -71,8 +74,8 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
     rows = part.filter(metric="held_out").sort("n_components")
     share = part.filter(metric="share").sort("n_components")
     n, values, shares = rows["n_components"], rows["value"], share["value"]
-    best, rule = int(values.arg_max()), marks.get("8.33 ln N", float("nan"))
-    near = int((n.cast(pl.Float64) - rule).abs().arg_min()) if rule == rule else 0
+    best, rule = int(as_number(values.arg_max())), marks.get("8.33 ln N", float("nan"))
+    near = int(as_number((n.cast(pl.Float64) - rule).abs().arg_min())) if rule == rule else 0
     low, high = (f"{share[name][near]:.0%}" if share[name][near] is not None else "–" for name in ("low", "high"))
     return Reading(
         see=f"the share of the training text's mutual information goes from {shares[0]:.0%} at n = {n[0]} through "
@@ -89,7 +92,8 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
 
 def again() -> tuple[str, pl.DataFrame, int] | None:
     """The run, its points and the vocabulary, as the page above has them."""
-    run_id, size = (st.session_state.get(f"dimension_skipgram_{name}") for name in ("run", "size"))
+    state: dict[str, Any] = {name: st.session_state.get(f"dimension_skipgram_{name}") for name in ("run", "size")}
+    run_id, size = state["run"], state["size"]
     if run_id is None:
         headings.empty(COMMAND, "No skip-gram run is stored yet.")
         return None

@@ -1,5 +1,7 @@
 """What depth adds: the log-normal drift of narrow stacks, and residual branches."""
 
+from typing import get_args
+
 import numpy as np
 import streamlit as st
 
@@ -8,7 +10,7 @@ from dashboard.parts import plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number
 from engine.evidence.intervals import mean_half_width
-from engine.initialization.rules import log_drift, residual_factors, stack_drift
+from engine.initialization.rules import DriftActivation, log_drift, residual_factors, stack_drift
 from engine.initialization.signal_propagation import propagate_vectors
 
 CODE = """
@@ -21,10 +23,11 @@ for _ in range(depth):
 print(np.median((x**2).mean(axis=1)), (x**2).mean())                # typical, mean
 """
 DRAWS = 600_000
+ACTIVATIONS: tuple[DriftActivation, ...] = get_args(DriftActivation)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def drift_logs(width: int, depth: int, activation: str) -> np.ndarray:
+def drift_logs(width: int, depth: int, activation: DriftActivation) -> np.ndarray:
     """ln(|y|² / E|y|²) of random stacks, (stacks, depth + 1); NaN from the layer on in which every ReLU was 0."""
     stacks = int(np.clip(DRAWS / (2 * width * depth), 40, 2000))
     moments = propagate_vectors(
@@ -50,7 +53,7 @@ def spoken(last: np.ndarray, mean: float, variance: float) -> str:
     )
 
 
-def show_paths(logs: np.ndarray, last: np.ndarray, width: int, depth: int, activation: str) -> None:
+def show_paths(logs: np.ndarray, last: np.ndarray, width: int, depth: int, activation: DriftActivation) -> None:
     """Single stacks layer by layer, and the law of their end."""
     mean, variance = stack_drift([width] * (depth + 1), activation=activation)
     one_mean, one_variance = log_drift(width, activation=activation)
@@ -85,7 +88,7 @@ def picture() -> Reading:
     depth = middle.slider("Layers", 2, 100, 40, key="initialization_depth_layers", bind="query-params")
     activation = right.segmented_control(
         "Activation",
-        ["linear", "relu"],
+        ACTIVATIONS,
         default="relu",
         key="initialization_depth_activation",
         bind="query-params",

@@ -1,6 +1,8 @@
 """Signals and gradients in a stack of non-square matrices, rule by rule: exact lines, measured points."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import streamlit as st
@@ -23,38 +25,41 @@ n, m = weight.shape
 torch.nn.init.normal_(weight, std=(m * n) ** -0.25)   # geometric: variance 1 / sqrt(mn)
 """
 GAINS = ("forward", "backward", "product", "gradient spread")
+Choice = Literal["none", "forward", "backward"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
 COMMAND = "python -m jobs.initialization measure --widths 768 3072 768 3072 768 --seeds 100"
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def exact(widths: tuple[int, ...], rule: str, activation: str, gain: str) -> StackGains:
+def exact(widths: tuple[int, ...], rule: str, activation: str, gain: Choice) -> StackGains:
     """Exact gains of one rule."""
     return stack_gains(widths, rule=rule, activation=activation, gain=1.0 if gain == "none" else gain)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def measured(
-    widths: tuple[int, ...], rules: tuple[str, ...], activation: str, gain: str, seed: int
+    widths: tuple[int, ...], rules: tuple[str, ...], activation: str, gain: Choice, seed: int
 ) -> dict[str, Moments]:
     """Random stacks of every rule; positively homogeneous activations need one draw for all of them."""
     homogeneous = find_activation(activation).homogeneous
     stacks = int(np.clip(DRAWS / (2 * sum(widths) * (1 if homogeneous else len(rules))), 4, 200))
-    factor = 1.0 if gain == "none" else gain
-    options = {"activation": activation, "gain": factor, "stacks": stacks}
+    draw = partial(
+        propagate_vectors, widths, activation=activation, gain=1.0 if gain == "none" else gain, stacks=stacks
+    )
     if not homogeneous:
-        return {r: propagate_vectors(widths, rule=r, rng=np.random.default_rng(seed), **options) for r in rules}
-    base = propagate_vectors(widths, rule=rules[0], rng=np.random.default_rng(seed), **options)
+        return {rule: draw(rule=rule, rng=np.random.default_rng(seed)) for rule in rules}
+    base = draw(rule=rules[0], rng=np.random.default_rng(seed))
     reference = exact(widths, rules[0], activation, gain).variances
     return {rule: rescale(base, exact(widths, rule, activation, gain).variances / reference) for rule in rules}
 
 
-def least(names: Sequence[str], values: Sequence[float]) -> tuple[str, bool]:
+def least(names: Sequence[str], values: Sequence[float] | np.ndarray) -> tuple[str, bool]:
     """Names whose value is the smallest to rounding, in bold, and whether they are several: rules often tie."""
     found = [f"**{name}**" for name, value in zip(names, values, strict=True) if value - min(values) < 1e-9]
     return " and ".join(part for part in (", ".join(found[:-1]), found[-1]) if part), len(found) > 1
 
 
-def settings() -> tuple[tuple[int, ...], list[str], str, str] | None:
+def settings() -> tuple[tuple[int, ...], list[str], str, Choice] | None:
     """Widths, rules, activation and gain; None after a sentence that says what is wrong."""
     left, middle, right = st.columns([3, 1, 1])
     text = left.text_input(
@@ -63,7 +68,7 @@ def settings() -> tuple[tuple[int, ...], list[str], str, str] | None:
     activation = middle.selectbox("Activation", list(ACTIVATIONS), key="initialization_activation", bind="query-params")
     gain = right.selectbox(
         "Gain",
-        ["none", "forward", "backward"],
+        CHOICES,
         index=1,
         key="initialization_gain",
         bind="query-params",
@@ -146,7 +151,7 @@ def picture() -> Reading | None:
 
 def show_numbers() -> None:
     """Gains of the whole stack, a row a rule."""
-    chosen = [st.session_state.get(f"initialization_{name}") for name in ("widths", "rules", "activation", "gain")]
+    chosen = [st.session_state[f"initialization_{name}"] for name in ("widths", "rules", "activation", "gain")]
     text, rules, activation, gain = chosen
     widths = tuple(check_widths([float(word) for word in text.replace(",", " ").replace("-", " ").split()]))
     lines = [exact(widths, rule, activation, gain) for rule in rules]

@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.figures.labs import initialization_objective as figures
+from dashboard.frames.numbers import as_number
 from dashboard.parts.labs import lesson
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.evidence.intervals import mean_half_width
@@ -84,6 +85,7 @@ def picture() -> Reading | None:
         st.info(f"m = n = {m}: all means are {m} and both gains are 1. Choose different numbers.")
         return None
     rows = table(m, n)
+    low, high = (as_number(end) for end in (rows["1/σ²"].min(), rows["1/σ²"].max()))
     gains = {row["mean"].split(" ")[0]: row for row in rows.iter_rows(named=True)}
     local, whole = gains["contraharmonic"], gains["geometric"]
     lesson.titled(
@@ -93,8 +95,8 @@ def picture() -> Reading | None:
         alt="Four errors against the effective dimension, each lowest at one mean of m and n; both gains below",
     )
     return Reading(
-        see=f"four errors, each with its lowest point at another mean, from {rows['1/σ²'].min():,.0f} to "
-        f"{rows['1/σ²'].max():,.0f}. Drag: signals are kept at 1/σ² = m = {m}, gradients at n = {n}; nowhere both.",
+        see=f"four errors, each with its lowest point at another mean, from {low:,.0f} to "
+        f"{high:,.0f}. Drag: signals are kept at 1/σ² = m = {m}, gradients at n = {n}; nowhere both.",
         theory=f"per layer the squared errors of the gains cannot be less than (m−n)²/(m²+n²) = "
         f"{(m - n) ** 2 / (m * m + n * n):.3g}; over m → n → m the geometric mean gives exactly 1, Xavier's "
         f"{gains['arithmetic']['m→n→m']:.3g}, the per-layer optimum {local['m→n→m']:.3g}.",

@@ -73,7 +73,11 @@ def chosen_best(version: str) -> tuple[str, pl.DataFrame] | None:
     best = best.filter(run_id=run_id)
     variants = [name for name in VARIANTS if name in best["variant"].to_list()]
     variant = middle.selectbox(
-        "Variant", variants, format_func=VARIANTS.get, key="initialization_training_variant", bind="query-params"
+        "Variant",
+        variants,
+        format_func=lambda name: VARIANTS.get(name, name),
+        key="initialization_training_variant",
+        bind="query-params",
     )
     optimizers = best["optimizer"].unique().sort(descending=True).to_list()
     optimizer = right.selectbox("Optimizer", optimizers, key="initialization_training_optimizer", bind="query-params")
@@ -154,7 +158,7 @@ def show_matrices() -> None:
             "python -m jobs.initialization measure --model hfl/chinese-roberta-wwm-ext", "No encoder was measured."
         )
         return
-    run_id = frame["run_id"].max()
+    run_id = str(frame["run_id"].max())
     shape = pl.struct("fan_in", "fan_out", "variance")
     table = (
         frame.filter(run_id=run_id, source="measured")

@@ -27,7 +27,8 @@ MOST = 150_000  # random numbers a draw of many vectors: keeps the slider quick
 @st.cache_data(show_spinner=False, max_entries=32)
 def sampled(n: int, seed: int) -> np.ndarray:
     """Angles of random pairs in degrees."""
-    return np.degrees(np.arccos(angles.sample_cosines(SAMPLED, n=n, rng=np.random.default_rng(seed))))
+    cosines = angles.sample_cosines(SAMPLED, n=n, rng=np.random.default_rng(seed))
+    return np.asarray(np.degrees(np.arccos(cosines)))
 
 
 @st.cache_data(show_spinner=False)

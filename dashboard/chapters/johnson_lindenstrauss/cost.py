@@ -1,5 +1,7 @@
 """Error against cost: dense, sparse, structured projections and feature hashing on one picture."""
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -13,10 +15,11 @@ from engine.johnson_lindenstrauss.feature_hashing import hash_features, hashing_
 from engine.johnson_lindenstrauss.hadamard import padded_length
 from engine.johnson_lindenstrauss.random_projection import Kind, project, variance_factor
 
+Method = Kind | Literal["hashing"]
 DIMENSIONS = (8, 16, 32, 64)
 M, DRAWS = 256, 60
 COMPARED: tuple[Kind, ...] = ("gaussian", "sparse")
-NAMES = {
+NAMES: dict[Method, str] = {
     "gaussian": "Gaussian 高斯",
     "rademacher": "signs ±1 随机符号",
     "achlioptas": "Achlioptas, a third 三分之一",
@@ -48,7 +51,7 @@ def vector(data: str) -> np.ndarray:
     return np.asarray(x / np.linalg.norm(x))
 
 
-def multiplications(kind: str, n: int) -> float:
+def multiplications(kind: Method, n: int) -> float:
     """Numbers of the matrix that are not zero, or the steps of the fast transform."""
     padded = padded_length(M)
     by_kind = {
@@ -61,13 +64,13 @@ def multiplications(kind: str, n: int) -> float:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def ratios(data: str, kind: str, n: int) -> np.ndarray:
+def ratios(data: str, kind: Method, n: int) -> np.ndarray:
     """Squared length after the projection, a draw each."""
     x, rng = vector(data)[None], np.random.default_rng([n, len(kind)])
     if kind == "hashing":
         found = [hash_features(x, n_components=n, rng=rng) for _ in range(DRAWS)]
     else:
-        found = [project(x, n_components=n, kind=kind, rng=rng) for _ in range(DRAWS)]  # type: ignore[arg-type]
+        found = [project(x, n_components=n, kind=kind, rng=rng) for _ in range(DRAWS)]
     return np.array([float((image**2).sum()) for image in found])
 
 
@@ -81,7 +84,7 @@ def table(data: str, n: int, eps: float, measure: str) -> pl.DataFrame:
             factor = (
                 hashing_variance_factor(q)
                 if kind == "hashing"
-                else variance_factor(kind, n_features=M, n_components=n, q=q)  # type: ignore[arg-type]
+                else variance_factor(kind, n_features=M, n_components=n, q=q)
             )
             exact = float(np.sqrt(factor / n))
             value, low, high, _ = (np.sqrt(max(0.0, part)) for part in mean_interval((found - 1) ** 2))
@@ -119,7 +122,8 @@ def picture() -> Reading:
         key="jl_cost_picture",
         alt="Error against multiplications for six projections",
     )
-    rows = {kind: frame.filter(name=NAMES[kind]).row(0, named=True) for kind in (*COMPARED, "hashing")}
+    told: tuple[Method, ...] = (*COMPARED, "hashing")
+    rows = {kind: frame.filter(name=NAMES[kind]).row(0, named=True) for kind in told}
     q = float((vector(data) ** 4).sum())
     exact = {kind: np.sqrt(variance_factor(kind, n_features=M, n_components=n, q=q) / n) for kind in COMPARED}
     found = ", ".join(

@@ -1,5 +1,7 @@
 """What projections do to distances: all pairs live, and stored sweeps over projections and data."""
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -12,8 +14,8 @@ from dashboard.parts import downloads, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number, spaced
 from engine.johnson_lindenstrauss.distortion import Distortion, distortion
-from engine.johnson_lindenstrauss.point_clouds import CLOUDS, cloud, fit_principal_components
-from engine.johnson_lindenstrauss.random_projection import KINDS, project, variance_factor
+from engine.johnson_lindenstrauss.point_clouds import CLOUDS, Cloud, cloud, fit_principal_components
+from engine.johnson_lindenstrauss.random_projection import KINDS, Kind, project, variance_factor
 
 CODE = """
 import numpy as np
@@ -26,17 +28,19 @@ print(ratio.std(), (2 / 64) ** 0.5)                                      # law o
 """
 DIMENSIONS = (4, 8, 16, 32, 64, 128, 200)
 SAMPLES, FEATURES = 200, 512
+Method = Kind | Literal["pca"]
+METHODS: tuple[Method, ...] = (*KINDS, "pca")
 COMMAND = "python -m jobs.johnson_lindenstrauss distortion"
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def points(data: str, seed: int) -> np.ndarray:
+def points(data: Cloud, seed: int) -> np.ndarray:
     """A cloud."""
     return cloud(data, SAMPLES, FEATURES, rng=np.random.default_rng(seed))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def measured(data: str, method: str, n: int, seed: int) -> tuple[Distortion, float]:
+def measured(data: Cloud, method: Method, n: int, seed: int) -> tuple[Distortion, float]:
     """All pairs of one draw, and the exact standard deviation of a pair's ratio (NaN for principal components)."""
     x, edges = points(data, seed), np.linspace(0, 4, 161)
     if method == "pca":
@@ -48,11 +52,11 @@ def measured(data: str, method: str, n: int, seed: int) -> tuple[Distortion, flo
     return distortion(x, projected, edges=edges), float(np.sqrt(factor / n))
 
 
-def settings() -> tuple[str, str, int, float, int]:
+def settings() -> tuple[Cloud, Method, int, float, int]:
     """Data, projection, dimensions, tolerance and seed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         data = st.selectbox("Data", CLOUDS, key="jl_distances_data", bind="query-params", width=170)
-        method = st.selectbox("Projection", [*KINDS, "pca"], key="jl_distances_kind", bind="query-params", width=170)
+        method = st.selectbox("Projection", METHODS, key="jl_distances_kind", bind="query-params", width=170)
         n = st.select_slider("Dimensions n", DIMENSIONS, 64, key="jl_distances_n", bind="query-params", width=300)
         eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_distances_eps", bind="query-params", width=200)
         seed = st.number_input("Seed", 0, 10_000, 0, key="jl_distances_seed", bind="query-params", width=110)

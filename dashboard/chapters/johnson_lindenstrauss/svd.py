@@ -1,5 +1,7 @@
 """Randomized SVD: the range finder against the optimum and its bound, and the printed recipe beside its repair."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -24,7 +26,7 @@ OVERSAMPLING, POWERS = (2, 4, 8, 16, 32), (0, 1, 2, 3)
 COMMAND = "python -m jobs.johnson_lindenstrauss svd"
 SHAPE = (120, 80)
 RANKS = np.array([2, 4, 6, 8, 12, 16, 24, 32, 40])
-SPECTRA = {
+SPECTRA: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "power law 1/j": lambda j: 1 / j,
     "exponential e^(−j/10)": lambda j: np.exp(-j / 10),
     "rank 10 and noise": lambda j: np.where(j <= 10, 1.0, 1e-3),

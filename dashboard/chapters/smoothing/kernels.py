@@ -55,7 +55,7 @@ def facts(g: Smoothed, below: Gate | None) -> str:
     if below is not None:
         error, place = gate_supremum_error(g.kernel, width=g.width)
         text += f"; the gate stays within {error:.6g} of ReLU, reached at |x| = {place:.4g}"
-    if g.f.has_jumps:
+    if isinstance(g.f, PiecewiseLinear | Staircase) and g.f.has_jumps:
         text += ". At a jump the error is half the jump for every width: convergence is pointwise only"
     return text + "."
 

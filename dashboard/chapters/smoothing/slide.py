@@ -78,7 +78,7 @@ def picture() -> Reading | None:
         alt="The kernel sliding over f and the smooth function it draws",
     )
     f, g = named(name), smooth(named(name), kernel=kernel, width=width)
-    error = supremum_error(g)
+    largest = supremum_error(g)
     at_break = "half the jump at a jump, for every width" if f.has_jumps else "proportional to w at a kink"
     apart = "nothing beyond the rounding of sums: at a kink g leaves f by the same share of w for every width."
     if kernel in ("student", "cauchy"):
@@ -89,7 +89,7 @@ def picture() -> Reading | None:
         see=f"at x = 0 the function is f = {float(f(0.0)):.3g} and the smooth one g = {float(g(0.0)):.4g} with a width "
         f"of {{w}}; at x = 3w they are {float(f(3 * width)):.4g} and {float(g(3 * width)):.4g}.",
         theory=f"the largest distance between g and f is {at_break}"
-        + (f" ({error:.4g} here)." if not f.has_jumps else ".")
+        + (f" ({largest:.4g} here)." if not f.has_jumps else ".")
         + " g has as many derivatives as the kernel gives it.",
         measured=f"sums over 8,001 points at seven places differ from the closed form by at most {gap:.1g}. Nothing is "
         "drawn at random, so there is no interval.",

@@ -53,7 +53,7 @@ def problem_of(seed: int) -> Problem:
 
 def path_of(seed: int) -> np.ndarray:
     """(401, 4) points on a line through the solution, along the first coordinate."""
-    return problem_of(seed).solution + THETA[:, None] * np.eye(4)[0]
+    return np.asarray(problem_of(seed).solution + THETA[:, None] * np.eye(4)[0])
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

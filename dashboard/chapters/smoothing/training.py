@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures.labs import smoothing as figures
+from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.evidence.intervals import mean_interval
@@ -59,7 +60,8 @@ def reading(errors: pl.DataFrame, pairs: pl.DataFrame) -> Reading:
         theory="a smooth activation has a gradient on both sides of 0, so no unit dies; on smooth targets the network "
         "itself is smoother. Neither says how much that is worth.",
         measured=f"best is **{first['activation']}** with {first['value']:.4f} ({first['low']:.4f} to "
-        f"{first['high']:.4f}, n = {errors['n'].min()} seeds, 95 %). In pairs of seeds, clearly better than ReLU: "
+        f"{first['high']:.4f}, n = {as_number(errors['n'].min())} seeds, 95 %). "
+        f"In pairs of seeds, clearly better than ReLU: "
         f"{', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}.",
         apart="a small regression says little of large models; the encoders below are tiny as well.",
     )
@@ -99,7 +101,7 @@ def show_encoders() -> None:
     badges.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
     plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
-    st.caption(f"Means with Student's 95 % intervals over at least {table['seeds'].min()} seeds each.")
+    st.caption(f"Means with Student's 95 % intervals over at least {as_number(table['seeds'].min())} seeds each.")
 
 
 CHAPTER = Chapter(

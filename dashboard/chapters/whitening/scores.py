@@ -9,6 +9,7 @@ from dashboard import queries
 from dashboard.figures.labs import whitening as figures
 from dashboard.figures.labs import whitening_circle as published_figures
 from dashboard.frames.labs import whitening_tables
+from dashboard.frames.numbers import as_number
 from dashboard.parts import downloads, headings, links, plots
 from dashboard.parts.labs import lesson, whitening_pickers
 from dashboard.parts.labs.form import Chapter, Guess, Reading
@@ -71,7 +72,7 @@ def settings() -> Chosen:
             average = st.selectbox(
                 "Subsets",
                 list(AVERAGES),
-                format_func=AVERAGES.get,
+                format_func=lambda name: AVERAGES.get(name, name),
                 key="whitening_average",
                 bind="query-params",
                 width=230,
@@ -92,7 +93,7 @@ def settings() -> Chosen:
 def pick_model(version: str) -> str | None:
     """The published encoder."""
     papers = queries.published(version, "whitening").filter(metric="spearman")
-    models = papers["model"].unique(maintain_order=True).sort().to_list()
+    models: list[str] = papers["model"].unique(maintain_order=True).sort().to_list()
     if not models:
         return None
     default = models.index("BERT-base") if "BERT-base" in models else 0
@@ -216,8 +217,9 @@ def show_bq() -> None:
     others = ", ".join(f"{100 * lost[name]:.0f} % ({names[name]})" for name in names if name in lost and name != "bq")
     st.markdown(
         f"On BQ full whitening loses in **{(bq['full'] < 0).sum()} of {bq.height}** published rows (median "
-        f"{bq['full'].median():+.1f} points), with 256 components in {(bq['reduced'] < 0).sum()}; on the other sets it "
-        f"loses in {others}. Whitening gives each direction the same weight, narrow ones too. BQ has questions to one "
+        f"{as_number(bq['full'].median()):+.1f} points), with 256 components in {(bq['reduced'] < 0).sum()}; on the "
+        f"other sets it loses in {others}. Whitening gives each direction the same weight, narrow ones too. BQ has "
+        "questions to one "
         "bank, much alike: what is common to most of them is small in variance and is blown up, while what tells them "
         "apart lies in the wide directions. That fits the table, and that cutting to 256 loses less; it is an "
         "explanation, not a proof. Isotropy is an assumption, and BQ does not meet it."

@@ -1,5 +1,7 @@
 """Stored sentence vectors, whitened live: curve over dimensions, spectrum, cosines, a plane, the worst pairs."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import streamlit as st
@@ -142,7 +144,7 @@ def reading(
 
 def again() -> tuple[StoredVectors, Whitening, Whitening, str] | None:
     """Vectors, the chosen and the full whitening and the statistics, as the page above has them."""
-    state = {name: st.session_state.get(f"whitening_vectors_{name}") for name in
+    state: dict[str, Any] = {name: st.session_state.get(f"whitening_vectors_{name}") for name in
              ("run", "set", "pooling", "statistics", "beta", "gamma", "components")}  # fmt: skip
     if state["run"] is None:
         return None

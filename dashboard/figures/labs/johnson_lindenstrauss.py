@@ -19,7 +19,7 @@ BOUND_DASHES = {"post16": "dot", "sklearn": "dash", "exact_union": "solid"}
 
 
 def ladder(
-    x: Sequence[float],
+    x: Sequence[float] | np.ndarray,
     dims: Mapping[str, np.ndarray],
     *,
     axis: str,

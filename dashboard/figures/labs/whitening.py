@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.frames.numbers import as_number
 
 SETTINGS = ("none", "whitened", "reduced")
 COLORS = {"none": style.NEUTRAL, "whitened": style.MEASURED, "reduced": style.SEQUENCE[1]}
@@ -174,7 +175,7 @@ def _broken(values: np.ndarray) -> np.ndarray:
 def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
     """Spearman of the average of every two hidden states: first, second, value."""
     part = frame.filter(pl.col("whitening") == whitening)
-    size = int(part["second"].max()) + 1  # type: ignore[arg-type]
+    size = int(as_number(part["second"].max())) + 1
     grid = np.full((size, size), np.nan)
     for first, second, value in part.select("first", "second", "value").iter_rows():
         grid[first, second] = grid[second, first] = value
