@@ -35,7 +35,7 @@ def db(tmp_path_factory):
     [
         ("leaderboard", {}, "complaints"),
         ("leaderboard", {"leaderboard_view": "Tasks", "tasks_task": "complaints"}, "complaints"),
-        ("examples", {"runs": "latest"}, "，订单"),
+        ("examples", {"runs": "latest", "examples_show": "all"}, "，订单"),
         ("runs", {}, "complaints"),
     ],
 )
