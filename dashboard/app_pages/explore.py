@@ -16,32 +16,35 @@ MOST_RUNS = 2000
 MAIN = [f"dev/{metric}" for metric in tables.HEADLINES[:-1]]  # scores that a run is judged by
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
-view = st.segmented_control(
-    "View",
-    ["Runs", "Sweeps"],
-    default="Runs",
-    key="explore_view",
-    bind="query-params",
-    required=True,
-    label_visibility="collapsed",
-)
+heading = st.container()
+axes = st.container(horizontal=True, vertical_alignment="bottom")
+with axes:
+    view = st.segmented_control(
+        "View",
+        ["Runs", "Sweeps"],
+        default="Runs",
+        key="explore_view",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
 if view == "Sweeps":
     sweep_view.show()
     st.stop()
-headings.title(
-    "Explore",
-    "How do scores depend on parameters? Each point is a run.",
-    note="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click one) to
-select their runs, then open, compare or list them. The parallel coordinates below show the runs that the widgets leave:
-one line a run, one axis a parameter or metric.""",
-)
+with heading:
+    headings.title(
+        "Explore",
+        "How do scores depend on parameters? Each point is a run.",
+        note="""Each point is a run. Choose what stands on the axes; draw a box or a lasso around points (or click
+one) to select their runs, then open, compare or list them. The parallel coordinates below show the runs that the
+widgets leave: one line a run, one axis a parameter or metric.""",
+    )
 
 version = queries.store_version()
 everything = queries.run_table(version).filter(~pl.col("archived"))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
-axes = st.container(horizontal=True, vertical_alignment="bottom")
 with axes, st.popover("Runs", icon=":material/filter_list:"):
     experiments = everything["experiment"].value_counts(sort=True)["experiment"].to_list()
     experiment = st.selectbox("Experiment", experiments, key="explore_experiment", bind="query-params")

@@ -278,7 +278,7 @@ def test_the_runs_page_can_be_worked_by_the_keyboard(served, window):
     assert wanted <= reached
 
 
-@pytest.mark.parametrize("page", ["", "runs", "run?run_tab=Curves", "compare", "leaderboard", "explore", "can", "sql"])
+@pytest.mark.parametrize("page", ["", "runs", "compare", "leaderboard", "explore", "sql"])
 def test_the_first_table_or_chart_begins_above_300(page, served, window):
     shown = window()
     shown.open(f"{served}/{page}")

@@ -109,7 +109,7 @@ def test_times_ago_are_counted_in_utc():
 def test_percent_and_numbers():
     assert words.percent(0.7361) == "73.61 %"
     assert words.percent(float("nan")) == "–"
-    assert words.number(1234567.0) == "1.235e+06"
+    assert words.number(1234567.0) == "1.235e+6"
 
 
 def test_csv_opens_with_chinese_and_lists():

@@ -63,7 +63,7 @@ def test_wilson_covers_small_proportions_where_the_plain_interval_does_not():
         (lambda: mean_interval([[0.1]]), r"shape \(n,\), got \(1, 1\)"),
         (lambda: mean_interval([0.1], confidence=95), "strictly between 0 and 1, got 95"),
         (lambda: proportion_interval(5, 4), "0..n, got 5 of n=4"),
-        (lambda: proportion_interval(0, 0), "at least 1, got 0"),
+        (lambda: proportion_interval(0, 0), "n must be a whole number, 1 or more, got 0"),
     ],
 )
 def test_bad_input_is_refused(call, message):

@@ -68,7 +68,7 @@ def test_holm_is_statsmodels_holm(p_values):
         (lambda: discordance([0.5], [1]), "only right"),
         (lambda: discordance([1, 0], [1]), r"paired, got shapes \(2,\) and \(1,\)"),
         (lambda: discordance([1.0, np.nan], [1, 0]), r"scores of A must be finite, got nan"),
-        (lambda: mcnemar_p(-1, 2), "not be negative, got -1 and 2"),
+        (lambda: mcnemar_p(-1, 2), "only_a must be a whole number, 0 or more, got -1"),
         (lambda: holm([0.2, 1.3]), r"numbers in \[0, 1\]"),
         (lambda: class_counts([0, 3], [0, 1], n_classes=3), r"labels must lie in 0..2, got 0..3"),
     ],

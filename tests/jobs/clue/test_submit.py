@@ -82,7 +82,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
         pytest.skip("this system has no /dev/full")
     file = tmp_path / "tnews_predict.json"
     file.write_bytes(os.urandom(1 << 16))
-    (tmp_path / f".{os.getpid()}-all.zip").symlink_to("/dev/full")
+    (tmp_path / f".all.zip.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write .*all\.zip: No space left on device"):
         submit.pack([submit.Packed("tnews", "run", file, 1)], tmp_path / "all.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["tnews_predict.json"]

@@ -135,7 +135,7 @@ def test_every_mode_is_quick_on_request_and_its_command_gives_the_same_config(mo
         (distortion, Distortion(kinds=("har",)), "did you mean 'haar'"),
         (distortion, Distortion(dims=(0,)), "--dims"),
         (distortion, Distortion(data=("nowhere.npy",)), "nowhere.npy"),
-        (distortion, Distortion(n_samples=1), "2 points"),
+        (distortion, Distortion(n_samples=1), "n_samples must be a whole number, 2 or more, got 1"),
         (pca, Pca(data=("one_hot",), n_samples=50, n_features=20), "50 one-hot vectors need 50 columns"),
         (bounds, Bounds(eps=(1.5,)), r"eps must lie in \(0, 1\)"),
         (bounds, Bounds(samples=(1,)), "2 or more"),
