@@ -318,7 +318,7 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serv
             shown = window()
             shown.open(f"{base}/run?run={run_id}")
             shown.page.get_by_role("button", name="Stop").click()
-            shown.page.get_by_role("button", name="Stop", exact=True).last.click()
+            shown.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Stop").click()
             assert job.wait(30) != 0
             shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
             shown.open(f"{base}/run?run={run_id}&run_tab=Environment")
