@@ -121,13 +121,13 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
 
 def work(config: Config, names: Sequence[str], run: Run) -> None:
     """Train what is not yet trained, then say what came out."""
-    children = plan(config, names)
+    children, before = plan(config, names), started.children(run.run_id, config.db)
     done: dict[Child, str] = {}
     failures: list[str] = []
     for number, child in enumerate(children):
         print(f"\n[{number + 1}/{len(children)}] {child.title}, seed {child.config.seed}", flush=True)
         try:
-            done[child] = _train_or_find(child, run.run_id)
+            done[child] = _train_or_find(child, run.run_id, before)
         except (Exception, SystemExit) as error:  # whatever ends one training, the others go on
             said = str(error) if isinstance(error, cli.InputError) else f"{type(error).__name__}: {error}"
             failures.append(f"{child.title}: {said}")
@@ -144,9 +144,9 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
         raise cli.InputError(f"{len(failures)} of {len(children)} trainings failed: {'; '.join(failures)}")
 
 
-def _train_or_find(child: Child, parent: str) -> str:
-    """Run id of the child, trained now, continued, or found finished."""
-    was = _existing(child, parent)
+def _train_or_find(child: Child, parent: str, before: Sequence[Started]) -> str:
+    """Run id of the child, trained now, continued, or found finished among those that the parent started before."""
+    was = _existing(child, before)
     if was is None:
         try:
             outcome = train.start(child.config, parent=parent, fold=child.fold)
@@ -161,13 +161,10 @@ def _train_or_find(child: Child, parent: str) -> str:
     return was.run_id
 
 
-def _existing(child: Child, parent: str) -> Started | None:
-    """The run that this parent has started for the child, the newest if there are several."""
+def _existing(child: Child, before: Sequence[Started]) -> Started | None:
+    """The run that was started for the child, the newest if there are several."""
     wanted = (child.config.task, child.config.seed, (child.fold.number, child.fold.count) if child.fold else None)
-    for was in started.children(parent, child.config.db):
-        if (was.config.task, was.config.seed, was.fold) == wanted:
-            return was
-    return None
+    return next((was for was in before if (was.config.task, was.config.seed, was.fold) == wanted), None)
 
 
 def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run: Run) -> None:

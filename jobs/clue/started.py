@@ -70,14 +70,21 @@ def read(run_id: str, db: Path | None) -> Started:
         line = runs.first_line(run_id, db)
     except StoreError as error:
         raise cli.InputError(str(error)) from error
+    if line["run"]["experiment"] != "clue":
+        raise cli.InputError(f"run {run_id} is one of {line['run']['experiment']}, not of jobs.clue")
+    return _started(run_id, line, db)
+
+
+def _started(run_id: str, line: dict[str, Any], db: Path | None) -> Started:
     about, values = line["run"], line["config"]
-    if about["experiment"] != "clue":
-        raise cli.InputError(f"run {run_id} is one of {about['experiment']}, not of jobs.clue")
     splits = [split for split in ("train", "dev") if about.get(f"{split}_fingerprint")]
     fold = values.get("fold")
     earlier = paths.locate(db).folder_of(run_id) / "config.json"
     if earlier.is_file():
-        document = json.loads(earlier.read_text(encoding="utf-8"))
+        try:
+            document = json.loads(earlier.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise cli.InputError(f"{earlier} cannot be read: {error}") from error
         values, fold = {**values, **document["config"]}, document.get("fold")
     return Started(
         run_id,
@@ -106,7 +113,7 @@ def find(part: str, db: Path | None, *, flag: str = "--resume") -> str:
     artifacts = paths.locate(db).artifacts
     names = sorted(path.name for path in artifacts.glob("*") if paths.is_run_id(path.name))
     matches = [name for name in names if part in name or part == "latest"][-MOST_MATCHES:]
-    found = [name for name in matches if _is_clue(name, db)]
+    found = [name for name in matches if _clue_line(name, db) is not None]
     if len(found) == 1 or (found and part == "latest"):
         return found[-1]
     if found:
@@ -117,18 +124,25 @@ def find(part: str, db: Path | None, *, flag: str = "--resume") -> str:
     raise cli.InputError(f"{flag} {part}: no such CLUE run in {artifacts}{cli.suggest(part, names)}{newest}")
 
 
-def _is_clue(run_id: str, db: Path | None) -> bool:
+def _clue_line(run_id: str, db: Path | None) -> dict[str, Any] | None:
+    """The first line of a CLUE run; None for any other run, and where it cannot be read."""
     try:
-        return bool(runs.first_line(run_id, db)["run"]["experiment"] == "clue")
+        line = runs.first_line(run_id, db)
     except StoreError:
-        return False
+        return None
+    return line if line["run"]["experiment"] == "clue" else None
 
 
 def children(parent: str, db: Path | None) -> list[Started]:
     """The trainings that a parent has started, the newest first."""
-    later = sorted((path.name for path in paths.locate(db).artifacts.glob("*") if path.name > parent), reverse=True)
-    found = [read(name, db) for name in later if paths.is_run_id(name) and _is_clue(name, db)]
-    return [child for child in found if child.parent == parent]
+    second = parent.rpartition("-")[0]  # an id is its second and random digits: a child may have the parent's second
+    names = (path.name for path in paths.locate(db).artifacts.glob("*"))
+    found = []
+    for name in sorted((name for name in names if name >= second and paths.is_run_id(name)), reverse=True):
+        line = _clue_line(name, db)
+        if line is not None and line["run"].get("parent_run_id") == parent:
+            found.append(_started(name, line, db))
+    return found
 
 
 def refuse_finished(run_id: str, db: Path | None) -> None:

@@ -297,6 +297,18 @@ def test_the_resume_file_of_an_earlier_version_is_read(tmp_path):
     found = started.read(run.run_id, config.db)
     assert (found.config.epochs, found.config.data_dir, found.fold) == (7, tmp_path, (1, 5))
     assert found.parent == "20260101-000000-abcd"
+    (run.folder / "config.json").write_text("{")
+    with pytest.raises(cli.InputError, match=r"config\.json cannot be read"):
+        started.read(run.run_id, config.db)
+
+
+def test_a_child_that_starts_in_the_second_of_its_parent_is_found(tmp_path, monkeypatch):
+    config, digits = small(tmp_path), iter(["ffff", "0000"])
+    monkeypatch.setattr("store.runs.secrets.token_hex", lambda _: next(digits))
+    with tracking.start(config, experiment="clue") as parent:
+        with tracking.start(config, experiment="clue", parent=parent.run_id) as child:
+            pass
+        assert [found.run_id for found in started.children(parent.run_id, config.db)] == [child.run_id]
 
 
 def test_a_run_of_another_experiment_is_no_clue_run(tmp_path):
