@@ -34,7 +34,7 @@ def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, se
         shown = window(width=390)
         for page in RESULTS:
             shown.open(f"{base}/{page}")
-            assert shown.page.get_by_text("This command fills it").first.is_visible(), page
+            shown.page.get_by_text("This command fills it").first.wait_for(timeout=20_000)
             assert shown.sideways() <= 2, page
         assert shown.problems == []
 
@@ -65,7 +65,7 @@ def test_a_link_restores_search_order_and_choice(served, filled_store, window):
     second = window()
     second.open(link)
     assert second.page.get_by_label("Search", exact=True).input_value() == "ngram accuracy>0.5"
-    assert second.page.get_by_text("1 selected").is_visible()
+    second.page.get_by_text("1 selected").wait_for(timeout=20_000)
     assert second.page.get_by_label("Choose tnews · ngram · s1").is_checked()
     assert first.problems == second.problems == []
 
@@ -130,7 +130,7 @@ def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, windo
             shown.page.wait_for_selector(".js-plotly-plot", timeout=40_000)
             before = shown.page.evaluate(POINTS)[0]
             shown.page.wait_for_function(f"({POINTS})()[0] >= {before + 20}", timeout=20_000)
-            assert shown.page.get_by_text("left ·").first.is_visible()
+            shown.page.get_by_text("left ·").first.wait_for(timeout=20_000)
             stop.set()
             worker.join()
             run.finish()
@@ -161,7 +161,7 @@ def test_a_real_job_is_seen_from_its_start_to_its_end(tmp_path, serve, window):
     with serve(db) as base:
         shown = window()
         shown.open(base)
-        assert shown.page.get_by_text("No run is stored yet").is_visible()
+        shown.page.get_by_text("No run is stored yet").wait_for(timeout=20_000)
         job = subprocess.Popen([sys.executable, "-m", "jobs.clue", *options], cwd=HOME.parents[1], env=environment)
         try:
             shown.page.get_by_text("Running now (1)").wait_for(timeout=60_000)  # without a click
@@ -200,7 +200,7 @@ def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, windo
     first.settle()
     second = window()
     second.open(first.page.url)
-    assert second.page.get_by_text("points of macro F1").first.is_visible()
+    second.page.get_by_text("points of macro F1").first.wait_for(timeout=20_000)
     second.page.get_by_role("button", name="Curves, smoothing, range").click()
     low, high = (float(second.page.get_by_label(end, exact=True).input_value()) for end in ("From", "To"))
     assert 10 < low < 25 < 35 < high < 50
@@ -218,7 +218,7 @@ def test_points_of_the_scatter_select_their_runs(served, filled_store, window):
     shown.page.get_by_text("5 selected").wait_for(timeout=20_000)
     shown.page.get_by_role("link", name="List").click()
     shown.settle()
-    assert shown.page.get_by_text("5 selected").is_visible()
+    shown.page.get_by_text("5 selected").wait_for(timeout=20_000)
     assert "selected=" in shown.page.url
     assert shown.problems == []
 
@@ -322,7 +322,7 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serv
             assert job.wait(30) != 0
             shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
             shown.open(f"{base}/run?run={run_id}&run_tab=Environment")
-            assert shown.page.get_by_text("asked to stop").is_visible()
+            shown.page.get_by_text("asked to stop").wait_for(timeout=20_000)
             assert shown.problems == []
 
 
@@ -331,23 +331,20 @@ def test_the_first_minutes_on_an_empty_store(tmp_path, serve, window):
     with serve(db, CLUEBOARD_JOBS="1") as base:
         shown = window()
         shown.open(base)
-        assert shown.page.get_by_text("A workbench for Chinese language understanding").is_visible()
-        assert shown.page.get_by_role("button", name="Load a small demo store").is_visible()
-        assert shown.page.get_by_text("python -m jobs.clue --task afqmc").first.is_visible()
+        shown.page.get_by_text("A workbench for Chinese language understanding").wait_for(timeout=20_000)
+        shown.page.get_by_role("button", name="Load a small demo store").wait_for(timeout=20_000)
+        shown.page.get_by_text("python -m jobs.clue --task afqmc").first.wait_for(timeout=20_000)
         shown.page.get_by_role("link", name="New run").first.click()
         shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
         for label, value in (("Model", "ngram"), ("Limit", "60")):
             shown.page.get_by_label(label, exact=True).fill(value)
             shown.page.keyboard.press("Enter")
             shown.settle()
-        assert shown.page.get_by_text("python -m jobs.clue --model ngram --limit 60").first.is_visible()
+        shown.page.get_by_text("python -m jobs.clue --model ngram --limit 60").first.wait_for(timeout=20_000)
         shown.page.get_by_role("button", name="Start").click()
         link = shown.page.get_by_role("link", name="afqmc · ngram · 60 rows · s42")
         link.first.wait_for(timeout=120_000)
         link.first.click()
         shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
-        assert (
-            shown.page.get_by_text("finished").first.is_visible()
-            or shown.page.get_by_text("running").first.is_visible()
-        )
+        shown.page.get_by_text("finished").or_(shown.page.get_by_text("running")).first.wait_for(timeout=20_000)
         assert shown.problems == []
