@@ -18,9 +18,3 @@ def sample_badge(data_source: str | None) -> None:
     """Mark of a run on the built-in sample: its figures say nothing about the task. Shows nothing for real data."""
     if data_source == "sample":
         st.badge("sample data", icon=":material/science:", color="orange", help="Generated sentences: no real score.")
-
-
-def status_badge(status: str) -> None:
-    """Status of a run, with the same icon and colour on every page."""
-    icon, color = STATUS[status]
-    st.badge(status, icon=icon, color=color)

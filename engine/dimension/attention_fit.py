@@ -70,15 +70,6 @@ def attention_pattern(
     raise ValueError(f"kind must be one of {', '.join(PATTERNS)}, got {kind!r}")
 
 
-def exact_head_size(target: np.ndarray) -> int:
-    """Head size that represents a positive pattern exactly: the rank of its logarithm, each row's mean subtracted."""
-    target = numbers(target, name="target", shape=("L", "L"), dtype=np.float64, empty=False)
-    if not np.all(target > 0):
-        raise ValueError("only patterns without zeros are reached exactly by finite logits")
-    logarithm = np.log(target)
-    return int(np.linalg.matrix_rank(logarithm - logarithm.mean(axis=1, keepdims=True)))
-
-
 def fit_attention(
     target: np.ndarray,
     *,

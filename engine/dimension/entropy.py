@@ -105,14 +105,6 @@ def dimension_for(vocabulary: ArrayLike, *, form: Form = "pairs", rho: float = 1
     return float(roots) if roots.ndim == 0 else roots
 
 
-def vocabulary_at(n: ArrayLike, *, form: Form = "pairs", rho: float = 1.0) -> np.ndarray:
-    """N whose boundary is n: the inverse of `dimension_for`."""
-    logarithm = -condensation_entropy(n, rho=rho) / _log_terms(form)
-    if np.any(logarithm > 709):
-        raise ValueError(f"the vocabulary at n={np.max(n):g} exceeds 1e308 words")
-    return np.asarray(np.exp(logarithm))
-
-
 def retrieval_threshold(keys: ArrayLike) -> np.ndarray:
     """Dimensions at which a query equal to one of L random keys gives that key probability 1/2: 1.6062 ln L.
 

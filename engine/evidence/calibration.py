@@ -179,13 +179,6 @@ def fit_temperature(probs: ArrayLike, labels: ArrayLike) -> float:
     return 1 / beta
 
 
-def shift_prior(probs: ArrayLike, train_prior: ArrayLike, target_prior: ArrayLike) -> np.ndarray:
-    """Bayes' rule for another class prior: `p q / pi`, rescaled, (n, m) -> (n, m) float64."""
-    array = check_probs(probs).astype(np.float64)
-    pi, q = check_prior(train_prior, array.shape[1]), check_prior(target_prior, array.shape[1])
-    return _rescale(array * (q / pi))
-
-
 def logit_adjustment(probs: ArrayLike, train_prior: ArrayLike, *, tau: float = 1.0) -> np.ndarray:
     """Probabilities over `pi^tau`, rescaled: tau = 1 predicts as if all classes were equally frequent."""
     array, tau = check_probs(probs).astype(np.float64), number(tau, name="tau", low=-100, high=100)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import number, numbers, whole, whole_number
+from engine.arrays import numbers
 
 SUM_TOLERANCE = 1e-3
 
@@ -66,22 +66,6 @@ def check_prior(prior: ArrayLike, n_classes: int) -> np.ndarray:
     if abs(q.sum() - 1) > SUM_TOLERANCE:
         raise ValueError(f"prior must sum to one, got {q.sum():.6g}: divide it by its sum")
     return q
-
-
-def class_prior(labels: ArrayLike, *, n_classes: int, smoothing: float = 0.0) -> np.ndarray:
-    """Class frequencies of labels, (n,) ints -> (n_classes,), with `smoothing` added to every count.
-
-    Raises:
-        ValueError: if a label is outside 0..n_classes - 1 or there is nothing to count.
-    """
-    y = whole(labels, name="labels", shape=("n",))
-    n_classes, smoothing = whole_number(n_classes, name="n_classes", low=1), number(smoothing, name="smoothing", low=0)
-    if len(y) and (y.min() < 0 or y.max() >= n_classes):
-        raise ValueError(f"labels must lie in 0..{n_classes - 1}, got {y.min()}..{y.max()}")
-    counts = np.bincount(y, minlength=n_classes) + smoothing
-    if counts.sum() == 0:
-        raise ValueError("labels are empty: there is no class frequency to count")
-    return np.asarray(counts / counts.sum(), dtype=np.float64)
 
 
 def prior_from_counts(counts: Mapping[str, float], names: Sequence[str]) -> tuple[np.ndarray, int]:

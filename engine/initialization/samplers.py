@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from engine.initialization.rules import check_widths, fan_variance
+from engine.initialization.rules import check_widths
 from engine.names import look_up
 
 TRUNCATION = 2.0
@@ -36,14 +36,6 @@ def sample_standard(rng: np.random.Generator, fan_in: int, fan_out: int, *, law:
     """
     m, n = check_widths([fan_in, fan_out])
     return look_up(LAWS, law, what="law")(rng, m, n)
-
-
-def sample_weights(
-    rng: np.random.Generator, fan_in: int, fan_out: int, *, rule: str, law: str = "normal", gain: float = 1.0
-) -> np.ndarray:
-    """A (fan_in, fan_out) float32 weight matrix by one of the rules; x W maps rows of fan_in to rows of fan_out."""
-    std = math.sqrt(fan_variance(fan_in, fan_out, rule=rule, gain=gain))
-    return sample_standard(rng, fan_in, fan_out, law=law) * np.float32(std)
 
 
 def _normal(rng: np.random.Generator, m: int, n: int) -> np.ndarray:

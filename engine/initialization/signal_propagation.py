@@ -11,7 +11,6 @@ Bolthausen, 2014): m + n random numbers a layer instead of m n, the same law, a 
 """
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -203,12 +202,3 @@ def measure_spectrum(
         gram = matrix @ matrix.T if fan_in <= fan_out else matrix.T @ matrix
         spectra.append(np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0)))
     return np.sort(np.concatenate(spectra))
-
-
-def typical_over_mean(moments: np.ndarray) -> float:
-    """exp(mean log) / mean of positive moments (seeds,): what the log-normal drift takes from a typical draw."""
-    moments = numbers(moments, name="moments", shape=("seeds",), dtype=np.float64, empty=False)
-    if not (moments > 0).all():
-        raise ValueError(f"moments must be positive, got {moments.min():g}")
-    moments = moments / moments.max()
-    return math.exp(float(np.log(moments).mean())) / float(moments.mean())

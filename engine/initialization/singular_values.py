@@ -58,23 +58,6 @@ def singular_value_density(values: np.ndarray, *, fan_in: int, fan_out: int, var
     return np.where(inside, root / (math.pi * variance * min(fan_in, fan_out) * np.sqrt(safe)), 0.0)
 
 
-def singular_value_quantiles(
-    probabilities: np.ndarray, *, fan_in: int, fan_out: int, variance: float, nodes: int = 4001
-) -> np.ndarray:
-    """Quantiles of the law, any shape -> same shape; interpolated between `nodes` points of the distribution function.
-
-    The points are spaced like a cosine, which the square-root edges of the density turn into a smooth integrand.
-    """
-    low, high = singular_value_edges(fan_in, fan_out, variance=variance)
-    nodes = whole_number(nodes, name="nodes", low=2)
-    probabilities = numbers(probabilities, name="probabilities", dtype=np.float64, low=0, high=1)
-    points = low + (high - low) * (1 - np.cos(np.linspace(0, math.pi, nodes))) / 2
-    middles = (points[1:] + points[:-1]) / 2
-    masses = singular_value_density(middles, fan_in=fan_in, fan_out=fan_out, variance=variance) * np.diff(points)
-    cumulative = np.concatenate([[0.0], np.cumsum(masses)])
-    return np.asarray(np.interp(probabilities, cumulative / cumulative[-1], points))
-
-
 def product_spectral_moments(depth: int, *, orthogonal: bool = False) -> tuple[float, float]:
     """Mean of v^2 and of v^4 over the singular values v of a product of square layers with variance 1/n.
 

@@ -67,13 +67,6 @@ def pack_bits(bits: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.packbits(padded, axis=1, bitorder="little")).view(np.uint64)
 
 
-def unpack_bits(codes: np.ndarray, n_bits: int) -> np.ndarray:
-    """Inverse of `pack_bits`: (N, words) uint64 -> (N, n_bits) booleans."""
-    codes = np.ascontiguousarray(_codes(codes, "codes", ndim=2))
-    n_bits = whole_number(n_bits, name="n_bits", low=0, high=64 * codes.shape[1])
-    return np.unpackbits(codes.view(np.uint8), axis=1, count=n_bits, bitorder="little").astype(bool)
-
-
 def hamming(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Differing bits of packed codes, broadcast over all but the last axis."""
     a, b = _codes(a, "a"), _codes(b, "b")

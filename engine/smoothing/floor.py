@@ -1,4 +1,4 @@
-"""Floor smoothed by a kernel, three ways, with its derivatives.
+"""Floor smoothed by a kernel, with its derivatives.
 
 floor(x) = n on [n, n+1) is a sum of steps, so its convolution is a sum of kernel distribution functions. Poisson
 summation turns the two-sided sum into a Fourier series around the line x - 1/2 (at every integer n it is n - 1/2):
@@ -47,11 +47,6 @@ def floor_window(x: ArrayLike, *, kernel: str | Kernel, width: float, low: int, 
     return np.asarray(terms.sum(axis=-1))
 
 
-def floor_series(x: ArrayLike, *, kernel: str | Kernel, width: float, terms: int | None = None) -> np.ndarray:
-    """The Fourier series of the smoothed floor, cut where its terms fall below 1e-17 (or after `terms`)."""
-    return _series(numbers(x, name="x", dtype=np.float64), find_kernel(kernel), check_width(width), 0, terms)
-
-
 def smooth_floor(x: ArrayLike, *, kernel: str | Kernel, width: float) -> np.ndarray:
     """Floor convolved with the kernel, exact everywhere, any shape."""
     return _floor(numbers(x, name="x", dtype=np.float64), find_kernel(kernel), check_width(width), 0)
@@ -70,10 +65,10 @@ def _floor(x: np.ndarray, kernel: Kernel, w: float, order: int) -> np.ndarray:
         return _sum(x, kernel, w, order, math.ceil(w) + 1)
     if kernel.name == "student":
         if w >= HEAVY_NARROW:
-            return _series(x, kernel, w, order, None)
+            return _series(x, kernel, w, order)
         return np.asarray(_sum(x, kernel, w, order, HEAVY_TERMS) + _heavy_tail(x, kernel, w, order))
     if w >= NARROW:
-        return _series(x, kernel, w, order, None)
+        return _series(x, kernel, w, order)
     return _sum(x, kernel, w, order, math.ceil(kernel.reach * w) + 1)
 
 
@@ -106,9 +101,8 @@ def _heavy_tail(x: np.ndarray, kernel: Kernel, w: float, order: int) -> np.ndarr
     return (kernel.density(above) - kernel.density(below)) / w
 
 
-def _series(x: np.ndarray, kernel: Kernel, w: float, order: int, terms: int | None) -> np.ndarray:
-    count = terms if terms is not None else _series_terms(kernel, w)
-    k = np.arange(1, count + 1, dtype=np.float64)
+def _series(x: np.ndarray, kernel: Kernel, w: float, order: int) -> np.ndarray:
+    k = np.arange(1, _series_terms(kernel, w) + 1, dtype=np.float64)
     weights = kernel.transform(2 * math.pi * k * w)
     angle = 2 * math.pi * (x - np.floor(x))
     if order == 0:

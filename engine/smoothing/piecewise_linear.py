@@ -47,12 +47,6 @@ class PiecewiseLinear:
         """Whether any jump is not 0; then no smoothing converges uniformly."""
         return any(jump != 0 for jump in self.jumps)
 
-    @property
-    def lipschitz(self) -> float:
-        """Largest absolute slope, infinite with jumps."""
-        slopes = self.slope + np.concatenate([[0.0], np.cumsum(self.kinks)])
-        return math.inf if self.has_jumps else float(np.abs(slopes).max())
-
 
 @dataclass(frozen=True, slots=True)
 class Staircase:

@@ -32,21 +32,6 @@ class Lengths:
         return np.histogram(np.minimum(self.tokens, top), bins=bins, range=(0, top))
 
 
-def as_model_sees(
-    spec: TaskSpec, example: Example, tokenizer: Tokenizer, *, max_length: int | None = None
-) -> list[list[str]]:
-    """Rows of token spellings that one example becomes, special tokens and windows included.
-
-    Args:
-        spec: the task.
-        example: any example of it.
-        tokenizer: splits text into token ids.
-        max_length: most tokens of a row; None takes the task's.
-    """
-    rows = encode(spec, [example], tokenizer, max_length=max_length)
-    return [[tokenizer.token(int(token)) for token in rows.row(i)] for i in range(rows.n_rows)]
-
-
 def lengths(
     spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int | None = None
 ) -> Lengths:

@@ -160,10 +160,6 @@ class TaskSpec:
         known = {item.name for item in dataclasses.fields(cls)}
         return cls(**{name: _tuples(value) for name, value in values.items() if name in known})
 
-    def label_title(self, index: int) -> str:
-        """Readable name of class `index`."""
-        return (self.label_titles or self.labels)[index]
-
 
 def _tuples(value: Any) -> Any:
     """Lists, which JSON has, as tuples."""

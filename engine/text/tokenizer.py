@@ -116,17 +116,6 @@ def is_ignored(char: str) -> bool:
     return char in "\0\ufffd" or unicodedata.category(char) in ("Cc", "Cf")
 
 
-def basic_words(text: str, *, lower: bool = True) -> list[str]:
-    """Words before they are cut into pieces."""
-    spaced = []
-    for char in normalise(text, lower=lower):
-        if char.isspace():
-            spaced.append(" ")
-        elif not is_ignored(char):
-            spaced.append(f" {char} " if is_separate(char) else char)
-    return "".join(spaced).split()
-
-
 def build_vocabulary(
     texts: Iterable[str], *, lower: bool = True, min_count: int = 2, max_size: int = 8000
 ) -> list[str]:

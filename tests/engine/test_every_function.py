@@ -165,9 +165,6 @@ TABLE = {
         lambda probs, labels: methods.cross_fitted_temperature(probs, labels, rng=rng()), probs=PROBS, labels=LABELS
     ),
     # dimension
-    "dimension.attention_fit.exact_head_size": row(
-        attention_fit.exact_head_size, target=[[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.125, 0.75]]
-    ),
     "dimension.attention_fit.fit_attention": row(
         lambda target: attention_fit.fit_attention(target, head_size=2, rng=rng(), steps=5), target=np.eye(3)
     ),
@@ -187,7 +184,6 @@ TABLE = {
     "dimension.entropy.tilted_cosine": row(entropy.tilted_cosine, n=POSITIVE, rho=[1.0, 2, 1, 3]),
     "dimension.entropy.coefficient": row(lambda rho: entropy.coefficient(rho=rho), rho=POSITIVE),
     "dimension.entropy.dimension_for": row(entropy.dimension_for, vocabulary=[100.0, 50, 120]),
-    "dimension.entropy.vocabulary_at": row(entropy.vocabulary_at, n=POSITIVE),
     "dimension.entropy.retrieval_threshold": row(entropy.retrieval_threshold, keys=POSITIVE),
     "dimension.entropy.scaled_attention_entropy": row(
         entropy.scaled_attention_entropy, head_size=POSITIVE, length=[4.0, 9, 2, 3]
@@ -324,9 +320,6 @@ TABLE = {
     "evidence.calibration.fit_temperature": row(
         calibration.fit_temperature, probs=PROBS, labels=[0, 1, 1, 2], single=2e-2
     ),
-    "evidence.calibration.shift_prior": row(
-        calibration.shift_prior, probs=PROBS, train_prior=PRIOR, target_prior=PRIOR[::-1]
-    ),
     "evidence.calibration.logit_adjustment": row(calibration.logit_adjustment, probs=PROBS, train_prior=PRIOR),
     "evidence.calibration.saerens_em": row(
         lambda probs, train_prior: calibration.saerens_em(probs, train_prior).probs,
@@ -427,23 +420,13 @@ TABLE = {
     ),
     "evidence.validation.check_probs": row(validation.check_probs, probs=PROBS),
     "evidence.validation.check_prior": row(lambda prior: validation.check_prior(prior, 3), prior=PRIOR),
-    "evidence.validation.class_prior": row(lambda labels: validation.class_prior(labels, n_classes=3), labels=LABELS),
     # initialization
     "initialization.signal_propagation.rescale": row(
         lambda ratios: signal_propagation.rescale(MOMENTS, ratios), ratios=[2.0, 4, 1]
     ),
-    "initialization.signal_propagation.typical_over_mean": row(
-        signal_propagation.typical_over_mean, moments=POSITIVE, scaled={"moments": 0}
-    ),
     "initialization.singular_values.singular_value_density": row(
         lambda values: singular_values.singular_value_density(values, fan_in=4, fan_out=9, variance=1.0),
         values=POSITIVE,
-    ),
-    "initialization.singular_values.singular_value_quantiles": row(
-        lambda probabilities: singular_values.singular_value_quantiles(
-            probabilities, fan_in=4, fan_out=9, variance=1.0, nodes=65
-        ),
-        probabilities=[0.0, 0.25, 1.0],
     ),
     # johnson_lindenstrauss
     "johnson_lindenstrauss.angles.angle_density": row(lambda theta: angles.angle_density(theta, n=5), theta=CURVE),
@@ -489,7 +472,6 @@ TABLE = {
         scaled={"x center": 0},
     ),
     "johnson_lindenstrauss.hashing.pack_bits": row(hashing.pack_bits, bits=np.eye(4)),
-    "johnson_lindenstrauss.hashing.unpack_bits": row(lambda codes: hashing.unpack_bits(codes, 70), codes=CODES),
     "johnson_lindenstrauss.hashing.hamming": row(hashing.hamming, a=CODES, b=CODES[::-1]),
     "johnson_lindenstrauss.hashing.collision_probability": row(hashing.collision_probability, cosine=[-1.0, 0, 0.5, 1]),
     "johnson_lindenstrauss.hashing.expected_raw_cosine": row(hashing.expected_raw_cosine, cosine=[-1.0, 0, 0.5, 1]),
@@ -646,7 +628,6 @@ TABLE = {
     "smoothing.families.smooth_max": curve(lambda x: families.smooth_max(x, sharpness=2.0)),
     "smoothing.families.weighted_max": curve(lambda x: families.weighted_max(x, sharpness=2.0)),
     "smoothing.floor.floor_window": curve(lambda x: floor.floor_window(x, kernel="logistic", width=0.5, low=3, high=3)),
-    "smoothing.floor.floor_series": curve(lambda x: floor.floor_series(x, kernel="gaussian", width=0.5)),
     "smoothing.floor.smooth_floor": curve(lambda x: floor.smooth_floor(x, kernel="gaussian", width=0.2)),
     "smoothing.floor.smooth_floor_derivative": curve(
         lambda x: floor.smooth_floor_derivative(x, kernel="student", width=0.2)

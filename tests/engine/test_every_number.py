@@ -195,12 +195,6 @@ TABLE = {
     "initialization.samplers.sample_standard": row(
         lambda fan_in, fan_out: samplers.sample_standard(RNG, fan_in, fan_out, law="normal"), fan_in=4, fan_out=9
     ),
-    "initialization.samplers.sample_weights": row(
-        lambda fan_in, fan_out, gain: samplers.sample_weights(RNG, fan_in, fan_out, rule="geometric", gain=gain),
-        fan_in=4,
-        fan_out=9,
-        gain=1.0,
-    ),
     "initialization.signal_propagation.measure_spectrum": row(
         lambda fan_in, fan_out, draws: signal_propagation.measure_spectrum(
             RNG, fan_in, fan_out, law="normal", draws=draws

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.model.encoders import ACTIVATIONS, BertEncoder, EncoderConfig, find_activation
+from engine.model.encoders import BertEncoder, EncoderConfig, find_activation
 
 ANCHOR = "embeddings.word_embeddings.weight"
 """the tensor whose name tells the prefix of all others"""
@@ -184,11 +184,6 @@ def pooler_from(tensors: Mapping[str, Tensor], model_type: str) -> tuple[Tensor,
         if found[0] is not None and found[1] is not None:
             return found[0].float(), found[1].float()
     return None
-
-
-def usual_activation(name: str) -> bool:
-    """Whether transformers has an activation of this name too."""
-    return name in ACTIVATIONS
 
 
 def _plain(name: str, prefix: str) -> str:

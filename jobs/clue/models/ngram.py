@@ -87,14 +87,6 @@ def fit(spec: TaskSpec, train: Sequence[Example], *, seed: int = 42, features: i
     return NgramModel(model.classes_, weights, intercept, spec.n_classes, features)
 
 
-def fit_predict(
-    spec: TaskSpec, train: Sequence[Example], *others: Sequence[Example], seed: int = 42, features: int = FEATURES
-) -> list[np.ndarray]:
-    """Fit on train and give the class probabilities of every other split, as `NgramModel.probabilities` does."""
-    model = fit(spec, train, seed=seed, features=features)
-    return [model.probabilities(spec, split) for split in others]
-
-
 def save(path: Path, model: NgramModel, spec: TaskSpec) -> None:
     """Write a model as a checkpoint, without the columns that no training row has: their weights are zero."""
     import torch

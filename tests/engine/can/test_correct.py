@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from engine.can.correct import alternating_normalization, alternating_normalization_cells, top_k_entropy, uncertain_rows
-from engine.evidence.validation import class_prior
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "can_examples.json").read_text(encoding="utf-8"))
 FOUR = np.array(
@@ -116,11 +115,6 @@ def test_multi_label_cells_are_two_class_problems():
     assert per_label.probs[0, 0] == pytest.approx(expected[0] / expected.sum())
 
 
-def test_class_prior_counts_and_smooths():
-    assert class_prior([0, 0, 2], n_classes=3) == pytest.approx([2 / 3, 0, 1 / 3])
-    assert class_prior([0, 0, 2], n_classes=3, smoothing=1) == pytest.approx([3 / 6, 1 / 6, 2 / 6])
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -149,11 +143,7 @@ def test_bad_input_is_refused(change, message):
         alternating_normalization(probs, prior, **arguments)
 
 
-def test_bad_labels_and_cells_are_refused():
-    with pytest.raises(ValueError, match=r"labels must lie in 0..2, got 0..3"):
-        class_prior([0, 3], n_classes=3)
-    with pytest.raises(ValueError, match="there is no class frequency"):
-        class_prior(np.array([], dtype=int), n_classes=3)
+def test_bad_cells_are_refused():
     with pytest.raises(ValueError, match=r"in 0..1, got -1"):
         alternating_normalization_cells(np.array([[-1.0]]), 0.1)
     with pytest.raises(ValueError, match=r"one number or one per label \(2\), got \(3,\)"):

@@ -15,7 +15,6 @@ from engine.evidence.calibration import (
     logit_adjustment,
     reliability,
     saerens_em,
-    shift_prior,
     sinkhorn,
 )
 
@@ -23,6 +22,11 @@ from engine.evidence.calibration import (
 def softmax(z):
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+def bayes(probs, ratio):
+    """Probabilities under another class prior: times the ratio of the priors, rescaled."""
+    return probs * ratio / (probs * ratio).sum(axis=1, keepdims=True)
 
 
 def calibrated(rng, n, m, *, prior=None, noise=1.0):
@@ -116,7 +120,7 @@ def test_em_finds_a_shifted_prior_and_gains_from_it():
     assert np.abs(probs.mean(axis=0) - target).max() > 0.05  # the raw mix is off
     assert result.prior == pytest.approx(target, abs=0.015)
     assert (result.probs.argmax(axis=1) == labels).mean() > (probs.argmax(axis=1) == labels).mean() + 0.01
-    assert result.probs == pytest.approx(shift_prior(probs, np.full(3, 1 / 3), result.prior))
+    assert result.probs == pytest.approx(bayes(probs, result.prior / np.full(3, 1 / 3)))
 
 
 def test_em_never_lowers_the_likelihood():
@@ -146,7 +150,7 @@ def test_a_class_that_nobody_predicts_stays_empty():
 def test_logit_adjustment_is_bayes_rule_to_a_uniform_prior():
     rng = np.random.default_rng(6)
     probs, pi = softmax(rng.normal(0, 1, (30, 4))), rng.dirichlet(np.ones(4) * 4)
-    assert logit_adjustment(probs, pi) == pytest.approx(shift_prior(probs, pi, np.full(4, 0.25)))
+    assert logit_adjustment(probs, pi) == pytest.approx(bayes(probs, np.full(4, 0.25) / pi))
     assert logit_adjustment(probs, pi, tau=0) == pytest.approx(probs)
 
 

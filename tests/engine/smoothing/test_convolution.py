@@ -193,8 +193,7 @@ def test_a_users_own_function_goes_by_quadrature():
 def test_knots_make_any_piecewise_linear_function():
     f = parse_knots("-1:0, 0:0/1, 2:3; slopes 0 1")
     assert f(np.array([-5, -0.5, 0, 1, 2, 4])).tolist() == [0, 0, 0.5, 2, 3, 5]
-    assert f.lipschitz == math.inf
-    assert from_knots([(-1, -1), (1, 1)]).lipschitz == 1
+
     x = np.linspace(-3, 3, 31)
     tanh = smooth([(-1, -1), (1, 1)], kernel="sech", width=0.3)
     np.testing.assert_allclose(tanh(x), smooth("hard_tanh", kernel="sech", width=0.3)(x), atol=1e-15)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.text.describe import as_model_sees, class_balance, lengths
+from engine.text.describe import class_balance, lengths
 from engine.text.tasks import TASKS, Example
 from engine.text.tokenizer import SPECIALS, WordPiece
 
@@ -17,13 +17,6 @@ def _oracle_example():
     row = ORACLE["cluener"]["input"]
     found = [(t, s, e) for t, surfaces in row["label"].items() for spans in surfaces.values() for s, e in spans]
     return Example("0", {"text": row["text"]}, sorted(found, key=lambda item: item[1]))
-
-
-def test_rows_are_shown_as_tokens():
-    tokenizer = WordPiece(ORACLE["tokenizer"]["vocab"])
-    assert as_model_sees(SPEC, _oracle_example(), tokenizer) == [ORACLE["cluener"]["tokens"]]
-    pair = Example("0", {"sentence1": "我", "sentence2": "爱"}, 1)
-    assert as_model_sees(TASKS["afqmc"], pair, tokenizer) == [["[CLS]", "我", "[SEP]", "爱", "[SEP]"]]
 
 
 def test_lengths_are_those_before_cutting():

@@ -91,7 +91,7 @@ def test_tnews_has_no_codes_105_and_111():
     assert len(labels) == 15
     assert not {"105", "111"} & set(labels)
     assert list(labels) == sorted(labels)
-    assert TASKS["tnews"].label_title(labels.index("116")) == "game"
+    assert TASKS["tnews"].label_titles[labels.index("116")] == "game"
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():

@@ -25,7 +25,8 @@ def _titles(n, rng):
 def test_it_learns_words_and_gives_probabilities_of_all_classes():
     rng = np.random.default_rng(0)
     train, dev = _titles(200, rng), _titles(50, rng)
-    probs, empty = ngram.fit_predict(TASKS["tnews"], train, dev, [])
+    model = ngram.fit(TASKS["tnews"], train)
+    probs, empty = (model.probabilities(TASKS["tnews"], rows) for rows in (dev, []))
     assert probs.shape == (50, 15)
     assert probs.dtype == np.float32
     assert empty.shape == (0, 15)
@@ -43,27 +44,28 @@ def test_pairs_are_judged_by_what_they_share():
         first = "".join(rng.choice(letters, 6))
         second = first[::-1] if same else "".join(rng.choice(letters, 6))
         rows.append(Example(str(i), {"sentence1": first, "sentence2": second}, same))
-    (probs,) = ngram.fit_predict(TASKS["afqmc"], rows[:400], rows[400:])
+    probs = ngram.fit(TASKS["afqmc"], rows[:400]).probabilities(TASKS["afqmc"], rows[400:])
     assert (probs.argmax(axis=1) == [row.label for row in rows[400:]]).mean() > 0.95
 
 
 def test_the_same_seed_gives_the_same_probabilities():
     rng = np.random.default_rng(0)
     train, dev = _titles(60, rng), _titles(20, rng)
-    first, second = (ngram.fit_predict(TASKS["tnews"], train, dev, seed=1)[0] for _ in range(2))
+    models = [ngram.fit(TASKS["tnews"], train, seed=1) for _ in range(2)]
+    first, second = (model.probabilities(TASKS["tnews"], dev) for model in models)
     assert (first == second).all()
 
 
 def test_one_class_only_is_predicted_with_certainty():
     rows = [Example("0", {"sentence": "一"}, 3)] * 4
-    (probs,) = ngram.fit_predict(TASKS["tnews"], rows, rows)
+    probs = ngram.fit(TASKS["tnews"], rows).probabilities(TASKS["tnews"], rows)
     assert probs[:, 3].tolist() == [1.0] * 4
 
 
 def test_other_kinds_are_refused():
     assert not ngram.supports(TASKS["c3"])
     with pytest.raises(ValueError, match="for classification and pair tasks, c3 is choice"):
-        ngram.fit_predict(TASKS["c3"], [])
+        ngram.fit(TASKS["c3"], [])
 
 
 @pytest.mark.parametrize("labels", [[6], [6, 10], [3, 6, 10]])
