@@ -316,21 +316,11 @@ def _share_sums(vectors: np.ndarray, shift: np.ndarray, first: int = 0) -> Sums:
                 part = slice(strip, strip + STRIP_ROWS)
                 np.subtract(block[part], shifts[: len(block) - strip], out=rows[part])
                 total += ones[: len(block) - strip] @ rows[part]
-            _gram(rows, product)
+            np.matmul(rows.T, rows, out=product)
         if not np.isfinite(product.diagonal()).all():
             return _unusual(vectors, shift, first, single=single)
         scatter += product
     return total, scatter, single
-
-
-def _gram(rows: np.ndarray, product: np.ndarray) -> None:
-    """rows^T rows from three of its four quarters, which takes a sixth less time than BLAS's symmetric product."""
-    half = rows.shape[1] // 2
-    left, right = rows[:, :half], rows[:, half:]
-    product[:half, :half] = left.T @ left
-    product[half:, half:] = right.T @ right
-    product[:half, half:] = left.T @ right
-    product[half:, :half] = product[:half, half:].T
 
 
 def _is_single(shift: np.ndarray) -> bool:

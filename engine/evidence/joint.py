@@ -23,7 +23,9 @@ agree. In simulation (docs/EVIDENCE.md) a two-way bootstrap covers 77 % with thr
 approximation 92 %.
 
 A metric that is no mean (F1 over all rows) enters by its jackknife pseudo-values, whose mean is the metric without its
-bias and whose spread is that of the examples (Tukey, 1958; Efron & Stein, 1981).
+bias and whose spread is that of the examples (Tukey, 1958; Efron & Stein, 1981). An example that is left out keeps a
+weight of 1/(n + 1), so that a class does not vanish from macro F1 with its only example: on 50 examples of 15 classes
+the interval covers 96 % at a half-width of 26 points, 98 % at 31 if it vanished.
 """
 
 from collections.abc import Callable, Sequence
@@ -150,7 +152,7 @@ def compare_counts(
     Args:
         counts_a: a (n, k) array a seed of A, what each example adds to the k counts.
         counts_b: the same for B.
-        metric: maps sums (r, k) to values (r,).
+        metric: maps sums (r, k) to values (r,), the same for twice all sums.
         paired: whether position i of both is the same seed.
         confidence: nominal coverage of both intervals.
     """
@@ -166,14 +168,19 @@ def compare_counts(
 
 
 def pseudo_values(counts: ArrayLike, metric: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:
-    """Jackknife pseudo-values `n m - (n - 1) m_(-j)` of a metric of summed counts, (n, k) -> (n,), and its value m."""
+    """Jackknife pseudo-values of a metric of summed counts, (n, k) -> (n,), and its value m.
+
+    `m + n (m - m_j)`, where m_j is the metric with the weight of example j at 1/(n + 1) of the others'. The metric is
+    one of shares: twice all sums give the same.
+    """
     added = arrays.numbers(counts, name="counts", shape=("examples", "counts"), empty=False)
     n, total = len(added), added.sum(axis=0, dtype=np.float64)
     if n < 2:
         raise ValueError(f"pseudo-values need at least 2 examples, got {n}")
     value = float(metric(total[None])[0])
     kinds, kind_of = np.unique(added, axis=0, return_inverse=True)
-    return (n * value - (n - 1) * np.asarray(metric(total - kinds)))[kind_of.reshape(-1)], value
+    without = np.asarray(metric(total + (total / n - kinds)))
+    return (value + n * (value - without))[kind_of.reshape(-1)], value
 
 
 def _scores(values: ArrayLike, name: str) -> np.ndarray:

@@ -22,6 +22,7 @@ from scipy.special import ndtri, stdtrit
 
 from engine.evidence.joint import Spread, residual_variance, share_beside_seeds, tolerance
 from engine.evidence.mean_difference import bisect, score_variance
+from jobs.benchmarks import macro_f1
 
 SEEDS = (1, 2, 3, 5, 10)
 EXAMPLES = (50, 200, 1000, 5000)
@@ -195,6 +196,7 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
             yield _row(cell, found)
     yield {"name": f"processor time of {len(table)} cells, {repeats:,} simulations each, {WORKERS} processes",
            "value": spent, "unit": "s", "bar": f"<= {600 * WORKERS * repeats // SIMULATIONS}"}  # fmt: skip
+    yield from macro_f1.rows(repeats)
     for seeds in SEEDS:
         for name, value in worst({cell: found for cell, found in measured.items() if cell.seeds == seeds}).items():
             bar = {"coverage": ">= 94", "level": "<= 6"}[name.rsplit("_", 1)[1]]
@@ -243,7 +245,7 @@ def document() -> str:
             for f in figures
         ]
         lines.append(f"| {seeds} | {examples:,} | {rows} | " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *macro_f1.table()]) + "\n"
 
 
 def _columns() -> list[tuple[float, float]]:

@@ -124,5 +124,6 @@ def test_an_interval_stays_inside_what_a_difference_of_scores_can_be():
     labels = [0, 1]
     counts = [[class_counts(labels, preds, n_classes=2)] for preds in ([0, 0], [0, 1])]
     found = compare_counts(*counts, macro_f1_of_counts, paired=True).weights
-    assert (found.low, found.high) == (-1.0, 1.0)
+    assert -1 <= found.low < -0.9
+    assert found.high <= 1
     assert found.value == pytest.approx(2 / 3)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.evidence.joint import compare_means
-from jobs.benchmarks import evidence
+from engine.evidence.joint import compare_counts, compare_means
+from engine.evidence.paired import macro_f1_of_counts
+from jobs.benchmarks import evidence, macro_f1
 from jobs.benchmarks.evidence import Cell
 
 
@@ -74,3 +75,19 @@ def test_the_document_shows_every_cell():
     text = evidence.document()
     evidence.measured.clear()
     assert text.count("95.0 / 95.0 / 0.9") + text.count("95.0 / 95.0 / 1.0") == len(evidence.cells())
+
+
+def test_macro_f1_covers_at_few_examples_and_is_not_much_wider_than_what_the_difference_scatters():
+    covered, half, spread = macro_f1.measure(macro_f1.Case(15, 50, 0.55, 0.65), repeats=150, seed=3)
+    assert covered > 0.90  # 95 % would show less once in 500 times
+    assert half < 1.3 * spread
+
+
+def test_macro_f1_is_judged_by_the_interval_that_compare_shows():
+    rng, case = np.random.default_rng(0), macro_f1.CASES[0]
+    for true in (-0.1, 0.0, 0.07, 0.3, 0.35):
+        a, b = macro_f1.draw(rng, case)
+        found = compare_counts([a], [b], macro_f1_of_counts, paired=True).weights
+        value, inside = macro_f1.covers(a, b, true)
+        assert value == pytest.approx(found.value)
+        assert inside == (found.low <= true <= found.high)
