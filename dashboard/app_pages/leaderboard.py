@@ -170,6 +170,17 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
         rows, columns, key="leaderboard_measured", label=f"{split} scores, measured and published", heading="Model",
         plain=True, tall=True, sort=sort, on=on,
     )  # fmt: skip
+    explain(measured)
+    if not numbered.is_empty():
+        show_sources(numbered, marks)
+    show_unseen(measured)
+    chosen = st.session_state.get("leaderboard_cell", "")
+    name, _, task = chosen.rpartition("|")
+    return (name, task) if name in measured["row"].to_list() else None
+
+
+def explain(measured: pl.DataFrame) -> None:
+    """What the table's signs and numbers mean, and which seeds are left out of them."""
     note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
     if intervals and not against:
         note = "Percent with 95 % intervals: over seeds where there are three or more, else over examples (Wilson)."
@@ -182,12 +193,6 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
     said = [f"{words.plain(row)} on {task}: {words.diverged(some, n)}" for row, task, some, n in gone]
     if said:
         st.caption(f"Means and intervals are over the seeds with a finite score. {'; '.join(said)}.")
-    if not numbered.is_empty():
-        show_sources(numbered, marks)
-    show_unseen(measured)
-    chosen = st.session_state.get("leaderboard_cell", "")
-    name, _, task = chosen.rpartition("|")
-    return (name, task) if name in measured["row"].to_list() else None
 
 
 def cell_of(row: dict[str, str], task: str, title: str) -> run_list.Cell:

@@ -1,6 +1,6 @@
 """What each CLUE task is: sizes, settings, class balance, lengths, and examples as a model sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -127,6 +127,35 @@ def show_examples(spec: TaskSpec, rows: pl.DataFrame) -> None:
                 st.caption(f"and {len(spelled) - ROWS} more rows")
 
 
+def show_balance(counts: pl.DataFrame, spec: TaskSpec) -> None:
+    """Rows of each class."""
+    if counts.is_empty():
+        st.caption("The answers of this task are no classes.")
+        return
+    titles = dict(zip(spec.labels, spec.label_titles, strict=True)) if spec.label_titles else None
+    plots.show(
+        figures.class_balance(counts, titles=titles),
+        key="tasks_balance",
+        title="How even are the classes?",
+        alt=f"Class balance of {spec.name}",
+    )
+
+
+def show_lengths(sizes: Sequence[int], spec: TaskSpec) -> None:
+    """Tokens of the first dev examples, and how many are cut."""
+    if not sizes:
+        st.caption("This run stored no examples.")
+        return
+    cut = sum(size > spec.max_length for size in sizes) / len(sizes)
+    plots.show(
+        figures.length_histogram(np.asarray(sizes), max_length=spec.max_length),
+        key="tasks_lengths",
+        title=f"How long are the examples? {cut:.0%} exceed the window",
+        alt=f"Lengths of {spec.name}",
+    )
+    st.caption(f"{cut:.1%} of the first {len(sizes):,} dev examples exceed the window of {spec.max_length} tokens.")
+
+
 def show(head: DeltaGenerator) -> None:
     """The page of one task; its heading goes into `head`."""
     with head:
@@ -168,32 +197,9 @@ def show(head: DeltaGenerator) -> None:
         links.run_link(run_id)
         badges.sample_badge(str(run["data_source"]))
     left, right = st.columns(2)
-    counts = balance(version, run_id, spec)
     with left:
-        if counts.is_empty():
-            st.caption("The answers of this task are no classes.")
-        else:
-            titles = dict(zip(spec.labels, spec.label_titles, strict=True)) if spec.label_titles else None
-            plots.show(
-                figures.class_balance(counts, titles=titles),
-                key="tasks_balance",
-                title="How even are the classes?",
-                alt=f"Class balance of {name}",
-            )
+        show_balance(balance(version, run_id, spec), spec)
     with right:
-        sizes = measured_lengths(version, run_id, name)
-        if sizes:
-            cut = sum(size > spec.max_length for size in sizes) / len(sizes)
-            plots.show(
-                figures.length_histogram(np.asarray(sizes), max_length=spec.max_length),
-                key="tasks_lengths",
-                title=f"How long are the examples? {cut:.0%} exceed the window",
-                alt=f"Lengths of {name}",
-            )
-            st.caption(
-                f"{cut:.1%} of the first {len(sizes):,} dev examples exceed the window of {spec.max_length} tokens."
-            )
-        else:
-            st.caption("This run stored no examples.")
+        show_lengths(measured_lengths(version, run_id, name), spec)
     st.subheader("As the model sees them", anchor=False)
     show_examples(spec, queries.predictions(version, run_id))

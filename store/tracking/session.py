@@ -391,13 +391,7 @@ def init(
     where = None if db is None else Path(db)
     run = _resumed(called, name, id, resume, where) if resume not in (None, False, "never") else None
     if run is None:
-        commit, dirty = environment.git_state(script.parent if script else Path.cwd())
-        seed = parameters.get("seed")
-        own = {
-            "name": name, "note": note or notes, "git_commit": commit, "git_dirty": dirty,
-            "versions": environment.versions(), "device": environment.device(),
-            "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        }  # fmt: skip
+        known = {**_surroundings(script, parameters), "name": name, "note": note or notes}
         run = runs.start(
             called,
             config=parameters,
@@ -405,13 +399,26 @@ def init(
             config_hash=config_hash(called, parameters),
             db=where,
             tags=tags,
-            **{**own, **fields},
+            **{**known, **fields},
         )
     words = (tags,) if isinstance(tags, str) else tuple(tags or ())
     _current = Session(run, parameters, name=name, experiment=called, tags=words, note=note or notes or "")
     _watch(_current, system_metrics, console)
     _end_with_the_script()
     return _current
+
+
+def _surroundings(script: Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run knows of itself without being told."""
+    commit, dirty = environment.git_state(script.parent if script else Path.cwd())
+    seed = parameters.get("seed")
+    return {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "versions": environment.versions(),
+        "device": environment.device(),
+        "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+    }
 
 
 def current() -> Session:

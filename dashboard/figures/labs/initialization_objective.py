@@ -50,22 +50,8 @@ def objective(fan_in: int, fan_out: int) -> go.Figure:
     moving = [_moving(fan_in, fan_out, dimension, lines, index) for index, dimension in enumerate(dimensions)]
     places = [len(traces) + offset for offset in range(len(moving[0]))]
     frames = [{"name": str(index), "data": data, "traces": places} for index, data in enumerate(moving)]
-    slider = {
-        "active": start,
-        "currentvalue": {"prefix": "1/σ² = ", "font": {"size": 14}},
-        "pad": {"t": 46, "b": 4},
-        "steps": [
-            {
-                "label": f"{dimension:,.0f}",
-                "method": "animate",
-                "args": [[str(index)], {"mode": "immediate", "frame": {"duration": 0, "redraw": False},
-                                        "transition": {"duration": 0}}],
-            }
-            for index, dimension in enumerate(dimensions)
-        ],
-    }  # fmt: skip
     layout = {
-        "sliders": [slider],
+        "sliders": [_slider(dimensions, start)],
         "yaxis": {"domain": [0.46, 1.0], "range": [0.9, HIGHEST]},
         "xaxis": {"anchor": "y"},
         "yaxis2": {"domain": [0.0, 0.2], "tickvals": [0, 1], "ticktext": ["gradients", "signals"],
@@ -91,6 +77,20 @@ def objective(fan_in: int, fan_out: int) -> go.Figure:
         height=560,
         x_axis=log_axis(dimensions),
     )
+
+
+def _slider(dimensions: np.ndarray, start: int) -> dict[str, Any]:
+    """The slider over the effective dimension, one frame a step."""
+    now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
+    return {
+        "active": start,
+        "currentvalue": {"prefix": "1/σ² = ", "font": {"size": 14}},
+        "pad": {"t": 46, "b": 4},
+        "steps": [
+            {"label": f"{dimension:,.0f}", "method": "animate", "args": [[str(index)], now]}
+            for index, dimension in enumerate(dimensions)
+        ],
+    }
 
 
 def _moving(

@@ -5,7 +5,7 @@ HTML in the page (`run_list.js`), so links open with Enter, in a new tab, and ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -92,25 +92,8 @@ def show(
         "compact": compact,
         "plain": plain,
         "tall": tall,
-        "rows": [
-            {
-                "id": row.id,
-                "name": row.name,
-                "title": row.title,
-                "color": row.color,
-                "cells": [asdict(cell) if isinstance(cell, Cell) else cell for cell in row.cells],
-                "sign": row.sign,
-                "chosen": row.chosen,
-                "hidden": row.hidden,
-                "pinned": row.pinned,
-                "href": row.href or f"run?run={row.id}",
-            }
-            for row in rows
-        ],
-        "columns": [
-            {"id": n, "title": column.title, "kind": column.kind, "sort": column.sort, "help": column.help}
-            for n, column in enumerate(columns)
-        ],
+        "rows": [_row(row) for row in rows],
+        "columns": [{"id": n, **asdict(column)} for n, column in enumerate(columns)],
         "choose": "choose" in acts,
         "hide": "hide" in acts,
         "stop": "stop" in acts,
@@ -131,6 +114,13 @@ def show(
     wanted = st.session_state.pop("run_to_open", None)
     if wanted is not None:
         st.switch_page("app_pages/run.py", query_params={"run": wanted})
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """A row as the browser gets it."""
+    cells = [asdict(cell) if isinstance(cell, Cell) else cell for cell in row.cells]
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    return {**values, "cells": cells, "href": row.href or f"run?run={row.id}"}
 
 
 def _open_run(run_id: str) -> None:
