@@ -1,7 +1,9 @@
 """Which of several candidates is best, looked at after every round of seeds, with as few trainings as it takes.
 
-All candidates are trained with the same seeds. After each look those that are worse beyond doubt are dropped, and the
-search stops when no candidate left can beat the leader by more than what the reader cares about.
+Candidates that are compared are trained with the same seeds. After each look those that are worse beyond doubt are
+dropped, and the next seeds go where they decide something: to the leader and to those that may still beat it by more
+than what the reader cares about. The search stops when there is none of them. When another candidate takes the lead,
+those that were settled against the old leader are trained up to the same seeds and compared with the new one.
 
 Looking again and again would find a false winner sooner or later. The level `alpha` is therefore spent over the
 planned looks by a spending function (Lan & DeMets, 1983, Biometrika 70), here the linear one, `alpha s / S` after s of
@@ -14,8 +16,8 @@ is too low. A best candidate that is dropped, and a leader that is called best b
 both such a miss; only the m - 1 comparisons with the truly best candidate can make it, so alpha is divided by m - 1.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -65,13 +67,64 @@ class Look(Generic[Name]):
     """rival -> upper bound of its mean minus the leader's"""
     worse: tuple[Name, ...]
     """rivals that are worse beyond doubt"""
-    decided: bool
-    """whether no rival left can beat the leader by more than `within`"""
+    contested: tuple[Name, ...]
+    """rivals that may still beat the leader by more than `within`"""
+
+
+@dataclass(slots=True)
+class Race(Generic[Name]):
+    """The candidates on their way through the looks."""
+
+    alive: list[Name]
+    """those that are not dropped"""
+    plan: Plan
+    within: float
+    """difference that is not worth a further training, in the scores' unit"""
+    contested: list[Name] = field(default_factory=list)
+    """those that the next seeds go to, the leader among them"""
+    leader: Name | None = None
+    at_most: dict[Name, float] = field(default_factory=dict)
+    """rival -> upper bound of its mean minus the leader's, from the last look at it"""
+
+    def __post_init__(self) -> None:
+        self.contested = self.contested or list(self.alive)
+
+    @property
+    def decided(self) -> bool:
+        """Whether no rival left can beat the leader by more than `within`."""
+        return self.leader is not None and self.contested == [self.leader]
 
     @property
     def gap(self) -> float:
         """Largest amount by which a rival may still beat the leader; 0 where none may."""
-        return max([0.0, *self.at_most.values()])
+        return max([0.0, *(bound for name, bound in self.at_most.items() if name in self.alive)])
+
+    def leave_out(self, failed: Container[Name]) -> None:
+        """Go on without candidates that have no score; all others are compared again where too few are left."""
+        self.alive = [name for name in self.alive if name not in failed]
+        self.contested = [name for name in self.contested if name not in failed]
+        if len(self.contested) < 2:
+            self.contested = list(self.alive)
+
+    def look(self, scores: Mapping[Name, ArrayLike]) -> tuple[Name, ...]:
+        """Compare the contested candidates; returns those that are dropped.
+
+        Where another candidate leads than before, `contested` are all that are left, and the look has to be repeated
+        with the scores of all of them under the same seeds.
+
+        Raises:
+            ValueError: as `look` does.
+        """
+        seen = look(scores, plan=self.plan, within=self.within)
+        overtaken = seen.leader != self.leader and len(self.contested) < len(self.alive)
+        self.alive = [name for name in self.alive if name not in seen.worse]
+        kept = self.at_most if seen.leader == self.leader else {}
+        self.leader, self.at_most = seen.leader, {**kept, **seen.at_most}
+        if overtaken:
+            self.contested = list(self.alive)
+        else:
+            self.contested = [name for name in self.alive if name == seen.leader or name in seen.contested]
+        return seen.worse
 
 
 def look(scores: Mapping[Name, ArrayLike], *, plan: Plan, within: float) -> Look[Name]:
@@ -98,7 +151,7 @@ def look(scores: Mapping[Name, ArrayLike], *, plan: Plan, within: float) -> Look
         name: _upper_bound(arrays[leader], values, level=level) for name, values in arrays.items() if name != leader
     }
     worse = tuple(name for name, bound in at_most.items() if bound < 0)
-    return Look(leader, at_most, worse, all(bound <= within for bound in at_most.values()))
+    return Look(leader, at_most, worse, tuple(name for name, bound in at_most.items() if bound > within))
 
 
 def _upper_bound(leader: np.ndarray, rival: np.ndarray, *, level: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -12,9 +11,6 @@ import polars as pl
 from jobs.sweep.children import Outcome
 from store import queries
 from store.ingest import ingest
-
-if TYPE_CHECKING:
-    import polars as pl
 
 KEYS = ["example_id", "hash"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from engine.evidence import stopping
 from engine.evidence.joint import LEAST_SEEDS
@@ -13,6 +14,9 @@ from jobs.interrupts import StopRequest
 from jobs.sweep import answers
 from jobs.sweep.children import Children, Outcome, Task
 from jobs.sweep.study import Candidate, Study
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class Progress:
     """(candidate, seed) of the trainings at work"""
     conclusion: str = ""
     """what the evidence says, and why the sweep ended"""
+    rests_on: str = ""
+    """what the comparisons are made of: seeds, or seeds and examples"""
 
     def of(self, candidate: Candidate) -> list[Outcome]:
         """Outcomes of one candidate that have a score."""
@@ -83,54 +89,64 @@ class Search:
 
     def until_decided(self, within: float) -> Iterator[Outcome]:
         """Train in rounds of seeds, drop what is worse beyond doubt, stop when the best is known to within a bound."""
-        alive = list(self.study.candidates())
-        plan = stopping.Plan(candidates=len(alive), seeds=len(self.seeds))
-        worth = f"{100 * within:g} points"
+        candidates = {candidate.number: candidate for candidate in self.study.candidates()}
+        plan = stopping.Plan(candidates=len(candidates), seeds=len(self.seeds))
+        race = stopping.Race(list(candidates), plan, within)
         for used in range(LEAST_SEEDS, len(self.seeds) + 1):
-            done = self.progress.outcomes
-            yield from self._train(
-                (candidate, seed)
-                for seed in self.seeds[:used]
-                for candidate in alive
-                if (candidate.number, seed) not in done
-            )
-            alive = [candidate for candidate in alive if not self.progress.failed(candidate)]
-            if len(alive) < 2:
-                left = alive[0].title if alive else "none"
+            yield from self._round(race, candidates, used)
+            if race.leader is None or race.leader not in race.alive:
+                left = candidates[race.alive[0]].title if race.alive else "none"
                 self.progress.conclusion = f"Not decided: all candidates but {left} failed."
                 break
-            look, rests_on = self._look(alive, used, plan, within)
-            for candidate in alive:
-                if candidate.number in look.worse:
-                    self.progress.dropped[candidate.number] = used
-                    self._tell(candidate, dropped=True)
-            leader = next(candidate.title for candidate in alive if candidate.number == look.leader)
-            alive = [candidate for candidate in alive if candidate.number not in look.worse]
-            said = f"{used} of {len(self.seeds)} seeds, by {rests_on}, {plan.level:.0%} error over all looks together"
-            if look.decided:
-                self.progress.conclusion = (
-                    f"Decided: no other candidate is better than {leader} by more than {100 * look.gap:.2g} points "
-                    f"(asked: {worth}; {said})."
-                )
+            self._conclude(race, candidates[race.leader], used)
+            if race.decided:
                 break
-            self.progress.conclusion = (
-                f"Not decided within the seeds given: {leader} leads, another may still be better by up to "
-                f"{100 * look.gap:.2g} points (asked: {worth}; {said})."
-            )
-        for candidate in alive:
-            self._tell(candidate)
+        for number in race.alive:
+            self._tell(candidates[number])
 
-    def _look(
-        self, alive: Sequence[Candidate], used: int, plan: stopping.Plan, within: float
-    ) -> tuple[stopping.Look[int], str]:
-        finished = {
-            candidate.number: [self.progress.outcomes[candidate.number, seed] for seed in self.seeds[:used]]
-            for candidate in alive
-        }
-        scores, rests_on = answers.scores(
+    def _round(self, race: stopping.Race[int], candidates: Mapping[int, Candidate], used: int) -> Iterator[Outcome]:
+        """Train the contested candidates with so many seeds, and look at them; again with all when the lead changes."""
+        while True:
+            compared = list(race.contested)
+            yield from self._train(
+                (candidates[number], seed)
+                for seed in self.seeds[:used]
+                for number in compared
+                if (number, seed) not in self.progress.outcomes
+            )
+            failed = [number for number in compared if self.progress.failed(candidates[number])]
+            for number in failed:
+                self._tell(candidates[number])
+            race.leave_out(failed)
+            if len(race.alive) < 2:
+                return
+            if set(race.contested) <= set(compared):
+                for number in race.look(self._scores(race.contested, used)):
+                    self.progress.dropped[number] = used
+                    self._tell(candidates[number], dropped=True)
+                if set(race.contested) <= set(compared):
+                    return
+
+    def _conclude(self, race: stopping.Race[int], leader: Candidate, used: int) -> None:
+        """Say what the looks so far have shown."""
+        may = (
+            f"{100 * race.gap:.2g} points (asked: {100 * race.within:g} points; {used} of {len(self.seeds)} seeds, by "
+        )
+        may += f"{self.progress.rests_on}, {race.plan.level:.0%} error over all looks together)."
+        if race.decided:
+            said = f"Decided: no other candidate is better than {leader.title} by more than {may}"
+        else:
+            said = (
+                f"Not decided within the seeds given: {leader.title} leads, another may still be better by up to {may}"
+            )
+        self.progress.conclusion = said
+
+    def _scores(self, numbers: Sequence[int], used: int) -> dict[int, np.ndarray]:
+        finished = {number: [self.progress.outcomes[number, seed] for seed in self.seeds[:used]] for number in numbers}
+        scores, self.progress.rests_on = answers.scores(
             finished, metric=self.children.metric, lower_is_better=self.lower_is_better, db=self.children.db
         )
-        return stopping.look(scores, plan=plan, within=within), rests_on
+        return scores
 
     def _train(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
         """Outcomes of the tasks, kept in the progress."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from engine.evidence.stopping import Plan, look
+from engine.evidence.stopping import Plan, Race, look
 
 
 def test_the_looks_together_spend_the_level():
@@ -18,8 +18,8 @@ def test_a_candidate_that_is_far_behind_is_dropped_and_near_ones_are_not():
         {"best": 0.6 + noise, "near": 0.599 + noise[::-1], "far": 0.3 + noise**2}, plan=Plan(3, 6), within=0.005
     )
     assert (seen.leader, seen.worse) == ("best", ("far",))
-    assert not seen.decided
-    assert seen.at_most["far"] < 0 < 0.005 < seen.gap == seen.at_most["near"]
+    assert seen.contested == ("near",)
+    assert seen.at_most["far"] < 0 < 0.005 < seen.at_most["near"]
 
 
 def test_the_answers_of_each_example_decide_what_the_scores_alone_cannot():
@@ -27,33 +27,69 @@ def test_the_answers_of_each_example_decide_what_the_scores_alone_cannot():
     common = rng.random((4000, 1))
     better, worse = ((common + 0.1 * rng.random((4000, 4)) < 0.8 - d).astype(float) for d in (0.0, 0.1))
     seen = look({0: better, 1: worse}, plan=Plan(2, 4), within=0.01)
-    assert (seen.leader, seen.worse, seen.decided) == (0, (1,), True)
+    assert (seen.leader, seen.worse, seen.contested) == (0, (1,), ())
 
 
 def test_candidates_that_answer_alike_are_known_to_within_the_examples():
     same = (np.arange(2000)[:, None] % 3 > np.zeros((1, 3))).astype(float)
     seen = look({0: same, 1: same}, plan=Plan(2, 3), within=0.01)
-    assert seen.decided
-    assert 0 < seen.gap < 0.01
+    assert not seen.contested
+    assert 0 < seen.at_most[1] < 0.01
     seeds_alone = look({0: same.mean(axis=0), 1: same.mean(axis=0)}, plan=Plan(2, 3), within=0.01)
-    assert not seeds_alone.decided  # equal scores of three seeds are no certainty
+    assert seeds_alone.contested == (1,)  # equal scores of three seeds are no certainty
+
+
+def run(race, scores, seeds):
+    """Rounds of seeds as a sweep makes them, a row of scores a candidate; returns the seeds that each one got."""
+    trained = [0] * len(scores)
+    for used in range(3, seeds + 1):
+        while True:
+            compared = list(race.contested)
+            for name in compared:
+                trained[name] = used
+            race.look({name: scores[name][:used] for name in compared})
+            if set(race.contested) <= set(compared):
+                break
+        if race.decided:
+            break
+    return trained
+
+
+def test_seeds_go_where_they_decide():
+    noise = np.array([[2, -1, 0, 1, -2, 0], [-1, 2, -2, 0, 1, 1], [1, 0, -1, -1, 1, 0], [0, 1, 1, -2, 0, 0]]) * 1e-3
+    scores = np.array([0.600, 0.5995, 0.58, 0.4])[:, None] + noise * np.array([[1], [1], [0.1], [0.1]])
+    race = Race([0, 1, 2, 3], Plan(4, 6, level=0.4), within=0.002)
+    trained = run(race, scores, 6)
+    assert trained[0] == trained[1] > trained[2] == trained[3] == 3
+    assert race.leader == 0
+
+
+def test_candidates_settled_against_an_old_leader_are_compared_with_the_new_one():
+    race = Race([0, 1, 2], Plan(3, 6, level=0.4), within=0.01)
+    near, settled = np.array([0.5, 0.56, 0.47, 0.60, 0.62, 0.64]), np.array([0.50, 0.501, 0.5, 0.502, 0.5, 0.501])
+    scores = [np.array([0.52, 0.521, 0.52, 0.522, 0.52, 0.521]), near, settled]
+    race.look({name: values[:3] for name, values in enumerate(scores)})
+    race.alive = [0, 1, 2]  # as if nobody had been worse beyond doubt
+    race.contested = [0, 1]
+    assert race.leader == 0
+    race.look({0: scores[0][:6], 1: near[:6]})
+    assert race.leader == 1
+    assert race.contested == [0, 1, 2]
+    assert not race.decided
+    race.leave_out([1])
+    assert race.contested == [0, 2]
 
 
 def test_the_promise_is_kept_under_repeated_looks():
     """Equal candidates but one, which is best by little: dropping it, or calling it decided without it, is the miss."""
     rng, level, trials, within = np.random.default_rng(1), 0.2, 60, 0.001
     means = np.array([0.5, 0.5, 0.502])
-    plan, misses, single = Plan(candidates=3, seeds=6, level=level), 0, 0
+    misses, single = 0, 0
     for _ in range(trials):
         scores = means[:, None] + rng.normal(scale=0.002, size=(3, 6))
-        alive, wrong = {0, 1, 2}, False
-        for seeds in range(3, 7):
-            seen = look({name: scores[name, :seeds] for name in alive}, plan=plan, within=within)
-            alive -= set(seen.worse)
-            wrong |= 2 not in alive or (seen.decided and seen.leader != 2)
-            if wrong or seen.decided:
-                break
-        misses += wrong
+        race = Race([0, 1, 2], Plan(candidates=3, seeds=6, level=level), within)
+        run(race, scores, 6)
+        misses += 2 not in race.alive or (race.decided and race.leader != 2)
         single += int(np.argmax(scores[:, :3].mean(axis=1)) != 2)
     assert single / trials > 0.1  # three seeds alone often mislead
     assert misses <= binom.ppf(0.999, trials, level)
