@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs import cli, tracking
-from jobs.clue import processes, settings, started, train_ngram
+from jobs.clue import meaning, processes, settings, started, train_ngram
 from jobs.clue import results as clue_results
 from jobs.clue.prepare import Fold, Prepared, prepare
 from jobs.clue.session import Session, follow
@@ -83,7 +83,7 @@ def start_run(
             **({started.BATCH_JOB: job} if job else {}),
         },
         hashed=dataclasses.replace(given, task=(spec.name,)) if spec.own else given,
-        identity=task_file.describe(spec) if spec.own else "",
+        identity=(task_file.describe(spec) if spec.own else "") + meaning.changed(given, config, spec),
         **fields,
     )
 
