@@ -106,16 +106,24 @@ def baselines(split: str, *, sample: bool) -> dict[str, dict[str, float]]:
 
 
 def reproduced_cells(measured: pl.DataFrame, papers: pl.DataFrame) -> set[tuple[str, str]]:
-    """Measured cells whose 95 % interval over three seeds or more holds a published figure of the same model."""
-    if sample:
+    """Measured cells that reproduce a published dev figure of the same model."""
+    seeds = measured.filter(pl.col("n") >= leaderboard_table.LEAST_SEEDS)
+    if sample or split != "dev" or seeds.is_empty():
         return set()
-    found = set()
-    seeds = measured.filter(pl.col("n") >= leaderboard_table.LEAST_SEEDS, pl.col("low").is_not_null())
-    for name, task, model, low, high in seeds.select("row", "task", "model", "low", "high").iter_rows():
-        figures_of = papers.filter(task=task).select("model", "value").iter_rows()
-        if any(low <= value <= high and leaderboard_table.same_model(model, paper) for paper, value in figures_of):
-            found.add((name, task))
-    return found
+    return reproductions.reproduced_cells(seeds, *seeds_and_scores(seeds), papers, dev_sizes())
+
+
+def seeds_and_scores(measured: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Finished runs of measured configurations, and the dev score of each by its task's metric."""
+    runs = queries.all_runs(version).filter(pl.col("config_hash").is_in(measured["config_hash"]), status="finished")
+    names_of = pl.DataFrame({"task": names_of_tasks, "name": [f"dev/{metric}" for metric in judged_by.values()]})
+    scores = queries.summary(version, tuple(runs["run_id"])).join(runs.select("run_id", "task"), on="run_id")
+    return runs, scores.join(names_of, on=["task", "name"], how="semi").select("run_id", "value")
+
+
+def dev_sizes() -> dict[str, int]:
+    """Examples of the official dev splits."""
+    return {name: spec.sizes.get("dev", 0) for name, spec in queries.task_specs(version).items()}
 
 
 def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
@@ -185,8 +193,8 @@ def explain(measured: pl.DataFrame) -> None:
     if intervals and not against:
         note = "Percent with 95 % intervals: over seeds where there are three or more, else over examples (Wilson)."
     st.caption(
-        "● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ a published figure of "
-        f"the same model lies in the interval over seeds. {note} Point at a score for its interval and source; a click "
+        "● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ reproduces a published "
+        f"figure of the same model within 0.5 points. {note} Point at a score for its interval and source; a click "
         "on a measured one lists its runs."
     )
     gone = measured.filter(pl.col("diverged") > 0).select("row", "task", "diverged", "n").iter_rows()
@@ -262,12 +270,7 @@ def show_unseen(measured: pl.DataFrame) -> None:
 def show_reproductions(measured: pl.DataFrame, papers: pl.DataFrame) -> None:
     """Whether runs here come within half a point of the figures of the chosen published model."""
     figures_of = dict(papers.filter(row=against).select("task", "value").iter_rows())
-    runs = queries.all_runs(version).filter(pl.col("config_hash").is_in(measured["config_hash"]), status="finished")
-    names_of = pl.DataFrame({"task": list(figures_of), "name": [f"dev/{judged_by[task]}" for task in figures_of]})
-    scores = queries.summary(version, tuple(runs["run_id"])).join(runs.select("run_id", "task"), on="run_id")
-    sizes = {name: spec.sizes.get("dev", 0) for name, spec in queries.task_specs(version).items()}
-    kept = scores.join(names_of, on=["task", "name"], how="semi").select("run_id", "value")
-    found = reproductions.reproductions(measured, runs, kept, figures_of, sizes)
+    found = reproductions.reproductions(measured, *seeds_and_scores(measured), figures_of, dev_sizes())
     with st.expander(f"Are the figures of {against} reproduced here?", icon=":material/balance:"):
         st.dataframe(found, key="leaderboard_reproductions", hide_index=True, alt="Runs here against published figures")
         st.caption(

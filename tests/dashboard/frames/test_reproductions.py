@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from dashboard.frames.comparison.reproductions import reproductions
+from dashboard.frames.comparison.reproductions import reproduced_cells, reproductions
 from engine.text.tasks import OFFICIAL_DEV
 
 MEASURED = pl.DataFrame({"row": ["tiny"], "task": ["c3"], "config_hash": ["h"]})
@@ -39,3 +39,19 @@ def test_a_task_without_a_figure_or_without_a_known_split_says_so():
     tnews = MEASURED.with_columns(task=pl.lit("tnews"))
     found = reproductions(tnews, runs("x"), SCORES, {"tnews": 0.57}, {"tnews": 10_000})
     assert "no fingerprint of it is" in found["Against the figure"][0]
+
+
+@pytest.mark.parametrize(
+    ("paper", "figure", "fingerprint", "marked"),
+    [
+        ("BERT-base", 0.6054, OFFICIAL_DEV["c3"], True),
+        ("BERT-base", 0.6500, OFFICIAL_DEV["c3"], False),
+        ("BERT-large", 0.6054, OFFICIAL_DEV["c3"], False),
+        ("BERT-base", 0.6054, "other", False),
+    ],
+)
+def test_a_cell_is_marked_where_the_same_model_is_reproduced(paper, figure, fingerprint, marked):
+    measured = MEASURED.with_columns(model=pl.lit("hub/bert-base"))
+    papers = pl.DataFrame({"task": ["c3"], "model": [paper], "value": [figure]})
+    found = reproduced_cells(measured, runs(fingerprint), SCORES, papers, {"c3": 3816})
+    assert found == ({("tiny", "c3")} if marked else set())
