@@ -221,7 +221,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def opened(page: str, db: Path, *, more: bool = False, **query: str) -> AppTest:
         monkeypatch.setenv("CLUEBOARD_DB", str(db))
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
-        app = AppTest.from_file(str(HOME), default_timeout=30)
+        app = AppTest.from_file(str(HOME), default_timeout=60)
         app.run()
         for name, value in query.items():
             app.query_params[name] = value

