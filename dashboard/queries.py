@@ -81,6 +81,7 @@ class _Refresher:
             run_table(version)
             colors(version)
             param_names(version)
+            leaderboard(version)
         except (OSError, StoreError):
             return  # the page says what is wrong
         finally:
@@ -350,7 +351,7 @@ def probabilities(version: str, run_id: str, split: str = "dev") -> pl.DataFrame
 @st.cache_resource(show_spinner=False, max_entries=16)
 def leaderboard(version: str, experiment: str = "clue") -> pl.DataFrame:
     """Mean, sd and n over the seeds with a finite value per task, model, dataset, split, metric and config hash."""
-    return queries.leaderboard(experiment).filter(pl.col("n") > 0)
+    return queries.leaderboard(experiment, db=_db(version)).filter(pl.col("n") > 0)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

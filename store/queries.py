@@ -197,9 +197,10 @@ def params(run_ids: Names | None = None, db: Path | None = None, *, names: Names
     """run_id, name, value (JSON text) of some or all runs, of all parameters or only of some."""
     if names is None:
         return _of_runs("params", run_ids, db)
-    wanted = _list(run_ids)
-    statement = "SELECT * FROM params WHERE list_contains($1, name) AND ($2 IS NULL OR list_contains($2, run_id))"
-    return _frame(_con(db), statement, [_list(names), wanted])
+    statement, wanted = "SELECT * FROM params WHERE name IN (SELECT unnest(?))", _list(run_ids)
+    if wanted is not None:
+        statement += " AND run_id IN (SELECT unnest(?))"
+    return _frame(_con(db), statement, [_list(names), *([] if wanted is None else [wanted])])
 
 
 def param_names(db: Path | None = None) -> pl.DataFrame:
@@ -223,7 +224,7 @@ def summary(run_ids: Names | None = None, db: Path | None = None) -> pl.DataFram
 
 def diverged(names: Names, db: Path | None = None) -> pl.DataFrame:
     """run_id, name of the summary values of these names that are NaN, infinite or too large to be squared."""
-    statement = f"SELECT run_id, name FROM summary WHERE list_contains(?, name) AND {finite('value')} IS NULL"
+    statement = f"SELECT run_id, name FROM summary WHERE name IN (SELECT unnest(?)) AND {finite('value')} IS NULL"
     return _frame(_con(db), statement, [_list(names)])
 
 
@@ -466,7 +467,7 @@ def _of_runs(table: str, run_ids: Names | None, db: Path | None) -> pl.DataFrame
     con = _con(db)
     if ids is None:
         return _frame(con, f"SELECT * FROM {table}")
-    return _frame(con, f"SELECT * FROM {table} WHERE list_contains(?, run_id) ORDER BY ALL", [ids])
+    return _frame(con, f"SELECT * FROM {table} WHERE run_id IN (SELECT unnest(?)) ORDER BY ALL", [ids])
 
 
 def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str]) -> pl.DataFrame:

@@ -46,7 +46,7 @@ sample have a table of their own: their scores say nothing about the task.""",
 version = queries.store_version()
 judged_by = queries.judged_by(version)
 names_of_tasks = list(judged_by)
-board = queries.leaderboard(version, "clue")
+board = queries.leaderboard(version)
 published = queries.published(version, "clue").with_columns(
     row=pl.col("model")
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))

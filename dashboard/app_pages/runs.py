@@ -15,7 +15,7 @@ from dashboard.parts import downloads, guard, headings, local_time, plots, saved
 from dashboard.parts.runs import run_actions, run_list, run_search
 
 SIZE = 50
-CHARTS = 6  # drawn at first
+CHARTS = 4  # drawn at first
 GROUPS = 60  # listed
 NO_VIEW = ("selected", "runs_page")  # parts of the address that a saved view leaves out
 
@@ -322,7 +322,8 @@ with tools:
     if pages > 1 and not group:
         number = st.pagination(pages, key="runs_page", bind="query-params")
     downloads.download(found, "runs", label="CSV")
-selected = [run_id for run_id in ids_in_link("selected") if run_id in everything["run_id"]]
+known = set(everything["run_id"].filter(everything["run_id"].is_in(ids_in_link("selected"))))
+selected = [run_id for run_id in ids_in_link("selected") if run_id in known]
 if selected:
     run_actions.bar(version, selected, "runs")
 shown = tables.page(ordered, min(number, pages), SIZE)

@@ -8,6 +8,7 @@ Rows that tie share a rank; only rows with the same tasks, the most common full 
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,13 @@ def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[object, object], str
     }
 
 
+@lru_cache(maxsize=4096)
+def _wilson(value: float, n: int) -> tuple[float, float]:
+    """Interval of a score over n examples; the published figures ask for the same ones at each answer."""
+    low, high = proportion_bounds(value * n, n)
+    return float(low), float(high)
+
+
 def _text(
     cell: Mapping[str, Any] | None, n: int, reference: Mapping[str, float] | None, task: str, *, intervals: bool
 ) -> str:
@@ -128,5 +136,5 @@ def _text(
     if seeds < LEAST_SEEDS or low is None or high is None:
         if not n:
             return score_text(value)
-        low, high = (float(bound) for bound in proportion_bounds(value * n, n))
+        low, high = _wilson(value, n)
     return f"{100 * value:.2f} [{100 * max(low, 0.0):.1f}, {100 * min(high, 1.0):.1f}]"

@@ -10,11 +10,23 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from dashboard.figures.many_curves import ManyCurves, packed
 from dashboard.frames.numbers import as_number
 
 HEIGHT = 230
 BUCKETS = 160
 """Points of a curve: a chart is about 400 pixels wide."""
+
+
+def _layout() -> dict[str, Any]:
+    figure = style.finish(go.Figure(), x="", y="", height=HEIGHT, legend=False)
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 30, "b": 4}, hovermode="closest", hoverlabel={"namelength": -1})
+    figure.update_xaxes(nticks=6).update_yaxes(nticks=6)
+    return dict(figure.to_dict()["layout"])
+
+
+LAYOUT = _layout()
+"""What every chart has alike, made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,47 +74,50 @@ def chart(
         smoothing: weight of the moving average of each run.
         log_y: logarithmic y axis.
     """
-    smoothed = run_figures.smooth(frame.sort("run_id", "x"), smoothing)
-    curves = {str(run_id): part for (run_id,), part in smoothed.group_by("run_id", maintain_order=True)}
+    curves = _curves(run_figures.smooth(frame.sort("run_id", "x"), smoothing))
     traces: list[dict[str, object]] = []
     for line in lines:
-        parts = [curves[run_id] for run_id in line.run_ids if run_id in curves]
-        if parts:
-            traces += _traces(pl.concat(parts), line, several=len(parts) > 1)
-    figure = go.Figure(traces)
-    style.finish(figure, x=run_figures.X_TITLES.get(x, x), y="", height=HEIGHT, legend=False)
-    figure.update_layout(
-        title={"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"},
-        margin={"l": 8, "r": 8, "t": 30, "b": 4},
-        hovermode="closest",
-        hoverlabel={"namelength": -1},  # here and not in each of the curves: plotly checks every property it is given
-        uirevision=f"{metric}-{x}-{log_y}",
-    )
-    figure.update_xaxes(title={"font": {"size": 11}}, nticks=6)
-    figure.update_yaxes(nticks=6)
+        if parts := [curves[run_id] for run_id in line.run_ids if run_id in curves]:
+            traces += _traces(parts, line)
+    x_axis = LAYOUT["xaxis"] | {"title": {"text": run_figures.X_TITLES.get(x, x), "font": {"size": 11}}}
+    y_axis = dict(LAYOUT["yaxis"])
     if log_y:
-        figure.update_yaxes(style.log_axis(*(trace.y for trace in figure.data)))
+        y_axis |= style.log_axis(*(values for _, values in curves.values()))
     if words.is_fraction(metric):
-        figure.update_yaxes(tickformat=".0%" if _spread(frame) > 0.03 else ".1%", hoverformat=".2%")
-    return figure
+        y_axis |= {"tickformat": ".0%" if _spread(frame) > 0.03 else ".1%", "hoverformat": ".2%"}
+    title = {"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
+    own = {"title": title, "uirevision": f"{metric}-{x}-{log_y}", "xaxis": x_axis, "yaxis": y_axis}
+    return ManyCurves(traces, LAYOUT | own)
 
 
-def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, object]]:
+def _curves(frame: pl.DataFrame) -> dict[str, run_figures.Curve]:
+    """Run id -> x and value of its finite points; the frame is sorted by run and x."""
+    finite = frame.filter(pl.col("value").is_finite())
+    x, y = finite["x"].cast(pl.Float64).to_numpy(), finite["value"].to_numpy()
+    sizes = finite.group_by("run_id", maintain_order=True).len()
+    ends = np.cumsum(sizes["len"].to_numpy(), dtype=np.int64)
+    return {
+        str(run_id): (x[end - size : end], y[end - size : end])
+        for (run_id, size), end in zip(sizes.iter_rows(), ends, strict=True)
+    }
+
+
+def _traces(parts: Sequence[run_figures.Curve], line: Line) -> list[dict[str, object]]:
     """The line of a run, or the mean over runs and a band from the lowest to the highest."""
-    finite = part.filter(pl.col("value").is_finite())
-    shown = run_figures.on_common_grid(finite) if several else finite
-    if shown.is_empty():
+    several = len(parts) > 1
+    xs, ys, low, high = run_figures.mean_and_range(parts)
+    if not len(xs):
         return []
-    xs, ys = shown["x"].to_numpy(), shown["value"].to_numpy().astype(np.float32)
-    xs = xs.astype(np.int32) if (xs == np.round(xs)).all() and abs(xs).max() < 2**31 else xs.astype(np.float32)
+    whole = (xs == np.round(xs)).all() and abs(xs).max() < 2**31
+    xs, ys = xs.astype(np.int32 if whole else np.float32), ys.astype(np.float32)
     drawn: list[dict[str, object]] = []
     if several:
-        low, high = (shown[name].to_numpy().astype(np.float32) for name in ("low", "high"))
+        low, high = low.astype(np.float32), high.astype(np.float32)
         drawn.append(
             {
                 "type": "scatter",
-                "x": np.concatenate([xs, xs[::-1]]),
-                "y": np.concatenate([high, low[::-1]]),
+                "x": packed(np.concatenate([xs, xs[::-1]])),
+                "y": packed(np.concatenate([high, low[::-1]])),
                 "fill": "toself",
                 "fillcolor": style.fade(line.color, 0.16),
                 "line": {"width": 0},
@@ -111,13 +126,13 @@ def _traces(part: pl.DataFrame, line: Line, *, several: bool) -> list[dict[str, 
             }
         )
     points: dict[str, Any] = {"mode": "lines"}
-    if shown.height <= 12:
+    if len(xs) <= 12:
         points = {"mode": "lines+markers", "marker": {"size": 5, "color": line.color}}
     drawn.append(
         {
             "type": "scatter",
-            "x": xs,
-            "y": ys,
+            "x": packed(xs),
+            "y": packed(ys),
             "name": line.name,
             "line": {"color": line.color, "width": 1.8},
             "hovertemplate": "%{y}<extra>%{fullData.name}</extra>",

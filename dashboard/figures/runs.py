@@ -9,6 +9,8 @@ import polars as pl
 from dashboard.figures import style, words
 from engine.evidence.metrics import METRICS, metric_of
 
+Curve = tuple[np.ndarray, np.ndarray]
+"""x and y of a curve."""
 X_TITLES = {"step": "optimizer step", "epoch": "epoch", "time": "seconds since the start"}
 LARGEST = 1e150
 """Values from here on have no finite square: they count as diverged."""
@@ -117,28 +119,30 @@ def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y:
 
 
 def on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
-    """Mean, low and high over runs at the points of the longest run: x, value, low, high.
+    """Mean, low and high over runs at the points of the longest run: x, value, low, high."""
+    names = ("x", "value", "low", "high")
+    runs = [run.sort("x") for run in part.partition_by("run_id")]
+    if not runs:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.Float64))
+    found = mean_and_range([(run["x"].cast(pl.Float64).to_numpy(), run["value"].to_numpy()) for run in runs])
+    return pl.DataFrame(dict(zip(names, found, strict=True)))
 
-    Runs are interpolated linearly between their points and end where they end.
+
+def mean_and_range(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, mean, lowest and highest over curves at the points of the longest one; each x ascending.
+
+    Curves are interpolated linearly between their points and end where they end.
     """
-    curves = [run.sort("x") for run in part.partition_by("run_id")]
-    if not curves:
-        return pl.DataFrame(schema=dict.fromkeys(("x", "value", "low", "high"), pl.Float64))
-    grid = max(curves, key=lambda run: run.height)["x"].cast(pl.Float64).to_numpy()
+    grid = max((x for x, _ in curves), key=len)
     values = np.array(
-        [np.interp(grid, run["x"].cast(pl.Float64), run["value"], left=np.nan, right=np.nan) for run in curves]
+        [y if np.array_equal(x, grid) else np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in curves]
     )
-    values[~(np.abs(values) < LARGEST)] = np.nan
-    inside = np.isfinite(values).any(axis=0)
-    grid, values = grid[inside], values[:, inside]
-    return pl.DataFrame(
-        {
-            "x": grid,
-            "value": np.nanmean(values, axis=0),
-            "low": np.nanmin(values, axis=0),
-            "high": np.nanmax(values, axis=0),
-        }
-    )
+    usable = np.abs(values) < LARGEST
+    inside = usable.any(axis=0)
+    if usable.all():
+        return grid, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
+    values = np.where(usable, values, np.nan)[:, inside]
+    return grid[inside], np.nanmean(values, axis=0), np.nanmin(values, axis=0), np.nanmax(values, axis=0)
 
 
 def _line(frame: pl.DataFrame, name: str, color: str, *, opacity: float = 1.0) -> go.Scatter:

@@ -58,7 +58,7 @@ def curves(
 ) -> pl.DataFrame:
     """Bucketed curves, see `store.queries.curves`."""
     runs = {run_id: -index - 1 for index, run_id in enumerate(run_ids)}
-    runs |= _numbers(con, "SELECT run_id, run_no FROM raw.runs WHERE list_contains(?, run_id)", run_ids)
+    runs |= _numbers(con, "SELECT run_id, run_no FROM raw.runs WHERE run_id IN (SELECT unnest(?))", run_ids)
     known = _numbers(con, "SELECT name, name_no FROM raw.names WHERE $1 IS NULL OR list_contains($1, name)", wanted)
     fresh, cuts = _fresh(layout, con, runs, known, wanted) if live else (pl.DataFrame(schema=_NUMBERED), {})
     chosen = _chosen([no for no in runs.values() if no >= 0], known, cuts=cuts, named=wanted is not None)

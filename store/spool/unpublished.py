@@ -36,10 +36,11 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
     """Metric names of runs, published or in a tail."""
     if run_ids is None:
         return [row[0] for row in con.execute("SELECT name FROM raw.names ORDER BY name").fetchall()]
+    rows = con.execute("SELECT run_no FROM raw.runs WHERE run_id IN (SELECT unnest(?))", [run_ids]).fetchall()
+    numbers = ", ".join(str(row[0]) for row in rows) or "NULL"  # written out: DuckDB skips row groups of other runs
     found = con.execute(
-        "SELECT name FROM raw.names WHERE name_no IN (SELECT DISTINCT name_no FROM raw.points "
-        "WHERE run_no IN (SELECT run_no FROM raw.runs WHERE list_contains(?, run_id)))",
-        [run_ids],
+        "SELECT name FROM raw.names WHERE name_no IN "
+        f"(SELECT DISTINCT name_no FROM raw.points WHERE run_no IN ({numbers}))"
     ).fetchall()
     live = {name for _, frame, _ in unpublished(layout, con, run_ids) for name in frame["name"].unique()}
     return sorted({row[0] for row in found} | live)
@@ -109,7 +110,7 @@ def unpublished(
     The points have the columns offset, name, step, epoch, at and value.
     """
     files = {f"{run_id}.jsonl": run_id for run_id in run_ids}
-    rows = con.execute("SELECT file, read FROM raw.spools WHERE list_contains(?, file)", [list(files)]).fetchall()
+    rows = con.execute("SELECT file, read FROM raw.spools WHERE file IN (SELECT unnest(?))", [list(files)]).fetchall()
     reads: dict[str, int] = dict(rows)
     grown = [file for file in files if _size(layout.spool / file) > reads.get(file, 0)]
     with _guard:

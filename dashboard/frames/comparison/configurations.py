@@ -242,9 +242,13 @@ def parameter_values(params: pl.DataFrame) -> pl.DataFrame:
 
 
 def _typed(values: pl.Series) -> pl.Series:
-    plain = [None if words.setting(value) == words.UNSET else json.loads(value) for value in values]
-    present = [value for value in plain if value is not None]
-    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
-        return pl.Series(values.name, plain, dtype=pl.Float64, strict=False)
-    texts = [None if value is None else words.setting(text) for value, text in zip(plain, values, strict=True)]
-    return pl.Series(values.name, texts, dtype=pl.String)
+    """The values of one parameter; each different text is read once, because many runs share few."""
+    texts = [text for text in values.unique().drop_nulls() if words.setting(text) != words.UNSET]
+    if not texts:
+        return pl.Series(values.name, [None] * len(values), dtype=pl.String)
+    plain = [json.loads(text) for text in texts]
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain):
+        numbers = pl.Series(plain, dtype=pl.Float64, strict=False)
+        return values.replace_strict(pl.Series(texts), numbers, default=None, return_dtype=pl.Float64)
+    told = [words.setting(text) for text in texts]
+    return values.replace_strict(texts, told, default=None, return_dtype=pl.String)

@@ -9,6 +9,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -95,8 +96,8 @@ def name_of(row: Mapping[str, Any], settings: Mapping[str, str] | None = None) -
     """
     if given := str(row.get("name") or "").strip():
         return given
-    flags = flags_of(row.get("command"))
-    parts = [_subject(row), *_settings(flags or _plain(settings or {})), _seed(row, flags)]
+    flags, named = _of_command(row.get("command"))
+    parts = [_subject(row), *(named if flags else _settings(_plain(settings or {}))), _seed(row, flags)]
     return words.together(parts) or str(row.get("run_id") or "")
 
 
@@ -118,6 +119,13 @@ def flags_of(command: str | None) -> dict[str, tuple[str, ...]]:
         elif current is not None:
             current.append(token)
     return {name: tuple(values) for name, values in found.items()}
+
+
+@lru_cache(maxsize=8192)
+def _of_command(command: str | None) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+    """Flags of a command and what a name tells of them, kept: each answer of a page names the same runs again."""
+    flags = flags_of(command)
+    return flags, tuple(_settings(flags))
 
 
 def told(name: str, values: Iterable[str]) -> str:

@@ -1,5 +1,7 @@
 """The search box over runs: words and conditions, suggestions of both, and mistakes as a sentence."""
 
+from datetime import datetime
+
 import polars as pl
 import streamlit as st
 
@@ -68,16 +70,23 @@ def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
         frame: `queries.run_table`.
         text: what stands in the box.
     """
-    known = queries.param_names(version)["name"].unique().to_list()
-    metrics = [name for name in frame.columns if "/" in name]
+    if not text.strip():
+        return frame
     try:
-        terms = search.parse(text)
-        wanted = search.parameters(terms, metrics, known)
-        params = queries.params_named(version, tuple(wanted)) if wanted else None
-        return search.matching(frame, terms, now=local_time.now(), params=params, known=known)
+        return _found(version, frame, text, local_time.now().replace(second=0, microsecond=0))
     except search.SearchError as error:
         st.warning(f"{error} Every run is shown.", icon=":material/search_off:")
         return frame
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.DataFrame:
+    known = queries.param_names(version)["name"].unique().to_list()
+    metrics = [name for name in _frame.columns if "/" in name]
+    terms = search.parse(text)
+    wanted = search.parameters(terms, metrics, known)
+    params = queries.params_named(version, tuple(wanted)) if wanted else None
+    return search.matching(_frame, terms, now=now, params=params, known=known)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
