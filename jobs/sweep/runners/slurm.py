@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GATHER, POLL = 0.3, 2.0
 """seconds in which children are gathered for one array; between two looks at the queue"""
+ARRAY = 1000
+"""most jobs of an array, SLURM's own default"""
 REQUEUES = 50
 """times that a child whose time is up is queued again"""
 SETTLE = 10.0
@@ -32,7 +34,7 @@ HOPELESS = frozenset(
     [
         *("PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidAccount", "InvalidQOS"),
         *("AccountNotAllowed", "QOSNotAllowed", "AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
-        *("DependencyNeverSatisfied", "MaxMemPerLimit", "QOSUsageThreshold", "PartitionInactive"),
+        *("DependencyNeverSatisfied", "MaxMemPerLimit", "QOSUsageThreshold", "PartitionInactive", "PartitionConfig"),
     ]
 )
 """reasons for which SLURM never starts a job, though it has taken it"""
@@ -68,6 +70,7 @@ class Slurm:
         self._within = start_within
         self._ready: list[tuple[Start, Future[int]]] = []
         self._waiting: dict[str, Waiting] = {}
+        self._most = ARRAY
         self._lock = threading.Lock()
         self._stopped = self._closed = False
         self._complaint = ""
@@ -121,8 +124,8 @@ class Slurm:
                 self._ready, self._waiting = [], {}
 
     def _submit(self) -> None:
-        """Submit what is ready; what SLURM does not take now waits for a place, if one of this sweep's can end."""
-        ready, self._ready = self._ready, []
+        """Submit what is ready; an array that SLURM does not take is halved, one child waits for a place of another."""
+        ready, self._ready = self._ready[: self._most], self._ready[self._most :]
         if not ready:
             return
         listed = self._listed() or {}
@@ -137,8 +140,11 @@ class Slurm:
                 self._waiting[job.job_id] = Waiting(start, ended, job, time.monotonic())
         except Exception as error:  # submitit raises what sbatch said in errors of several kinds
             said = _said(error)
+            if len(ready) > 1:
+                self._most, self._ready = len(ready) // 2, ready + self._ready
+                return
             if self._waiting:
-                self._ready = ready
+                self._ready = ready + self._ready
                 self._complain(f"SLURM takes no more children now ({said}); the others wait for a place")
                 time.sleep(POLL)
                 return

@@ -32,6 +32,7 @@ MailProg=/bin/true
 ReturnToService=2
 KillWait=30
 MaxJobCount={most}
+MinJobAge=5
 PreemptType=preempt/none
 NodeName={host} CPUs=4 State=UNKNOWN
 PartitionName=debug Nodes={host} Default=YES MaxTime=60 State=UP
