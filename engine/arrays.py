@@ -103,14 +103,24 @@ def flags(values: ArrayLike, *, name: str, shape: Shape | None = None, empty: bo
 
 
 def read(values: ArrayLike, *, name: str) -> np.ndarray:
-    """The values as an array of whatever type; refuses ragged lists and masked entries."""
+    """The values as an array of whatever type; refuses masked entries and what numpy cannot read (ragged lists)."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(f"{name} has masked entries: fill or drop them first")
     try:
         return np.asarray(values)
     except ValueError:
-        pass
-    raise ValueError(f"{name} must be an array of numbers, got rows of different lengths")
+        came = "rows of different lengths"
+    except (TypeError, RuntimeError, NotImplementedError):  # a torch tensor with a gradient, in bfloat16, on a GPU
+        came = f"a {type(values).__name__} that numpy cannot read (of a tensor hand in .detach().float().cpu())"
+    raise ValueError(f"{name} must be an array of numbers, got {came}")
+
+
+def shown(values: ArrayLike | None) -> str:
+    """What came, for a message: the values where they are few, else the range they lie in."""
+    array = np.asarray(values)
+    if array.size <= 1 or array.dtype.kind not in "biuf":
+        return repr(values)
+    return f"{array.min():g}..{array.max():g}"
 
 
 def same_shape(**arrays: np.ndarray) -> None:
@@ -252,7 +262,7 @@ def _check_shape(array: np.ndarray, name: str, shape: Shape | None, empty: bool)
 def _check_range(array: np.ndarray, name: str, low: float, high: float) -> None:
     if not array.size or (low == -math.inf and high == math.inf):
         return
-    smallest, largest = array.min(), array.max()
+    smallest, largest = float(array.min()), float(array.max())
     if smallest >= low and largest <= high:
         return
     limits = f"in {low:g}..{high:g}" if high < math.inf else f"at or above {low:g}"

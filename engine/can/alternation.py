@@ -28,6 +28,7 @@ from engine.arrays import number, numbers, whole_number
 
 LARGEST = 1e100  # of a probability: they are at most 1, and their sums and products must not overflow
 TINY = 1e-290
+SMALL = 1e-140  # products of two such numbers still count
 NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
 TRUSTED = 1e-100  # a sum of products at least as large has lost less than a rounding error to the negligible shares
 NEAR = 1e-15  # the least sum of a row up to which its reciprocal needs no logarithm
@@ -51,7 +52,7 @@ def correct_rows(
     """
     rows, reference, prior = _checked(rows, reference, prior)
     alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
-    if alpha == 1 and iterations == 1:
+    if alpha == 1 and iterations == 1 and min(prior.min(), rows.max(axis=1).min(initial=1.0)) > SMALL:
         scaled = prior * rows / np.maximum(reference.sum(axis=0) + rows, TINY)
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
     log_rows, log_prior, log_reference = _log(rows), np.log(prior), _log(reference)

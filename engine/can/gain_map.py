@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
+from engine.arrays import number, numbers, whole, whole_number
 from engine.can.alternation import correct_rows
 from engine.can.correct import top_k_entropy, usable_k
 from engine.can.simulation import Setting, find_signal
@@ -55,14 +56,15 @@ def gain_map(
     Returns:
         (problems, s, b) differences of accuracy.
     """
+    biases = numbers(biases, name="biases", shape=("b",), dtype=np.float64, low=0, high=20)
+    shifts = numbers(shifts, name="shifts", shape=("s",), dtype=np.float64, low=0, high=1)
+    n_classes = whole_number(n_classes, name="n_classes", low=2, high=10_000)
+    n_confident = whole_number(n_confident, name="n_confident", high=10_000_000)
+    problems = whole_number(problems, name="problems", low=1)
+    rows, threshold = whole_number(rows, name="rows", low=1), number(threshold, name="threshold")
     train = np.arange(1, n_classes + 1) ** -BASE.imbalance
     train /= train.sum()
-    return np.array(
-        [
-            _problem(np.asarray(biases, float), np.asarray(shifts, float), train, n_confident, rng, rows, threshold)
-            for _ in range(problems)
-        ]
-    )
+    return np.array([_problem(biases, shifts, train, n_confident, rng, rows, threshold) for _ in range(problems)])
 
 
 def _problem(
@@ -121,7 +123,9 @@ def faults(probs: ArrayLike, labels: ArrayLike, prior: ArrayLike, *, iterations:
         prior: (m,) class frequencies of the training labels.
         iterations: of the fit.
     """
-    array, truth = check_probs(probs).astype(np.float64), np.asarray(labels)
+    array = check_probs(probs).astype(np.float64)
+    truth = whole(labels, name="labels", shape=(len(array),), low=0, high=array.shape[1] - 1)
+    iterations = whole_number(iterations, name="iterations")
     q = check_prior(prior, array.shape[1])
     shares = np.bincount(truth, minlength=len(q)) / len(truth)
     seen = shares > 0

@@ -9,7 +9,9 @@ off), and a test prior that is not the training prior. mu is found such that the
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from engine.arrays import number, numbers, whole, whole_number
 from engine.can.correct import alternating_normalization, uncertain_rows
 from engine.evidence.calibration import expected_calibration_error, saerens_em, sinkhorn
 
@@ -81,6 +83,7 @@ def simulate(setting: Setting, *, rng: np.random.Generator) -> Synthetic:
 
 def outcome(problem: Synthetic, *, k: int = 3, threshold: float = 0.9) -> Outcome:
     """Accuracy gained by CAN and its neighbours; k is lowered where there are too few classes."""
+    k, threshold = whole_number(k, name="k", low=1), number(threshold, name="threshold")
     k = min(k, max(2, problem.probs.shape[1] - 1))
     unsure = uncertain_rows(problem.probs, k=k, threshold=threshold)
     sure = problem.reference[~uncertain_rows(problem.reference, k=k, threshold=threshold)]
@@ -104,8 +107,19 @@ def outcome(problem: Synthetic, *, k: int = 3, threshold: float = 0.9) -> Outcom
     )
 
 
-def find_signal(labels: np.ndarray, noise: np.ndarray, offset: np.ndarray, accuracy: float) -> float:
-    """Bisect for the signal at which the classifier has the accuracy, with the noise held fixed."""
+def find_signal(labels: ArrayLike, noise: ArrayLike, offset: ArrayLike, accuracy: float) -> float:
+    """Bisect for the signal at which the classifier has the accuracy, with the noise held fixed.
+
+    Args:
+        labels: (n,) class numbers.
+        noise: (n, m) of the features.
+        offset: (m,) added to the logits.
+        accuracy: asked for; the nearest that a signal of 0 to 20 reaches.
+    """
+    noise = numbers(noise, name="noise", shape=("n", "m"), dtype=np.float64, empty=False, low=-1e9, high=1e9)
+    labels = whole(labels, name="labels", shape=(len(noise),), low=0, high=noise.shape[1] - 1)
+    offset = numbers(offset, name="offset", shape=(noise.shape[1],), dtype=np.float64, low=-1e9, high=1e9)
+    accuracy = number(accuracy, name="accuracy", low=0, high=1)
     low, high = 0.0, 20.0
     for _ in range(25):
         middle = (low + high) / 2

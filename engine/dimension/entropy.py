@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from engine.arrays import broadcast, number, numbers, whole_number
+from engine.arrays import broadcast, number, numbers, shown, whole_number
 
 Form = Literal["pairs", "rows"]
 LARGEST = 1e9
@@ -72,7 +72,7 @@ def coefficient(*, form: Form = "pairs", rho: ArrayLike = 1.0) -> np.ndarray:
     """
     rho_ = numbers(rho, name="rho", dtype=np.float64)
     if not np.all(rho_ > 0) or np.any((rho_ > 1e6) | (rho_ < 1e-6)):
-        raise ValueError(f"rho must be positive, in 1e-6..1e6, got {rho!r}")
+        raise ValueError(f"rho must be positive, in 1e-6..1e6, got {shown(rho)}")
     cosine = 2 * rho_ / (np.sqrt(1 + 4 * rho_**2) + 1)
     return np.asarray(-2 * _log_terms(form) / np.log1p(-(cosine**2)))
 
@@ -91,7 +91,7 @@ def dimension_for(vocabulary: ArrayLike, *, form: Form = "pairs", rho: float = 1
     """
     sizes = numbers(vocabulary, name="vocabulary", dtype=np.float64)
     if not np.all(sizes >= 2):
-        raise ValueError(f"a vocabulary needs 2 words or more (one word has no entropy), got {vocabulary!r}")
+        raise ValueError(f"a vocabulary needs 2 words or more (one word has no entropy), got {shown(vocabulary)}")
     budget = _log_terms(form) * np.log(sizes)
     slope = float(coefficient(form=form, rho=rho)) / _log_terms(form)
 
@@ -112,7 +112,7 @@ def retrieval_threshold(keys: ArrayLike) -> np.ndarray:
     """
     lengths = numbers(keys, name="keys", dtype=np.float64)
     if not np.all(lengths >= 2):
-        raise ValueError(f"retrieval needs 2 keys or more, got {keys!r}")
+        raise ValueError(f"retrieval needs 2 keys or more, got {shown(keys)}")
     return np.asarray(RETRIEVAL_COEFFICIENT * np.log(lengths))
 
 
@@ -123,8 +123,10 @@ def scaled_attention_entropy(head_size: ArrayLike, length: ArrayLike) -> np.ndar
     """
     sizes = numbers(head_size, name="head_size", dtype=np.float64)
     lengths = numbers(length, name="length", dtype=np.float64)
+    if not np.all(sizes > 0):
+        raise ValueError(f"head_size must be positive, got {shown(head_size)}")
     if not np.all(lengths >= 1):
-        raise ValueError(f"length must be 1 or more, got {length!r}")
+        raise ValueError(f"length must be 1 or more, got {shown(length)}")
     sizes, lengths = broadcast(head_size=sizes, length=lengths)
     return np.asarray(np.log(lengths) + condensation_entropy(sizes, rho=1 / np.sqrt(sizes)))
 
@@ -219,7 +221,7 @@ def _tilt(n: ArrayLike, rho: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"n must be 2 or more and rho positive, got n={n!r}, rho={rho!r}")
     if np.any(dims > LARGEST) or np.any((rho_ > LARGEST) | (rho_ < 1 / LARGEST)):
         raise ValueError(
-            f"n may be at most {LARGEST:g} and rho lie in {1 / LARGEST:g}..{LARGEST:g}, got {n!r} and {rho!r}"
+            f"n may be at most {LARGEST:g} and rho lie in {1 / LARGEST:g}..{LARGEST:g}, got {shown(n)} and {shown(rho)}"
         )
     return dims, rho_ * dims
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import numbers, whole_number
+from engine.arrays import numbers, shown, whole_number
 from engine.dimension.entropy import GOLDEN, log_mean_exp
 
 COSINE = float(1 / GOLDEN)  # 0.618034
@@ -25,7 +25,7 @@ def exponent(theta: ArrayLike) -> np.ndarray:
     """The function ln sin(theta) + cos(theta), for 0 < theta < pi."""
     angle = numbers(theta, name="theta", dtype=np.float64)
     if not np.all((angle > 0) & (angle < math.pi)):
-        raise ValueError(f"theta must lie between 0 and pi, got {theta!r}")
+        raise ValueError(f"theta must lie between 0 and pi, got {shown(theta)}")
     return np.asarray(np.log(np.sin(angle)) + np.cos(angle))
 
 

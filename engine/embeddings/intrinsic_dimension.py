@@ -7,9 +7,10 @@ D mu^(-D-1), so D = n / sum ln mu; with n ratios D n / D_hat is Gamma(n), which 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from engine.arrays import numbers
+from engine.arrays import numbers, to_unit_scale
 
 
 class Dimension(NamedTuple):
@@ -21,13 +22,14 @@ class Dimension(NamedTuple):
     points: int
 
 
-def two_nearest_dimension(embeddings: np.ndarray) -> Dimension:
+def two_nearest_dimension(embeddings: ArrayLike) -> Dimension:
     """Intrinsic dimension of distinct vectors (n, d), n at least 3.
 
     The interval takes the ratios for independent; on few points of many dimensions the estimate is too small, because
     two neighbours are then far away.
     """
-    vectors = np.unique(numbers(embeddings, name="embeddings", shape=("n", "d"), dtype=np.float64), axis=0)
+    given = numbers(embeddings, name="embeddings", shape=("n", "d"), dtype=np.float64, empty=False)
+    vectors = np.unique(to_unit_scale(given)[0], axis=0)
     n = len(vectors)
     if n < 3:
         raise ValueError(f"at least 3 distinct vectors are needed, got {n}")

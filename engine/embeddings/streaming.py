@@ -9,18 +9,21 @@ Sigma' = (n Sigma + (x - mu')(x - mu')^T) / (n + 1): it leaves out that the mean
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.arrays import numbers
 
+LARGEST = 1e120  # n entries of this size can be squared and summed
 
-def streamed(embeddings: np.ndarray, *, printed: bool = False) -> tuple[np.ndarray, np.ndarray]:
+
+def streamed(embeddings: ArrayLike, *, printed: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Covariances after each sentence, and the means: (n, d, d) and (n, d).
 
     Args:
         embeddings: (n, d) sentence vectors in the order in which they come.
         printed: the paper's equation 11 instead of the exact recursion.
     """
-    vectors = numbers(embeddings, name="embeddings", shape=("n", "d"), dtype=np.float64)
+    vectors = numbers(embeddings, name="embeddings", shape=("n", "d"), dtype=np.float64, low=-LARGEST, high=LARGEST)
     n, d = vectors.shape
     covariances, means = np.empty((n, d, d)), np.empty((n, d))
     mean, covariance = np.zeros(d), np.zeros((d, d))

@@ -13,6 +13,9 @@ from scipy.special import ndtri, stdtrit
 
 from engine.arrays import broadcast, check_finite, number, numbers, whole_number
 
+LARGEST = 1e152
+"""Numbers up to this can be squared and summed."""
+
 
 class Interval(NamedTuple):
     """An estimate with its confidence bounds; the order is the one in which measurements are stored."""
@@ -30,11 +33,13 @@ def check_confidence(confidence: float) -> None:
 
 
 def check_sample(values: ArrayLike, *, name: str = "values") -> np.ndarray:
-    """Return values as a float64 array of shape (n, ...), refusing an empty one and NaN or infinity."""
+    """Return values as a float64 array of shape (n, ...); an empty one, NaN and what cannot be squared are refused."""
     sample = numbers(values, name=name, dtype=np.float64, finite=False)
     if sample.ndim == 0 or sample.size == 0:
         raise ValueError(f"{name} must hold at least one value, got shape {sample.shape}")
     check_finite(sample, name=name)
+    if np.abs(sample).max() > LARGEST:
+        raise ValueError(f"{name} must lie in -{LARGEST:g}..{LARGEST:g}, got {sample.min():g}..{sample.max():g}")
     return sample
 
 

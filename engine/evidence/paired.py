@@ -93,7 +93,7 @@ def class_counts(labels: ArrayLike, preds: ArrayLike, *, n_classes: int) -> np.n
 
 def macro_f1_of_counts(sums: ArrayLike) -> np.ndarray:
     """Mean F1 over the classes that occur, (r, 3c) sums of `class_counts` -> (r,)."""
-    added = arrays.numbers(sums, name="sums", shape=("r", "three a class"), dtype=np.float64, low=0)
+    added = arrays.numbers(sums, name="sums", shape=("r", "three a class"), dtype=np.float64, low=0, high=1e300)
     if not added.shape[1] or added.shape[1] % 3:
         raise ValueError(f"sums must have three columns a class, got {added.shape[1]} columns")
     tp, fp, fn = np.split(added, 3, axis=1)

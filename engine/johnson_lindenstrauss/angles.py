@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from engine.arrays import broadcast, numbers, whole_number
+from engine.arrays import broadcast, numbers, shown, whole_number
 
 
 def angle_density(theta: ArrayLike, *, n: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def angle_quantile(probability: ArrayLike, *, n: int) -> np.ndarray:
     _check_dimensions(n)
     p = numbers(probability, name="probability", dtype=np.float64)
     if not np.all((p >= 0) & (p <= 1)):
-        raise ValueError(f"probability must lie in [0, 1], got {probability!r}")
+        raise ValueError(f"probability must lie in [0, 1], got {shown(probability)}")
     squared_cosine = special.betaincinv(0.5, (n - 1) / 2, np.abs(1 - 2 * p))
     return np.asarray(np.arccos(np.sign(0.5 - p) * np.sqrt(squared_cosine)))
 

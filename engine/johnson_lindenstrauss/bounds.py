@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import broadcast, numbers
+from engine.arrays import broadcast, numbers, shown
 from engine.johnson_lindenstrauss.norm_tails import norm_tail, norm_tail_bound
 
 Bound = Literal["post24", "post16", "sklearn", "achlioptas", "chernoff", "exact_union"]
@@ -73,9 +73,9 @@ def sklearn_dim(n_samples: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
     """scikit-learn's johnson_lindenstrauss_min_dim: int(4 ln N / (eps^2/2 - eps^3/3)), also for N = 1."""
     samples, eps_ = numbers(n_samples, name="n_samples"), numbers(eps, name="eps", dtype=np.float64)
     if not np.all((eps_ > 0) & (eps_ < 1)):
-        raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
+        raise ValueError(f"eps must lie in (0, 1), got {shown(eps)}")
     if not np.all(samples >= 1):
-        raise ValueError(f"n_samples must be 1 or more, got {n_samples!r}")
+        raise ValueError(f"n_samples must be 1 or more, got {shown(n_samples)}")
     _check_limits(samples, eps_)
     samples, eps_ = broadcast(n_samples=samples, eps=eps_)
     return np.asarray((4 * np.log(samples) / (eps_**2 / 2 - eps_**3 / 3)).astype(np.int64))
@@ -109,13 +109,13 @@ def _domain(n_samples: ArrayLike, eps: ArrayLike, delta: ArrayLike | None) -> tu
     """Checked float arrays of one shape: N, eps, ln delta."""
     samples, eps_ = numbers(n_samples, name="n_samples", dtype=np.float64), numbers(eps, name="eps", dtype=np.float64)
     if not np.all(samples >= 2):
-        raise ValueError(f"n_samples must be 2 or more (there are no pairs otherwise), got {n_samples!r}")
+        raise ValueError(f"n_samples must be 2 or more (there are no pairs otherwise), got {shown(n_samples)}")
     if not np.all((eps_ > 0) & (eps_ < 1)):
-        raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
+        raise ValueError(f"eps must lie in (0, 1), got {shown(eps)}")
     _check_limits(samples, eps_)
     delta_ = 1 / samples if delta is None else numbers(delta, name="delta", dtype=np.float64)
     if not np.all((delta_ > 0) & (delta_ <= 1)):
-        raise ValueError(f"delta must lie in (0, 1], got {delta!r}")
+        raise ValueError(f"delta must lie in (0, 1], got {shown(delta)}")
     samples, eps_, log_delta = broadcast(n_samples=samples, eps=eps_, delta=np.log(delta_))
     return samples, eps_, log_delta
 

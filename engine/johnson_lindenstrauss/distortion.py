@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import check_finite, numbers, whole_number
+from engine.arrays import check_finite, numbers, read, whole_number
 
 TILE = 1024
 REDO_TILE_ABOVE = 0.05  # share of close pairs from which a whole tile is redone in float64
@@ -104,7 +104,7 @@ class _Rows:
     def prepare(data: np.ndarray, tile: int) -> "_Rows":
         total, largest = np.zeros(data.shape[1]), 0.0
         for start in range(0, len(data), tile):
-            block = np.asarray(data[start : start + tile])
+            block = read(data[start : start + tile], name="x")
             check_finite(block, first_row=start)
             total += block.mean(axis=0, dtype=np.float64) * (len(block) / len(data))
             largest = max(largest, float(np.abs(block).max(initial=0.0)))

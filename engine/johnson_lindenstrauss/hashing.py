@@ -11,7 +11,19 @@ as the cosine); Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chap
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import broadcast, check_finite, flags, number, numbers, read, same_shape, unit, whole, whole_number
+from engine.arrays import (
+    broadcast,
+    check_finite,
+    flags,
+    number,
+    numbers,
+    read,
+    same_shape,
+    shown,
+    unit,
+    whole,
+    whole_number,
+)
 from engine.johnson_lindenstrauss.random_projection import gaussian_matrix
 
 BLOCK = 1 << 15
@@ -45,7 +57,7 @@ def sign_hash(x: np.ndarray, *, n_bits: int, rng: np.random.Generator, center: n
     matrix = gaussian_matrix(n_bits, x.shape[1], rng=rng).astype(dtype)  # one hash for both float types
     codes = np.empty((len(x), -(-n_bits // 64)), dtype=np.uint64)
     for start in range(0, len(x), BLOCK):
-        block = np.asarray(x[start : start + BLOCK])
+        block = read(x[start : start + BLOCK], name="x")
         check_finite(block, first_row=start)
         block = block if center is None else block - center.astype(dtype)
         zero = np.flatnonzero(~block.any(axis=1))
@@ -210,7 +222,7 @@ def _unit(x: np.ndarray, name: str) -> np.ndarray:
 def _cosines(cosine: ArrayLike) -> np.ndarray:
     c = numbers(cosine, name="cosines", dtype=np.float64)
     if not np.all(np.abs(c) <= 1):
-        raise ValueError(f"cosines must lie in [-1, 1], got {cosine!r}")
+        raise ValueError(f"cosines must lie in [-1, 1], got {shown(cosine)}")
     return c
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from engine.arrays import broadcast, numbers
+from engine.arrays import broadcast, numbers, shown
 
 TailBound = Literal["post", "chernoff"]
 
@@ -66,7 +66,9 @@ def inner_product_tail(n: ArrayLike, *, eps: ArrayLike, log: bool = False) -> np
         eps: deviation, positive (values of 1 and more are allowed here).
         log: return the natural logarithm.
     """
-    dims, eps_ = broadcast(n=numbers(n, name="n", dtype=np.float64), eps=numbers(eps, name="eps", dtype=np.float64))
+    dims, eps_ = broadcast(
+        n=numbers(n, name="n", dtype=np.float64, high=1e152), eps=numbers(eps, name="eps", dtype=np.float64)
+    )
     if not (np.all(dims >= 1) and np.all(eps_ > 0)):
         raise ValueError(f"n must be 1 or more and eps positive, got n={n!r}, eps={eps!r}")
     if np.any(dims > 1e15) or np.any((eps_ < 1e-9) | (eps_ > 1e3)):
@@ -118,11 +120,13 @@ def inner_product_tail_bound(
 
 
 def _tail_domain(n: ArrayLike, eps: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    dims, eps_ = broadcast(n=numbers(n, name="n", dtype=np.float64), eps=numbers(eps, name="eps", dtype=np.float64))
+    dims, eps_ = broadcast(
+        n=numbers(n, name="n", dtype=np.float64, high=1e152), eps=numbers(eps, name="eps", dtype=np.float64)
+    )
     if not np.all(dims >= 1):
-        raise ValueError(f"n must be 1 or more, got {n!r}")
+        raise ValueError(f"n must be 1 or more, got {shown(n)}")
     if not np.all((eps_ > 0) & (eps_ < 1)):
-        raise ValueError(f"eps must lie in (0, 1), got {eps!r}")
+        raise ValueError(f"eps must lie in (0, 1), got {shown(eps)}")
     return dims, eps_
 
 

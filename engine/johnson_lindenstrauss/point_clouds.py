@@ -68,7 +68,7 @@ def fit_principal_components(x: np.ndarray, *, n_components: int) -> PrincipalCo
     Raises:
         ValueError: if n is too large, x has NaN, or all rows are equal.
     """
-    x = numbers(x, name="x", shape=("N", "m"))
+    x = numbers(x, name="x", shape=("N", "m"), low=-1e152, high=1e152)
     if not 1 <= n_components <= min(x.shape):
         raise ValueError(f"n_components must be between 1 and {min(x.shape)} for {x.shape}, got {n_components}")
     n_components = whole_number(n_components, name="n_components", low=1)

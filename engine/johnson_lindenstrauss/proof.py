@@ -7,7 +7,7 @@ elementary ln(1 + eps) - eps <= -eps^2/4, the second tail, and the union over pa
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import number, numbers, whole_number
+from engine.arrays import number, numbers, shown, whole_number
 
 
 def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
@@ -22,7 +22,7 @@ def chernoff_exponent(lam: ArrayLike, *, n: int, eps: float) -> np.ndarray:
     """
     values = numbers(lam, name="lam", dtype=np.float64)
     if not np.all((values >= 0) & (values < n / 2)):
-        raise ValueError(f"lambda must lie in [0, n/2) = [0, {n / 2}), got {lam!r}")
+        raise ValueError(f"lambda must lie in [0, n/2) = [0, {n / 2}), got {shown(lam)}")
     return np.asarray(-values * (1 + eps) - n / 2 * np.log1p(-2 * values / n))
 
 
@@ -37,7 +37,7 @@ def elementary_gap(eps: ArrayLike) -> dict[str, np.ndarray]:
     """The two exponents per n/2 and the -eps^2/4 that replaces both: name -> values."""
     e = numbers(eps, name="eps", dtype=np.float64)
     if not np.all((e >= 0) & (e < 1)):
-        raise ValueError(f"eps must lie in [0, 1), got {eps!r}")
+        raise ValueError(f"eps must lie in [0, 1), got {shown(eps)}")
     return {
         "ln(1+ε) − ε (upper tail)": np.asarray(np.log1p(e) - e),
         "ln(1−ε) + ε (lower tail)": np.asarray(np.log1p(-e) + e),
@@ -50,5 +50,5 @@ def inner_product_sd(cosine: ArrayLike, *, n: int) -> np.ndarray:
     """Standard deviation sqrt((1 + c^2) / n) of <A u, A v> for unit vectors with cosine c and a Gaussian A."""
     c = numbers(cosine, name="cosine", dtype=np.float64)
     if not np.all(np.abs(c) <= 1):
-        raise ValueError(f"cosines must lie in [-1, 1], got {cosine!r}")
+        raise ValueError(f"cosines must lie in [-1, 1], got {shown(cosine)}")
     return np.asarray(np.sqrt((1 + c**2) / n))

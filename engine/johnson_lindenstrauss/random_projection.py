@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy import sparse
 
-from engine.arrays import check_finite, number, numbers, whole_number
+from engine.arrays import check_finite, number, numbers, read, whole_number
 from engine.johnson_lindenstrauss.hadamard import Srht, draw_srht, padded_length
 
 Kind = Literal["gaussian", "rademacher", "achlioptas", "sparse", "srht", "haar"]
@@ -62,7 +62,7 @@ def project(
     drawn = draw(kind, n_components, x.shape[1], rng=rng, s=s, dtype=dtype)
     result = np.empty((len(x), n_components), dtype=dtype)
     for start in range(0, len(x), BLOCK_ROWS):
-        block = np.asarray(x[start : start + BLOCK_ROWS], dtype=dtype)
+        block = read(x[start : start + BLOCK_ROWS], name="x").astype(dtype, copy=False)
         check_finite(block, first_row=start)
         result[start : start + BLOCK_ROWS] = apply(drawn, block)
     return result

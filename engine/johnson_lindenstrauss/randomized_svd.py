@@ -16,9 +16,10 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from engine.arrays import number, numbers, whole_number
+from engine.arrays import Shape, number, numbers, whole_number
 
 Norm = Literal["frobenius", "spectral"]
+LARGEST = 1e152  # entries up to this can be squared and summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def randomized_svd(
     Returns:
         k left vectors, values and right vectors; signs are arbitrary.
     """
-    matrix = numbers(matrix, name="matrix", shape=("m", "n"))
+    matrix = _matrix(matrix, name="matrix", shape=("m", "n"), empty=True)
     _check_rank(matrix, n_components)
     n_components, oversampling = (
         whole_number(n_components, name="n_components"),
@@ -85,8 +86,8 @@ def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int
         omega: (n, l) test matrix, l <= m.
         power_iterations: q.
     """
-    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
-    omega = numbers(omega, name="omega", shape=(matrix.shape[1], "l"), empty=False).astype(matrix.dtype, copy=False)
+    matrix = _matrix(matrix, name="matrix", shape=("m", "n"))
+    omega = _matrix(omega, name="omega", shape=(matrix.shape[1], "l")).astype(matrix.dtype, copy=False)
     if omega.shape[1] > len(matrix):
         raise ValueError(f"omega must have at most {len(matrix)} columns, the rows of the matrix, got {omega.shape}")
     sample = _times(matrix, omega)
@@ -98,8 +99,8 @@ def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int
 
 def project_on(matrix: np.ndarray, basis: np.ndarray) -> LowRank:
     """Best approximation Q (Q^T M) in the space of an orthonormal basis, as an SVD."""
-    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
-    basis = numbers(basis, name="basis", shape=(len(matrix), "l"), empty=False)
+    matrix = _matrix(matrix, name="matrix", shape=("m", "n"))
+    basis = _matrix(basis, name="basis", shape=(len(matrix), "l"))
     left, values, right = linalg.svd(basis.T @ matrix, full_matrices=False)
     return LowRank(basis @ left, values, right)
 
@@ -182,9 +183,13 @@ def error(matrix: np.ndarray, approximation: LowRank, *, norm: Norm = "frobenius
     return float(scale * np.linalg.norm(gap / scale, 2 if norm == "spectral" else "fro")) if scale > 0 else 0.0
 
 
+def _matrix(values: np.ndarray, *, name: str, shape: Shape, empty: bool = False) -> np.ndarray:
+    return numbers(values, name=name, shape=shape, empty=empty, low=-LARGEST, high=LARGEST)
+
+
 def _with_omega(matrix: np.ndarray, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    matrix = numbers(matrix, name="matrix", shape=("m", "n"), empty=False)
-    return matrix, numbers(omega, name="omega", shape=(matrix.shape[1], "k"), empty=False)
+    matrix = _matrix(matrix, name="matrix", shape=("m", "n"))
+    return matrix, _matrix(omega, name="omega", shape=(matrix.shape[1], "k"))
 
 
 def _spectrum(singular_values: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.arrays import whole
+from engine.arrays import number, whole
 from engine.smoothing.activations import activation_from_text
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -340,6 +340,7 @@ def after_first(packed: Packed, token: int) -> Tensor:
 
 def set_dropout(encoder: Encoder, share: float) -> None:
     """Give every dropout of an encoder, that of the attention included, the same share."""
+    share = number(share, name="share", low=0, high=1)
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = share

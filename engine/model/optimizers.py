@@ -22,6 +22,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from engine.arrays import number, whole_number
+
 Schedule = Literal["linear", "constant"]
 
 
@@ -49,8 +51,7 @@ class AdaFactor(torch.optim.Optimizer):
         eps_scale: float = 1e-3,
         clip: float = 1.0,
     ) -> None:
-        if lr <= 0:
-            raise ValueError(f"lr must be positive, got {lr}")
+        number(lr, name="lr", above=0)
         defaults = {
             "lr": lr,
             "beta1": beta1,
@@ -102,6 +103,9 @@ def learning_rate_factor(step: int, *, steps: int, warmup: int, schedule: Schedu
     >>> [learning_rate_factor(step, steps=4, warmup=2) for step in range(4)]
     [0.5, 1.0, 1.0, 0.5]
     """
+    step, steps, warmup = (
+        whole_number(value, name=name) for name, value in (("step", step), ("steps", steps), ("warmup", warmup))
+    )
     if steps < 1 or not 0 <= warmup <= steps:
         raise ValueError(f"expected steps >= 1 and 0 <= warmup <= steps, got steps={steps}, warmup={warmup}")
     if step < warmup:
@@ -133,7 +137,9 @@ def parameter_groups(
     Returns:
         Groups for a torch optimizer; `base_lr` keeps what a schedule multiplies.
     """
-    if not 0.0 < layer_decay <= 1.0:
+    number(learning_rate, name="learning_rate", above=0)
+    number(weight_decay, name="weight_decay", low=0)
+    if not 0.0 < number(layer_decay, name="layer_decay") <= 1.0:
         raise ValueError(f"layer_decay must be in (0, 1], got {layer_decay}")
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
@@ -177,6 +183,4 @@ def adafactor(groups: Sequence[dict[str, Any]]) -> AdaFactor:
 
 def warmup_steps(steps: int, share: float) -> int:
     """Updates of warm-up: `share` of all `steps`, rounded up."""
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"the share of warm-up must be in [0, 1], got {share}")
-    return math.ceil(steps * share)
+    return math.ceil(whole_number(steps, name="steps") * number(share, name="the share of warm-up", low=0, high=1))

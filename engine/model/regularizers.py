@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.arrays import number
+
 
 @contextmanager
 def own_gradient(embedding: Tensor) -> Iterator[None]:
@@ -37,8 +39,7 @@ def own_gradient(embedding: Tensor) -> Iterator[None]:
 @contextmanager
 def fgm(embedding: Tensor, *, eps: float) -> Iterator[None]:
     """Move `embedding` by eps along its normalised gradient inside the context; afterwards it is bitwise as before."""
-    if eps <= 0:
-        raise ValueError(f"eps must be positive, got {eps}")
+    number(eps, name="eps", above=0)
     if embedding.grad is None:
         raise ValueError("FGM needs a gradient of the embeddings: call backward() first")
     before = embedding.detach().clone()
@@ -66,7 +67,7 @@ class WeightAverage:
     """
 
     def __init__(self, model: nn.Module, *, decay: float) -> None:
-        if not 0.0 < decay < 1.0:
+        if not 0.0 < number(decay, name="decay") < 1.0:
             raise ValueError(f"decay must be in (0, 1), got {decay}")
         self.decay, self.updates = decay, 0
         self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

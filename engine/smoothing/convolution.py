@@ -21,6 +21,9 @@ from engine.smoothing.kernels import Kernel, check_width, find_kernel
 from engine.smoothing.piecewise_linear import PiecewiseLinear, Staircase, from_knots, named
 from engine.smoothing.quadrature import convolve
 
+FURTHEST = 1e152
+"""Points up to this can be divided by a small width."""
+
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
@@ -102,12 +105,12 @@ class Gate:
 
     def derivative(self, x: ArrayLike) -> np.ndarray:
         """Phi(u) + u p(u), u = x/w."""
-        u = numbers(x, name="x", dtype=np.float64) / self.width
+        u = numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST) / self.width
         return _like(x, self.kernel.cdf(u) + u * self.kernel.density(np.abs(u)))
 
     def second_derivative(self, x: ArrayLike) -> np.ndarray:
         """(2 p(u) + u p'(u)) / w: negative somewhere, which no convolution of ReLU can be."""
-        u = numbers(x, name="x", dtype=np.float64) / self.width
+        u = numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST) / self.width
         size = np.abs(u)
         return _like(x, (2 * self.kernel.density(size) + size * self.kernel.slope(size)) / self.width)
 
@@ -119,7 +122,7 @@ class Gate:
         """
         if not self.kernel.has_first_moment:
             raise ValueError("the cauchy kernel has no first moment: there is no convolution of relu to compare with")
-        u = np.abs(numbers(x, name="x", dtype=np.float64)) / self.width
+        u = np.abs(numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST)) / self.width
         return _like(x, self.width * (self.kernel.excess(u) + np.minimum(u, 1e300) * self.kernel.tail(u)))
 
 
@@ -240,4 +243,4 @@ def _staircase(f: Staircase, kernel: Kernel, w: float, x: np.ndarray, order: int
 def _like(x: ArrayLike, result: np.ndarray) -> np.ndarray:
     """The result in the float dtype of x, so that float32 in gives float32 out."""
     kind = getattr(x, "dtype", None)
-    return result.astype(kind) if kind is not None and kind.kind == "f" else result
+    return result.astype(kind) if isinstance(kind, np.dtype) and kind.kind == "f" else result

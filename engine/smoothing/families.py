@@ -75,5 +75,5 @@ def smooth_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
 
 def weighted_max(x: ArrayLike, *, sharpness: float, axis: int = -1) -> np.ndarray:
     """Softmax-weighted mean sum x e^(tx) / sum e^(tx), at most max; the n-ary form of ACON."""
-    points = numbers(x, name="x", dtype=np.float64, empty=False)
+    points = numbers(x, name="x", dtype=np.float64, empty=False, low=-1e300, high=1e300)
     return np.asarray((softmax(check_width(sharpness) * points, axis=axis) * points).sum(axis=axis))

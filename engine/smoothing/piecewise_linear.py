@@ -192,7 +192,7 @@ def _knot(knot: Any) -> tuple[float, float, float]:
     if not isinstance(knot, Iterable):
         raise ValueError(f"a knot is (x, y) or (x, left, right), got {knot!r}")
     try:
-        row = [float(entry) for entry in knot]
+        row = [math.nan if isinstance(entry, str) else float(entry) for entry in knot]
     except (TypeError, ValueError):
         row = []
     if len(row) not in (2, 3) or not all(map(math.isfinite, row)):

@@ -8,19 +8,25 @@ importing the engine, so that a new one without a row fails.
 """
 
 import dataclasses
-import importlib
-import inspect
-import pkgutil
 from collections import Counter
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
 from numpy.typing import ArrayLike
 
-import engine
-from engine.can import alternation, correct, evaluation, methods
+from engine.can import alternation, correct, evaluation, gain_map, methods, multi_label, simulation
 from engine.dimension import attention_fit, cooccurrence, entropy, laplace, pip_loss, skipgram
-from engine.embeddings import few_sentences, pooling, search, similarity, whitening
+from engine.embeddings import (
+    few_sentences,
+    intrinsic_dimension,
+    pooling,
+    search,
+    similarity,
+    streaming,
+    whitening,
+)
 from engine.evidence import (
     calibration,
     class_report,
@@ -55,7 +61,7 @@ from engine.johnson_lindenstrauss import (
 from engine.model import batches
 from engine.smoothing import convolution, families, floor, kernels, piecewise_linear, quadrature, staircase
 from engine.text import decode
-from tests.engine.refusals import check_refusal
+from tests.engine.refusals import annotations_of, check_refusal, public_functions, without_a_row
 
 KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool", "f2", "f4", "f8", ">i4", ">f4", ">f8", "longdouble")
 
@@ -164,6 +170,21 @@ TABLE = {
     "can.methods.cross_fitted_temperature": row(
         lambda probs, labels: methods.cross_fitted_temperature(probs, labels, rng=rng()), probs=PROBS, labels=LABELS
     ),
+    "can.gain_map.gain_map": row(
+        lambda biases, shifts: gain_map.gain_map(
+            biases, shifts, n_classes=3, n_confident=9, rng=rng(), problems=2, rows=9
+        ),
+        biases=[0.0, 1.0],
+        shifts=[0.0, 0.5],
+    ),
+    "can.gain_map.faults": row(gain_map.faults, probs=PROBS, labels=LABELS, prior=PRIOR, single=2e-2),
+    "can.multi_label.micro_f1": row(multi_label.micro_f1, truth=np.eye(4), positive=np.eye(4)[::-1]),
+    "can.simulation.find_signal": row(
+        lambda labels, noise, offset: simulation.find_signal(labels, noise, offset, 0.75),
+        labels=[0, 1, 2, 1],
+        noise=PROBS - 0.25,
+        offset=PRIOR,
+    ),
     # dimension
     "dimension.attention_fit.fit_attention": row(
         lambda target: attention_fit.fit_attention(target, head_size=2, rng=rng(), steps=5), target=np.eye(3)
@@ -221,6 +242,10 @@ TABLE = {
     "embeddings.few_sentences.whitened_cosines": row(
         few_sentences.whitened_cosines, embeddings=X, scaled={"embeddings": 0}, tolerance=1e-6
     ),
+    "embeddings.intrinsic_dimension.two_nearest_dimension": row(
+        intrinsic_dimension.two_nearest_dimension, embeddings=X, scaled={"embeddings": 0}, tolerance=1e-6
+    ),
+    "embeddings.streaming.streamed": row(lambda embeddings: streaming.streamed(embeddings), embeddings=X),
     "embeddings.pooling.reduce_tokens": row(
         lambda states, lengths: pooling.reduce_tokens(states, lengths, kind="mean"),
         states=X,
@@ -660,16 +685,7 @@ ELSEWHERE = {
     "model.training.collate": "its array is a batch that the sampler made; test_training checks it",
     "evidence.metrics.score": "answers of a task and their probabilities: test_metrics and test_two_classes",
     "arrays": "the checks themselves: test_arrays",
-    **dict.fromkeys(
-        (
-            "can.gain_map",
-            "can.multi_label",
-            "can.simulation.find_signal",
-            "embeddings.intrinsic_dimension",
-            "embeddings.streaming",
-        ),
-        "new for a chapter of a lab; its own test checks its values, its refusals are still to be put into the table",
-    ),
+    "evidence.stopping.Race.look": "hands its scores to `look`",
 }
 """Functions, or a module, without a row, each with the reason."""
 
@@ -698,32 +714,14 @@ def packed(tokens, lengths):
     return found.tokens.numpy(), found.positions.numpy()
 
 
-def functions_with_arrays():
-    """Names, after `engine.`, of the public functions and methods with an argument that is an array."""
-    for info in pkgutil.walk_packages(engine.__path__, "engine."):
-        module = importlib.import_module(info.name)
-        for name, found in vars(module).items():
-            if name.startswith("_") or getattr(found, "__module__", None) != module.__name__:
-                continue
-            members = {name: found}
-            if inspect.isclass(found):
-                members = {f"{name}.{key}": value for key, value in vars(found).items()}
-            for path, function in members.items():
-                raw = getattr(function, "__func__", function)
-                last = path.split(".")[-1]
-                if inspect.isfunction(raw) and (not last.startswith("_") or last == "__call__") and takes_arrays(raw):
-                    yield f"{module.__name__}.{path}".removeprefix("engine.")
-
-
 def takes_arrays(function):
-    annotations = (str(p.annotation) for p in inspect.signature(function).parameters.values())
-    return any(word in text for text in annotations for word in ("ndarray", "ArrayLike", str(ArrayLike)))
+    return any(word in text for text in annotations_of(function) for word in ("ndarray", "ArrayLike", str(ArrayLike)))
 
 
 def test_every_function_that_takes_arrays_has_a_row():
-    found = list(functions_with_arrays())
+    found = list(public_functions(takes_arrays))
     assert len(found) > 150
-    missing = [name for name in found if name not in TABLE and not any(name.startswith(part) for part in ELSEWHERE)]
+    missing = without_a_row(found, TABLE, ELSEWHERE)
     assert not missing, f"add a row to TABLE for {', '.join(missing)}"
     gone = [name for name in TABLE if name not in found]
     assert not gone, f"there is no such function any more: {', '.join(gone)}"
@@ -778,7 +776,10 @@ def same_numbers(value):
             yield kind, cast
     yield "fortran", np.asfortranarray(value)
     yield "list", value.tolist()
+    if value.dtype != np.uint64:
+        yield "a tensor", torch.from_numpy(np.array(value))
     if value.ndim:
+        yield "polars", (pl.Series if value.ndim == 1 else pl.DataFrame)(value) if value.ndim < 3 else value
         strided = np.repeat(value, 2, axis=0)[::2]
         strided.flags.writeable = False
         yield "strided", strided
@@ -801,6 +802,9 @@ def other_numbers(value):
     yield "complex", value.astype(complex) + 1j
     yield "objects", np.full(value.shape, None)
     yield "dates", np.full(value.shape, np.datetime64("2020-01-01"))
+    yield "bytes", np.full(value.shape, b"a")
+    yield "masked", np.ma.array(value, mask=np.arange(value.size).reshape(value.shape) == 0)
+    yield "of torch", torch.ones(value.shape, dtype=torch.bfloat16)
     yield "ragged", [[1.0, 2.0], [3.0]]
 
 
@@ -843,7 +847,7 @@ def test_what_cannot_be_answered_is_refused_in_one_sentence(name):
             found = outcome(case, {**case.arrays, key: other})
             COUNT["refused" if found is None else "right"] += 1
             if (
-                kind in ("nan", "text", "complex", "objects", "dates", "ragged")
+                kind in ("nan", "text", "bytes", "masked", "of torch", "complex", "objects", "dates", "ragged")
                 and (name, key, kind) not in NAN_IS_KNOWN
             ):
                 assert found is None, f"{key} with {kind} gave {found[:5]}"
@@ -861,9 +865,18 @@ def test_huge_and_tiny_numbers_give_no_nan(name):
                 found = outcome(case, {**case.arrays, key: value * scale})
                 COUNT["refused" if found is None else "right"] += 1
                 assert found is None or known or not np.isnan(found).any(), f"{key} times {scale:g} gave NaN"
+        for largest in (1.7e308, -1.7e308):
+            with np.errstate(all="ignore"):
+                found = outcome(case, {**case.arrays, key: np.full(value.shape, largest)})
+            COUNT["refused" if found is None else "right"] += 1
+            assert found is None or known or not np.isnan(found).any(), f"{key} all {largest:g} gave NaN"
 
 
-CONSTANT_IS_NAN = {"embeddings.similarity.sts_resampled"}  # cosines are rounded to 8 decimals, then all are 0
+CONSTANT_IS_NAN = {
+    "embeddings.similarity.sts_resampled",  # cosines are rounded to 8 decimals, then all are 0
+    "embeddings.similarity.spearman_resampled",
+}
+"""Correlations, which numbers that are all equal do not have."""
 
 NAN_IS_KNOWN = {
     ("embeddings.similarity.percentile_interval", "values", "nan"),  # resamples without a value are left out
