@@ -170,7 +170,7 @@ def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
     lines = 0
     there = _changed(layout, state)
     while True:
-        batch = _next_batch(there, state)
+        batch = _next_batch(str(layout.spool), there, state)
         if not batch.read:
             return lines
         write_batch(con, layout, batch)
@@ -178,14 +178,15 @@ def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
         lines += batch.lines
 
 
-def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
+def _next_batch(folder: str, there: list[tuple[str, int]], state: State) -> Batch:
     batch = Batch(dict(state.names))
     room = CHUNK
-    for path, file, size in there:
+    for file, size in there:
         read = state.read(file)
         if size == read or (size == PACKED and file in state.spools):
             continue
-        if size < read and path.stat().st_size < read:
+        path = f"{folder}/{file}" if size != PACKED else f"{folder}/{file}.gz"  # text: a Path takes as long as opening
+        if size < read and Path(path).stat().st_size < read:
             batch.damaged.append((file, size, "", f"cut: {read - size} bytes that were read before are gone"))
             batch.read[file] = state.run_no(batch, file), size, False
         elif size > read:
@@ -204,11 +205,10 @@ def _next_batch(there: list[tuple[Path, str, int]], state: State) -> Batch:
         if room <= 0 or len(batch.read) >= FILES:
             break
     batch.settle()
-    for _, file, size in there:
-        if (
-            file in batch.read and batch.read[file][1] < size != PACKED
-        ):  # more follows: the end of the run may be no end
-            batch.read[file] = *batch.read[file][:2], False
+    for file, size in there:
+        read_now = batch.read.get(file)
+        if read_now is not None and read_now[1] < size != PACKED:  # more follows: the end of the run may be no end
+            batch.read[file] = *read_now[:2], False
     return batch
 
 
@@ -219,8 +219,10 @@ def spools(layout: Layout) -> list[tuple[Path, str, int]]:
     """
     if not layout.spool.is_dir():
         return []
-    with os.scandir(layout.spool) as entries:
-        return [_located(layout, file, size) for file, size in sorted(_sizes(entries).items())]
+    folder = layout.spool
+    with os.scandir(folder) as entries:
+        found = sorted(_sizes(entries).items())
+    return [(folder / (file if size != PACKED else f"{file}.gz"), file, size) for file, size in found]
 
 
 def _sizes(entries: Iterable["os.DirEntry[str]"]) -> dict[str, int]:
@@ -238,12 +240,8 @@ def _sizes(entries: Iterable["os.DirEntry[str]"]) -> dict[str, int]:
     return found
 
 
-def _located(layout: Layout, file: str, size: int) -> tuple[Path, str, int]:
-    return layout.spool / (file if size != PACKED else f"{file}.gz"), file, size
-
-
-def _changed(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
-    """The spools that are not wholly in the database: of a hundred thousand old ones only the sizes are looked at."""
+def _changed(layout: Layout, state: State) -> list[tuple[str, int]]:
+    """Name and size of the spools that are not wholly in the database: of those that are, only the sizes are read."""
     if not layout.spool.is_dir():
         return []
     if not state.whole:
@@ -254,11 +252,10 @@ def _changed(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
             before = known.get(entry.name)
             if before is None or entry.stat(follow_symlinks=False).st_size != before[1]:
                 others.append(entry)
-    news = [item for item in _sizes(others).items() if item[0] not in known or item[1] != PACKED]
-    return [_located(layout, *item) for item in sorted(news)]
+    return sorted(item for item in _sizes(others).items() if item[0] not in known or item[1] != PACKED)
 
 
-def _changed_of(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
+def _changed_of(layout: Layout, state: State) -> list[tuple[str, int]]:
     """The spools that may still grow and did."""
     found = []
     for file in sorted({*state.spools, layout.edits.name}):
@@ -266,7 +263,7 @@ def _changed_of(layout: Layout, state: State) -> list[tuple[Path, str, int]]:
         with contextlib.suppress(OSError):
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) and status.st_size != state.read(file):
-                found.append((path, file, status.st_size))
+                found.append((file, status.st_size))
     return found
 
 
@@ -291,10 +288,10 @@ def _scanned(con: duckdb.DuckDBPyConnection, stamp: list[float] | None) -> bool:
     return bool(changed == stamp[0] and 0 <= stamp[1] - at < LOOK_AGAIN)
 
 
-def whole_lines(path: Path, start: int, limit: int) -> bytes:
+def whole_lines(path: Path | str, start: int, limit: int) -> bytes:
     """Bytes of a spool from `start` up to the last newline within about `limit` bytes; a longer line is read whole."""
-    if path.suffix == ".gz":
-        data = read_packed(path)[start:]
+    if str(path).endswith(".gz"):
+        data = read_packed(Path(path))[start:]
         return data[: data.rfind(b"\n") + 1]
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

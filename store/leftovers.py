@@ -10,6 +10,7 @@ from store.errors import StoreError
 from store.paths import Layout
 
 _ASIDE = re.compile(r"\.(.+)\.\d+")  # .last.safetensors.4711: written by process 4711, renamed when it is whole
+_NOTE = re.compile(r"(\.published\.json|published)\.\d+")  # the second as earlier versions called it
 _MADE_UNDER_LOCK = (
     "work.duckdb.new",
     "rebuild.duckdb",
@@ -41,7 +42,7 @@ def orphans(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Path]:
                 found.append(path)
     for name in _MADE_UNDER_LOCK:
         found += [path for path in (layout.folder / name, layout.folder / f"{name}.wal") if path.exists()]
-    found += [path for path in _sorted(layout.folder) if re.fullmatch(r"published\.\d+", path.name)]
+    found += [path for path in _sorted(layout.folder) if _NOTE.fullmatch(path.name)]
     return found + [path for path in sorted(layout.folder.glob(".reader-*")) if not _process_lives(path)]
 
 

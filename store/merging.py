@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from store.aside import written_whole
 from store.database.publish import verify_target
 from store.editing import append_edits
 from store.errors import StoreError
@@ -84,10 +85,8 @@ def _bring(here: Layout, there: Layout, path: Path, run_id: str, done: Merged) -
         _grow(spool, theirs)
         done.grown += 1
     else:
-        aside = spool.with_name(f".{spool.name}.{os.getpid()}")
-        aside.write_bytes(theirs)
-        _sync(aside)
-        aside.rename(spool)
+        with written_whole(spool) as aside:
+            aside.write_bytes(theirs)
         done.new += 1
 
 
@@ -159,16 +158,5 @@ def _is_own(path: Path) -> bool:
 def _copy_new(source: Path, target: Path) -> None:
     if target.exists():
         return
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with written_whole(target) as aside:
         shutil.copyfile(source, aside)
-        _sync(aside)
-        aside.rename(target)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

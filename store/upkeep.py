@@ -1,6 +1,7 @@
 """Looking after a store: rebuild it, pack it, clear it out, back it up."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from store.aside import remove_database, written_whole
 from store.checking import tree_bytes
 from store.database import publish
 from store.database.connections import open_file, open_work
@@ -218,17 +220,20 @@ def backup(target: Path, db: Path | None = None) -> int:
         raise StoreError(f"{other.db if other.db.exists() else other.folder} exists already")
     ingest(layout.db, wait=PATIENCE, force=True)
     with hold(layout):
+        half = other.folder.with_name(f".{other.folder.name}.{os.getpid()}")
         try:
             shutil.copytree(
                 layout.folder,
-                other.folder,
+                half,
                 ignore=shutil.ignore_patterns(".*", "lock", "follower", "published.json", "*.wal"),
             )
-            shutil.copyfile(layout.db, other.db)
-            other.db.chmod(0o444)
+            with written_whole(other.db) as aside:
+                shutil.copyfile(layout.db, aside)
+                aside.chmod(0o444)
+                half.rename(other.folder)
         except (OSError, shutil.Error) as error:
+            shutil.rmtree(half, ignore_errors=True)
             shutil.rmtree(other.folder, ignore_errors=True)
-            other.db.unlink(missing_ok=True)
             raise StoreError(f"cannot back up to {other.db}: {getattr(error, 'strerror', None) or error}") from error
     return tree_bytes(other.folder) + other.db.stat().st_size
 
@@ -245,9 +250,3 @@ def load_published(file: Path | None = None, db: Path | None = None) -> int:
             con.close()
     ingest(layout.db, wait=PATIENCE, force=True)
     return rows
-
-
-def remove_database(path: Path) -> None:
-    """Remove a database and its log."""
-    path.unlink(missing_ok=True)
-    Path(f"{path}.wal").unlink(missing_ok=True)

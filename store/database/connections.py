@@ -21,6 +21,7 @@ from typing import Any
 
 import duckdb
 
+from store.aside import written_whole
 from store.database.migrations import MIGRATIONS, check_version, migrate
 from store.database.sql import one, quote
 from store.errors import DamagedError, StoreError
@@ -54,29 +55,26 @@ def open_file(path: Path) -> duckdb.DuckDBPyConnection:
         StoreError: if the file is not a store's database.
     """
     if not path.exists():
-        aside = _aside(path)
-        _open(aside).close()
-        aside.rename(path)
+        with written_whole(path, name=f"{path.name}.new") as aside:
+            _open(aside).close()
     return _open(path)
 
 
 def _seed(layout: Layout) -> None:
     verify_published(layout)
-    aside = _aside(layout.work)
     try:
-        shutil.copyfile(layout.db, aside)
-        con = _open(aside)
-        try:
-            newest = one(con, "SELECT coalesce(max(run_no), 0) FROM raw.runs")
-            con.execute("DELETE FROM raw.meta WHERE key = 'seeded'")
-            con.execute("INSERT INTO raw.meta VALUES ('seeded', ?)", [str(newest[0] if newest else 0)])
-            if _edits_began_anew(layout, con):
-                con.execute("DELETE FROM raw.spools WHERE file = 'edits.jsonl'")
-        finally:
-            con.close()
-        aside.rename(layout.work)
+        with written_whole(layout.work, name=f"{layout.work.name}.new") as aside:
+            shutil.copyfile(layout.db, aside)
+            con = _open(aside)
+            try:
+                newest = one(con, "SELECT coalesce(max(run_no), 0) FROM raw.runs")
+                con.execute("DELETE FROM raw.meta WHERE key = 'seeded'")
+                con.execute("INSERT INTO raw.meta VALUES ('seeded', ?)", [str(newest[0] if newest else 0)])
+                if _edits_began_anew(layout, con):
+                    con.execute("DELETE FROM raw.spools WHERE file = 'edits.jsonl'")
+            finally:
+                con.close()
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise StoreError(f"cannot copy {layout.db} to {layout.work}: {error.strerror}") from error
 
 
@@ -88,13 +86,6 @@ def _edits_began_anew(layout: Layout, con: duckdb.DuckDBPyConnection) -> bool:
     with layout.edits.open("rb") as file:
         first = decode(file.readline().rstrip(b"\n")) or {}
     return bool(layout.edits.stat().st_size < read[0] or first.get("at", 0.0) > layout.db.stat().st_mtime)
-
-
-def _aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.new")
-    aside.unlink(missing_ok=True)
-    Path(f"{aside}.wal").unlink(missing_ok=True)
-    return aside
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:

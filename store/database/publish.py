@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from store.aside import written_whole
 from store.database.connections import damage, open_published, verify_published
 from store.database.sql import count_change, insert, one
 from store.errors import DamagedError, StoreError
@@ -150,14 +151,11 @@ def publish(layout: Layout, current: int) -> None:
     started = time.monotonic()
     if Path(f"{layout.work}.wal").exists():
         raise StoreError(f"{layout.work} was not closed cleanly; the next ingest will publish it")
-    aside = layout.db.with_name(f".{layout.db.name}.new")
     try:
-        aside.unlink(missing_ok=True)
-        shutil.copyfile(layout.work, aside)
-        aside.chmod(0o444)
-        aside.rename(layout.db)
+        with written_whole(layout.db, name=f".{layout.db.name}.new", synced=False) as aside:
+            shutil.copyfile(layout.work, aside)
+            aside.chmod(0o444)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise StoreError(f"cannot publish {layout.db}: {error.strerror}") from error
     _write_note(layout, current, time.monotonic() - started)
 
@@ -231,6 +229,5 @@ def _write_note(layout: Layout, current: int, cost: float) -> None:
     found = layout.db.stat()
     file = [found.st_ino, found.st_mtime_ns, found.st_size]
     path = layout.folder / "published.json"
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_text(json.dumps({"file": file, "counter": current, "cost": round(cost, 4), "at": time.time()}))
-    aside.rename(path)
+    with written_whole(path, synced=False) as aside:
+        aside.write_text(json.dumps({"file": file, "counter": current, "cost": round(cost, 4), "at": time.time()}))

@@ -8,12 +8,12 @@ here is said at the end.
 
 import importlib
 import math
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from store.aside import written_whole
 from store.errors import StoreError
 from store.importers import mlflow, tensorboard, trackio, wandb
 from store.importers.records import Foreign, Imported
@@ -115,9 +115,8 @@ def _store(layout: Layout, run_id: str, run: Foreign, experiment: str, parent: s
     unpack(path)
     try:
         if not path.exists():
-            aside = path.with_name(f".{path.name}.{os.getpid()}")
-            aside.write_bytes(b"".join(lines))
-            aside.rename(path)
+            with written_whole(path) as aside:
+                aside.write_bytes(b"".join(lines))
             done.new.append(run_id)
         elif new := _beyond(path, lines):
             spool = Spool(path, create=False)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from store.aside import written_whole
 from store.errors import StoreError
 from store.spool.lines import encode
 
@@ -100,17 +101,16 @@ class Spool:
         if self.path.exists() and not lines.startswith(self.path.read_bytes()):
             raise StoreError(f"{self.path} was replaced by another file while its run was writing it")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        fd = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        fd = -1
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            while lines:
-                lines = lines[os.write(fd, lines) :]
-            os.fsync(fd)
-            aside.rename(self.path)
+            with written_whole(self.path) as aside:
+                fd = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                while lines:
+                    lines = lines[os.write(fd, lines) :]
         except OSError:
-            os.close(fd)
-            aside.unlink(missing_ok=True)
+            if fd >= 0:
+                os.close(fd)
             raise
         os.close(self._fd)
         self._fd = fd

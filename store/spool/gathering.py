@@ -49,7 +49,7 @@ class Gathered:
         if logs:
             if any(mark in line.text for line in rest for mark in _ORDERED):
                 return False
-            if any(b'":"' in line for line in logs):  # NaN and infinities are text, which columns do not take
+            if b'":"' in b"".join(logs):  # NaN and infinities are text, which columns do not take
                 return False
             self.logs += logs
             self._owners.append((file, run_no, offsets))

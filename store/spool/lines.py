@@ -213,7 +213,7 @@ def canonical(value: Any) -> str:
     kind = type(value)
     if kind is str:
         return json.encoder.encode_basestring(value)
-    if kind is int:
+    if kind is int or (kind is float and math.isfinite(value)):
         return repr(value)
     return _WORDS[value] if value is None or kind is bool else _SORTED.encode(plain(value))
 

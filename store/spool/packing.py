@@ -5,17 +5,21 @@ times (beyond 64 MB) is none of ours: it is refused while it is unpacked, before
 """
 
 import gzip
-import os
 import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from store.aside import written_whole
 from store.errors import StoreError
 
 SPARE = 64 << 20  # bytes that any packed spool may have
 FACTOR = 100  # and how many times its packed size on top
 PIECE = 1 << 20
+
+
+class _TooSmallError(Exception):
+    """A packed spool would be refused when it is unpacked."""
 
 
 def pack(path: Path) -> int:
@@ -24,19 +28,15 @@ def pack(path: Path) -> int:
     One that shrinks so much that it would not be unpacked again stays as it is.
     """
     packed = path.with_name(path.name + ".gz")
-    aside = path.with_name(f".{path.name}.gz.{os.getpid()}")
     before = path.stat().st_size
     try:
-        with path.open("rb") as source, gzip.open(aside, "wb", compresslevel=6) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-        if before > _most(aside):
-            aside.unlink()
-            return 0
-        _sync(aside)
-        aside.rename(packed)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+        with written_whole(packed) as aside:
+            with path.open("rb") as source, gzip.open(aside, "wb", compresslevel=6) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+            if before > _most(aside):
+                raise _TooSmallError
+    except _TooSmallError:
+        return 0
     path.unlink()
     return before - packed.stat().st_size
 
@@ -46,16 +46,9 @@ def unpack(path: Path) -> bool:
     packed = path.with_name(path.name + ".gz")
     if path.exists() or not packed.exists():
         return False
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as target:
-            for piece in _pieces(packed):
-                target.write(piece)
-        _sync(aside)
-        aside.rename(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    with written_whole(path) as aside, aside.open("wb") as target:
+        for piece in _pieces(packed):
+            target.write(piece)
     packed.unlink()
     return True
 
@@ -84,8 +77,3 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 def _most(path: Path) -> int:
     return SPARE + FACTOR * path.stat().st_size
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -1,11 +1,11 @@
 """Files beside the spool: Parquet is written aside, synced, renamed into place, and only then named by a line."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from store.aside import written_whole
 from store.errors import StoreError
 from store.paths import Layout
 
@@ -94,14 +94,10 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
     """
     import polars as pl
 
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        frame.write_parquet(aside, compression="zstd")
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.rename(path)
+        with written_whole(path) as aside:
+            frame.write_parquet(aside, compression="zstd")
     except (OSError, pl.exceptions.ComputeError) as error:
-        aside.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -181,9 +181,9 @@ class Batch:
                 self._log(run_no, record)
                 return True
             run = self.runs[run_no]
-            for kind, handle in _HANDLERS.items():
-                if kind in record:
-                    handle(self, run_no, run, record)
+            for kind in record:
+                if kind in _HANDLERS:
+                    _HANDLERS[kind](self, run_no, run, record)
                     break
             if "at" in record:
                 run["heartbeat_at"] = moment(record["at"])
@@ -364,7 +364,7 @@ def int64(value: Any) -> int:
 
 def moment(seconds: float) -> datetime:
     """Unix time as a naive datetime in UTC, as the tables hold it."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return EPOCH + timedelta(seconds=seconds)
 
 
 def axis_kind(value: Any) -> str:
