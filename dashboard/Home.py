@@ -9,9 +9,10 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import queries, rooms
-from dashboard.parts import guard, headings
+from dashboard.parts import guard, headings, inside
 
 HERE = Path(__file__).parent
+inside.stay_inside()
 st.set_page_config(page_title=headings.NAME, page_icon=headings.ICON, layout="wide", initial_sidebar_state="collapsed")
 st.logo(str(HERE / "logo.svg"), size="large")
 st.html(HERE / "style.css")

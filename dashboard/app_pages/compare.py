@@ -72,13 +72,14 @@ def legend() -> None:
     """What each configuration is: task, runs, seeds; and which runs were left out."""
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
-        f"{dots.dot(config.color)}**{html.escape(config.name)}** · {task_of[config.run_ids[0]]} · "
+        f"{dots.dot(config.color)}**{html.escape(config.name)}** · "
+        f"{html.escape(str(task_of[config.run_ids[0]]))} · "
         f"{words.count(len(config.run_ids), 'run')}, "
         f"seed {', '.join(words.UNSET if seed is None else str(seed) for seed in config.seeds)}"
         + (f" · :orange[first {limit} rows only]" if (limit := limits.get(config.run_ids[0])) not in UNLIMITED else "")
         for config in configs
     ]
-    st.caption("  \n".join(lines), unsafe_allow_html=True)  # the dots; names are escaped
+    st.caption("  \n".join(lines), unsafe_allow_html=True)  # the dots; names and tasks are escaped
     if repeats:
         st.caption(
             f":material/content_copy: Left out, because a newer run has the same configuration and seed: "

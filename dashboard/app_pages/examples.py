@@ -147,6 +147,9 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
             shortest, longest = int(as_number(frame["n_characters"].min())), int(as_number(frame["n_characters"].max()))
             length = None
             if longest > shortest:
+                kept = st.session_state.get("examples_length")
+                if kept is not None and not shortest <= kept[0] <= kept[1] <= longest:  # of other runs' examples
+                    del st.session_state["examples_length"]
                 length = st.slider(
                     "Length in characters", shortest, longest, (shortest, longest), key="examples_length",
                     bind="query-params",

@@ -66,10 +66,10 @@ def header(run: Mapping[str, Any]) -> None:
     with told:
         st.markdown(f"{signs(run)} &nbsp; {' · '.join([*scores(), *moments(run)])}")
     if run["note"]:
-        st.markdown(f"> {run['note']}")
+        st.markdown("\n".join(f"> {words.plain(line)}  " for line in run["note"].splitlines()))
     if run["status"] == "failed":
         last = (run["error"] or "no message").strip().splitlines()[-1]
-        st.error(f"The run failed: {last}", icon=":material/error:")
+        st.error(f"The run failed: {words.plain(last)}", icon=":material/error:")
         with st.expander("Whole error"):
             st.code(run["error"] or "", language=None, wrap_lines=True)
     if run["status"] in ("lost", "interrupted"):

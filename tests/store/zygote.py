@@ -15,9 +15,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
-from store import ingest, paths, runs, subprocesses
+from store import ingest, merging, paths, runs, subprocesses, upkeep
 from store.database import connections, migrations, publish
 from store.errors import StoreError
+from store.importers import into_spools
 
 
 def die() -> None:
@@ -136,7 +137,69 @@ def migrate(db: str, delay: float) -> None:
     connections.open_work(layout).close()
 
 
+class Steps:
+    """Dies before the n-th change that this process makes to a file or commits to a database."""
+
+    CHANGES = frozenset(
+        ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.chmod", "os.truncate", "shutil.copyfile")
+    )
+
+    def __init__(self, at: int) -> None:
+        self.at, self.done = at, 0
+        real_write, real_open = os.write, connections._open
+        os.write = lambda *of: (self.step(), real_write(*of))[1]
+        connections._open = lambda path: Stepping(real_open(path), self)
+        sys.addaudithook(self._heard)
+
+    def step(self) -> None:
+        self.done += 1
+        if self.done == self.at:
+            die()
+
+    def _heard(self, event: str, of: tuple) -> None:
+        if event in self.CHANGES or (event == "open" and isinstance(of[2], int) and of[2] & (os.O_WRONLY | os.O_RDWR)):
+            self.step()
+
+
+class Stepping:
+    """A connection whose commits, checkpoints and closing are steps."""
+
+    def __init__(self, con, steps: Steps) -> None:
+        self._con, self._steps = con, steps
+
+    def __getattr__(self, name: str):
+        return getattr(self._con, name)
+
+    def execute(self, statement, *values):
+        if statement in ("COMMIT", "CHECKPOINT"):
+            self._steps.step()
+        return self._con.execute(statement, *values)
+
+    def close(self):
+        self._steps.step()
+        self._con.close()
+
+
+WORK = {
+    "ingest": lambda db, other: ingest.ingest(db, wait=20.0, force=True),
+    "merge": lambda db, other: merging.merge(other, db),
+    "import": lambda db, other: into_spools.import_from(other.with_suffix(".db"), db=db),
+    "compact": lambda db, other: upkeep.compact(db),
+    "rebuild": lambda db, other: upkeep.rebuild(db),
+    "gc": lambda db, other: upkeep.gc(db, dry_run=False, models=True),
+    "backup": lambda db, other: upkeep.backup(db.with_name("backup.duckdb"), db),
+}
+
+
+def stepping(work: str, db: str, other: str, at: int, count: str) -> None:
+    """Do some work and die before its step `at`; where it ends before, the file `count` gets its number of steps."""
+    steps = Steps(at)
+    WORK[work](Path(db), Path(other))
+    Path(count).write_text(str(steps.done))
+
+
 ORDERS = {
+    "stepping": stepping,
     "write": write,
     "ingest": take_in,
     "before publish": die_before_publish,
