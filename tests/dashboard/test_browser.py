@@ -346,5 +346,31 @@ def test_the_first_minutes_on_an_empty_store(tmp_path, serve, window):
         link.first.wait_for(timeout=120_000)
         link.first.click()
         shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
-        shown.page.get_by_text("finished").or_(shown.page.get_by_text("running")).first.wait_for(timeout=20_000)
+        shown.page.get_by_text("finished").first.wait_for(timeout=60_000)
+        assert shown.problems == []
+
+
+def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    with serve(db, CLUEBOARD_JOBS="1") as base:
+        shown = window()
+        shown.open(f"{base}/new_run")
+        shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
+        for settings in ({"Model": "ngram", "Limit": "60"}, {"Model": "tiny", "Epochs": "1"}):
+            for label, value in settings.items():
+                shown.page.get_by_label(label, exact=True).fill(value)
+                shown.page.keyboard.press("Enter")
+                shown.settle()
+            shown.page.get_by_role("button", name="Start").click()
+            name = f"afqmc · {settings['Model']} · "
+            shown.page.get_by_role("link", name=name).first.wait_for(timeout=120_000)
+        until = time.monotonic() + 180
+        while (found := queries.runs("clue", db=db)).is_empty() or found.filter(status="finished").height < 2:
+            assert time.monotonic() < until, found
+            time.sleep(0.5)
+            queries.refresh(db)
+        shown.open(f"{base}/compare?runs={','.join(found['run_id'])}")
+        verdict = shown.page.locator(".st-key-compare_verdict")
+        verdict.wait_for(timeout=60_000)
+        assert "on 60 examples" in verdict.inner_text()
         assert shown.problems == []
