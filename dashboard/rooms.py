@@ -136,7 +136,7 @@ LABS = (
     Lab(
         "johnson_lindenstrauss",
         "Johnson-Lindenstrauss",
-        "约翰逊-林登斯特劳斯引理",
+        "JL 引理",
         ":material/straighten:",
         "How few dimensions keep the distances of many points, and why does a random matrix do?",
         (

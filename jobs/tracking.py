@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jobs import cli
-from store import runs
+from store import editing, runs
+from store.paths import locate
 from store.tracking import environment
 from store.tracking import parent as of_sweep
 
+STARTED = "CLUEBOARD_STARTED"
+"""Environment variable: how the process was started, for the history of its run."""
 Flags = TypeVar("Flags", bound=cli.Options)
 
 
@@ -63,7 +66,7 @@ def start(
     if config.skip_if_done or config.resume_or_start or of_sweep.parent():
         _skip_if_done(config_hash, config)
     commit, dirty = environment.git_state(Path(__file__).parent)
-    return runs.start(
+    run = runs.start(
         experiment,
         config={**cli.params(config), **(resolved or {})},
         command=command or cli.command(dataclasses.replace(with_data_dir(config), resume_or_start=False)),
@@ -81,6 +84,14 @@ def start(
         versions=environment.versions(),
         **fields,
     )
+    note_start(run, config.db)
+    return run
+
+
+def note_start(run: runs.Run, db: Path | None) -> None:
+    """Leave a line in the history of a run that a page started."""
+    if how := os.environ.get(STARTED):
+        editing.write_edit(locate(db), "act", run_id=run.run_id, act=how)
 
 
 def with_data_dir(config: Flags) -> Flags:

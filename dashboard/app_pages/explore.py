@@ -150,5 +150,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bounds = st.slider(words.name(tint), low, high, (low, high), key=f"explore_range_{tint}", width=240)
 lines = frame.filter(pl.col(tint).is_between(*bounds))
 if columns and lines.height:
-    plots.show(figures.parallel(lines, columns, color=tint), key="explore_parallel", alt="Runs as parallel lines")
-    st.caption(f"{words.count(lines.height, 'run')}, coloured by {words.name(tint)}")
+    plots.show(
+        figures.parallel(lines, columns, color=tint),
+        key="explore_parallel",
+        title=f"{words.count(lines.height, 'run')}, coloured by {words.name(tint)}",
+        alt="Runs as parallel lines",
+    )

@@ -131,8 +131,12 @@ def show_plot(frame: pl.DataFrame) -> None:
     if x is None or (kind != "histogram" and not y):
         st.caption("Choose a column for each axis.")
         return
+    said = ", ".join(map(words.name, y)) or "number of rows"
     plots.show(
-        figures.plot(frame, kind=kind, x=x, y=y, color=color), key="sql_plot", alt=f"{kind} plot of the result over {x}"
+        figures.plot(frame, kind=kind, x=x, y=y, color=color),
+        key="sql_plot",
+        title=f"{said} against {words.name(x)}",
+        alt=f"{kind} plot of the result over {x}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,13 @@ BUCKETS = 160
 """Points of a curve: a chart is about 400 pixels wide."""
 
 
+@cache
 def _layout() -> dict[str, Any]:
+    """What every chart has alike, made once, and not before a chart is drawn: figures need all of pandas loaded."""
     figure = style.finish(go.Figure(), x="", y="", height=HEIGHT, legend=False)
     figure.update_layout(margin={"l": 8, "r": 8, "t": 30, "b": 4}, hovermode="closest", hoverlabel={"namelength": -1})
     figure.update_xaxes(nticks=6).update_yaxes(nticks=6)
     return dict(figure.to_dict()["layout"])
-
-
-LAYOUT = _layout()
-"""What every chart has alike, made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +78,16 @@ def chart(
     for line in lines:
         if parts := [curves[run_id] for run_id in line.run_ids if run_id in curves]:
             traces += _traces(parts, line)
-    x_axis = LAYOUT["xaxis"] | {"title": {"text": run_figures.X_TITLES.get(x, x), "font": {"size": 11}}}
-    y_axis = dict(LAYOUT["yaxis"])
+    layout = _layout()
+    x_axis = layout["xaxis"] | {"title": {"text": run_figures.X_TITLES.get(x, x), "font": {"size": 11}}}
+    y_axis = dict(layout["yaxis"])
     if log_y:
         y_axis |= style.log_axis(*(values for _, values in curves.values()))
     if words.is_fraction(metric):
         y_axis |= {"tickformat": ".0%" if _spread(frame) > 0.03 else ".1%", "hoverformat": ".2%"}
     title = {"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
     own = {"title": title, "uirevision": f"{metric}-{x}-{log_y}", "xaxis": x_axis, "yaxis": y_axis}
-    return ManyCurves(traces, LAYOUT | own)
+    return ManyCurves(traces, layout | own)
 
 
 def _curves(frame: pl.DataFrame) -> dict[str, run_figures.Curve]:

@@ -18,6 +18,7 @@ def title(
     note: str = "",
     formula: str = "",
     source: str = "",
+    beside: str = "",
 ) -> None:
     """Heading of a page, one sentence that says what it answers, and a help sign with the rest.
 
@@ -29,10 +30,13 @@ def title(
         note: how to read the page, two or three sentences (Markdown), behind the help sign.
         formula: the page's formula (LaTeX without dollar signs), behind it too.
         source: where the method or the numbers come from (Markdown), behind it too.
+        beside: a few words beside the heading, always visible (Markdown).
     """
     st.set_page_config(page_title=f"{tab or name} — {NAME}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page_heading"):
         st.title(name, anchor=False, width="content")
+        if beside:
+            st.markdown(f":gray[{beside}]", width="content")
         if note or formula or source:
             help_sign(chinese=chinese, note=note, formula=formula, source=source)
     with st.container(key="page_sentence"):

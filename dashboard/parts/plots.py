@@ -19,7 +19,7 @@ DRAWING: dict[str, Any] = figure_files.DRAWING
 """What the camera above a plot saves: PNG, or SVG where the server has no browser to draw one."""
 
 
-def show(figure: go.Figure, *, key: str, alt: str, title: str = "", place: Any = st, **options: Any) -> Any:
+def show(figure: go.Figure, *, key: str, alt: str, title: str, place: Any = st, **options: Any) -> Any:
     """Draw a figure, with a small menu that saves it.
 
     Args:
@@ -36,7 +36,7 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str = "", place: Any =
     look = PICTURE if figure_files.has_browser() else DRAWING
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
-        st.markdown(f"**{title}**" if title else "", width="stretch")
+        st.markdown(f"**{title[0].upper()}{title[1:]}**", width="stretch")
         with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
             _menu(figure, key)
     return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs import cli
+from jobs import cli, tracking
 from jobs.sweep.target import job_names
 
 ROOT = Path(__file__).parents[2]
@@ -149,8 +149,9 @@ def _start(folder: Path, name: str, children: dict[str, subprocess.Popen[bytes]]
             log.write(f"error: {error}\n".encode())
             _write(folder, name, {"code": 2})
             return
+        environment = {**os.environ, tracking.STARTED: "started from a page"}
         child = subprocess.Popen(
-            words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     children[name] = child
     _write(folder, name, {"pid": child.pid, "began": start_time(child.pid), "started_at": time.time(), "code": None})

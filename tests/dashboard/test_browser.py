@@ -278,13 +278,37 @@ def test_the_runs_page_can_be_worked_by_the_keyboard(served, window):
     assert wanted <= reached
 
 
+TOP = """kinds => Math.min(...[...document.querySelectorAll(kinds)]
+    .map(part => part.getBoundingClientRect()).filter(box => box.height > 0).map(box => box.top))"""
+FIRST = ".run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea, .st-key-compare_verdict"
+CONTROL = (
+    "[data-testid=stMainBlockContainer] [data-testid=stButtonGroup], [data-testid=stSlider], [data-testid=stSelectbox]"
+)
+
+
 @pytest.mark.parametrize("page", ["", "runs", "compare", "leaderboard", "explore", "sql"])
 def test_the_first_table_or_chart_begins_above_300(page, served, window):
     shown = window()
     shown.open(f"{served}/{page}")
-    kinds = ".run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea, .st-key-compare_verdict"
-    places = f"[...document.querySelectorAll('{kinds}')]"
-    assert shown.page.evaluate(f"Math.min(...{places}.map(part => part.getBoundingClientRect().top))") < 300
+    shown.page.wait_for_selector(FIRST)
+    assert shown.page.evaluate(TOP, FIRST) < 300
+
+
+def test_the_first_curve_of_a_run_begins_above_300(served, filled_store, window):
+    run_id = queries.runs(task="afqmc", status="finished", db=filled_store)["run_id"][0]
+    shown = window()
+    shown.open(f"{served}/run?run={run_id}")
+    shown.page.wait_for_selector(".js-plotly-plot")
+    assert shown.page.evaluate(TOP, ".js-plotly-plot") < 300
+
+
+@pytest.mark.parametrize("lab", [lab.key for lab in rooms.LABS])
+def test_the_reader_of_a_lab_has_something_to_move_above_300(lab, served, window):
+    shown = window()
+    for chapter in rooms.lab_of(lab).chapters[:2]:
+        shown.open(f"{served}/{lab}?chapter={chapter.key}")
+        shown.page.wait_for_selector(CONTROL)
+        assert shown.page.evaluate(TOP, CONTROL) < 300, chapter.key
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs import cli, tracking
-from store import queries
+from store import queries, stopping
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +57,16 @@ def test_a_second_run_of_the_same_config_is_skipped_on_request(tmp_path):
     with pytest.raises(tracking.AlreadyDone) as done:
         tracking.start(Config(db=db, skip_if_done=True), experiment="clue")
     assert (done.value.run_id, done.value.code) == (run.run_id, 0)
+
+
+def test_a_run_that_a_page_started_has_a_line_in_its_history(tmp_path, monkeypatch):
+    db = tmp_path / "results.duckdb"
+    with tracking.start(Config(db=db), experiment="clue") as by_hand:
+        pass
+    monkeypatch.setenv(tracking.STARTED, "started from a page")
+    with tracking.start(Config(db=db), experiment="clue") as from_page:
+        pass
+    assert stopping.history(by_hand.run_id, db) == []
+    assert [line["act"] for line in stopping.history(from_page.run_id, db)] == ["started from a page"]
+    queries.refresh(db)  # the line changes no table
+    assert queries.runs(db=db).height == 2

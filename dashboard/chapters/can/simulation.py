@@ -189,7 +189,13 @@ def stored_simulation() -> None:
     for index, axis in enumerate(axes):
         figure = figures.gain(frame.filter(axis=axis), axis=axis, methods=methods)
         name = f"Gain against {figures.TITLES[axis]}"
-        plots.show(figure, key=f"can_simulation_{axis}", alt=name, place=columns[index % 2])
+        plots.show(
+            figure,
+            key=f"can_simulation_{axis}",
+            title=f"How does the gain depend on the {figures.TITLES[axis]}?",
+            alt=name,
+            place=columns[index % 2],
+        )
     downloads.download(frame, f"can_simulation_{run_id}")
     st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)
 

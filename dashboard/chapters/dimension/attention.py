@@ -132,6 +132,7 @@ def show_fits() -> None:
     plots.show(
         figures.attention(part, metric=metric, length=length),
         key="dimension_attention_fit",
+        title=f"Is there a head size at which {words.name(metric)} bends? Length {length}",
         alt="Quality of the fits against head size",
     )
     st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")

@@ -119,7 +119,10 @@ def show_calculator() -> None:
         "product it is 21.25, with twice it is 4.25."
     )
     plots.show(
-        figures.thresholds(*thresholds(rho), chosen=size), key="dimension_thresholds", alt="Dimensions against N"
+        figures.thresholds(*thresholds(rho), chosen=size),
+        key="dimension_thresholds",
+        title="Every rule grows like ln N",
+        alt="Dimensions against N",
     )
     show_examples()
 
@@ -152,6 +155,7 @@ def show_shift() -> None:
     plots.show(
         figures.shift(n, entropy.condensation_entropy(n), -0.24 * n, entropy.condensation_entropy_asymptote(n)),
         key="dimension_shift",
+        title="Each dimension lowers the entropy by about 0.24 nats",
         alt="Entropy shift per dimension",
     )
 
@@ -178,6 +182,7 @@ def show_stored() -> None:
             threshold=None if scaled else float(entropy.dimension_for(vocabulary, form=form)),
         ),
         key="dimension_entropy_stored",
+        title=f"Does the entropy of {vocabulary:,} words reach zero?",
         alt="Stored entropies of random tables",
     )
     st.caption(f"Means{words.over(part['n'].max(), 'random table')}; the band is the 95 % interval.")

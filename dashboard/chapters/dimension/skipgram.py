@@ -63,6 +63,7 @@ def picture() -> Reading | None:
             plots.show(
                 figures.saturation(part, metric=metric, rules=marks),
                 key=f"dimension_skipgram_{metric}",
+                title=f"Does {words.name(metric)} bend at the rule?",
                 alt=f"Skip-gram {metric} against the dimension",
                 place=columns[index],
             )
@@ -112,6 +113,7 @@ def show_other() -> None:
         plots.show(
             figures.saturation(part, metric=metric, rules=marks if metric in METRICS[:4] else {}),
             key=f"dimension_skipgram_{metric}",
+            title=f"Does {words.name(metric)} bend at the rule?",
             alt=f"Skip-gram {metric} against the dimension",
             place=columns[index % 2],
         )

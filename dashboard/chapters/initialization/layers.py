@@ -59,6 +59,14 @@ def least(names: Sequence[str], values: Sequence[float] | np.ndarray) -> tuple[s
     return " and ".join(part for part in (", ".join(found[:-1]), found[-1]) if part), len(found) > 1
 
 
+TITLES = {
+    "forward": "Does the signal keep its size? 1 is as large as the input",
+    "backward": "Does the gradient keep its size? 1 is as large as at the output",
+    "product": "Both at once in a layer: gain forward × backward",
+    "gradient": "Do all layers learn equally fast? Gradient of the weights",
+}
+
+
 def settings() -> tuple[tuple[int, ...], list[str], str, Choice] | None:
     """Widths, rules, activation and gain; None after a sentence that says what is wrong."""
     left, middle, right = st.columns([3, 1, 1])
@@ -133,6 +141,7 @@ def picture() -> Reading | None:
             plots.show(
                 figures.gains_by_layer(lines, points, quantity),
                 key=f"initialization_{quantity}",
+                title=TITLES[quantity],
                 alt=f"{figures.QUANTITIES[quantity]} by layer and rule",
                 place=column,
             )

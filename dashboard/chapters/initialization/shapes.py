@@ -43,6 +43,9 @@ def singular_values(m: int, n: int, law: str) -> np.ndarray:
     return measure_spectrum(np.random.default_rng(0), m, n, law=law)
 
 
+TITLES = {"forward": "Signal: gain forward", "backward": "Gradient: gain backward", "product": "Both: the product"}
+
+
 def show_ratios() -> bool:
     """Gains of one layer against n/m; whether any rule is chosen."""
     rules = st.pills(
@@ -60,7 +63,11 @@ def show_ratios() -> bool:
         ratios, gains = by_ratio(quantity)
         figure = figures.gains_by_ratio(rules, ratios, gains, quantity)
         plots.show(
-            figure, key=f"initialization_shapes_{quantity}", alt=f"{quantity} gain against n/m by rule", place=column
+            figure,
+            key=f"initialization_shapes_{quantity}",
+            title=TITLES[quantity],
+            alt=f"{quantity} gain against n/m by rule",
+            place=column,
         )
     return True
 

@@ -176,6 +176,7 @@ def show_matrices() -> None:
             *(bins[column].to_numpy() for column in ("left", "right", "value")), name="trained matrix", **sizes
         ),
         key="initialization_training_spectrum",
+        title="What did training add to a random spectrum?",
         alt="Singular values of a trained matrix beside the law of a random one",
     )
     st.caption("The line is the law of independent entries with the same variance: what sticks out was learned.")

@@ -128,6 +128,7 @@ def show_largest() -> None:
             largest_drawn(chosen, seed),
         ),
         key="jl_angles_largest",
+        title="How similar are the two most similar of N random vectors?",
         alt="Largest cosine among N random vectors",
     )
     st.caption(

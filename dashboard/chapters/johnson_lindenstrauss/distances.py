@@ -142,6 +142,7 @@ def show_sweep() -> None:
     plots.show(
         figures.largest_by_dimension(part, series="kind", colors=figures.KIND_COLORS, metric=metric, exact=exact),
         key="jl_distances_sweep",
+        title=f"How fast does the error of {chosen} fall with n?",
         alt="Distortion against the number of dimensions",
     )
     repeats = part.filter(pl.col("metric") == metric)["n"].max()

@@ -105,7 +105,12 @@ def show_bands() -> None:
     if not bands.is_empty():
         here = (pl.col("rows") == rows, pl.col("bands") == count)
         points = bands.filter(*here, source="measured", metric="candidate").unique("cosine")
-    plots.show(figures.bands(agreement, grid, shown, points), key="jl_hash_scurve", alt="S-curves of banding")
+    plots.show(
+        figures.bands(agreement, grid, shown, points),
+        key="jl_hash_scurve",
+        title="Which cosines become candidates?",
+        alt="S-curves of banding",
+    )
     st.markdown(
         f"{count} bands of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an agreement of "
         f"(1/{count})^(1/{rows}) = {(1 / count) ** (1 / rows):.3f}."
@@ -122,7 +127,12 @@ def show_neighbours() -> None:
     name = st.selectbox("Data", sorted(found["data"].unique()), key="jl_hash_data", bind="query-params", width=240)
     part = found.filter(data=name)
     part = part.filter(pl.col("run_id") == part["run_id"].max())
-    plots.show(figures.recall(part), key="jl_hash_recall", alt="Recall of the exact neighbours")
+    plots.show(
+        figures.recall(part),
+        key="jl_hash_recall",
+        title=f"How many true neighbours of {name} do the hashes find?",
+        alt="Recall of the exact neighbours",
+    )
     st.caption(
         "Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance. Bands: "
         f"95 % intervals{words.over(part['n'].max(), 'search')}."

@@ -132,7 +132,12 @@ def show_stored() -> None:
         return
     frame = frame.filter(pl.col("run_id") == frame["run_id"].max())
     part, norm = pick_sweep(frame)
-    plots.show(figures.svd_sweep(part, norm=norm), key="jl_svd_sweep", alt="Stored errors against the rank, bounds")
+    plots.show(
+        figures.svd_sweep(part, norm=norm),
+        key="jl_svd_sweep",
+        title="How close to the best possible error does each recipe come?",
+        alt="Stored errors against the rank, bounds",
+    )
     st.caption(
         f"Points: means{words.over(part['n'].max(), 'draw')} with 95 % intervals. The optimum is that of rank k + p, "
         "which no basis of k + p directions can beat; the recipes use k directions. Dash-dotted: bounds of the mean "

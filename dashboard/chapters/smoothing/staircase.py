@@ -172,6 +172,7 @@ def show_stored() -> None:
     plots.show(
         figures.intervals(table.rename({"loss": "value"}), label="schedule", x="Staircase loss after 400 steps"),
         key="smoothing_staircase_final",
+        title="Which schedule ends lowest?",
         alt="Final losses by schedule with intervals",
     )
     st.dataframe(

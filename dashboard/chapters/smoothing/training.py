@@ -100,7 +100,12 @@ def show_encoders() -> None:
     table = table.sort("value", descending=True)
     badges.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
-    plots.show(figure.update_xaxes(tickformat=".1%"), key="smoothing_training_encoders", alt="Score by activation")
+    plots.show(
+        figure.update_xaxes(tickformat=".1%"),
+        key="smoothing_training_encoders",
+        title=f"Does the activation change the score on {task}?",
+        alt="Score by activation",
+    )
     st.caption(f"Means with Student's 95 % intervals over at least {as_number(table['seeds'].min())} seeds each.")
 
 

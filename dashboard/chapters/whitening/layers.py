@@ -92,7 +92,11 @@ def show_search() -> None:
         if metric == "recall":
             percent_axis(figure)
         plots.show(
-            figure, key=f"whitening_search_{metric}", alt=f"{name} against the number of dimensions", place=column
+            figure,
+            key=f"whitening_search_{metric}",
+            title=f"{name} against the number of dimensions",
+            alt=f"{name} against the number of dimensions",
+            place=column,
         )
     st.caption(
         f"Means{words.over(part['n'].max(), 'search')}; bars: 95 % intervals. Recall: share of the ten neighbours at "

@@ -234,7 +234,12 @@ def show_figure() -> None:
     measured, against, pooling = chosen
     shown = measured.filter(row=pooling)
     same = against.filter((pl.col("row") == pooling) & pl.col("dataset").is_in(shown["dataset"].unique().to_list()))
-    plots.show(figures.scores(shown, same), key="whitening_scores", alt=f"Scores with pooling {pooling}")
+    plots.show(
+        figures.scores(shown, same),
+        key="whitening_scores",
+        title=f"Does whitening raise the scores? Pooling {pooling}",
+        alt=f"Scores with pooling {pooling}",
+    )
 
 
 def again() -> tuple[pl.DataFrame, pl.DataFrame, str] | None:

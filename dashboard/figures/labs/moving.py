@@ -11,6 +11,10 @@ QUICK = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transit
 PLAY = {"frame": {"duration": 60, "redraw": True}, "fromcurrent": True, "transition": {"duration": 0}}
 
 
+BARE_SLIDER = {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
+"""No marks at the steps, whose texts would lie upon one another: the value stands above the slider."""
+
+
 def animate(
     figure: go.Figure,
     frames: Sequence[Sequence[Any]],
@@ -42,9 +46,7 @@ def animate(
         "active": start,
         "steps": steps,
         "currentvalue": {"prefix": prefix, "xanchor": "left", "font": {"size": 14, "color": style.NEUTRAL}},
-        "font": {"color": "rgba(0,0,0,0)"},
-        "ticklen": 0,
-        "minorticklen": 0,
+        **BARE_SLIDER,
         "x": 0.3,
         "len": 0.7,
         "pad": {"t": 52, "b": 0},

@@ -12,7 +12,8 @@ from engine.smoothing.kernels import KERNELS
 KERNEL_COLORS = dict(zip(KERNELS, SEQUENCE, strict=False))
 """One colour for each kernel on every page."""
 ZERO = 1e-3  # where a loss of zero stands on a log axis, below one wrong integer of thirty
-FLOOR = 1e-17  # smallest difference shown on a log axis
+ROUNDING = 1e-13
+"""Smaller differences are the rounding of the computer and are not drawn."""
 
 
 def with_breaks(x: np.ndarray, y: np.ndarray) -> tuple[list[float | None], list[float | None]]:
@@ -43,14 +44,14 @@ def curves(x: np.ndarray, original: np.ndarray, lines: Mapping[str, np.ndarray],
 
 
 def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int = 400) -> go.Figure:
-    """Absolute differences on a log axis."""
+    """Absolute differences on a log axis, as far as they are more than rounding."""
     figure = go.Figure()
     for index, (name, values) in enumerate(lines.items()):
-        figure.add_scatter(
-            x=x, y=np.maximum(np.abs(values), FLOOR), name=name, mode="lines", line={"color": SEQUENCE[index]}
-        )
-    y_axis = {"type": "log", "exponentformat": "power", "dtick": 3, "range": [-17, None]}
-    return finish(figure, x="x", y="Absolute difference", height=height, y_axis=y_axis)
+        size = np.abs(values)
+        shown = np.where(size > ROUNDING, size, np.nan)
+        figure.add_scatter(x=x, y=shown, name=name, mode="lines", line={"color": SEQUENCE[index]})
+    y_axis = {"type": "log", "exponentformat": "power", "dtick": 3, "range": [-13, None]}
+    return finish(figure, x="x", y="Absolute difference (from 10⁻¹³, rounding, on)", height=height, y_axis=y_axis)
 
 
 def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 330) -> go.Figure:

@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.style import MEASURED, PUBLISHED, SEQUENCE, fade, finish, log_axis, reference_line
+from dashboard.figures.labs.moving import BARE_SLIDER
+from dashboard.figures.style import MEASURED, NEUTRAL, PUBLISHED, SEQUENCE, fade, finish, log_axis, reference_line
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
 
@@ -59,8 +60,9 @@ def circle(found: Sequence[Step]) -> go.Figure:
     now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     slider = {
         "active": 0,
-        "currentvalue": {"prefix": "β, γ = ", "font": {"size": 14}},
+        "currentvalue": {"prefix": "β, γ = ", "font": {"size": 14, "color": NEUTRAL}},
         "pad": {"t": 40, "b": 4},
+        **BARE_SLIDER,
         "steps": [{"label": label, "method": "animate", "args": [[str(i)], now]} for i, label in enumerate(labels)],
     }
     play = {"mode": "immediate", "fromcurrent": False, "frame": {"duration": 90, "redraw": False},

@@ -70,7 +70,7 @@ def show(chapter: Chapter, *, key: str, tab: str) -> None:
         key: `<lab>_<chapter>`, with which the keys of its own widgets begin.
         tab: what the browser's tab is called.
     """
-    headings.title(chapter.question, f"{chapter.lead}  \n:gray[{chapter.chinese}]", tab=tab)
+    headings.title(chapter.question, chapter.lead, tab=tab, beside=chapter.chinese)
     _guess(chapter.guess, f"{key}_predict")
     if chapter.beside:
         picture, words = st.columns([3, 2], gap="medium")
@@ -104,7 +104,10 @@ def _open_linked(chapter: Chapter, key: str) -> None:
 
 def _guess(guess: Guess, key: str) -> None:
     """The question; the answer and its reason appear with the reader's own."""
-    answer = st.segmented_control(f"Guess first: {guess.question}", guess.answers, key=key)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="guess"):
+        st.markdown(f"Guess first: {guess.question}", width="content")
+        label = f"Guess first: {guess.question}"
+        answer = st.segmented_control(label, guess.answers, key=key, label_visibility="collapsed")
     if answer is not None:
         st.markdown(f"{'Right' if answer == guess.right else 'No'}: **{guess.right}**. {guess.because}")
 

@@ -1,11 +1,17 @@
 """A figure can leave the page: its data as rows, itself as one HTML file."""
 
+import ast
+import inspect
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import plotly.graph_objects as go
 import polars as pl
 import pytest
 
+from dashboard.parts import plots
 from dashboard.reports import figure_files
 
 
@@ -65,3 +71,35 @@ def test_a_browser_draws_svg_and_pdf():
     figure = go.Figure(go.Scatter(x=[1, 2], y=[2, 3], name="花呗")).update_layout(showlegend=True)
     assert "花呗" in figure_files.picture(figure, "svg").decode()
     assert figure_files.picture(figure, "pdf").startswith(b"%PDF")
+
+
+def test_every_figure_of_a_page_has_a_title():
+    """Figures come to a page only through `plots`: there the title has no default and an empty one is an error."""
+    folder = Path(plots.__file__).parents[1]
+    drawing = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "plotly_chart"
+    }
+    assert drawing == {"parts/plots.py"}
+    assert inspect.signature(plots.show).parameters["title"].default is inspect.Parameter.empty
+    with pytest.raises(IndexError):
+        plots.show(go.Figure(), key="nameless", alt="nothing", title="")
+
+
+def test_no_figure_is_made_while_modules_are_imported():
+    """A first session imports pages while another thread may hold half of pandas: plotly would take that half."""
+    folder = Path(plots.__file__).parents[1]
+    modules = [
+        ".".join(("dashboard", *path.relative_to(folder).with_suffix("").parts)) for path in folder.glob("figures/*.py")
+    ]
+    code = (
+        "import plotly.graph_objects as go\n"
+        "def refuse(*_, **__): raise RuntimeError('a figure is made at import')\n"
+        "go.Figure.__init__ = refuse\n"
+        "import importlib\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr[-300:]

@@ -58,6 +58,37 @@ def test_equal_names_are_told_apart_by_the_id():
     assert run_names.names(runs) == {"a-1111": "tnews · mini-zh · s2 · 1111", "a-2222": "tnews · mini-zh · s2 · 2222"}
 
 
+def sides(*names, model="mini-zh"):
+    """Settings that stand side by side, by the full name of a run of each."""
+    runs = [{"run_id": f"20261128-120000-{number:04d}", "model": model, "seed": 1} for number in range(len(names))]
+    return run_names.apart(runs, {run["run_id"]: name for run, name in zip(runs, names, strict=True)})
+
+
+def test_settings_side_by_side_leave_out_what_they_share_and_their_seeds():
+    assert sides("tnews · mini-zh · lr 3e-4 · s1", "tnews · mini-zh · lr 1e-3 · s1") == [
+        "mini-zh · lr 3e-4",
+        "mini-zh · lr 1e-3",
+    ]
+    assert sides("tnews · mini-zh · s1", "tnews · mini-zh · blog · s1") == ["mini-zh", "mini-zh · blog"]
+
+
+def test_settings_that_would_have_one_name_are_told_apart_by_the_id():
+    assert sides("tnews · mini-zh · s1", "tnews · mini-zh · s1") == ["mini-zh · 0000", "mini-zh · 0001"]
+
+
+def test_a_setting_alone_keeps_its_whole_name_but_for_the_seed():
+    assert sides("tnews · mini-zh · lr 3e-4 · s1") == ["tnews · mini-zh · lr 3e-4"]
+
+
+def test_settings_without_a_model_have_a_name_all_the_same():
+    assert all(sides("own · lr 1 · s1", "own · lr 1 · s1", "own · lr 2 · s1", model=None))
+
+
+def test_an_id_that_ends_a_name_is_no_part_of_the_setting():
+    run = {"run_id": "20261128-120000-7f3a", "model": "tiny", "seed": 2}
+    assert run_names.apart([run], {run["run_id"]: "afqmc · tiny · s2 · 7f3a"}) == ["afqmc · tiny"]
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [("0.0003", "3e-4"), ("0.001", "1e-3"), ("2.5e-05", "2.5e-5"), ("0.1", "0.1"), ("0", "0"), ("1500", "1500"),

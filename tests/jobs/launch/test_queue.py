@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from jobs import cli
+from jobs import cli, tracking
 from jobs.launch import queue
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
@@ -53,6 +53,12 @@ def test_jobs_run_in_their_order_and_leave_their_output_and_code(tmp_path, progr
     first, second = state(tmp_path, "1"), state(tmp_path, "2")
     assert (first["code"], second["code"]) == (0, 3)
     assert first["ended_at"] <= second["started_at"]
+
+
+def test_a_job_knows_that_a_page_started_it(tmp_path, programs):
+    ask(tmp_path, "1", [sys.executable, "-c", f"import os; print(os.environ['{tracking.STARTED}'])"])
+    queue.run(queue.Config(folder=tmp_path))
+    assert (tmp_path / "1.log").read_text() == "started from a page\n"
 
 
 def test_so_many_at_once_and_each_can_be_stopped_killed_or_taken_out(tmp_path, programs):
