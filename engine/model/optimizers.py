@@ -156,7 +156,8 @@ def parameter_groups(
 def start_without_compiler() -> None:
     """Let optimizers start without torch's compiler: importing it takes seconds, and nothing here is compiled.
 
-    At their first call the methods ask the compiler to leave them out of compiled code; the answer is given beforehand.
+    At their first call the methods ask the compiler to leave them out of compiled code; the answer is given beforehand,
+    under the name that torch keeps it by. A torch that calls it otherwise only starts later.
     """
     if "torch._dynamo" in sys.modules:
         return

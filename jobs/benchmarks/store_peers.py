@@ -1,9 +1,14 @@
 """The same logging by us and by other trackers, each a script of its own in a fresh process.
 
 Each tool is used the way it logs fastest, and its clock stops when all is on the disk in the form its own reader reads.
+A tool that is not installed beside this project is looked for in the Python that CLUEBOARD_PEERS names, because some of
+them want other versions of what the project uses:
+
+CLUEBOARD_PEERS=~/peers/bin/python python -m jobs.benchmark --suite store
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,28 +108,35 @@ sys.stdout.flush()
 """
 
 
-def installed() -> list[str]:
-    """Trackers there are here."""
-    return [name for name in PEERS if importlib.util.find_spec(name) is not None]
+def installed() -> dict[str, str]:
+    """Trackers there are, each with the Python that has it."""
+    found = {name: sys.executable for name in PEERS if importlib.util.find_spec(name) is not None}
+    if other := os.environ.get("CLUEBOARD_PEERS"):
+        look = "import importlib.util, sys; print(*(n for n in sys.argv[1:] if importlib.util.find_spec(n)))"
+        there = subprocess.run([other, "-c", look, *PEERS], capture_output=True, text=True, check=True).stdout.split()
+        found = dict.fromkeys(there, other) | found
+    return found
 
 
 def bulk(folder: Path, *, runs: int, points: int) -> Iterator[tuple[str, float]]:
     """Points a second of each tool, ours first: `runs` runs of `points` points until all can be read."""
-    for name in ["clueboard", *installed()]:
+    for name, python in {"clueboard": sys.executable, **installed()}.items():
         fewer = runs if name in ("clueboard", "trackio") else max(1, runs // 10)
-        yield name, fewer * points / _seconds(_BULK[name], folder / f"bulk-{name}", fewer, points)
+        yield name, fewer * points / _seconds(python, _BULK[name], folder / f"bulk-{name}", fewer, points)
 
 
 def calls(folder: Path, *, points: int) -> Iterator[tuple[str, float]]:
-    """Seconds the training loop spends in one call of each tool."""
-    for name in ["clueboard", *installed()]:
+    """Seconds of the processor that the training loop's own thread spends in one call of each tool."""
+    for name, python in {"clueboard": sys.executable, **installed()}.items():
         fewer = points if name != "mlflow" else max(1, points // 20)
-        yield name, _seconds(_CALLS[name], folder / f"calls-{name}", 1, fewer) / fewer
+        script = _CALLS[name].replace("perf_counter", "thread_time")
+        yield name, _seconds(python, script, folder / f"calls-{name}", 1, fewer, clock="thread_time") / fewer
 
 
-def _seconds(script: str, folder: Path, *numbers: int) -> float:
+def _seconds(python: str, script: str, folder: Path, *numbers: int, clock: str = "perf_counter") -> float:
     folder.mkdir()
-    command: list[Any] = [sys.executable, "-c", _START + script + _END, ROOT, folder, *numbers]
+    end = _END.replace("perf_counter", clock)
+    command: list[Any] = [python, "-c", _START + script + end, ROOT, folder, *numbers]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     found = [line for line in done.stdout.splitlines() if line.startswith("seconds ")]
     if not found:
