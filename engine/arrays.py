@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 Shape = Sequence[str | int]
 """Sides of an array: a number must be met, a letter stands for any length and, where it comes twice, for the same."""
 
+SINGLE_MAX = float(np.finfo(np.float32).max)
 EXPONENT_LIMIT = 440
 """Rows whose largest entry lies outside 2^-440..2^440 are rescaled before they are squared."""
 
@@ -261,6 +262,8 @@ def _check_shape(array: np.ndarray, name: str, shape: Shape | None, empty: bool)
 
 def _check_range(array: np.ndarray, name: str, low: float, high: float) -> None:
     if not array.size or (low == -math.inf and high == math.inf):
+        return
+    if array.dtype == np.float32 and low < -SINGLE_MAX and high > SINGLE_MAX:
         return
     smallest, largest = float(array.min()), float(array.max())
     if smallest >= low and largest <= high:

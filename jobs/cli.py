@@ -62,8 +62,14 @@ FROM_ZERO = frozenset(
 LARGEST = 2**63 - 1
 
 
+LONG_QUOTATION = re.compile(r"(?<!\w)('[^'\n]{80})[^'\n]{40,}(')(?!\w)")
+
+
 class InputError(Exception):
-    """Bad input of the user: one sentence that says what was expected and what came."""
+    """Bad input of the user: one sentence that says what was expected and what came, a long quotation cut short."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(LONG_QUOTATION.sub(r"\1 …\2", message))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

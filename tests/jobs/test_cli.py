@@ -146,3 +146,10 @@ def test_numbers_that_no_job_can_mean_are_one_sentence(arguments, sentence, caps
 def test_zero_and_negative_numbers_pass_where_they_mean_something():
     config = cli.parse(Numbers, ["--warmup", "0", "--cosines", "-0.9", "0", "--seed", "0"])
     assert (config.warmup, config.cosines, config.seed) == (0.0, (-0.9, 0.0), 0)
+
+
+def test_a_message_cuts_a_long_quotation_and_nothing_else():
+    told = str(cli.InputError(f"a.json:1: label {'好' * 30_000!r} is not among the labels"))
+    assert told == f"a.json:1: label '{'好' * 80} …' is not among the labels"
+    plain = f"the run's file {'x' * 200} is not the store's"
+    assert str(cli.InputError(plain)) == plain

@@ -122,6 +122,9 @@ def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
                 def refuse(problem: str, needle: str = str(item["question"])) -> InputError:
                     return place_of(path, text, needle).refuse(problem)
 
+                for name, texts in (("passage", passage), ("question", [item["question"]]), ("choice", choices)):
+                    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+                        raise refuse(f"{name} must be {'a text' if name == 'question' else 'a list of texts'}")
                 surplus += len(choices) > spec.n_choices
                 if len(choices) < 2 or (labelled and len(choices) > spec.n_choices):
                     raise refuse(f"{len(choices)} choices, expected 2 to {spec.n_choices}")

@@ -248,6 +248,11 @@ def test_c3_choices(tmp_path):
         read("c3", document(tmp_path / "a.json", _c3(list("甲乙丙丁戊"))))
     with pytest.raises(InputError, match=r"a.json:\d+: answer '丁' is not among the choices"):
         read("c3", document(tmp_path / "a.json", _c3(["甲", "乙"], "丁")))
+    for passage, said in (("一段", "passage must be a list of texts"), ([1], "passage must be a list of texts")):
+        with pytest.raises(InputError, match=rf"a.json:\d+: {said}"):
+            read("c3", document(tmp_path / "a.json", [[passage, _c3(["甲", "乙"])[0][1], "m"]]))
+    with pytest.raises(InputError, match=r"a.json:\d+: choice must be a list of texts"):
+        read("c3", document(tmp_path / "a.json", _c3(["甲", 2])))
     with pytest.raises(InputError, match=r"a.json: expected a JSON list, got dict"):
         read("c3", document(tmp_path / "a.json", {}))
 
