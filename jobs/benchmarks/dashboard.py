@@ -1,4 +1,4 @@
-"""Server time of every page on a large store: 10,000 runs, 10 million points, 50 runs x 50,000 predictions.
+"""Server time of every page on a large store: 100,000 runs, 2.4 million points, 20 runs x 50,000 predictions.
 
 The pages are asked through the server's own interface for programs (`/_stcore/agent/interact`), so a time is what a
 browser waits for: from the request until the script has finished (the interface itself waits 60 ms to see whether more
@@ -85,20 +85,28 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
     The store is made anew in a temporary folder, or kept at CLUEBOARD_BENCHMARK_DB and used again.
 
     Args:
-        full: 10,000 runs and 10 M points instead of 500 runs and 100,000 points.
+        full: 100,000 runs instead of 500.
     """
     yield bootstrap()
     with tempfile.TemporaryDirectory() as folder:
         db = Path(os.environ.get("CLUEBOARD_BENCHMARK_DB") or Path(folder) / "large.duckdb")
         if not db.exists():
-            large_store.fill(
-                db, n_runs=10_000 if full else 500, steps=125 if full else 25, predicted=50 if full else 15
-            )
+            large_store.fill(db, n_runs=100_000 if full else 500, steps=2 if full else 25, predicted=20 if full else 15)
         with server(db) as (base, pid):
+            yield started(base, pid)
             wanted = cases(db)
             for case in wanted:
                 yield from measure(base, pid, case)
             yield from browser.paint(base, [case for case in wanted if case.page not in LABS])
+
+
+def started(base: str, pid: int) -> dict[str, Any]:
+    """The first answer of the server: libraries, the refresh of the store and the lists that it reads ahead."""
+    first = _timed(base, pid, {"page": "new_run"})
+    while (spent := _timed(base, pid, {"page": "new_run"})).cpu_s > FIRST_CPU_S:
+        first = Timed(spent.answer, first.wall_s + spent.wall_s, first.cpu_s + spent.cpu_s)
+    waited = f"{first.wall_s:.2f} s waited"
+    return _row("libraries, refresh and lists read ahead, processor", first.cpu_s, "s", None, waited)
 
 
 def bootstrap() -> dict[str, Any]:
@@ -111,11 +119,12 @@ def bootstrap() -> dict[str, Any]:
     a, b = (rng.random(50_000) < share for share in (0.70, 0.71))
     began = time.perf_counter()
     mean_difference_interval(b.astype(float) - a)
-    return _row("interval of a difference, 50,000", time.perf_counter() - began, "s", "< 0.2", "")
+    return _row("interval of a difference, 50,000", time.perf_counter() - began, "s", 0.2, "")
 
 
-def _row(name: str, value: float, unit: str, bar: str, peer: str) -> dict[str, Any]:
-    return {"name": name, "value": value, "unit": unit, "bar": bar, "peer": peer, "ratio": None}
+def _row(name: str, value: float, unit: str, limit: float | None, peer: str) -> dict[str, Any]:
+    judged = {} if limit is None else {"bar": f"< {limit}", "holds": value < limit}
+    return {"name": name, "value": value, "unit": unit, "peer": peer, **judged}
 
 
 def measure(base: str, pid: int, case: Case) -> Iterator[dict[str, Any]]:
@@ -136,7 +145,7 @@ def measure(base: str, pid: int, case: Case) -> Iterator[dict[str, Any]]:
     bars = {"first": FIRST_CPU_S, "widget": WIDGET_CPU_S, "again": WIDGET_CPU_S}
     for (label, bar), timed in zip(bars.items(), (first, changed, again), strict=True):
         bar = CURVES_CPU_S if case.name.startswith("100 curves") else bar
-        yield _row(f"{case.name}: {label}, processor", timed.cpu_s, "s", f"< {bar}", f"{timed.wall_s:.2f} s waited")
+        yield _row(f"{case.name}: {label}, processor", timed.cpu_s, "s", bar, f"{timed.wall_s:.2f} s waited")
 
 
 def _slide(tree: Any) -> dict[str, Any]:
