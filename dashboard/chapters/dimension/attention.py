@@ -151,6 +151,7 @@ CHAPTER = Chapter(
         answers=("about 15", "about 50", "about 100"),
         right="about 100",
         because="It grows like L, not like ln L: 97.8 in our fits, where 8.33 ln L is 46.",
+        measured="on 22 and 23 November 2026",
     ),
     picture=picture,
     beside=True,

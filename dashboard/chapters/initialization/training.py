@@ -194,6 +194,7 @@ CHAPTER = Chapter(
         right="residual connections",
         because="There the rules of smaller variance win under SGD: arithmetic 0.118 against geometric 0.197. In plain "
         "stacks no difference is beyond its interval, and norms shrink the gaps to 0.003 to 0.015.",
+        measured="on 22 November 2026",
     ),
     picture=picture,
     good_for="deciding whether to care: with norms take any rule; residual stacks under SGD want a small variance. "

@@ -197,6 +197,7 @@ CHAPTER = Chapter(
         right="straight-through",
         because="It solved 100 %, narrowing from 0.5 to 0.1 solved 88 %, and so did a fixed width of 0.1; widths of 1 "
         "and 0.02 solved 18 %. Narrowing protects against a badly chosen width, and does no more.",
+        measured="on 22 November 2026",
     ),
     picture=picture,
     good_for="fitting through rounding, counting or quantisation. Straight-through, which pretends that floor's slope "

@@ -19,6 +19,8 @@ class Guess:
     right: str
     because: str
     """why, one or two sentences (Markdown)"""
+    measured: str = ""
+    """day on which its numbers were measured, where they are quoted from docs/RESULTS.md"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,8 @@ def _guess(guess: Guess, key: str) -> None:
         label = f"Guess first: {guess.question}"
         answer = st.segmented_control(label, guess.answers, key=key, label_visibility="collapsed")
     if answer is not None:
-        st.markdown(f"{'Right' if answer == guess.right else 'No'}: **{guess.right}**. {guess.because}")
+        source = f" :gray[(Measured {guess.measured}, docs/RESULTS.md.)]" if guess.measured else ""
+        st.markdown(f"{'Right' if answer == guess.right else 'No'}: **{guess.right}**. {guess.because}{source}")
 
 
 def _reading(reading: Reading | None, key: str, *, wide: bool = False) -> None:

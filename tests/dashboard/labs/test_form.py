@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -107,3 +108,18 @@ def test_links_to_widgets_inside_a_part_name_a_part_and_a_widget(lab, chapter):
     for start, name in module.CHAPTER.inside.items():
         assert name in module.CHAPTER.more
         assert f'"{start}' in source.split("CHAPTER = ")[0]
+
+
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_a_measured_answer_says_when_and_quotes_the_results(lab, chapter):
+    guess = module_of(lab, chapter).CHAPTER.guess
+    measured = re.search(
+        r"\b(?:in|under) our\b|\bIn our\b|\bsolved\b|\bkept share\b|\bwent from\b|0\.\d+ against", guess.because
+    )
+    assert bool(guess.measured) == bool(measured), guess.because
+    if guess.measured:
+        results = (Path(__file__).parents[3] / "docs" / "RESULTS.md").read_text(encoding="utf-8")
+        quoted = re.findall(r"\d+\.\d+|\d+ %", guess.because)
+        computed = {"57.5"}  # 8.33 ln N
+        assert [number for number in quoted if number not in results and number not in computed] == []
+        assert guess.measured.removeprefix("on ").rsplit(" and ", 1)[-1] in results
