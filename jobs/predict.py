@@ -167,8 +167,16 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
     lines = lines_of(content)  # answer i belongs to line i, a blank one too
     if spec.kind in ("classification", "entities"):
         return typed(spec, lines, blank_ok=True)
-    rows = [typed(spec, line.split("\t")) for line in lines]
+    rows = [_typed_line(spec, line, number) for number, line in enumerate(lines, 1)]
     return [dataclasses.replace(row, example_id=str(i), group=str(i)) for i, (row,) in enumerate(rows)]
+
+
+def _typed_line(spec: TaskSpec, line: str, number: int) -> list[Example]:
+    """The example of a line of texts with tabs in between; one of its texts may be blank."""
+    try:
+        return typed(spec, line.split("\t"), blank_ok=True)
+    except cli.InputError as error:
+        raise cli.InputError(f"line {number}: {error}") from error
 
 
 def typed(spec: TaskSpec, texts: Sequence[str], *, blank_ok: bool = False) -> list[Example]:

@@ -101,6 +101,12 @@ def test_the_model_of_a_run_answers_texts_lines_and_files(tmp_path, monkeypatch,
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("甲吗\t乙吗\n丙\t丁\n".encode())))
     predict.predict(predict.Config(run="latest", db=db))
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["0", "1"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("甲\t\n\t\n丙\t丁\n".encode())))
+    predict.predict(predict.Config(run="latest", db=db))
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("甲\t乙\n丙\n".encode())))
+    with pytest.raises(InputError, match="line 2: a pair task needs 2 texts"):
+        predict.predict(predict.Config(run="latest", db=db))
     dev = sample.folder("afqmc") / "afqmc" / "dev.json"
     predict.predict(predict.Config(run=outcome.run_id, input=dev, output=tmp_path / "answers.jsonl", db=db))
     lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
