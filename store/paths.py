@@ -20,6 +20,8 @@ from store.errors import StoreError
 
 ENVIRONMENT = "CLUEBOARD_DB"
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = 200  # bytes of a database's name: files that are written beside it are called a little longer
+DEEPEST = 3500  # bytes of its path, for the same reason
 _RUN_ID = re.compile(r"\w[\w.-]{0,199}")
 
 
@@ -127,6 +129,8 @@ def _check_name(path: Path) -> None:
     )
     if unfit:
         raise StoreError(f"DuckDB cannot open a path that contains {', '.join(map(repr, unfit))}: {str(path)!r}")
+    if len(os.fsencode(path.name)) > LONGEST or len(os.fsencode(path)) > DEEPEST:
+        raise StoreError(f"a database's name may have {LONGEST} bytes and its path {DEEPEST}, got {path.name[:80]}…")
 
 
 def is_run_id(text: object) -> bool:

@@ -424,7 +424,10 @@ def _cell(name: str, value: Any) -> list[Any]:
         raise StoreError(f"{name} must be a value or (value, low, high, n), got {len(parts)} numbers")
     value, low, high, n = parts + [None] * (4 - len(parts))
     bounds = [None if item is None else number(name, item) for item in (value, low, high)]
-    return [*bounds, None if n is None else whole(f"n of {name}", n)]
+    count = None if n is None else whole(f"n of {name}", n)
+    if count is not None and count < 0:
+        raise StoreError(f"n of {name} counts what the value is of, so it is at least 0, got {count}")
+    return [*bounds, count]
 
 
 def _epoch(value: Any) -> str:

@@ -216,13 +216,16 @@ def read_published(path: Path) -> list[list[Any]]:
 
 
 def _note(layout: Layout) -> dict[str, Any] | None:
-    """What the last publish wrote of itself, if it is about the file that is there."""
+    """What the last publish wrote of itself, if it is about the file that is there and says what it should."""
     try:
-        note: dict[str, Any] = json.loads((layout.folder / "published.json").read_text())
+        note = json.loads((layout.folder / "published.json").read_text())
         found = layout.db.stat()
-    except (OSError, ValueError):
+        about = note["file"] == [found.st_ino, found.st_mtime_ns, found.st_size]
+        return (
+            {"counter": int(note["counter"]), "cost": float(note["cost"]), "at": float(note["at"])} if about else None
+        )
+    except (OSError, ValueError, TypeError, LookupError, OverflowError):
         return None
-    return note if note.get("file") == [found.st_ino, found.st_mtime_ns, found.st_size] else None
 
 
 def _write_note(layout: Layout, current: int, cost: float) -> None:

@@ -6,7 +6,7 @@ from store import queries, runs
 from store.errors import StoreError
 from store.ingest import ingest
 from store.merging import merge
-from store.paths import inside
+from store.paths import inside, locate
 
 
 def test_bad_store_paths(tmp_path):
@@ -59,6 +59,12 @@ def test_a_path_that_duckdb_cannot_open_is_refused_before_anything_is_written(tm
         with pytest.raises(StoreError, match="DuckDB cannot open a path that contains"):
             runs.start("x", config={}, command="", config_hash="", db=db, follow=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["长" * 83, "x" * 250, "d/" * 1900 + "x"], ids=["wide", "long", "deep"])
+def test_a_name_that_leaves_no_room_for_what_lies_beside_it_is_refused(tmp_path, name):
+    with pytest.raises(StoreError, match="a database's name may have 200 bytes and its path 3500"):
+        locate(tmp_path / f"{name}.duckdb")
 
 
 def test_a_database_that_is_a_link_is_followed(tmp_path, fill):

@@ -313,6 +313,7 @@ def test_a_run_that_cannot_be_described_is_refused_before_anything_is_written(st
         (lambda run: run.summary({"a": 1.0, "b": "best"}), "b must be one number"),
         (lambda run: run.measure("grid", {"k": 2**70}, a=1.0), "axis k of grid must fit into 64 bits"),
         (lambda run: run.measure("grid", {"k": 1}, a=(1.0, 0.5, 2.0, 2**70)), "n of a must fit into 64 bits"),
+        (lambda run: run.measure("grid", {"k": 1}, a=(1.0, 0.5, 2.0, -1)), "n of a counts what the value is of"),
         (lambda run: run.measure("grid", {"k": 1}, a=1.0, b="x"), "b must be one number"),
         (lambda run: run.progress(math.nan), "progress must be a finite number"),
         (lambda run: run.describe(seed="x"), "seed must be a whole number"),

@@ -75,20 +75,15 @@ def die_before_publish(db: str) -> None:
     take_in(db)
 
 
-def die_in_publish(db: str, stage: str) -> None:
-    """Die with half a copy, with a whole one under its other name, or before the note is written."""
+def die_with_half_a_copy(db: str) -> None:
+    """Die in the middle of publishing, when half of the database is copied."""
 
     def half(source: Path, target: Path) -> None:
         data = Path(source).read_bytes()
         Path(target).write_bytes(data[: len(data) // 2])
         die()
 
-    if stage == "half":
-        publish.shutil.copyfile = half
-    elif stage == "copied":
-        Path.chmod = lambda *_: die()
-    else:
-        publish._write_note = lambda *_: die()
+    publish.shutil.copyfile = half
     take_in(db)
 
 
@@ -203,7 +198,7 @@ ORDERS = {
     "write": write,
     "ingest": take_in,
     "before publish": die_before_publish,
-    "in publish": die_in_publish,
+    "half a copy": die_with_half_a_copy,
     "at": die_at,
     "migrate": migrate,
 }

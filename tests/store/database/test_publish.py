@@ -1,5 +1,6 @@
 """The version that everybody reads."""
 
+import json
 import threading
 import time
 
@@ -36,13 +37,22 @@ def test_killed_between_commit_and_publish(filled, zygote, acks, trials, assert_
     assert len(queries.runs(db=filled)) == trials + 1
 
 
-@pytest.mark.parametrize("stage", ["half", "copied", "renamed"])
-def test_killed_during_publish(filled, zygote, acks, trials, assert_whole, stage):
+def test_killed_with_half_a_copy(filled, zygote, acks, trials, assert_whole):
+    """Every other moment of a publish is among those of `tests/store/test_every_step.py`."""
     for _ in range(trials):
         zygote.run("write", db=str(filled), acks=acks.new(), points=50, end=True)
-        assert zygote.run("in publish", db=str(filled), stage=stage) == -9
+        assert zygote.run("half a copy", db=str(filled)) == -9
         assert len(queries.runs(db=filled)) >= 1  # always whole, the old one or the new
     assert_whole(deep=False)
+
+
+@pytest.mark.parametrize("note", ["", "[]", "null", "1e999", '{"file": null}', "COUNTER AS TEXT"])
+def test_a_note_of_the_last_publish_that_says_something_else_is_written_anew(filled, layout, note):
+    path = layout.folder / "published.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "counter": "many"}) if note == "COUNTER AS TEXT" else note)
+    assert ingest(filled).published
+    assert json.loads(path.read_text())["counter"] == whole["counter"]
 
 
 def test_held_open_while_eight_jobs_write(filled, zygote, acks, assert_whole):
