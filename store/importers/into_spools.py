@@ -57,8 +57,13 @@ def import_from(
         raise StoreError("; ".join([f"no {kind} run found in {source}", *reasons[:3]]))
     layout = locate(db)
     layout.create()
-    ids = {run.origin: _run_id(layout, run) for run in runs}
+    ids: dict[str, str] = {}
     for run in runs:
+        try:
+            ids[run.origin] = _run_id(layout, run)
+        except (ValueError, OverflowError, OSError):
+            done.left_out[run.name] = f"it began at {run.start!r}, which is no time"
+    for run in (run for run in runs if run.origin in ids):
         _take_summary(run)
         try:
             _store(layout, ids[run.origin], run, experiment or run.experiment or kind, ids.get(run.parent or ""), done)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ _NUMBERED = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLE
 _OF_MLFLOW, _OURS = "mlflow.", "clueboard."
 _WORDS = {"True": True, "False": False, "None": None}
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
+MOST_ARTIFACTS = 1000  # files of a run whose names are kept
 INFINITY = 1.7976931348623157e308  # MLflow's sqlite store holds infinities as the largest numbers
 
 Point = tuple[str, float, int, int]  # metric, value, timestamp in ms, step
@@ -219,8 +221,16 @@ def _artifacts_at(uri: str | None) -> list[str]:
     """Files below an address, where it names a folder of this machine."""
     address = urlsplit(uri or "")
     folder = Path(unquote(address.path))
-    return _artifacts(folder) if address.scheme in ("", "file") and folder.is_absolute() and folder.is_dir() else []
+    own = folder.name == "artifacts" and folder.is_absolute()  # any other folder is none of MLflow's
+    return _artifacts(folder) if address.scheme in ("", "file") and own else []
 
 
 def _artifacts(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()][:1000]
+    """The first files below a folder; links are not followed."""
+    found: list[Path] = []
+    for place, below, names in os.walk(folder) if not folder.is_symlink() else ():
+        below.sort()
+        found += [Path(place) / name for name in sorted(names)]
+        if len(found) >= MOST_ARTIFACTS:
+            break
+    return [path.relative_to(folder).as_posix() for path in sorted(found)[:MOST_ARTIFACTS]]

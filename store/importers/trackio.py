@@ -9,6 +9,7 @@ from typing import Any
 from store.errors import StoreError
 from store.importers.records import Foreign, Imported
 from store.importers.sqlite import columns, is_sqlite, read_only, tables
+from store.spool.lines import whole
 from store.tracking.session import flat
 
 _KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence", "system_metrics"}
@@ -91,14 +92,19 @@ def _points(
             run.config = flat(config)
         prefix = "system/" if table == "system_metrics" else ""
         values = {prefix + metric: value for metric, value in _numbers(_object(text), done).items()}
+        try:
+            place = datetime.fromisoformat(at).timestamp(), whole("step", at_step or 0)
+        except (TypeError, ValueError, OverflowError, StoreError):
+            done.skip("row whose time or step is none")
+            continue
         if values:
-            runs[run_id].events.append((datetime.fromisoformat(at).timestamp(), int(at_step or 0), values))
+            runs[run_id].events.append((*place, values))
 
 
 def _object(text: bytes | str) -> dict[str, Any] | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -114,3 +114,21 @@ def test_a_damaged_run_is_left_out_and_the_others_come(tmp_path, folder):
     ((where, why),) = done.left_out.items()
     assert where.endswith("def")
     assert "loss line 1: expected time, value and step, got '1700000001000 zero 1'" in why
+
+
+def test_a_link_among_the_artifacts_and_a_time_that_is_none_stop_nothing(tmp_path, database):
+    source, con = database
+    outside, kept = tmp_path / "outside", tmp_path / "runs" / "a" / "artifacts"
+    outside.mkdir()
+    (outside / "private.txt").write_text("x")
+    (kept / "below").mkdir(parents=True)
+    (kept / "below" / "model.bin").write_text("x")
+    (kept / "elsewhere").symlink_to(outside)
+    con.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = 'a'", [str(kept)])
+    con.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = 'b'", [str(outside)])  # no folder of MLflow's
+    con.execute("UPDATE runs SET start_time = 9000000000000000000 WHERE run_uuid = 'c'")
+    con.commit()
+    done = import_from(source, db=tmp_path / "r.duckdb")
+    assert done.left_out == {"live": "it began at 9000000000000000.0, which is no time"}
+    params = queries.sql("SELECT value FROM params WHERE name = 'artifacts'", db=tmp_path / "r.duckdb")
+    assert params["value"].to_list() == ['"below/model.bin"']

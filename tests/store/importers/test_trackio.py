@@ -50,6 +50,31 @@ def test_import_of_trackio_again_and_after_it_grew(tmp_path):
     assert queries.run(run_id, db) == row
 
 
+@pytest.mark.parametrize(
+    ("at", "step", "text"),
+    [
+        ("yesterday", 1, '{"loss": 1}'),
+        (None, 1, '{"loss": 1}'),
+        ("0001-01-01T00:00:00", 1, '{"loss": 1}'),
+        ("2026-01-01T00:00:00+00:00", "one", '{"loss": 1}'),
+        ("2026-01-01T00:00:00+00:00", 1e300, '{"loss": 1}'),
+        ("2026-01-01T00:00:00+00:00", 3, '{"a":' * 100_000 + "1" + "}" * 100_000),
+        ("2026-01-01T00:00:00+00:00", 3, b"\xff\x00"),
+        ("2026-01-01T00:00:00+00:00", 3, None),
+    ],
+    ids=["words", "no time", "year 1", "text as step", "huge step", "deep", "bytes", "nothing"],
+)
+def test_a_row_that_makes_no_sense_is_counted_and_the_others_come(tmp_path, at, step, text):
+    db, source = tmp_path / "r.duckdb", tmp_path / "proj.db"
+    con = trackio_database(source)
+    con.execute("INSERT INTO metrics VALUES (NULL, 'r1', ?, 'one', ?, ?)", (at, step, text))
+    con.commit()
+    con.close()
+    done = import_from(source, db=db)
+    assert [count for what, count in done.not_understood.items() if what.startswith("row ")] == [1]
+    assert len(queries.curves(done.new[0], "loss", db=db)) == 3
+
+
 @pytest.mark.parametrize("name", ["c#", "a b", "100%", "what?", "it's", 'say "x"', "项目", "a%23b", "x&mode=rwc"])
 def test_a_folder_of_any_name_is_read_and_nothing_is_made_beside_it(tmp_path, name):
     folder = tmp_path / name
