@@ -107,7 +107,13 @@ def show_best(version: str) -> None:
             words.together((row["task"], row["model"], row["recipe"] if row["recipe"] != "modern" else None))
             + (" (sample data)" if row["data_source"] == "sample" else ""),
             colors.get(row["config_hash"], "#7d8590"),
-            (words.name(row["metric"]), run_rows.spread(row["metric"], row["mean"], row["half"]), str(row["n"])),
+            (
+                words.name(row["metric"]),
+                run_rows.spread(
+                    row["metric"], row["mean"], row["half"], words.diverged(row["diverged"], row["n"] or 0)
+                ),
+                str(row["n"]),
+            ),
         )
         for row in best.iter_rows(named=True)
     ]

@@ -29,6 +29,11 @@ def test_the_leaderboard_counts_them(store, open_page):
     assert any(f"on afqmc: {SAID}" in item.value for item in app.caption)
 
 
+def test_the_best_of_each_task_counts_them(store, open_page, listed):
+    rows = listed(open_page("home", store), "home_best")["rows"]
+    assert [SAID in str(row) for row in rows] == [True]
+
+
 def test_groups_of_runs_count_them(store, open_page, listed):
     app = open_page("runs", store, runs_group="config")
     rows = listed(app, "runs_groups")["rows"]
