@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import runs as run_figures
-from dashboard.figures import style, words
+from dashboard.figures import style, tables, words
 from dashboard.figures.many_curves import ManyCurves, packed
 from dashboard.frames.numbers import as_number
 
@@ -38,18 +38,21 @@ class Line:
 
 
 def ordered(names: Sequence[str]) -> list[str]:
-    """Metrics in the order in which they are looked at: dev scores, losses, other scores, then rates and times.
+    """Metrics in the order in which they are looked at: the main dev score, losses, other scores, rates and times.
 
     What was watched of the machine (`system/…`) is left to the page of the run.
     """
+    main = next((f"dev/{metric}" for metric in tables.HEADLINES if f"dev/{metric}" in names), "")
 
     def rank(name: str) -> tuple[int, str]:
         split, _, metric = name.partition("/")
+        if name == main:
+            return 0, name
         if not metric:
-            return 5, name
+            return 6, name
         if metric == "loss":
             return (1 if split == "dev" else 2), name
-        return {"dev": 0, "test": 3, "train": 4}.get(split, 5), name
+        return {"dev": 3, "test": 4, "train": 5}.get(split, 6), name
 
     return sorted((name for name in names if not name.startswith("system/")), key=rank)
 

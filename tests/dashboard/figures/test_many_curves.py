@@ -51,3 +51,12 @@ def test_curves_on_other_points_are_interpolated_and_end_where_they_end():
     )
     sent = run_grid.chart(frame, [run_grid.Line("both", "#3b7dd8", ("a", "b"))], metric="train/loss").to_dict()
     assert unpacked(go.Figure(sent).data[1].y) == pytest.approx([2.0, 2.5, 3.0, 1.0])
+
+
+def test_the_main_score_and_the_losses_are_drawn_first():
+    names = ["train/lr", "dev/auc", "dev/macro_f1", "train/loss", "dev/loss", "dev/accuracy", "system/cpu", "own"]
+    shown = run_grid.ordered(names)
+    assert shown[:3] == ["dev/accuracy", "dev/loss", "train/loss"]
+    assert shown[-1] == "own"
+    assert sorted(shown) == sorted(set(names) - {"system/cpu"})
+    assert run_grid.ordered(["dev/own", "train/loss"]) == ["train/loss", "dev/own"]
