@@ -29,6 +29,7 @@ SUITES = {
     "scale": "what grows with jobs at once, runs and points, for docs/SCALE.md",
     "own": "what people bring: a log call, importing the store, a large CSV task, a large MLflow store",
     "dashboard": "server time of every page on a large store",
+    "families": "hidden states and rows a second of every encoder family beside transformers",
     "labs": "processor time of every chapter of the labs and of its controls",
 }
 
@@ -38,7 +39,7 @@ class Config(cli.Options):
     """Measure speed against peers and store the outcome as a run."""
 
     suite: str
-    """training, store, can, whitening, smoothing, jl, evidence, own, scale, dashboard or labs"""
+    """training, store, can, whitening, smoothing, jl, evidence, own, scale, dashboard, families or labs"""
     full: bool = False
     """the sizes of the README's table instead of quick ones"""
 
