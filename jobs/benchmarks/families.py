@@ -76,7 +76,8 @@ def measure(name: str, settings: dict[str, Any], folder: Path, *, passes: int) -
     from transformers import AutoConfig, AutoModel
 
     torch.manual_seed(0)
-    model = AutoModel.from_config(AutoConfig.for_model(name, **{**SIZES, **settings})).eval()
+    make: Any = AutoModel
+    model = make.from_config(AutoConfig.for_model(name, **{**SIZES, **settings})).eval()
     model.save_pretrained(folder)
     vocabulary = [*SPECIALS, *(f"w{number}" for number in range(WORDS - len(SPECIALS)))]
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
