@@ -1,6 +1,7 @@
 """The folder of `--output`: what transformers makes of it, and what its card says."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,9 @@ def test_with_our_head_the_card_says_what_is_missing(tmp_path):
     summary = dict(queries.summary([run["run_id"]], db=config.db).select("name", "value").iter_rows())
     assert f"| accuracy | {summary['dev/accuracy']:.4f} |" in card
     assert "(Wilson)" in card
+    assert re.search(rf"\| macro_f1 \| {summary['dev/macro_f1']:.4f} \| 0\.\d+ to [01]\.\d+ \(jackknife\) \|", card)
+    unseen = summary.get("dev/unseen_accuracy")
+    assert unseen is None or re.search(rf"\| unseen_accuracy \([\d,]+ rows\) \| {unseen:.4f} \| .* \(Wilson\)", card)
     assert run["dev_fingerprint"] in card
     assert "python -m jobs.clue" in card
     assert "the built-in sample, not CLUE data" in card
