@@ -33,10 +33,12 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str, place: Any = st, 
     Returns:
         What `st.plotly_chart` returns: the selection, where `on_select` asks for one.
     """
+    if not title:
+        raise ValueError(f"the figure {key} needs a title: its finding or the question that it answers")
     look = PICTURE if figure_files.has_browser() else DRAWING
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
-        st.markdown(f"**{title[0].upper()}{title[1:]}**", width="stretch")
+        st.markdown(f"**{title}**", width="stretch")
         with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
             _menu(figure, key)
     return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)

@@ -97,7 +97,9 @@ def picture() -> Reading | None:
     grid = grid_of(version, sweep)
     cells, x, y, metric = cells_to_show(grid)
     name = f"{figures.METRICS[metric]} over {x} and {y}"
-    plots.show(figures.sweep(cells, x=x, y=y, metric=metric), key="can_sweep_heat", title=name, alt=name)
+    plots.show(
+        figures.sweep(cells, x=x, y=y, metric=metric), key="can_sweep_heat", title=name[0].upper() + name[1:], alt=name
+    )
     st.code(queries.run(version, sweep)["command"], language="bash", wrap_lines=True)
     downloads.download(grid, f"can_grid_{sweep}")
     settings = grid.select(AXES).unique().height if set(AXES) <= set(grid.columns) else grid.height

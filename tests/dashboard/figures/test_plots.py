@@ -84,7 +84,7 @@ def test_every_figure_of_a_page_has_a_title():
     }
     assert drawing == {"parts/plots.py"}
     assert inspect.signature(plots.show).parameters["title"].default is inspect.Parameter.empty
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="nameless needs a title"):
         plots.show(go.Figure(), key="nameless", alt="nothing", title="")
 
 
