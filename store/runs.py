@@ -133,8 +133,7 @@ class Run:
             else:
                 parts = [self._key(name) + _spelled(value) for name, value in dict(numbers(values)).items()]
                 break
-        now = time.time_ns() // 1_000_000
-        logged = f'"step":{at},"epoch":{epoch_text},"at":{now // 1000}.{now % 1000:03d}'
+        logged = f'"step":{at},"epoch":{epoch_text},"at":{time.time():.3f}'
         self._spool.write(seal(f'{{"log":{{{",".join(parts)}}},{logged}'))
         self._step = at
 
