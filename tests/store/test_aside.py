@@ -13,14 +13,19 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def fail_halfway(path, error):
+    with written_whole(path, name="work.duckdb.new") as aside:
+        aside.write_text("half")
+        aside.with_name("work.duckdb.new.wal").write_text("its log")
+        raise error
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_what_goes_wrong_leaves_the_old_file_and_nothing_beside_it(tmp_path, error):
     path = tmp_path / "work.duckdb"
     path.write_text("old")
-    with pytest.raises(type(error)), written_whole(path, name="work.duckdb.new") as aside:
-        aside.write_text("half")
-        aside.with_name("work.duckdb.new.wal").write_text("its log")
-        raise error
+    with pytest.raises(type(error)):
+        fail_halfway(path, error)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
