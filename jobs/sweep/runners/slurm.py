@@ -28,6 +28,8 @@ ARRAY = 1000
 """most jobs of an array, SLURM's own default"""
 REQUEUES = 50
 """times that a child whose time is up is queued again"""
+ANSWER = 60.0
+"""seconds that a command of SLURM may take, and a controller may be silent after a stop"""
 SETTLE = 10.0
 """seconds until what a node has written is seen here"""
 HOPELESS = frozenset(
@@ -72,7 +74,8 @@ class Slurm:
         self._waiting: dict[str, Waiting] = {}
         self._most = ARRAY
         self._lock = threading.Lock()
-        self._stopped = self._closed = False
+        self._stopped: float | None = None
+        self._closed = False
         self._complaint = ""
         self._thread = threading.Thread(target=self._work, name="slurm", daemon=True)
         self._thread.start()
@@ -81,27 +84,26 @@ class Slurm:
         """Submit the child, wait for its end, and return its exit code."""
         ended = Future[int]()
         with self._lock:
-            if self._stopped:
+            if self._stopped is not None:
                 return -2
             self._ready.append((start, ended))
         return ended.result()
 
     def end(self, start: Start) -> None:
         """Cancel one job: it is not queued again."""
-        names = [name for name, child in self._waiting.items() if child.start.log == start.log]
-        subprocess.run(["scancel", *names], check=False, capture_output=True)
+        _ask("scancel", *(name for name, child in self._waiting.items() if child.start.log == start.log))
 
     def stop(self) -> None:
         """Cancel all: SLURM sends SIGTERM, and SIGKILL after its KillWait."""
         with self._lock:
-            if self._stopped:
+            if self._stopped is not None:
                 return
-            self._stopped = True
+            self._stopped = time.monotonic()
             for _, ended in self._ready:
                 ended.set_result(-2)
             self._ready = []
             if self._waiting:
-                subprocess.run(["scancel", *self._waiting], check=False, capture_output=True)
+                _ask("scancel", *self._waiting)
 
     def close(self) -> None:
         """Look at the queue no more."""
@@ -166,10 +168,13 @@ class Slurm:
         return True
 
     def _look(self) -> None:
-        listed = self._listed()
+        listed, now = self._listed(), time.monotonic()
         if listed is None:
+            if self._stopped is not None and now - self._stopped > ANSWER:
+                for name, child in self._waiting.items():
+                    child.ended.set_exception(Unstarted(f"SLURM does not answer: its job {name} may still run"))
+                self._waiting = {}
             return
-        now = time.monotonic()
         for name, child in list(self._waiting.items()):
             state, reason = listed.get(name, ("", ""))
             if state in LIVE:
@@ -193,16 +198,16 @@ class Slurm:
             said = f"it did not start within {self._within / 60:g} minutes (SLURM says: {reason})"
         else:
             return
-        subprocess.run(["scancel", name], check=False, capture_output=True)
+        _ask("scancel", name)
         self._waiting.pop(name)
         child.ended.set_exception(Unstarted(said))
 
     def _listed(self) -> dict[str, tuple[str, str]] | None:
         """Own jobs in the queue: id -> (state, reason); None if the controller does not answer now."""
-        command = ["squeue", "--me", "--noheader", "--array", "--format=%i|%T|%r"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            self._complain(f"squeue does not answer ({done.stderr.strip().splitlines()[-1:]}); the sweep waits")
+        done = _ask("squeue", "--me", "--noheader", "--array", "--format=%i|%T|%r")
+        if done is None or done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] if done else [f"nothing within {ANSWER:g} s"]
+            self._complain(f"squeue does not answer ({''.join(said)}); the sweep waits")
             return None
         rows = [line.split("|") for line in done.stdout.splitlines()]
         return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
@@ -213,6 +218,14 @@ class Slurm:
         self._complaint = text
 
 
+def _ask(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """What a command of SLURM says; None if it says nothing in time."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=ANSWER)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def check(*, partition: str | None) -> None:
     """Refuse a machine without SLURM, a controller that does not answer, and a partition that is not there.
 
@@ -221,17 +234,13 @@ def check(*, partition: str | None) -> None:
     """
     if shutil.which("sbatch") is None:
         raise cli.InputError("--on slurm needs SLURM's sbatch, which is not on this machine: start it on a login node")
-    try:
-        ping = subprocess.run(["scontrol", "ping"], capture_output=True, text=True, check=False, timeout=60)
-        up = " is UP" in ping.stdout
-        said = (ping.stdout + ping.stderr).strip().splitlines()[-1:]
-    except subprocess.TimeoutExpired:
-        up, said = False, ["no answer within 60 s"]
-    if not up:
+    ping = _ask("scontrol", "ping")
+    said = (ping.stdout + ping.stderr).strip().splitlines()[-1:] if ping else [f"nothing within {ANSWER:g} s"]
+    if ping is None or " is UP" not in ping.stdout:
         raise cli.InputError(f"--on slurm: the controller does not answer (scontrol ping: {''.join(said)})")
     if partition is not None:
-        listed = subprocess.run(["sinfo", "--noheader", "--format=%R"], capture_output=True, text=True, check=False)
-        names = sorted(set(listed.stdout.split()))
+        listed = _ask("sinfo", "--noheader", "--format=%R")
+        names = sorted(set(listed.stdout.split())) if listed else []
         if partition not in names:
             raise cli.InputError(
                 f"--partition {partition}: SLURM has none of that name{cli.suggest(partition, names)} "
@@ -303,8 +312,8 @@ def _resolve(child: Waiting) -> None:
 
 def _post_mortem(name: str, child: Waiting) -> str:
     """What SLURM says of a job that ended without a word."""
-    done = subprocess.run(["scontrol", "show", "job", "-o", name], capture_output=True, text=True, check=False)
-    facts = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
+    done = _ask("scontrol", "show", "job", "-o", name)
+    facts = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word) if done else {}
     state, code, node = (facts.get(key, "?") for key in ("JobState", "ExitCode", "NodeList"))
     file = Path(child.job.paths.stdout)
     last = ""

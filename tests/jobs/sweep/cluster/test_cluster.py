@@ -8,6 +8,7 @@ Ray is started on this machine, or is the cluster at $RAY_ADDRESS: on a busy mac
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,6 +247,19 @@ def test_a_controller_that_is_down_is_one_sentence(slurm, tmp_path, monkeypatch)
     code, said = sweep(tmp_path / "x.duckdb", "--on", "slurm", "--a", "1", "--", "python", "-c", "pass {a}")
     assert code == 2
     assert "the controller does not answer" in said
+
+
+def test_a_sweep_is_stopped_though_the_controller_has_gone_silent(slurm, tmp_path, monkeypatch):
+    conf = tmp_path / "slurm.conf"
+    shutil.copy(slurm, conf)
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+    db = tmp_path / "x.duckdb"
+    process = begin(db, "--on", "slurm", "--a", "1", "--", "python", "-c", "import time; time.sleep({a} * 300)")
+    wait_for(lambda: list((db.with_suffix("") / "sweeps").glob("*/*.job")))
+    conf.write_text(slurm.read_text().replace("SlurmctldPort=", "SlurmctldPort=1"))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(200) != 0
+    assert "squeue does not answer" in printed(db)
 
 
 @pytest.mark.parametrize(
