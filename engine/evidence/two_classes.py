@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from engine.arrays import numbers, same_shape, whole
 
@@ -44,6 +43,8 @@ def _balanced_accuracy(labels: np.ndarray, preds: np.ndarray) -> float:
 
 def _auc(labels: np.ndarray, positive: np.ndarray) -> float:
     """Probability that a row of class 1 ranks above one of class 0, ties counted half."""
+    from scipy.stats import rankdata  # half a second, and only two classes need it
+
     n_positive = int(labels.sum())
     ranks = rankdata(positive)[labels == 1].sum() - n_positive * (n_positive + 1) / 2
     return float(ranks / (n_positive * (len(labels) - n_positive)))

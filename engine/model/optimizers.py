@@ -14,6 +14,7 @@ decay, and optionally a learning rate that shrinks from the head down to the emb
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -167,11 +168,17 @@ def start_without_compiler() -> None:
             inner.__dynamo_disable = inner
 
 
-def adamw(groups: Sequence[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.AdamW:
+class AdamW(torch.optim.AdamW):
+    """Torch's AdamW, whose `step` begins by importing the compiler to tell it something: here it is told nothing."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+def adamw(groups: Sequence[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999)) -> AdamW:
     """AdamW in its fused form, which updates all tensors in one pass on CPU and CUDA."""
     start_without_compiler()
     fused = all(parameter.device.type in ("cpu", "cuda") for group in groups for parameter in group["params"])
-    return torch.optim.AdamW(list(groups), betas=betas, eps=1e-8, fused=fused)
+    return AdamW(list(groups), betas=betas, eps=1e-8, fused=fused)
 
 
 def adafactor(groups: Sequence[dict[str, Any]]) -> AdaFactor:

@@ -169,6 +169,8 @@ class WordPiece:
         self.unused_id = self.index.get(UNUSED, self.mask_id)
         self.begin, self.between, self.end = [self.cls_id], [self.sep_id], [self.sep_id]
         self.size = len(self.vocabulary)
+        bare = (token.removeprefix("##") for token in self.vocabulary)
+        self._longest = max((len(piece) for piece in bare if not any(map(is_separate, piece))), default=1)
         self._chars: dict[str, int] = {}
         self._folded: dict[str, str] = {}
         self._words: dict[str, tuple[tuple[int, int], ...]] = {}
@@ -245,10 +247,10 @@ class WordPiece:
         """Append the pieces of the word made of the characters at the given positions."""
         folded = self._folded
         spelled = [folded[text[position]] for position in word]
-        owner = (
-            word if all(len(s) == 1 for s in spelled) else [p for p, s in zip(word, spelled, strict=True) for _ in s]
-        )
         name = "".join(spelled)
+        owner = word
+        if len(name) != len(spelled) or "" in spelled:
+            owner = [p for p, s in zip(word, spelled, strict=True) for _ in s]
         pieces = self._words.get(name)
         if pieces is None:
             pieces = self._words[name] = self._cut(name)
@@ -266,7 +268,7 @@ class WordPiece:
         pieces = []
         start = 0
         while start < len(word):
-            end = len(word)
+            end = min(len(word), start + self._longest)
             while end > start:
                 token_id = self.index.get(word[start:end] if start == 0 else f"##{word[start:end]}")
                 if token_id is not None:

@@ -1,6 +1,8 @@
 """AdaFactor against the published trajectory; schedules and groups by hand."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from engine.model.encoders import BertEncoder, EncoderConfig, parameter_depth
 from engine.model.heads import TaskModel
 from engine.model.optimizers import AdaFactor, adafactor, adamw, learning_rate_factor, parameter_groups, warmup_steps
 
+ROOT = Path(__file__).parents[3]
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "adafactor.json").read_text())
 
 
@@ -88,3 +91,27 @@ def test_adamw_steps_against_the_gradient():
     layer.weight.grad = torch.tensor([[1.0, -2.0]])
     adamw(parameter_groups(layer, learning_rate=0.1)).step()
     torch.testing.assert_close(before - layer.weight.detach(), torch.tensor([[0.1, -0.1]]))
+
+
+TWENTY_STEPS = """
+import sys, torch
+from engine.model.optimizers import adamw
+def train(make):
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(5, 3)
+    optimizer = make([{"params": list(layer.parameters()), "lr": 1e-2, "weight_decay": 0.1}])
+    for _ in range(20):
+        layer(torch.randn(4, 5)).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return layer.weight
+ours = train(adamw)
+without = "torch._dynamo" not in sys.modules
+theirs = train(lambda groups: torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, fused=True))
+print(without, torch.equal(ours, theirs))
+"""
+
+
+def test_adamw_is_torchs_without_its_compiler():
+    done = subprocess.run([sys.executable, "-c", TWENTY_STEPS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
