@@ -7,6 +7,9 @@ import polars as pl
 from dashboard.figures import style
 
 SYMBOLS = {"complete": "circle", "pruned": "x", "running": "circle-open", "fail": "triangle-down"}
+TITLES = {"pruned": "ended early", "fail": "failed"}
+FEW = 15
+"""trials of which each one has its tick"""
 
 
 def course(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> go.Figure:
@@ -22,13 +25,16 @@ def course(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> go.Fi
         rows = trials.filter(pl.col("state") == state, pl.col("score").is_not_null())
         if rows.height:
             marker = {"symbol": symbol, "color": style.MEASURED if state == "complete" else style.NEUTRAL, "size": 8}
-            figure.add_scatter(x=rows["number"], y=rows["score"], mode="markers", name=state, marker=marker)
+            figure.add_scatter(
+                x=rows["number"], y=rows["score"], mode="markers", name=TITLES.get(state, state), marker=marker
+            )
     done = trials.filter(state="complete").sort("number")
-    if done.height:
+    if done.height > 1:
         best = done["score"].cum_min() if lower_is_better else done["score"].cum_max()
         line = {"shape": "hv", "color": style.GOOD}
         figure.add_scatter(x=done["number"], y=best, mode="lines", name="best so far", line=line)
-    return style.finish(figure, x="trial", y=metric)
+    figure = style.finish(figure, x="trial", y=metric)
+    return figure.update_xaxes(tickformat="d", dtick=1) if trials.height <= FEW else figure
 
 
 def parallel(trials: pl.DataFrame, parameters: tuple[str, ...], metric: str, *, lower_is_better: bool) -> go.Figure:

@@ -21,6 +21,7 @@ NAMELESS = frozenset(
         *("task", "model", "recipe", "seed", "seeds", "limit", "tags", "note", "name", "db", "output", "data_dir"),
         *("device", "processes", "resume", "skip_if_done", "run", "parent", "train_file", "dev_file", "test_file"),
         *("resume_or_start", "batch_job", "encoder", "dry_run", "save", "quick", "threads"),
+        *("workers", "on", "cpus", "gpus", "partition", "time", "slurm", "address", "start_within", "file"),
     )
 )
 """Parameters that say nothing of the method, or have a place of their own in a name."""
@@ -158,7 +159,7 @@ def _subject(row: Mapping[str, Any]) -> str:
     mode = str(row.get("command") or "").partition(f"jobs.{experiment} ")[2].partition(" ")[0]
     mode = "" if mode.startswith("-") else mode.replace("-", " ")
     kind = "" if experiment == "clue" and task else f"{words.name(experiment)} {mode}".strip()
-    return words.together((kind, task, model, recipe))
+    return words.together((kind, task, "" if model in mode.split() else model, recipe))
 
 
 def _settings(flags: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -167,7 +168,7 @@ def _settings(flags: Mapping[str, tuple[str, ...]]) -> list[str]:
     more = [f"and {len(named) - MOST_SETTINGS} more"] if len(named) > MOST_SETTINGS + 1 else []
     named = named[: MOST_SETTINGS + (not more)] + more
     rows = flags.get("limit")
-    return named + ([f"{rows[0]} rows"] if rows else [])
+    return named + ([f"{'/'.join(rows)} rows"] if rows else [])
 
 
 def _seed(row: Mapping[str, Any], flags: Mapping[str, tuple[str, ...]]) -> str:

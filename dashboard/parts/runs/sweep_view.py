@@ -31,11 +31,8 @@ The effect of a parameter is its share in what tells the best quarter of the tri
     if sweeps.is_empty():
         headings.empty(EXAMPLE, "No sweep is stored yet.")
         return
-    titles = dict(
-        sweeps.select(
-            "run_id", pl.format("{} · {} · {}", "run_id", pl.col("name").fill_null(""), "status").alias("title")
-        ).iter_rows()
-    )
+    names = queries.names(version, tuple(sweeps["run_id"]))
+    titles = {run_id: f"{names[run_id]} · {status}" for run_id, status in sweeps.select("run_id", "status").iter_rows()}
     chosen = st.selectbox(
         "Sweep", list(titles), key="explore_sweep", bind="query-params", format_func=lambda run_id: titles[run_id]
     )

@@ -32,6 +32,9 @@ def test_a_name_that_was_given_stands_for_all():
 def test_other_experiments_say_what_they_are():
     row = {"experiment": "can", "model": None, "seed": 42, "command": "python -m jobs.can sweep --run 7f3a"}
     assert run_names.name_of(row) == "can sweep · s42"
+    command = "python -m jobs.sweep clue --task afqmc --limit 100 300 --seeds 0 1 2 --until-decided 1 --workers 2"
+    sweep = {"experiment": "sweep", "model": "clue", "seed": 42, "command": command}
+    assert run_names.name_of(sweep) == "sweep clue · until decided 1 · 100/300 rows · seeds 0 1 2"
     row = {"experiment": "johnson_lindenstrauss", "seed": 0, "command": "python -m jobs.johnson_lindenstrauss svd"}
     assert run_names.name_of(row) == "johnson lindenstrauss svd · s0"
 
