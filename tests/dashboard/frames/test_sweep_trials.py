@@ -67,7 +67,7 @@ def test_pruned_running_and_failed_trials_are_told_apart(tmp_path):
     assert found.trials["state"].to_list() == ["complete"] * 3 + ["pruned", "fail", "running"]
     assert found.trials["score"].to_list()[3:] == [0.5, None, None]
     drawn = figures.course(found.trials, "dev/loss", lower_is_better=True)
-    assert [trace.name for trace in drawn.data] == ["complete", "pruned", "best so far"]
+    assert [trace.name for trace in drawn.data] == ["complete", "ended early", "best so far"]
     best = list(drawn.data[-1].y)
     assert best == sorted(best, reverse=True)
     assert drawn.layout.yaxis.title.text == "dev/loss"
