@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, DTypeLike
 Shape = Sequence[str | int]
 """Sides of an array: a number must be met, a letter stands for any length and, where it comes twice, for the same."""
 
+SQUARABLE = 1e152
+"""Numbers up to this can be squared and summed, or divided by a small width."""
 SINGLE_MAX = float(np.finfo(np.float32).max)
 EXPONENT_LIMIT = 440
 """Rows whose largest entry lies outside 2^-440..2^440 are rescaled before they are squared."""

@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
-from engine.arrays import broadcast, check_finite, number, numbers, whole_number
-
-LARGEST = 1e152
-"""Numbers up to this can be squared and summed."""
+from engine.arrays import SQUARABLE, broadcast, check_finite, number, numbers, whole_number
 
 
 class Interval(NamedTuple):
@@ -38,8 +35,8 @@ def check_sample(values: ArrayLike, *, name: str = "values") -> np.ndarray:
     if sample.ndim == 0 or sample.size == 0:
         raise ValueError(f"{name} must hold at least one value, got shape {sample.shape}")
     check_finite(sample, name=name)
-    if np.abs(sample).max() > LARGEST:
-        raise ValueError(f"{name} must lie in -{LARGEST:g}..{LARGEST:g}, got {sample.min():g}..{sample.max():g}")
+    if np.abs(sample).max() > SQUARABLE:
+        raise ValueError(f"{name} must lie in -{SQUARABLE:g}..{SQUARABLE:g}, got {sample.min():g}..{sample.max():g}")
     return sample
 
 

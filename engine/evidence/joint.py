@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from engine import arrays
-from engine.evidence.intervals import LARGEST, Interval, check_confidence, check_sample
+from engine.evidence.intervals import Interval, check_confidence, check_sample
 from engine.evidence.mean_difference import (
     ROUNDING,
     bisect,
@@ -259,7 +259,9 @@ def residual_variance(squares: ArrayLike, seed_means: ArrayLike, example_squares
         n: number of examples.
     """
     total = arrays.numbers(squares, name="squares", dtype=np.float64)
-    means = arrays.numbers(seed_means, name="seed_means", dtype=np.float64, low=-LARGEST, high=LARGEST)
+    means = arrays.numbers(
+        seed_means, name="seed_means", dtype=np.float64, low=-arrays.SQUARABLE, high=arrays.SQUARABLE
+    )
     by_example = arrays.numbers(example_squares, name="example_squares", dtype=np.float64)
     s = means.shape[-1] if means.ndim else 0
     if s < 2 or n < 2:

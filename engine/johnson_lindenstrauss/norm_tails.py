@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from engine.arrays import broadcast, numbers, shown
+from engine.arrays import SQUARABLE, broadcast, numbers, shown
 
 TailBound = Literal["post", "chernoff"]
 
@@ -67,7 +67,7 @@ def inner_product_tail(n: ArrayLike, *, eps: ArrayLike, log: bool = False) -> np
         log: return the natural logarithm.
     """
     dims, eps_ = broadcast(
-        n=numbers(n, name="n", dtype=np.float64, high=1e152), eps=numbers(eps, name="eps", dtype=np.float64)
+        n=numbers(n, name="n", dtype=np.float64, high=SQUARABLE), eps=numbers(eps, name="eps", dtype=np.float64)
     )
     if not (np.all(dims >= 1) and np.all(eps_ > 0)):
         raise ValueError(f"n must be 1 or more and eps positive, got n={n!r}, eps={eps!r}")
@@ -121,7 +121,7 @@ def inner_product_tail_bound(
 
 def _tail_domain(n: ArrayLike, eps: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     dims, eps_ = broadcast(
-        n=numbers(n, name="n", dtype=np.float64, high=1e152), eps=numbers(eps, name="eps", dtype=np.float64)
+        n=numbers(n, name="n", dtype=np.float64, high=SQUARABLE), eps=numbers(eps, name="eps", dtype=np.float64)
     )
     if not np.all(dims >= 1):
         raise ValueError(f"n must be 1 or more, got {shown(n)}")

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import linalg
 
-from engine.arrays import numbers, whole_number
+from engine.arrays import SQUARABLE, numbers, whole_number
 
 Cloud = Literal["gaussian", "one_hot", "decaying", "clustered"]
 CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
@@ -68,7 +68,7 @@ def fit_principal_components(x: np.ndarray, *, n_components: int) -> PrincipalCo
     Raises:
         ValueError: if n is too large, x has NaN, or all rows are equal.
     """
-    x = numbers(x, name="x", shape=("N", "m"), low=-1e152, high=1e152)
+    x = numbers(x, name="x", shape=("N", "m"), low=-SQUARABLE, high=SQUARABLE)
     if not 1 <= n_components <= min(x.shape):
         raise ValueError(f"n_components must be between 1 and {min(x.shape)} for {x.shape}, got {n_components}")
     n_components = whole_number(n_components, name="n_components", low=1)

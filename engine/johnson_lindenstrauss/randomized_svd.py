@@ -16,10 +16,9 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from engine.arrays import Shape, number, numbers, whole_number
+from engine.arrays import SQUARABLE, Shape, number, numbers, whole_number
 
 Norm = Literal["frobenius", "spectral"]
-LARGEST = 1e152  # entries up to this can be squared and summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def error(matrix: np.ndarray, approximation: LowRank, *, norm: Norm = "frobenius
 
 
 def _matrix(values: np.ndarray, *, name: str, shape: Shape, empty: bool = False) -> np.ndarray:
-    return numbers(values, name=name, shape=shape, empty=empty, low=-LARGEST, high=LARGEST)
+    return numbers(values, name=name, shape=shape, empty=empty, low=-SQUARABLE, high=SQUARABLE)
 
 
 def _with_omega(matrix: np.ndarray, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

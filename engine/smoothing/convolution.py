@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.arrays import broadcast, numbers
+from engine.arrays import SQUARABLE, broadcast, numbers
 from engine.smoothing.floor import smooth_floor, smooth_floor_derivative
 from engine.smoothing.kernels import Kernel, check_width, find_kernel
 from engine.smoothing.piecewise_linear import PiecewiseLinear, Staircase, from_knots, named
 from engine.smoothing.quadrature import convolve
-
-FURTHEST = 1e152
-"""Points up to this can be divided by a small width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +102,12 @@ class Gate:
 
     def derivative(self, x: ArrayLike) -> np.ndarray:
         """Phi(u) + u p(u), u = x/w."""
-        u = numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST) / self.width
+        u = numbers(x, name="x", dtype=np.float64, low=-SQUARABLE, high=SQUARABLE) / self.width
         return _like(x, self.kernel.cdf(u) + u * self.kernel.density(np.abs(u)))
 
     def second_derivative(self, x: ArrayLike) -> np.ndarray:
         """(2 p(u) + u p'(u)) / w: negative somewhere, which no convolution of ReLU can be."""
-        u = numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST) / self.width
+        u = numbers(x, name="x", dtype=np.float64, low=-SQUARABLE, high=SQUARABLE) / self.width
         size = np.abs(u)
         return _like(x, (2 * self.kernel.density(size) + size * self.kernel.slope(size)) / self.width)
 
@@ -122,7 +119,7 @@ class Gate:
         """
         if not self.kernel.has_first_moment:
             raise ValueError("the cauchy kernel has no first moment: there is no convolution of relu to compare with")
-        u = np.abs(numbers(x, name="x", dtype=np.float64, low=-FURTHEST, high=FURTHEST)) / self.width
+        u = np.abs(numbers(x, name="x", dtype=np.float64, low=-SQUARABLE, high=SQUARABLE)) / self.width
         return _like(x, self.width * (self.kernel.excess(u) + np.minimum(u, 1e300) * self.kernel.tail(u)))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures.labs.initialization import RULE_COLORS
-from dashboard.figures.labs.moving import BARE_SLIDER
+from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER
 from dashboard.figures.style import BAD, GOOD, NEUTRAL, draw, finish, log_axis
 from engine.initialization.rules import effective_dimension, squared_errors
 
@@ -82,14 +82,13 @@ def objective(fan_in: int, fan_out: int) -> go.Figure:
 
 def _slider(dimensions: np.ndarray, start: int) -> dict[str, Any]:
     """The slider over the effective dimension, one frame a step."""
-    now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     return {
         "active": start,
         "currentvalue": {"prefix": "1/σ² = ", "font": {"size": 14, "color": NEUTRAL}},
         "pad": {"t": 46, "b": 4},
         **BARE_SLIDER,
         "steps": [
-            {"label": f"{dimension:,.0f}", "method": "animate", "args": [[str(index)], now]}
+            {"label": f"{dimension:,.0f}", "method": "animate", "args": [[str(index)], AT_ONCE]}
             for index, dimension in enumerate(dimensions)
         ],
     }

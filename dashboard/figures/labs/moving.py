@@ -11,6 +11,8 @@ QUICK = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transit
 PLAY = {"frame": {"duration": 60, "redraw": True}, "fromcurrent": True, "transition": {"duration": 0}}
 
 
+AT_ONCE = QUICK | {"frame": {"duration": 0, "redraw": False}}
+"""As QUICK, for traces that need no new layout."""
 BARE_SLIDER = {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
 """No marks at the steps, whose texts would lie upon one another: the value stands above the slider."""
 

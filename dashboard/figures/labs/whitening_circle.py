@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.labs.moving import BARE_SLIDER
+from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER
 from dashboard.figures.style import MEASURED, NEUTRAL, PUBLISHED, SEQUENCE, fade, finish, log_axis, reference_line
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
@@ -57,13 +57,12 @@ def circle(found: Sequence[Step]) -> go.Figure:
         {"name": str(index), "data": _moving(step, reach), "traces": [0, 1, 2, 3]} for index, step in enumerate(found)
     ]
     labels = [f"{min(1, place):.2f}, {max(0, place - 1):.2f}" for place in np.linspace(0, 2, STEPS)]
-    now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     slider = {
         "active": 0,
         "currentvalue": {"prefix": "β, γ = ", "font": {"size": 14, "color": NEUTRAL}},
         "pad": {"t": 40, "b": 4},
         **BARE_SLIDER,
-        "steps": [{"label": label, "method": "animate", "args": [[str(i)], now]} for i, label in enumerate(labels)],
+        "steps": [{"label": label, "method": "animate", "args": [[str(i)], AT_ONCE]} for i, label in enumerate(labels)],
     }
     play = {"mode": "immediate", "fromcurrent": False, "frame": {"duration": 90, "redraw": False},
             "transition": {"duration": 0}}  # fmt: skip
