@@ -65,7 +65,7 @@ def randomized_svd(
     work = matrix if tall else matrix.T
     size = min(size, work.shape[1])
     omega = rng.standard_normal((work.shape[1], size), dtype=_dtype(work))
-    basis = range_finder(work, omega, power_iterations=power_iterations)
+    basis = _basis_of_range(work, omega, whole_number(power_iterations, name="power_iterations"))
     # of the tall transpose: LAPACK reduces it by QR first and takes half the time
     tall_right, values, inner = linalg.svd(
         (basis.T @ work).T, full_matrices=False, check_finite=False, overwrite_a=True
@@ -89,8 +89,13 @@ def range_finder(matrix: np.ndarray, omega: np.ndarray, *, power_iterations: int
     omega = _matrix(omega, name="omega", shape=(matrix.shape[1], "l")).astype(matrix.dtype, copy=False)
     if omega.shape[1] > len(matrix):
         raise ValueError(f"omega must have at most {len(matrix)} columns, the rows of the matrix, got {omega.shape}")
+    return _basis_of_range(matrix, omega, whole_number(power_iterations, name="power_iterations"))
+
+
+def _basis_of_range(matrix: np.ndarray, omega: np.ndarray, power_iterations: int) -> np.ndarray:
+    """As `range_finder`, of arrays that have been checked: reading a matrix once more costs half a product with it."""
     sample = _times(matrix, omega)
-    for _ in range(whole_number(power_iterations, name="power_iterations")):
+    for _ in range(power_iterations):
         sample = _times(matrix.T, _spread(sample))
         sample = _times(matrix, _spread(sample))
     return _orthonormal(sample)
@@ -226,16 +231,14 @@ def _cholesky_basis(sample: np.ndarray) -> np.ndarray | None:
     One pass is three matrix products' worth of work. Its error is eps cond(S)^2, so cond(S) is kept below eps^{-1/2} /
     100 (judged by the diagonal of R).
     """
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            factor = linalg.cholesky(sample.T @ sample, lower=False, check_finite=False)
-    except linalg.LinAlgError:
-        return None
+    # LAPACK's own names: scipy's wrappers cost as much again for so few columns
+    factorize, invert = linalg.get_lapack_funcs(("potrf", "trtri"), (sample,))
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor, failed = factorize(sample.T @ sample)
     diagonal = np.abs(np.diag(factor))
-    if not diagonal.min() > 100 * np.sqrt(np.finfo(sample.dtype).eps) * diagonal.max():
+    if failed or not diagonal.min() > 100 * np.sqrt(np.finfo(sample.dtype).eps) * diagonal.max():
         return None
-    inverse = linalg.solve_triangular(factor, np.eye(len(factor), dtype=sample.dtype), check_finite=False)
-    return np.asarray(sample @ inverse)
+    return np.asarray(sample @ invert(factor)[0])
 
 
 def _check_rank(matrix: np.ndarray, n_components: int) -> None:
