@@ -67,7 +67,7 @@ def of_task(name: str, figures: pl.DataFrame, config: Config) -> Iterator[tuple[
     """A line for every finished configuration of a task and every figure of the published model."""
     import polars as pl
 
-    from engine.evidence.reproduction import reproduce
+    from engine.evidence.reproduction import in_words
     from store import queries
 
     metric, size = TASKS[name].metric, TASKS[name].sizes.get("dev", 0)
@@ -79,17 +79,14 @@ def of_task(name: str, figures: pl.DataFrame, config: Config) -> Iterator[tuple[
         here = part["value"].to_numpy()
         model = f"{part['model'][0]}, {part['recipe'][0] or ''}".rstrip(", ")
         for figure, variant in figures.filter(metric=metric).select("value", "variant").iter_rows():
-            try:
-                outcome = reproduce(
-                    here,
-                    figure,
-                    n_examples=size,
-                    fingerprint=str(part["dev_fingerprint"][0] or ""),
-                    official={OFFICIAL_DEV[name]} if name in OFFICIAL_DEV else set(),
-                    margin=config.margin / 100,
-                ).sentence
-            except ValueError as error:
-                outcome = f"Not compared: {error}."
+            outcome = in_words(
+                here,
+                figure,
+                n_examples=size,
+                fingerprints=part["dev_fingerprint"],
+                official=OFFICIAL_DEV.get(name),
+                margin=config.margin / 100,
+            )
             paper = f"{config.against} {100 * figure:.2f}" + (f" ({variant})" if variant else "")
             yield name, model, str(len(here)), f"{100 * here.mean():.2f}", paper, outcome
 

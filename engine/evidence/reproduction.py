@@ -7,7 +7,7 @@ beyond it, and *undecided* otherwise. The figure is taken as it stands: most are
 spread. It is compared only on the rows that it was measured on, which the fingerprint of the data shows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,3 +95,32 @@ def reproduce(
     elif low > margin:
         outcome = "above"
     return Reproduction(outcome, Interval(difference, low, high, n), margin)
+
+
+def in_words(
+    scores: ArrayLike,
+    published: float,
+    *,
+    n_examples: int,
+    fingerprints: Iterable[str | None],
+    official: str | None,
+    margin: float = MARGIN,
+) -> str:
+    """The sentence of `reproduce`, or why the runs are not compared: what a table shows of one configuration.
+
+    Args:
+        scores: as of `reproduce`.
+        published: as of `reproduce`.
+        n_examples: as of `reproduce`.
+        fingerprints: of the split that each seed was scored on; one other than the official is enough to compare none.
+        official: fingerprint of the official split, None where it is not known.
+        margin: as of `reproduce`.
+    """
+    known = () if official is None else (official,)
+    other = next((mark or "" for mark in fingerprints if mark not in known), official or "")
+    try:
+        return reproduce(
+            scores, published, n_examples=n_examples, fingerprint=other, official=known, margin=margin
+        ).sentence
+    except ValueError as error:
+        return f"Not compared: {error}."

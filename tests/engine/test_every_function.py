@@ -685,6 +685,7 @@ ELSEWHERE = {
     "model.training.collate": "its array is a batch that the sampler made; test_training checks it",
     "evidence.metrics.score": "answers of a task and their probabilities: test_metrics and test_two_classes",
     "arrays": "the checks themselves: test_arrays",
+    "evidence.reproduction.in_words": "says the refusals of `reproduce` instead of raising them",
     "evidence.stopping.Race.look": "hands its scores to `look`",
 }
 """Functions, or a module, without a row, each with the reason."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from dashboard.figures.leaderboard_table import same_model
-from engine.evidence.reproduction import reproduce
+from engine.evidence.reproduction import in_words
 from engine.text.tasks import OFFICIAL_DEV
 
 
@@ -68,14 +68,10 @@ def _last_of_each_seed(runs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame
 
 
 def _told(task: str, seeds: pl.DataFrame, figure: float, n_examples: int) -> str:
-    official = {OFFICIAL_DEV[task]} if task in OFFICIAL_DEV else set()
-    try:
-        return reproduce(
-            seeds["value"].to_numpy(),
-            figure,
-            n_examples=n_examples,
-            fingerprint=str(seeds["dev_fingerprint"][0] or ""),
-            official=official,
-        ).sentence
-    except ValueError as error:
-        return f"Not compared: {error}."
+    return in_words(
+        seeds["value"].to_numpy(),
+        figure,
+        n_examples=n_examples,
+        fingerprints=seeds["dev_fingerprint"],
+        official=OFFICIAL_DEV.get(task),
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.evidence.reproduction import reproduce
+from engine.evidence.reproduction import in_words, reproduce
 
 OFFICIAL = {"abc123"}
 
@@ -55,3 +55,15 @@ def test_other_data_than_the_official_split_are_refused():
         reproduce([0.7] * 3, 0.7, n_examples=100, fingerprint="999", official=())
     with pytest.raises(ValueError, match="must be fractions"):
         outcome([70.1, 70.2, 70.0])
+
+
+def test_a_table_says_why_runs_are_not_compared():
+    def told(fingerprints, official="abc"):
+        return in_words([0.7, 0.7001, 0.7002], 0.7, n_examples=10_000, fingerprints=fingerprints, official=official)
+
+    assert told(["abc"] * 3).startswith("Reproduced: within 0.5 points")
+    assert told(["abc", "abd", "abc"]).startswith(
+        "Not compared: the runs were scored on data that are not the official"
+    )
+    assert told(["abc", None, "abc"]).endswith("(fingerprint none).")
+    assert "no fingerprint of it is" in told(["abc"] * 3, official=None)
