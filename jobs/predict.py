@@ -198,7 +198,9 @@ def typed(spec: TaskSpec, texts: Sequence[str], *, blank_ok: bool = False) -> li
         raise cli.InputError(f"a {spec.kind} task needs {least} texts ({named}), got {len(texts)}")
     fields: dict[str, Any] = dict(zip(spec.fields, texts, strict=False))
     if spec.kind == "choice":
-        fields |= {"passage": [texts[0]], spec.options: list(texts[2:])}
+        if "passage" in fields:
+            fields["passage"] = [fields["passage"]]
+        fields[spec.options] = list(texts[len(spec.fields) - 1 :])
     return [Example("0", fields, group="0")]
 
 

@@ -49,6 +49,8 @@ def overlap(spec: TaskSpec, train: Sequence[Example], rows: Sequence[Example]) -
     trained, texts = ([_texts(spec, example) for example in examples] for examples in (train, rows))
     near_trained, near = ([tuple(map(normalised, row)) for row in part] for part in (trained, texts))
     columns = {"pair": ("first", "second"), "span": ("passage",), "choice": ("passage",)}.get(spec.kind, ())
+    if spec.kind == "choice" and spec.fields[0] == "question":
+        columns = ()  # no passage that two questions could share
     sides = slice(None) if spec.kind == "pair" else slice(1)  # a sentence counts on whichever side it stood
     alone = {text for row in near_trained for text in row[sides]}
     parts = {name: [row[number] in alone for row in near] for number, name in enumerate(columns)}

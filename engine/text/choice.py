@@ -1,8 +1,8 @@
 """C3 and ChID: every candidate answer becomes a row of its own, and the rows of a question compete.
 
-C3 rows read `[CLS] passage [SEP] question [SEP] choice [SEP]`. ChID rows read `[CLS] candidate [SEP] left [unused1]
-right [SEP]`, with other blanks as four [MASK]; the text around the blank is cut by characters first. Passages are
-tokenised once per question, not once per choice.
+C3 rows read `[CLS] passage [SEP] question [SEP] choice [SEP]`, without `passage [SEP]` where a task has no passages.
+ChID rows read `[CLS] candidate [SEP] left [unused1] right [SEP]`, with other blanks as four [MASK]; the text around the
+blank is cut by characters first. Passages are tokenised once per question, not once per choice.
 """
 
 import re
@@ -25,9 +25,13 @@ MASKS = 4
 
 
 def c3_texts(fields: Mapping[str, Any], *, n_choices: int = 4) -> tuple[str, str, list[str]]:
-    """Passage, question and the choices, padded to n_choices with a dummy."""
+    """Passage (empty where a task has none), question and the choices, padded to n_choices with a dummy."""
     choices = list(fields["choice"])
-    return "||".join(fields["passage"]), fields["question"], choices + [DUMMY_CHOICE] * (n_choices - len(choices))
+    return (
+        "||".join(fields.get("passage", ())),
+        fields["question"],
+        choices + [DUMMY_CHOICE] * (n_choices - len(choices)),
+    )
 
 
 def encode_c3(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer, *, max_length: int) -> Rows:
@@ -47,10 +51,8 @@ def encode_c3(spec: TaskSpec, examples: Sequence[Example], tokenizer: Tokenizer,
             # choice, question, passage as in the original code: ties cost the first of them; special tokens count
             kept = kept_lengths((len(choice_ids) + 1, len(question_ids) + 1, len(passage_ids) + 2), max_length)
             cut |= kept[2] < len(passage_ids) + 2
-            passage_kept = passage_ids[: kept[2] - 2]
-            rows.append(
-                [cls_id, *passage_kept, *sep, *question_ids[: kept[1] - 1], *sep, *choice_ids[: kept[0] - 1], *sep]
-            )
+            passage_kept = [*passage_ids[: kept[2] - 2], *sep] if "passage" in spec.fields else []
+            rows.append([cls_id, *passage_kept, *question_ids[: kept[1] - 1], *sep, *choice_ids[: kept[0] - 1], *sep])
         truncated += cut
     return _choice_rows(rows, examples, [len(ids) - 2 for ids in parts], truncated)
 

@@ -9,14 +9,14 @@
 
 Further keys: test, data (a data set of the hub or a saved one), encoding, labels, metric, max_length, dev_share,
 title, description, epochs, batch_size, stride. The fields of a pair are two columns; those of choice, span and entities
-are named: `fields = {context = "材料", question = "问题"}`.
+are named: `fields = {context = "材料", question = "问题"}`, `fields = {question = "问题", choice = ["A", "B"]}`.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from jobs.cli import InputError
 KINDS: dict[Kind, tuple[str, ...]] = {
     "classification": (),
     "pair": (),
-    "choice": ("passage", "question", "choice"),
+    "choice": ("passage", "question", "choice"),  # the passage may be missing
     "span": ("context", "question"),
     "entities": ("text",),
 }
@@ -39,6 +39,7 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
     "title": str, "description": str, "max_length": int, "epochs": int, "batch_size": int, "stride": int,
     "dev_share": float, **dict.fromkeys(_FILES, str),
 }  # fmt: skip
+_LEAST = {"max_length": 8}
 _WHAT = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 
@@ -79,6 +80,7 @@ def read(path: Path) -> TaskSpec:
     _check(path, values)
     kind: Kind = values["kind"]
     columns = _columns(path, kind, values["fields"])
+    _check_roles(path, columns, values.get("label", "label"))
     names = tuple(columns)
     files = {name: _resolved(path, name, values[name]) for name in _FILES if name in values}
     defaults = {
@@ -95,10 +97,10 @@ def read(path: Path) -> TaskSpec:
         kind=kind,
         layout="table",
         fields=names,
-        field_kinds={"passage": "texts", "choice": "texts"} if kind == "choice" else {},
+        field_kinds={name: "texts" for name in names if name in ("passage", "choice")} if kind == "choice" else {},
         columns={name: column for name, column in columns.items() if column != name},
         label_column=values.get("label", "label"),
-        labels=tuple(str(label) for label in values.get("labels", ())),
+        labels=_labels(path, kind, values.get("labels", ())),
         metric=values.get("metric", metrics_of(kind)[0].name),
         files=files,
         encoding=values.get("encoding", ""),
@@ -117,8 +119,11 @@ def _check(path: Path, values: Mapping[str, Any]) -> None:
         good = isinstance(value, kinds) or (wanted is float and isinstance(value, int))
         if not good or isinstance(value, bool):
             raise InputError(f"{path}: {name} must be {' or '.join(_WHAT[kind] for kind in kinds)}, got {value!r}")
-        if wanted is int and value <= 0:
-            raise InputError(f"{path}: {name} must be positive, got {value}")
+        if wanted is str and name in ("label", *_FILES) and not value.strip():
+            raise InputError(f"{path}: {name} is empty")
+        least = _LEAST.get(name, 1)
+        if wanted is int and value < least:
+            raise InputError(f"{path}: {name} must be {least} or more, got {value}")
     for name in ("name", "kind", "fields"):
         if not values.get(name):
             raise InputError(
@@ -151,13 +156,51 @@ def _columns(path: Path, kind: Kind, fields: Any) -> dict[str, str | tuple[str, 
             raise InputError(
                 f"{path}: a {kind} task reads {count} column{'s' if count > 1 else ''}{what}, got {fields}"
             )
+        if len(set(fields)) < len(fields):
+            raise InputError(f"{path}: fields names the column {fields[0]!r} twice")
         return dict(zip(expected or fields, fields, strict=True))
+    if kind == "choice" and "passage" not in fields:
+        expected = expected[1:]
     if not expected or set(fields) != set(expected):
         named = (
             f"fields = {{{', '.join(f'{name} = COLUMN' for name in expected)}}}" if expected else "fields = [COLUMN]"
         )
         raise InputError(f"{path}: the fields of a {kind} task are written {named}, got {fields}")
-    return {name: tuple(fields[name]) if isinstance(fields[name], list) else str(fields[name]) for name in expected}
+    return {name: _column(path, kind, name, fields[name]) for name in expected}
+
+
+def _column(path: Path, kind: Kind, name: str, value: Any) -> str | tuple[str, ...]:
+    """The column of a field; passages and choices may lie in several."""
+    several = isinstance(value, list) and kind == "choice" and name != "question"
+    names = value if several else [value]
+    if not names or not all(isinstance(item, str) and item for item in names):
+        what = "a column or a list of columns" if kind == "choice" and name != "question" else "a column"
+        raise InputError(f"{path}: {name} of the fields must be {what}, got {value!r}")
+    return tuple(names) if several else str(value)
+
+
+def _check_roles(path: Path, columns: Mapping[str, str | tuple[str, ...]], label: str) -> None:
+    """Refuse a column that is read twice, or whose answers the model would read."""
+    read = [name for column in columns.values() for name in ((column,) if isinstance(column, str) else column)]
+    doubled = next((name for name in read if read.count(name) > 1), None)
+    if doubled is not None:
+        raise InputError(f"{path}: fields names the column {doubled!r} twice")
+    if label in read:
+        raise InputError(f"{path}: column {label!r} is the label, so the model must not read it; take it out of fields")
+
+
+def _labels(path: Path, kind: Kind, values: Sequence[Any]) -> tuple[str, ...]:
+    """The named classes as the data spell them."""
+    wrong = next((value for value in values if not isinstance(value, str | int) or str(value).strip() == ""), None)
+    if wrong is not None:
+        raise InputError(f"{path}: labels must be texts or whole numbers, got {wrong!r}")
+    found = tuple(str(value).lower() if isinstance(value, bool) else str(value).strip() for value in values)
+    doubled = next((label for label in found if found.count(label) > 1), None)
+    if doubled is not None:
+        raise InputError(f"{path}: labels names {doubled!r} twice")
+    if len(found) == 1 and kind != "entities":
+        raise InputError(f"{path}: labels names only one class, {found[0]!r}; there is nothing to learn")
+    return found
 
 
 def _resolved(path: Path, name: str, value: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from engine.text.tasks import Example, TaskSpec
@@ -12,6 +13,7 @@ from jobs.cli import InputError
 from jobs.clue.data.own.examples import Found
 
 MOST_CLASSES = 2000
+_WHOLE = re.compile(r"-?\d+(\.0+)?")
 SHOWN = 12
 """classes named in the note about the balance"""
 
@@ -32,6 +34,8 @@ def settle(spec: TaskSpec, train: Found, dev: Found | None, notes: list[str]) ->
         return replace(spec, n_choices=max(spec.n_choices, longest))
     for part in parts:
         _one_type(part)
+    if spec.kind != "entities":
+        _whole_numbers(parts)
     counts = [Counter(_labels(spec, part.examples)) for part in parts]
     named = bool(spec.labels)
     labels = spec.labels or tuple(sorted(counts[0], key=_in_order))
@@ -63,6 +67,8 @@ def number_labels(spec: TaskSpec, part: Found) -> None:
     index = {label: number for number, label in enumerate(spec.labels)}
     for number, example in enumerate(part.examples):
         if isinstance(example.label, str):
+            if example.label not in index and _WHOLE.fullmatch(example.label):
+                example = replace(example, label=example.label.partition(".")[0])
             if example.label not in index:
                 near = cli.suggest(example.label, spec.labels)
                 few = ", ".join(spec.labels[:SHOWN])
@@ -84,6 +90,17 @@ def number_choices(spec: TaskSpec, part: Found) -> None:
         if not 0 <= answer - first < count:
             raise part.places[number].refuse(f"answer {answer} is none of the {count} choices, counted from {first}")
         part.examples[number] = replace(part.examples[number], label=answer - first)
+
+
+def _whole_numbers(parts: Sequence[Found]) -> None:
+    """Write 1.0 as 1 where all labels are whole numbers: tables with empty cells spell them so."""
+    labels = {example.label for part in parts for example in part.examples if isinstance(example.label, str)}
+    if not all(_WHOLE.fullmatch(label) for label in labels) or not any("." in label for label in labels):
+        return
+    for part in parts:
+        for number, example in enumerate(part.examples):
+            if isinstance(example.label, str):
+                part.examples[number] = replace(example, label=example.label.partition(".")[0])
 
 
 def _labels(spec: TaskSpec, examples: Iterable[Example]) -> list[str]:
@@ -108,6 +125,11 @@ def _refuse_what_is_no_class(spec: TaskSpec, counts: Counter[str], rows: int, fi
     if len(counts) < (1 if spec.kind == "entities" else 2):
         only = f"only one class, {next(iter(counts))!r}" if counts else f"no {what}"
         raise InputError(f"{file}: column {spec.label_column!r} has {only}; there is nothing to learn")
+    if len(counts) > MOST_CLASSES and len(counts) <= rows / 2:
+        raise InputError(
+            f"{file}: column {spec.label_column!r} has {len(counts):,} classes in {rows:,} rows; at most "
+            f"{MOST_CLASSES:,} are trained: name another label column, or keep the frequent ones"
+        )
     if len(counts) > MOST_CLASSES or (rows >= 50 and len(counts) > rows / 2 and spec.kind != "entities"):
         raise InputError(
             f"{file}: column {spec.label_column!r} has {len(counts):,} values in {rows:,} rows: they are no "

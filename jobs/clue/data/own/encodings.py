@@ -79,8 +79,8 @@ def check_name(encoding: str) -> str:
         InputError: otherwise.
     """
     try:
-        codecs.lookup(encoding)
-    except LookupError:
+        "".encode(encoding).decode(encoding)  # what is known but no encoding of text (base64) is refused here too
+    except (LookupError, ValueError):
         raise InputError(
             f"encoding {encoding!r} is not known (usual ones: utf-8, gbk, gb18030, utf-16, big5)"
         ) from None
@@ -105,6 +105,8 @@ def detect(path: Path) -> tuple[str, bool]:
         likely = _likeliest(path, start, CHINESE)
         for other, sign, least in ((JAPANESE, _KANA, LEAST_KANA), (KOREAN, _HANGUL, LEAST_HANGUL)):
             likely += [name for name in other if _fits(path, name) and _share(start, name, sign) >= least][:1]
+    if not likely and 0 in start and _fits(path, "utf-8"):
+        raise InputError(f"{path}: a zero byte at {start.index(0)}, which no text has; take it out")
     if len(likely) != 1:
         found = f"it may be {' or '.join(likely)}" if likely else "neither UTF-8 nor GB18030"
         raise InputError(f'{path}: {found}; name its encoding (encoding = "{(likely or ["..."])[0]}")')

@@ -7,12 +7,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.cli import InputError
 from jobs.clue.data.files import check_entities
+from jobs.clue.data.own import tags
 from jobs.clue.data.parsing import Place, text_of, texts_in
 
 Row = Mapping[str, Any]
@@ -62,6 +64,8 @@ def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool,
     """
     if not found.places:
         check_columns(spec, row, place, labelled=labelled)
+    if spec.kind == "entities":
+        row = _untagged(spec, row, place)
     fields = {name: _field(spec, name, row, place) for name in spec.fields}
     blank = next((name for name, value in fields.items() if value is None), None)
     raw = row.get(spec.label_column)
@@ -80,13 +84,24 @@ def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool,
     found.places.append(place)
 
 
+def _untagged(spec: TaskSpec, row: Row, place: Place) -> Row:
+    """Tokens with a tag each as a text with its entities; other rows as they are."""
+    (column,) = columns_of(spec, spec.fields[0])
+    tokens, raw = tags.texts_of(row.get(column)), row.get(spec.label_column)
+    tagged = tags.texts_of(raw)
+    if tokens is None or not (tagged or raw in (None, "")):
+        return row
+    found = tags.entities(tokens, tagged, place) if tagged else raw
+    return {**row, column: tags.join(tokens)[0], spec.label_column: found}
+
+
 def _field(spec: TaskSpec, name: str, row: Row, place: Place) -> Any:
     """Value of a field, None if it is empty."""
     columns = columns_of(spec, name)
     values = [row.get(column) for column in columns]
     if spec.field_kind(name) == "texts":
         if len(columns) == 1:
-            return _texts(values[0], place, columns[0])
+            return _texts(values[0], place, columns[0], listed=name == spec.options)
         kept = [value for value in values if value not in (None, "")]
         return [_text(value, place, column) for value, column in zip(kept, columns, strict=False)] or None
     value = values[0]
@@ -104,15 +119,28 @@ def _text(value: Any, place: Place, name: str) -> str:
     return text
 
 
-def _texts(value: Any, place: Place, name: str) -> list[str] | None:
-    """A list of texts; in a table it may be written as JSON."""
-    if value is None or value == "":
+def _texts(value: Any, place: Place, name: str, *, listed: bool) -> list[str] | None:
+    """A list of texts, also as {letter: text} or {text: [...]}; in a table it may be written as JSON.
+
+    Args:
+        value: of the column.
+        place: of the row.
+        name: of the column.
+        listed: one text alone is refused; else it is a list of one, also where it only begins like JSON.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str):
         try:
-            value = json.loads(value) if value.lstrip().startswith("[") else [value]
+            value = json.loads(value) if value.lstrip()[:1] in ("[", "{") else [value]
         except ValueError as error:
-            raise place.refuse(f"{name!r} is no JSON list ({error})") from error
+            if listed:
+                raise place.refuse(f"{name!r} is no JSON list ({error})") from error
+            value = [value]
+    if listed and (not isinstance(value, list | tuple | Mapping) or len(value) < 2):
+        raise place.refuse(f"{name!r} must be a list of at least two choices, got {value!r:.60}")
+    if isinstance(value, Mapping):
+        value = value["text"] if isinstance(value.get("text"), list) else [value[key] for key in sorted(value)]
     return texts_in(list(value) if isinstance(value, tuple) else value, place, name)
 
 
@@ -134,6 +162,8 @@ def spelled(raw: Any, place: Place) -> str:
     """A label as text: 1 and 1.0 are "1", truth values "true" and "false"."""
     if isinstance(raw, bool):
         return str(raw).lower()
+    if isinstance(raw, Decimal):
+        raw = float(raw)
     if isinstance(raw, float):
         if not raw.is_integer():
             raise place.refuse(f"label {raw!r} is a number with decimals, not a class")
@@ -183,12 +213,23 @@ def _place_in(context: str, text: str, start: Any, place: Place) -> int:
 
 
 def _nested(text: str, raw: Any, place: Place) -> Any:
-    """Entities as {type: {surface: [[start, end]]}}; lists of [start, end (exclusive), type] become it."""
+    """Entities as {type: {surface: [[start, end]]}}; lists of [start, end (exclusive), type] become it.
+
+    Parquet gives every row all the types and surfaces of the file, most of them empty.
+    """
     if isinstance(raw, str):
         try:
             raw = json.loads(raw)
         except ValueError as error:
             raise place.refuse(f"the entities are not JSON ({error})") from error
+    if isinstance(raw, Mapping):
+        return {
+            kind: {surface: spans for surface, spans in surfaces.items() if spans is not None}
+            if isinstance(surfaces, Mapping)
+            else surfaces
+            for kind, surfaces in raw.items()
+            if surfaces is not None
+        }
     if not isinstance(raw, list):
         return raw
     nested: dict[str, dict[str, list[list[int]]]] = {}

@@ -11,6 +11,7 @@ from typing import Any
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.cli import InputError
+from jobs.clue.data import hub
 from jobs.clue.data.own import classes, examples, split, tables
 from jobs.clue.data.own.examples import Found
 from jobs.clue.data.parsing import Place
@@ -107,23 +108,39 @@ def read(
 
 
 def _sources(spec: TaskSpec, files: dict[str, str], notes: list[str]) -> dict[str, Rows]:
-    sources = _dataset(files["data"]) if "data" in files else {}
+    sources = dataset(files["data"]) if "data" in files else {}
     for name in ("train", "dev", "test"):
         if name in files:
             sources[name] = tables.rows(Path(files[name]), encoding=spec.encoding, notes=notes)
     return sources
 
 
-def _dataset(name: str) -> dict[str, Rows]:
-    """Splits of a data set of the hub or of a folder that `datasets` saved."""
+def dataset(name: str) -> dict[str, Rows]:
+    """Splits of a data set of the hub (`owner/name`, `owner/name:config`) or of a folder that `datasets` saved."""
     import datasets  # heavy: only for its data sets
 
+    path = Path(name)
+    if path.is_file():
+        raise InputError(
+            f"data = {name!r} is a file: name it by train = ... (data is a data set of the hub or a folder)"
+        )
+    away = not path.exists() and not hub.reachable()
+    known = datasets.config.HF_HUB_OFFLINE
     try:
-        saved = any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json"))
-        loaded = datasets.load_from_disk(name) if saved else datasets.load_dataset(name)
+        datasets.config.HF_HUB_OFFLINE = known or away  # then only what was downloaded before is looked for
+        saved = any((path / mark).is_file() for mark in ("dataset_dict.json", "state.json"))
+        title, _, config = (name, "", "") if path.exists() else name.partition(":")
+        loaded = datasets.load_from_disk(name) if saved else datasets.load_dataset(title, config or None)
     except Exception as error:  # whatever goes wrong in a download or a folder
         reason = (str(error).splitlines() or [""])[0]
-        raise InputError(f"data set {name!r} cannot be loaded: {type(error).__name__}: {reason}") from error
+        if away:
+            reason = "the hub cannot be reached, and no earlier download lies on this machine"
+        elif "Config name is missing" in reason:
+            choices = str(error).partition("among the available configs:")[2].partition("\n")[0].strip()
+            reason = f'it has several parts {choices:.200}; name one as data = "{name}:PART"'
+        raise InputError(f"data set {name!r} cannot be loaded: {reason} ({type(error).__name__})") from error
+    finally:
+        datasets.config.HF_HUB_OFFLINE = known
     splits = loaded if isinstance(loaded, dict) else {"train": loaded}
     chosen = {ours: next((s for s in theirs if s in splits), None) for ours, theirs in DATASET_SPLITS.items()}
     if chosen["train"] is None:
@@ -134,12 +151,17 @@ def _dataset(name: str) -> dict[str, Rows]:
 
 
 def _dataset_rows(name: str, rows: Any) -> Rows:
-    names = {column: kind.names for column, kind in rows.features.items() if hasattr(kind, "names")}
+    """Rows with the names of their classes, also of lists of them (tags)."""
+    kinds = {column: getattr(kind, "feature", kind) for column, kind in rows.features.items()}
+    names = {column: kind.names for column, kind in kinds.items() if hasattr(kind, "names")}
     for number, row in enumerate(rows, start=1):
-        spelled = {
-            c: row[c] if row[c] is None else (None if row[c] < 0 else titles[row[c]]) for c, titles in names.items()
-        }
-        yield Place(Path(name), number), {**row, **spelled}
+        yield Place(Path(name), number), {**row, **{c: _named(row[c], titles) for c, titles in names.items()}}
+
+
+def _named(value: Any, titles: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_named(item, titles) for item in value]
+    return titles[value] if isinstance(value, int) and 0 <= value < len(titles) else None
 
 
 def _number(spec: TaskSpec, found: Found) -> None:

@@ -40,8 +40,10 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
             dev.update(rows)
             taken += len(rows)
     if not dev:
+        what = "contexts" if spec.kind == "span" else "texts"
         raise InputError(
-            f"{spec.name}: {len(examples)} rows are too few to hold out {share:.0%} as dev; name a dev file"
+            f"{spec.name}: {len(examples)} rows with {len(groups)} different {what} "
+            f"are too few to hold out {share:.0%} of each class as dev; name a dev file, or set dev_share higher"
         )
     return [i for i in range(len(examples)) if i not in dev], sorted(dev)
 

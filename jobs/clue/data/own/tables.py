@@ -6,6 +6,7 @@ Text files are read as a stream, so that the first rows of a large one cost noth
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -24,6 +25,28 @@ _SUFFIXES = {
     **{"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "csv", "tsv": "tsv", "txt": "tsv"},
     **{"parquet": "parquet", "pq": "parquet"},
 }
+_EXCEL = "an Excel workbook; save its sheet as CSV UTF-8 and give that"
+_PACKED = "an archive or packed in a way that is not read here; unpack it (or gzip it) and give the file inside"
+TAGGED = 'write JSON lines {"tokens": ["王", "明"], "tags": ["B-PER", "I-PER"]}, a sentence each'
+_OTHERS = {
+    **dict.fromkeys(("xlsx", "xls", "xlsm", "xlsb", "et"), _EXCEL),
+    "ods": "an OpenDocument table; save its sheet as CSV UTF-8 and give that",
+    **dict.fromkeys(("zip", "bz2", "xz", "zst", "7z", "rar", "tar", "tgz"), _PACKED),
+    **dict.fromkeys(("docx", "doc", "pdf"), "a document, not a table; write its rows as CSV or JSON lines"),
+    **dict.fromkeys(("conll", "bio", "bioes", "bmes"), f"a token and its tag a line are not read; {TAGGED}"),
+}  # fmt: skip
+"""name of a file -> what to do with it"""
+_CONTENTS = (
+    (b"\xd0\xcf\x11\xe0", _EXCEL),
+    (b"BZh", _PACKED),
+    (b"\xfd7zXZ", _PACKED),
+    (b"\x28\xb5\x2f\xfd", _PACKED),
+    (b"7z\xbc\xaf", _PACKED),
+    (b"Rar!", _PACKED),
+    (b"%PDF", _OTHERS["pdf"]),
+    (b"SQLite format 3", "an SQLite database; write the rows of its table as CSV"),
+)
+"""how a file begins -> what to do with it, whatever it is called"""
 SAMPLE = 200_000
 """characters from which separator and quoting are told"""
 LARGE = 500_000_000
@@ -43,7 +66,10 @@ def format_of(path: Path) -> str:
     suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes]
     if suffixes[-1:] == ["gz"]:
         suffixes.pop()
-    found = _SUFFIXES.get(suffixes[-1] if suffixes else "")
+    last = suffixes[-1] if suffixes else ""
+    found = _SUFFIXES.get(last)
+    if found is None and last in _OTHERS:
+        raise InputError(f"{path}: {_OTHERS[last]}")
     if found is None:
         raise InputError(f"{path}: expected a file called .{', .'.join(_SUFFIXES)} (or the same and .gz)")
     return found
@@ -61,6 +87,8 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
         InputError: naming file and row, if it cannot be read.
     """
     notes = [] if notes is None else notes
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, not a file (a folder that `datasets` saved is named by data = ...)")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     kind = format_of(path)
@@ -68,6 +96,7 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
         raise InputError(f"{path} is empty")
     if path.stat().st_size > LARGE:
         notes.append(_size_note(path))
+    kind = _by_content(path, kind)
     if kind == "parquet":
         return _parquet_rows(path)
     if encoding:
@@ -79,6 +108,27 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
     if kind in ("jsonl", "json"):
         return _decoded(path, _json_rows(path, encoding), encoding)
     return _decoded(path, _csv_rows(path, encoding, tabs=kind == "tsv"), encoding)
+
+
+def _by_content(path: Path, kind: str) -> str:
+    """The format that the first bytes tell, else the one of the name.
+
+    Raises:
+        InputError: if the bytes are no table at all.
+    """
+    try:
+        with encodings.open_bytes(path) as file:
+            start = file.read(4096)
+    except encodings.DAMAGE as error:
+        raise InputError(f"{path}: damaged ({error})") from error
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"PK\x03\x04"):
+        raise InputError(f"{path}: {_EXCEL if b'[Content_Types].xml' in start or b'xl/' in start else _PACKED}")
+    for mark, what in _CONTENTS:
+        if start.startswith(mark):
+            raise InputError(f"{path}: {what}")
+    return kind
 
 
 def _size_note(path: Path) -> str:
@@ -104,6 +154,7 @@ def _json_rows(path: Path, encoding: str) -> Iterator[tuple[Place, Row]]:
     """One object a line, or one array of objects."""
     with encodings.open_text(path, encoding) as file:
         first = next((line for line in file if line.strip()), "")
+        _check_json(path, first.strip("\ufeff \t\r\n"))
         file.seek(0)
         if first.lstrip("\ufeff \t\r\n").startswith("["):
             yield from _array_rows(path, file.read())
@@ -112,6 +163,16 @@ def _json_rows(path: Path, encoding: str) -> Iterator[tuple[Place, Row]]:
             if line.strip():
                 place = Place(path, number)
                 yield place, _object(_loads(line, place), place)
+
+
+def _check_json(path: Path, first: str) -> None:
+    """Refuse what is no JSON, and one object over several lines, by the first line."""
+    if first[:1] not in ("[", "{"):
+        mark = next((name for name, mark in (("tsv", "\t"), ("csv", ",")) if mark in first), "")
+        hint = f"; if it is a table, call it .{mark}" if mark else ""
+        raise Place(path, 1).refuse(f"expected JSON objects, one a line, or an array of them, got {first[:40]!r}{hint}")
+    if first == "{":
+        raise Place(path, 1).refuse("one JSON object over several lines is no table; write an array of objects")
 
 
 def _array_rows(path: Path, text: str) -> Iterator[tuple[Place, Row]]:
@@ -126,6 +187,8 @@ def _loads(text: str, place: Place) -> Any:
     except json.JSONDecodeError as error:
         where = Place(place.path, place.line + error.lineno - 1)
         raise where.refuse(f"not JSON ({error.msg} at column {error.colno})") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise place.refuse(f"not read ({str(error).partition(';')[0]})") from error
     except RecursionError:
         raise place.refuse("JSON nested too deeply") from None
 
@@ -140,6 +203,8 @@ def _csv_rows(path: Path, encoding: str, *, tabs: bool) -> Iterator[tuple[Place,
     """The first row names the columns; a quoted value may hold separators and line ends."""
     with encodings.open_text(path, encoding) as file:
         start = file.read(SAMPLE).lstrip("\ufeff")
+        if re.match(r'\s*\[?\s*\{\s*"', start):
+            raise InputError(f"{path}: it looks like JSON; call it .jsonl (one object a line) or .json")
         told = re.match(r"sep=(.)\r?\n", start, re.IGNORECASE)  # Excel's own line about the separator
         delimiter = told[1] if told else "\t" if tabs else _delimiter(start)
         quoting = _quoting(start, delimiter) if delimiter == "\t" else csv.QUOTE_MINIMAL
@@ -209,7 +274,7 @@ def _of_header(start: str) -> Literal[0, 3]:
 
 def _check_names(path: Path, names: list[str]) -> None:
     if not any(names):
-        raise InputError(f"{path}: the first row must name the columns, and it is empty")
+        raise InputError(f"{path}: no column has a name (in a text file the first row names them)")
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         what = f"two columns are called {doubled[0]!r}" if doubled[0] else "two columns have no name"
@@ -222,8 +287,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Place, Row]]:
     number = 0
     try:
         with encodings.open_bytes(path) as file:
-            whole = io.BytesIO(file.read()) if path.suffix == ".gz" else file
-            for batch in pyarrow.parquet.ParquetFile(whole).iter_batches(10_000):
+            whole = io.BytesIO(file.read()) if isinstance(file, gzip.GzipFile) else file
+            table = pyarrow.parquet.ParquetFile(whole)
+            _check_names(path, list(table.schema_arrow.names))
+            for batch in table.iter_batches(10_000):
                 for row in batch.to_pylist():
                     number += 1
                     yield Place(path, number), row
