@@ -224,7 +224,11 @@ def find_checkpoint(part: str, db: Path | None) -> Path:
 
 def why_no_model(run_id: str, db: Path | None) -> str:
     """Why a run's folder holds no model, and what to do."""
-    if started.read(run_id, db).config.model == names.NGRAM:
+    was = started.read(run_id, db)
+    if was.several:
+        children = ", ".join(child.run_id for child in reversed(started.children(run_id, db)[:5]))
+        return f"it is the parent of several trainings; name one of them: {children}"
+    if was.config.model == names.NGRAM:
         return "n-gram runs of earlier versions kept none; train it again with --model ngram"
     return f"no {BEST}; it was stopped before its first evaluation"
 

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.text.tasks import get_task
+from engine.text.tasks import TASKS, get_task
 from jobs import cli
+from jobs.clue.data.training_sets import PART
 from jobs.files import aside
 
 
@@ -85,12 +86,15 @@ def collect(config: Config) -> list[Packed]:
     """
     from store import paths, queries
 
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[tuple[str, str], dict[str, Any]] = {}
     for run in _runs(config):
         if run.get("task") and run.get("experiment") == "clue":
-            chosen[run["task"]] = run
+            chosen[run["task"], _flags(config, run["run_id"]).get(PART) or ""] = run
+    boards = {TASKS[task].benchmark for task, _ in chosen if task in TASKS}
+    if len(boards) > 1:
+        raise cli.InputError(f"{' and '.join(sorted(boards))} take their files apart: pack the runs of one with --runs")
     files = []
-    for task, run in chosen.items():
+    for (task, _), run in chosen.items():
         artifacts = queries.artifacts(run["run_id"], db=config.db)
         names = artifacts.filter(kind="submission")["path"].to_list()
         if not names:
@@ -109,28 +113,39 @@ def _runs(config: Config) -> list[dict[str, Any]]:
 
     found = []
     if config.parent:
-        parent = queries.run(config.parent, db=config.db)
-        children = queries.runs(experiment="clue", status="finished", db=config.db)
-        children = children.filter(parent_run_id=parent["run_id"]).sort("started_at", "run_id")
-        found = children.to_dicts() or [parent]
+        finished = queries.runs(experiment="clue", status="finished", db=config.db).sort("started_at", "run_id")
+        found = _leaves(queries.run(config.parent, db=config.db), finished.to_dicts())
     return found + [queries.run(name, db=config.db) for name in config.runs]
+
+
+def _leaves(parent: dict[str, Any], finished: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The finished trainings below a run, or the run itself where it has no children."""
+    children = [run for run in finished if run["parent_run_id"] == parent["run_id"]]
+    return [leaf for child in children for leaf in _leaves(child, finished)] or [parent]
+
+
+def _flags(config: Config, run_id: str) -> dict[str, Any]:
+    from store import queries
+
+    return {row["name"]: json.loads(row["value"]) for row in queries.params([run_id], db=config.db).to_dicts()}
 
 
 def _checked(config: Config, task: str, run_id: str, files: Iterable[Path]) -> list[Packed]:
     from jobs.clue import submission
     from jobs.clue.data import sources as clue_data
-    from store import queries
 
     with cli.input_errors(f"run {run_id}"):
         spec = get_task(task)
-    flags = {row["name"]: json.loads(row["value"]) for row in queries.params([run_id], db=config.db).to_dicts()}
+    flags = _flags(config, run_id)
 
     def folder(name: str) -> Path | None:
         return Path(flags[name]) if flags.get(name) else None
 
     data_dir = config.data_dir or folder("data_dir")
     tests = clue_data.load_tests(spec, data_dir=data_dir, test_file=folder("test_file"))
-    versions = {submission.file_name(spec, v): v for v in tests if submission.has_submission(spec, v)}
+    part = flags.get(PART) or ""
+    known = [version for version in tests if submission.has_submission(spec, version)]
+    versions = {submission.file_name(spec, version, few_shot_split=part): version for version in known}
     packed = []
     for path in files:
         if not path.is_file():

@@ -8,9 +8,10 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import leaderboard as figures
 from dashboard.figures import leaderboard_table, style, tables, words
-from dashboard.frames.comparison import reproductions, unseen_scores
+from dashboard.frames.comparison import few_shot, reproductions, unseen_scores
 from dashboard.parts import downloads, headings, links, plots, task_facts
 from dashboard.parts.runs import run_list, run_tables
+from engine.text.tasks import CLUE, FEWCLUE
 
 BASELINES = ("majority", "chance")
 
@@ -37,22 +38,28 @@ with head:
 deviation, number of seeds) of finished runs on whole data sets, of each model and recipe the
 configuration that is best on this split; a seed that ran twice counts once. **Published** are
 figures of papers and posts, nearly all single runs, each with its source. Rows whose averages the
-examples cannot tell apart share a rank. Dev and test are never mixed, and runs on the generated
+examples cannot tell apart share a rank. FewCLUE's own tasks have a table of their own, whose scores
+are means over its five training sets. Dev and test are never mixed, and runs on the generated
 sample have a table of their own: their scores say nothing about the task.""",
         formula=r"\bar{x} \pm \sqrt{\tfrac{1}{n-1}\sum_i (x_i-\bar{x})^2}\quad(n\ \text{seeds})",
         source="view `leaderboard` (measured), table `published` (each row names its source)",
     )
 
+with toolbar:
+    benchmark = st.segmented_control("Benchmark", [CLUE, FEWCLUE], default=CLUE, key="leaderboard_benchmark", **usual)
+few = benchmark == FEWCLUE
+group, repeats = ("fewclue", "FewCLUE's training sets") if few else ("all", "seeds")
 version = queries.store_version()
-judged_by = queries.judged_by(version)
+specs = {name: spec for name, spec in queries.task_specs(version).items() if (spec.benchmark == FEWCLUE) == few}
+judged_by = {name: spec.metric for name, spec in specs.items()}
 names_of_tasks = list(judged_by)
-board = queries.leaderboard(version)
+board = queries.leaderboard(version).filter(pl.col("task").is_in(names_of_tasks))
 published = queries.published(version, "clue").with_columns(
     row=pl.col("model")
     + pl.when(pl.col("variant").fill_null("") != "").then(" · " + pl.col("variant")).otherwise(pl.lit(""))
 )
 if board.is_empty() and published.is_empty():
-    headings.empty("python -m jobs.clue --task all --model ngram", "No score is stored yet.")
+    headings.empty(f"python -m jobs.clue --task {group} --model ngram", "No score is stored yet.")
     st.stop()
 
 
@@ -72,7 +79,7 @@ def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
         .sort("mean", descending=True)
         .unique(["row", "task"], keep="first", maintain_order=True)
     )
-    return best.select(
+    chosen = best.select(
         "row",
         "task",
         pl.col("mean").alias("value"),
@@ -86,6 +93,10 @@ def measured_rows(split: str, *, sample: bool) -> pl.DataFrame:
         "recipe",
         "diverged",
     )
+    if not few:
+        return chosen
+    cells = queries.measurements(version, "few_shot_scores", run_ids=tuple(chosen["newest_run_id"]))
+    return few_shot.over_training_sets(chosen, cells, split=split)
 
 
 def published_rows(split: str) -> pl.DataFrame:
@@ -123,7 +134,7 @@ def seeds_and_scores(measured: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
 
 def dev_sizes() -> dict[str, int]:
     """Examples of the official dev splits."""
-    return {name: spec.sizes.get("dev", 0) for name, spec in queries.task_specs(version).items()}
+    return {name: spec.sizes.get("dev", 0) for name, spec in specs.items()}
 
 
 def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] | None:
@@ -140,7 +151,6 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
         leaderboard_table.BASELINE: below,
         leaderboard_table.PUBLISHED: numbered.with_columns(row=short),
     }
-    specs = queries.task_specs(version)
     table = leaderboard_table.one_table(
         {form: part for form, part in parts.items() if not part.is_empty()},
         names_of_tasks,
@@ -189,9 +199,11 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
 
 def explain(measured: pl.DataFrame) -> None:
     """What the table's signs and numbers mean, and which seeds are left out of them."""
-    note = f"Points above or below {against}." if against else "Percent: mean ± sd (seeds)."
+    note = f"Points above or below {against}." if against else f"Percent: mean ± sd ({repeats})."
     if intervals and not against:
-        note = "Percent with 95 % intervals: over seeds where there are three or more, else over examples (Wilson)."
+        note = (
+            f"Percent with 95 % intervals: over {repeats} where there are three or more, else over examples (Wilson)."
+        )
     st.caption(
         "● measured here · ◇ published, a number in brackets names its setting · – baseline · ≈ reproduces a published "
         f"figure of the same model within 0.5 points. {note} Point at a score for its interval and source; a click "
@@ -212,7 +224,6 @@ def cell_of(row: dict[str, str], task: str, title: str) -> run_list.Cell:
 
 def titles_of(parts: dict[str, pl.DataFrame]) -> dict[tuple[str, str, str], str]:
     """(form, row, task) -> what a cell says when it is pointed at: its interval, and the source of a published one."""
-    specs = queries.task_specs(version)
     sizes = {name: spec.sizes.get(split, 0) for name, spec in specs.items()}
     table = leaderboard_table.one_table(
         {form: part for form, part in parts.items() if not part.is_empty()},
@@ -225,7 +236,7 @@ def titles_of(parts: dict[str, pl.DataFrame]) -> dict[tuple[str, str, str], str]
     for row in table.iter_rows(named=True):
         for task in names_of_tasks:
             key = (row["row"], task)
-            over = "seeds" if (seeds.get(key) or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
+            over = repeats if (seeds.get(key) or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
             told = f"95 % interval over {over}: {row[task]}" if "[" in row[task] else row[task]
             source = sources.get(key, "") if row["form"] == leaderboard_table.PUBLISHED else ""
             found[row["form"], row["row"], task] = words.together((told, source), by="; ")
@@ -337,7 +348,8 @@ if sample:
 if measured.is_empty():
     folder = "" if sample else " --data-dir DIR"
     headings.empty(
-        f"python -m jobs.clue --task all --model ngram{folder}", f"No finished run on {data} has a {split} score yet."
+        f"python -m jobs.clue --task {group} --model ngram{folder}",
+        f"No finished run on {data} has a {split} score yet.",
     )
 levels = baselines(split, sample=sample)
 shown = papers if not sample else papers.clear()

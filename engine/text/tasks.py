@@ -1,4 +1,4 @@
-"""The CLUE tasks as data: formats, classes, settings, sizes and sources.
+"""The tasks of CLUE and FewCLUE as data: formats, classes, settings, sizes and sources.
 
 A task is one `TaskSpec`. Its `kind` chooses the encoder of its input, the head and the metrics, its `layout` the reader
 of its files; everything else that differs between tasks is a field or a function named here, so that no other code asks
@@ -58,10 +58,12 @@ class TestVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """A CLUE task: metadata plus the settings it is trained with."""
+    """A task: metadata plus the settings it is trained with."""
 
     name: str
     title: str
+    benchmark: str = ""
+    """CLUE or FewCLUE, whose averages and submissions are apart; empty for a task of one's own"""
     chinese: str = ""
     description: str = ""
     kind: Kind
@@ -169,6 +171,7 @@ def _tuples(value: Any) -> Any:
 
 
 HUB_DATASET = "clue/clue"
+CLUE, FEWCLUE = "CLUE", "FewCLUE"
 _CLUE = "Xu et al. 2020, arXiv 2004.05986, https://github.com/CLUEbenchmark/CLUE"
 _CHECKED = "{}: equal to the outputs of CLUE-bert4keras's own functions (tests/oracles/clue_io.json)"
 _NLI = ("entailment", "neutral", "contradiction")
@@ -457,7 +460,78 @@ _SPECS = (
     ),
 )
 
-TASKS: dict[str, TaskSpec] = {spec.name: spec for spec in _SPECS}
+_FEWCLUE: dict[str, Any] = {
+    "batch_size": 16,
+    "train_files": ("train_0.json", "train_few_all.json", "train.json"),
+    "dev_files": ("dev_0.json", "dev_few_all.json", "dev.json"),
+    "source": "Xu et al. 2021, arXiv 2107.07498, https://github.com/CLUEbenchmark/FewCLUE",
+}
+"""What FewCLUE's own tasks have in common: sizes are those of one of five training sets and of the public test file."""
+_DISCIPLINES = (
+    "材料科学与工程 作物学 口腔医学 药学 教育学 水利工程 理论经济学 食品科学与工程 畜牧学/兽医学 体育学 "
+    "核科学与技术 力学 园艺学 水产 法学 地质学/地质资源与地质工程 石油与天然气工程 农林经济管理 "
+    "信息与通信工程 图书馆、情报与档案管理 政治学 电气工程 海洋科学 民族学 航空宇航科学与技术 "
+    "化学/化学工程与技术 哲学 公共卫生与预防医学 艺术学 农业工程 船舶与海洋工程 计算机科学与技术 冶金工程 "
+    "交通运输工程 动力工程及工程热物理 纺织科学与工程 建筑学 环境科学与工程 公共管理 数学 物理学 "
+    "林学/林业工程 心理学 历史学 工商管理 应用经济学 中医学/中药学 天文学 机械工程 土木工程 光学工程 "
+    "地理学 农业资源利用 生物学/生物科学与工程 兵器科学与技术 矿业工程 大气科学 基础医学/临床医学 "
+    "电子科学与技术 测绘科学与技术 控制科学与工程 军事学 中国语言文学 新闻传播学 社会学 地球物理学 "
+    "植物保护"
+)
+
+_FEW_SHOT = (
+    TaskSpec(
+        name="eprstmt",
+        title="EPRSTMT",
+        chinese="电商评论情感分析",
+        description="Decide whether the review of a product is positive or negative, after 32 examples.",
+        kind="classification",
+        fields=("sentence",),
+        labels=("Negative", "Positive"),
+        epochs=30,
+        sizes={"train": 32, "dev": 32, "test": 610},
+        tests=(TestVersion(version="1.0", rows=753, submission="eprstmt_predict.json"),),
+        **_FEWCLUE,
+    ),
+    TaskSpec(
+        name="csldcp",
+        title="CSLDCP",
+        chinese="科学文献学科分类",
+        description="Assign the abstract of a paper to one of 67 disciplines, after 536 examples.",
+        kind="classification",
+        fields=("content",),
+        labels=tuple(_DISCIPLINES.split()),
+        epochs=20,
+        sizes={"train": 536, "dev": 536, "test": 1_784},
+        tests=(TestVersion(version="1.0", rows=2_999, submission="csldcp_predict.json"),),
+        **_FEWCLUE,
+    ),
+    TaskSpec(
+        name="bustm",
+        title="BUSTM",
+        chinese="对话短文本匹配",
+        description="Decide whether two requests to a voice assistant mean the same, after 32 examples.",
+        kind="pair",
+        fields=("sentence1", "sentence2"),
+        labels=("0", "1"),
+        label_titles=("different", "same"),
+        epochs=30,
+        sizes={"train": 32, "dev": 32, "test": 1_772},
+        tests=(TestVersion(version="1.0", rows=2_000, submission="bustm_predict.json"),),
+        **_FEWCLUE,
+    ),
+)
+
+TASKS: dict[str, TaskSpec] = {
+    spec.name: dataclasses.replace(spec, benchmark=benchmark)
+    for benchmark, specs in ((CLUE, _SPECS), (FEWCLUE, _FEW_SHOT))
+    for spec in specs
+}
+
+
+def tasks_of(benchmark: str) -> tuple[str, ...]:
+    """Names of the tasks of a benchmark."""
+    return tuple(name for name, spec in TASKS.items() if spec.benchmark == benchmark)
 
 
 def get_task(name: str) -> TaskSpec:

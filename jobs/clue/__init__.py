@@ -1,1 +1,1 @@
-"""The eleven CLUE tasks: data, training, submission."""
+"""The tasks of CLUE and FewCLUE: data, training, submission."""

@@ -6,20 +6,26 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from engine.text.tasks import TASKS
+from engine.text.tasks import CLUE, FEWCLUE, TASKS, tasks_of
 from jobs import cli
+from jobs.clue.data import training_sets
 from jobs.clue.tasks import task_file
 from jobs.models import names
+
+GROUPS = {"all": tasks_of(CLUE), "fewclue": tasks_of(FEWCLUE)}
+"""what --task takes for several tasks at once"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config(cli.Options):
-    """Train and evaluate on the CLUE tasks."""
+    """Train and evaluate on the tasks of CLUE and FewCLUE."""
 
     task: tuple[str, ...] = ("afqmc",)
-    """tasks, `all`, or task files of one's own (intent.toml); --list names the tasks"""
+    """tasks, `all` of CLUE, `fewclue` (FewCLUE's own three), or task files of one's own (intent.toml); see --list"""
     model: str = "tiny"
     """tiny (2 layers from scratch), ngram (linear baseline), a folder, or a hub name of an encoder"""
+    split: tuple[str, ...] = ()
+    """FewCLUE's training sets: 0 to 4, few_all, or all for the five and their mean (FewCLUE's tasks: all)"""
     recipe: Literal["modern", "blog"] = "modern"
     """modern: AdamW, warm-up, linear decay, batches of similar length; blog: AdaFactor and settings of kexue.fm/8739"""
     data_dir: Path | None = None
@@ -117,6 +123,7 @@ def check(config: Config) -> None:
     for name in ("fgm", "rdrop", "weight_decay", "eval_every", "early_stopping"):
         if getattr(config, name) < 0:
             raise cli.InputError(f"--{name.replace('_', '-')} must not be negative, got {getattr(config, name):g}")
+    training_sets.check(config)
     if config.folds == 1 or config.folds < 0:
         raise cli.InputError(f"--folds must be at least 2 (or 0 for none), got {config.folds}")
     if config.folds and config.seeds:
@@ -135,15 +142,17 @@ def check(config: Config) -> None:
 
 def several(config: Config) -> bool:
     """Whether the flags ask for more than one training."""
-    return len(task_names(config.task)) > 1 or bool(config.seeds or config.folds)
+    found = task_names(config.task)
+    if len(found) > 1 or config.seeds or config.folds:
+        return True
+    return len(training_sets.splits_of(config, task_file.find(found[0]))) > 1
 
 
 def task_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the tasks that were asked for, `all` spelled out."""
+    """Names of the tasks that were asked for, `all` and `fewclue` spelled out."""
     if not names:
-        raise cli.InputError(f"--task: name at least one of all, {', '.join(TASKS)}")
-    if "all" in names:
-        return tuple(TASKS)
+        raise cli.InputError(f"--task: name at least one of {', '.join((*GROUPS, *TASKS))}")
     for name in names:
-        task_file.find(name)
-    return tuple(dict.fromkeys(names))
+        if name not in GROUPS:
+            task_file.find(name)
+    return tuple(dict.fromkeys(single for name in names for single in GROUPS.get(name, (name,))))

@@ -10,18 +10,20 @@ import dataclasses
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.evidence.intervals import mean_interval
 from engine.text.decode import decode
-from engine.text.tasks import TaskSpec
+from engine.text.tasks import FEWCLUE, TaskSpec
 from jobs import cli, submit, tracking
+from jobs.clue import few_shot, started, train
 from jobs.clue import results as clue_results
-from jobs.clue import started, train
-from jobs.clue.config import task_names
+from jobs.clue.config import several, task_names
 from jobs.clue.data import sources as clue_data
+from jobs.clue.data.training_sets import NUMBERED, PART, splits_of
 from jobs.clue.models import ngram
 from jobs.clue.prepare import Fold, read
 from jobs.clue.resume import go_on
@@ -48,34 +50,50 @@ class Child:
     def title(self) -> str:
         """Task, and what tells it from its siblings."""
         name = task_file.find(self.config.task[0]).name
+        if len(self.config.split) == 1:
+            return f"{name} training set {self.config.split[0]}"
         return f"{name} fold {self.fold.number}" if self.fold else name
 
 
-def start(config: Config) -> None:
-    """Check everything, open the parent run, and train its children one after the other."""
+def start(config: Config, *, parent: str | None = None) -> str:
+    """Check everything, open the parent run, and train its children one after the other; returns the parent's id."""
     names = task_names(config.task)
     check(config, names)
     if config.dry_run:
         for child in plan(config, names):
             print(f"-- {child.title}, seed {child.config.seed}")
-            train.start(dataclasses.replace(child.config, dry_run=True), fold=child.fold)
-        return
-    name = task_file.find(names[0]).name if len(names) == 1 else "all"
+            dry = dataclasses.replace(child.config, dry_run=True)
+            if several(dry):
+                start(dry)
+            else:
+                train.start(dry, fold=child.fold)
+        return ""
+    name = task_file.find(names[0]).name if len(names) == 1 else config.task[0] if len(config.task) == 1 else "all"
+    about: dict[str, Any] = {"model": title(config.model), "recipe": config.recipe}
+    hashed = config
+    if splits := few_shot.of_one_task(config, names):
+        spec = task_file.find(names[0])
+        hashed = dataclasses.replace(config, split=splits)
+        about["data_source"], found = few_shot.fingerprints(config, spec, splits)
+        about |= {f"{part}_fingerprint": found[part] for part in found}
+        if spec.benchmark != FEWCLUE or not set(NUMBERED) <= set(splits):
+            about["resolved"] = {PART: " ".join(splits)}
     with tracking.start(
         started.kept(config),
-        hashed=config,
+        hashed=hashed,
         command=cli.command(tracking.with_data_dir(config)),
+        parent=parent,
         experiment="clue",
         task=name,
-        model=title(config.model),
-        recipe=config.recipe,
         dataset=name if len(names) == 1 else None,
+        **about,
     ) as run:
         work(config, names, run)
+    return run.run_id
 
 
 def resume(config: Config, run_id: str) -> None:
-    """Go on with a parent."""
+    """Go on with the parent of several trainings."""
     started.refuse_finished(run_id, config.db)
     names = task_names(config.task)
     with runs.resume(run_id, 0, config.db) as run:
@@ -111,12 +129,21 @@ def plan(config: Config, names: Sequence[str]) -> list[Child]:
             continue
         single = dataclasses.replace(config, task=(name,), folds=0, seeds=(), output=None, name="")
         single = dataclasses.replace(single, resume="", resume_or_start=False)
+        splits = splits_of(config, task_file.find(name))
         if config.output:
             single = dataclasses.replace(single, output=config.output / task_file.find(name).name)
-        children += [Child(dataclasses.replace(single, seed=seed)) for seed in config.seeds or (config.seed,)]
+        seeded = [dataclasses.replace(single, seed=seed, split=splits) for seed in config.seeds or (config.seed,)]
+        if few_shot.of_one_task(config, names):
+            seeded = [_on_split(seeded[0], split, config.output) for split in splits]
+        children += [Child(found) for found in seeded]
         if config.folds:
             children = [Child(single, Fold(number, config.folds)) for number in range(config.folds)]
     return children
+
+
+def _on_split(config: Config, split: str, output: Path | None) -> Config:
+    """One training set of a task, with a folder of its own for what it leaves."""
+    return dataclasses.replace(config, split=(split,), output=output / split if output else None)
 
 
 def work(config: Config, names: Sequence[str], run: Run) -> None:
@@ -137,7 +164,11 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
         run.progress((number + 1) / len(children))
     if config.folds and not failures:
         _average_folds(config, task_file.find(names[0]), list(done.values()), run)
-    table(run, done, config)
+    if not few_shot.of_one_task(config, names):
+        table(run, done, config)
+    elif not failures:
+        few_shot.store_means(run, task_file.find(names[0]), {c.config.split[0]: i for c, i in done.items()}, config.db)
+    print(f"parent {run.run_id}")
     if len(names) > 1:
         upload(run, config)
     if failures:
@@ -147,6 +178,8 @@ def work(config: Config, names: Sequence[str], run: Run) -> None:
 def _train_or_find(child: Child, parent: str, before: Sequence[Started]) -> str:
     """Run id of the child, trained now, continued, or found finished among those that the parent started before."""
     was = _existing(child, before)
+    if was is None and several(child.config):
+        return start(child.config, parent=parent)
     if was is None:
         try:
             outcome = train.start(child.config, parent=parent, fold=child.fold)
@@ -156,6 +189,8 @@ def _train_or_find(child: Child, parent: str, before: Sequence[Started]) -> str:
         return outcome.run_id
     if started.status(was.run_id, child.config.db) == "finished":
         print(f"finished before: {was.run_id}")
+    elif was.several:
+        resume(dataclasses.replace(was.config, db=child.config.db), was.run_id)
     else:
         go_on(dataclasses.replace(was, config=dataclasses.replace(was.config, db=child.config.db)))
     return was.run_id
@@ -163,8 +198,14 @@ def _train_or_find(child: Child, parent: str, before: Sequence[Started]) -> str:
 
 def _existing(child: Child, before: Sequence[Started]) -> Started | None:
     """The run that was started for the child, the newest if there are several."""
-    wanted = (child.config.task, child.config.seed, (child.fold.number, child.fold.count) if child.fold else None)
-    return next((was for was in before if (was.config.task, was.config.seed, was.fold) == wanted), None)
+    fold = (child.fold.number, child.fold.count) if child.fold else None
+    wanted = (child.config.task, child.config.seed, child.config.split, fold)
+    return next((was for was in before if _told_apart(was) == wanted), None)
+
+
+def _told_apart(was: Started) -> tuple[Any, ...]:
+    """What tells the children of one parent from each other."""
+    return was.config.task, was.config.seed, was.config.split, was.fold
 
 
 def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run: Run) -> None:
@@ -205,37 +246,39 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
         if summary is None or summary.is_empty():
             continue
         values = {metric: group["value"].to_numpy() for (metric,), group in summary.group_by("name")}
-        scores = values.get(f"dev/{spec.metric}", np.zeros(0))
+        on = "test" if f"test/{spec.metric}" in values and spec.benchmark == FEWCLUE else "dev"
+        scores = values.get(f"{on}/{spec.metric}", np.zeros(0))
         if not len(scores):
             continue
         interval, sd = mean_interval(scores), float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
         run.measure(
             "seed_scores",
-            {"task": spec.name, "scored_by": spec.metric},
+            {"task": spec.name, "scored_by": spec.metric, **({"scored_on": on} if on == "test" else {})},
             score=(interval.value, interval.low, interval.high, len(scores)),
             sd=sd,
         )
         beside = [
-            f"{values[f'dev/{key}'][0]:.4f}" if spec.kind not in ("span", "entities") else ""
+            f"{values[f'dev/{key}'][0]:.4f}" if spec.kind not in ("span", "entities") and on == "dev" else ""
             for key in ("majority", "chance")
         ]
+        by = f"{on} {spec.metric}" if on == "test" else spec.metric
         spread = f"{sd:.4f}" if len(scores) > 1 else ""
         print(
-            f"{spec.name:<12} {spec.metric:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
+            f"{spec.name:<12} {by:<10} {interval.value:>8.4f} {spread:>7} {len(scores):>2}  "
             f"{beside[0]:>8} {beside[1]:>7}  {' '.join(ids)}"
         )
-    print(f"parent {run.run_id}")
 
 
 def upload(run: Run, config: Config) -> None:
     """Pack the children's submission files into one checked zip, where there are any."""
     if config.limit:
         return
-    target = run.folder / UPLOAD
+    few = config.task == ("fewclue",)
+    target = run.folder / (UPLOAD.replace("clue", "fewclue") if few else UPLOAD)
     try:
         submit.pack(submit.collect(submit.Config(parent=run.run_id, db=config.db)), target)
     except cli.InputError as error:
         print(f"no zip for the CLUE site: {error}")
         return
-    run.artifact(UPLOAD, "submission", target)
+    run.artifact(target.name, "submission", target)
     print(f"for the CLUE site: {target} (or python -m jobs.submit --parent {run.run_id})")

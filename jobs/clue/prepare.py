@@ -122,6 +122,7 @@ def read(config: Config, spec: TaskSpec) -> clue_data.Data:
         train_file=config.train_file,
         dev_file=config.dev_file,
         test_file=config.test_file,
+        few_shot_split=config.split[0] if config.split else "",
     )
     if processes.is_first():
         sizes = [f"train {len(data.train):,}", f"dev {len(data.dev):,}"]

@@ -109,7 +109,7 @@ def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, 
     spec, dev = data.spec, decoded["dev"]
     scores = score(spec, data.dev, dev)
     baselines = metrics.baselines(spec, data.train, data.dev)
-    unseen = store_unseen(run, data, dev)
+    unseen = store_unseen(run, data, "dev", data.dev, dev)
     run.summary({f"dev/{name}": value for name, value in {**scores, **unseen.scores, **baselines}.items()})
     named = (*scores, *unseen.scores, *baselines)
     run.configure({"higher_is_better": {name: metrics.metric_of(name).higher_is_better for name in named}})
@@ -131,17 +131,17 @@ def score(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> dict
     return metrics.score(spec, examples, decoded.predictions, independent=independent, probs=probs)
 
 
-def store_unseen(run: Run, data: clue_data.Data, decoded: Decoded) -> Unseen:
-    """Count the dev rows that stand in train, and score the others."""
-    found = overlap(data.spec, data.train, data.dev)
+def store_unseen(run: Run, data: clue_data.Data, split: str, examples: Sequence[Example], decoded: Decoded) -> Unseen:
+    """Count the rows of a split that stand in train, and score the others."""
+    found = overlap(data.spec, data.train, examples)
     for match, count in found.counts().items():
         run.measure(
-            "overlap", {"split": "dev", "match": match}, source="exact", rows=count, share=count / len(data.dev)
+            "overlap", {"split": split, "match": match}, source="exact", rows=count, share=count / len(examples)
         )
     rows = np.flatnonzero(~found.seen)
     scores: dict[str, float] = {}
     if len(rows) and found.seen.any():
-        scores = score(data.spec, [data.dev[row] for row in rows], chosen_rows(decoded, rows))
+        scores = score(data.spec, [examples[int(row)] for row in rows], chosen_rows(decoded, rows))
         wanted = (*(metric.name for metric in metrics.metrics_of(data.spec.kind)), data.spec.metric)
         scores = {f"{metrics.UNSEEN}{name}": scores[name] for name in dict.fromkeys(wanted)}
     return Unseen(found.counts(), len(rows), scores)
@@ -166,12 +166,16 @@ def _score_test(run: Run, data: clue_data.Data, version: str, decoded: Decoded) 
     why = clue_data.why_not_scored(data, version)
     if why:
         return f"{name}: not scored, {why}"
-    scores = score(data.spec, [examples[row] for row in rows], chosen_rows(decoded, rows))
-    run.summary({f"test/{metric}": value for metric, value in scores.items()})
+    scored, answers = [examples[row] for row in rows], chosen_rows(decoded, rows)
+    scores = score(data.spec, scored, answers)
+    unseen = store_unseen(run, data, "test", scored, answers)
+    run.summary({f"test/{metric}": value for metric, value in {**scores, **unseen.scores}.items()})
     left = len(examples) - len(rows)
     run.measure("test_rows", {"version": version}, source="exact", scored=len(rows), unlabelled=left)
     shown = f"{data.spec.name} {name} {data.spec.metric} {scores[data.spec.metric]:.4f}"
-    return f"{shown}   ({len(rows):,} labelled rows{f', {left:,} without a label left out' if left else ''})"
+    others = f", {left:,} without a label left out" if left else ""
+    seen = f"; {unseen_line(data.spec, unseen, len(rows), split='test')}" if unseen.counts["seen"] else ""
+    return f"{shown}   ({len(rows):,} labelled rows{others}){seen}"
 
 
 def _write_submission(run: Run, config: Config, data: clue_data.Data, version: str, decoded: Decoded) -> None:
@@ -179,7 +183,9 @@ def _write_submission(run: Run, config: Config, data: clue_data.Data, version: s
     spec, examples = data.spec, data.tests[version]
     if version in (clue_data.PUBLIC_TEST, clue_data.OWN_TEST) or config.limit:
         return
-    path = submission.write(spec, version, examples, decoded.predictions, run.folder)
+    path = submission.write(
+        spec, version, examples, decoded.predictions, run.folder, few_shot_split=config.split[0] if config.split else ""
+    )
     run.artifact(path.name, "submission", path)
 
 
@@ -274,17 +280,18 @@ def export_answers(source: Path, folder: Path, outcome: Outcome) -> None:
         raise cli.InputError(f"--output {folder}: {error.strerror}") from error
 
 
-def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int) -> str:
-    """How many dev rows stand in train, and the score on the others."""
+def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int, *, split: str = "dev") -> str:
+    """How many rows of a split stand in train, and the score on the others."""
     seen = unseen.counts["seen"]
     if not seen:
-        return f"no dev row of {spec.name} stands in train"
+        return f"no {split} row of {spec.name} stands in train"
     how = ", ".join(f"{name} {count:,}" for name, count in unseen.counts.items() if name != "seen" and count)
-    start = f"{seen:,} of {rows:,} dev rows stand in train ({how})"
+    start = f"{seen:,} of {rows:,} {split} rows stand in train ({how})"
     if not unseen.scores:
         return f"{start}: no row is left that the model has not seen"
     shown = unseen.scores[f"{metrics.UNSEEN}{spec.metric}"]
-    return f"{start}; {spec.metric} {shown:.4f} on the other {unseen.rows:,}; the checkpoint was chosen on all rows"
+    chosen = "; the checkpoint was chosen on all rows" if split == "dev" else ""
+    return f"{start}; {spec.metric} {shown:.4f} on the other {unseen.rows:,}{chosen}"
 
 
 def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) -> None:

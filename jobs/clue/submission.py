@@ -1,7 +1,8 @@
-"""Submission files as the CLUE site wants them, and the check of a file against its test set.
+"""Submission files as the site of CLUE and FewCLUE wants them, and the check of a file against its test set.
 
 Most tasks: one JSON object a line, `{"id": ..., "label": ...}`, in the order of the test file, because the site reads
 only the label, line by line. CMRC2018 and ChID: one JSON object. CLUENER2020: the input lines with a `label` field.
+FewCLUE: ids as numbers, and a file for each training set (`bustm_predict_0.json`).
 """
 
 import json
@@ -10,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from engine.text.decode import nest_entities
-from engine.text.tasks import Example, TaskSpec
+from engine.text.tasks import FEWCLUE, Example, TaskSpec
 from jobs.cli import InputError
 from jobs.files import aside
 
 
-def file_name(spec: TaskSpec, version: str) -> str:
-    """Name of the submission file of a test version.
+def file_name(spec: TaskSpec, version: str, *, few_shot_split: str = "") -> str:
+    """Name of the submission file of a test version, with the training set of FewCLUE where there is one.
 
     Raises:
         InputError: if the version has no submission (FewCLUE's public test).
     """
     for test in spec.tests:
         if test.version == version:
-            return test.submission
+            if not few_shot_split:
+                return test.submission
+            return test.submission.replace(".json", f"_{few_shot_split.removeprefix('few_')}.json")
     known = ", ".join(test.version for test in spec.tests)
     raise InputError(f"{spec.name} has no submission for test {version!r} (it has {known})")
 
@@ -33,7 +36,15 @@ def has_submission(spec: TaskSpec, version: str) -> bool:
     return any(test.version == version for test in spec.tests)
 
 
-def write(spec: TaskSpec, version: str, examples: Sequence[Example], predictions: Sequence[Any], folder: Path) -> Path:
+def write(
+    spec: TaskSpec,
+    version: str,
+    examples: Sequence[Example],
+    predictions: Sequence[Any],
+    folder: Path,
+    *,
+    few_shot_split: str = "",
+) -> Path:
     """Check the predictions against the test examples, write the submission file into a folder, return its path.
 
     Args:
@@ -41,12 +52,13 @@ def write(spec: TaskSpec, version: str, examples: Sequence[Example], predictions
         version: test version, such as "1.1".
         examples: the whole test set, in file order.
         predictions: one answer per example, as `decode` gives them.
-        folder: where to write; the file's name is CLUE's.
+        folder: where to write; the file's name is the benchmark's.
+        few_shot_split: training set of FewCLUE that the model saw.
 
     Raises:
         InputError: if there is not one valid answer for every test row.
     """
-    name = file_name(spec, version)
+    name = file_name(spec, version, few_shot_split=few_shot_split)
     if len(predictions) != len(examples):
         raise InputError(f"{name}: {len(predictions)} answers for {len(examples)} test rows")
     text = render(spec, examples, predictions)
@@ -71,8 +83,13 @@ def render(spec: TaskSpec, examples: Sequence[Example], predictions: Sequence[An
         ]
     else:
         labels = spec.labels or [str(i) for i in range(16)]
-        rows = [{"id": example.example_id, "label": labels[int(index)]} for example, index in pairs]
+        id_of = _plain_id if spec.benchmark == FEWCLUE else _text_id
+        rows = [{"id": id_of(example), "label": labels[int(index)]} for example, index in pairs]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _text_id(example: Example) -> str:
+    return example.example_id
 
 
 def _plain_id(example: Example) -> int | str:

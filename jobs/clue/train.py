@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import cli, tracking
 from jobs.clue import meaning, processes, settings, started, train_ngram
 from jobs.clue import results as clue_results
+from jobs.clue.data import training_sets
 from jobs.clue.prepare import Fold, Prepared, prepare
 from jobs.clue.session import Session, follow
 from jobs.clue.tasks import task_file
@@ -81,6 +82,7 @@ def start_run(
             **(resolved or {}),
             **({"task_spec": spec.to_dict()} if spec.own else {}),
             **({started.BATCH_JOB: job} if job else {}),
+            **({training_sets.PART: given.split[0]} if given.split else {}),
         },
         hashed=dataclasses.replace(given, task=(spec.name,)) if spec.own else given,
         identity=(task_file.describe(spec) if spec.own else "") + meaning.changed(given, config, spec),

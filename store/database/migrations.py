@@ -96,7 +96,8 @@ CREATE OR REPLACE VIEW leaderboard AS
             hash(experiment, task, model, dataset, config_hash) AS config
         FROM raw.runs LEFT JOIN raw.edits USING (run_id)
         WHERE status = 'finished' AND NOT coalesce(archived, false) AND NOT coalesce(deleted, false)
-            AND run_no NOT IN (SELECT run_no FROM raw.params WHERE name = 'limit' AND value NOT IN ('null', '0'))),
+            AND run_no NOT IN (SELECT run_no FROM raw.params
+                WHERE (name = 'limit' AND value NOT IN ('null', '0')) OR name = 'few_shot_split')),
     scores AS (
         SELECT name_no, split_part(name, '/', 1) AS split, substr(name, strpos(name, '/') + 1) AS metric,
             NOT regexp_matches(metric, '{LOWER_IS_BETTER}') AS by_name
@@ -138,7 +139,8 @@ MIGRATIONS = (
     Migration(3, _NAMED + _VIEWS),
     Migration(4, ""),  # changed a view
     Migration(5, ""),  # changed a view
-    Migration(6, _LEADERBOARD),
+    Migration(6, ""),  # changed a view
+    Migration(7, _LEADERBOARD),
 )
 
 

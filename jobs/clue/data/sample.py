@@ -1,4 +1,4 @@
-"""The built-in sample: small sets of the CLUE tasks in the official formats, written by a generator.
+"""The built-in sample: small sets of the tasks in the official formats, written by a generator.
 
 The texts are made up, so their scores say that the machinery works and nothing about the tasks. They are learnable (a
 small model from scratch comes clearly above chance) and noisy (no model reaches 100%).
@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from jobs.caches import cache_folder
-from jobs.clue.data.samples import classification, entities, pairs, reading
+from jobs.clue.data import training_sets
+from jobs.clue.data.samples import classification, entities, few_shot, pairs, reading
 
 VERSION = 3
 """raised when the generated files change"""
@@ -46,6 +47,36 @@ def _rows(
                 if two_tests:
                     _lines(target / "test1.0.json", _numbered(rows[: count // 2]))
             _lines(target / f"{file}.json", _numbered(rows) if ids or split == "test" else rows)
+
+    return write_rows
+
+
+def _few_shot(
+    make: Callable[..., dict[str, Any]], classes: int, each: int, *, tested: int
+) -> Callable[[str, Path], None]:
+    """A writer of FewCLUE's files: five training sets with their dev sets, all together, and two test files.
+
+    Args:
+        make: generator of one row of a class.
+        classes: number of classes.
+        each: rows of a class in one training set.
+        tested: rows of the public test file; the other, without labels, has half as many.
+    """
+
+    def write_rows(task: str, target: Path) -> None:
+        for part in ("train", "dev"):
+            rng = Random(f"{task}-{part}")
+            joined: dict[str, dict[str, Any]] = {}
+            for number in training_sets.NUMBERED:
+                rows = _numbered(make(rng, label) for label in range(classes) for _ in range(each))
+                rng.shuffle(rows)
+                _lines(target / f"{part}_{number}.json", rows)
+                joined |= {json.dumps({**row, "id": 0}): row for row in rows}
+            _lines(target / f"{part}_{training_sets.JOINED}.json", joined.values())
+        rng = Random(f"{task}-test")
+        rows = _numbered(make(rng, rng.randrange(classes)) for _ in range(tested + tested // 2))
+        _lines(target / "test_public.json", rows[:tested])
+        _lines(target / "test.json", map(_unlabelled, rows[tested:]))
 
     return write_rows
 
@@ -113,6 +144,9 @@ _WRITERS: dict[str, Callable[[str, Path], None]] = {
     "c3": _documents,
     "chid": _blanks,
     "cluener": _rows(entities.cluener, (1600, 500, 200)),
+    "eprstmt": _few_shot(few_shot.eprstmt, 2, 16, tested=600),
+    "csldcp": _few_shot(few_shot.csldcp, 67, 8, tested=900),
+    "bustm": _few_shot(few_shot.bustm, 2, 16, tested=600),
 }
 """task -> what writes its sample into a folder"""
 

@@ -1,4 +1,4 @@
-"""Find and read the data of a CLUE task: official files, else the hub, else the built-in sample.
+"""Find and read the data of a task: official files, else the hub, else the built-in sample.
 
 Files lie under `<data_dir>/<task>/` with their official names; `--data-dir` or `CLUE_DATA_DIR` names the folder, and a
 folder that was named but lacks the task is an error. Which of several test files is which version is told by the
@@ -16,11 +16,12 @@ from typing import Literal
 from engine.text.tasks import TASKS, Example, TaskSpec
 from jobs.cli import InputError
 from jobs.clue.data import hub, sample
-from jobs.clue.data.files import read_file
+from jobs.clue.data.files import PUBLIC, read_file
 from jobs.clue.data.own import load as own
+from jobs.clue.data.training_sets import of_split, refuse_missing
 
 Source = Literal["files", "hub", "sample"]
-PUBLIC_TEST = "public"
+PUBLIC_TEST = PUBLIC
 """version of FewCLUE's labelled test file, which has no submission"""
 OWN_TEST = "own"
 """version of the test file of a task of one's own, which has no submission"""
@@ -64,6 +65,7 @@ def load(
     train_file: Path | None = None,
     dev_file: Path | None = None,
     test_file: Path | None = None,
+    few_shot_split: str = "",
 ) -> Data:
     """Read a task's data.
 
@@ -74,13 +76,18 @@ def load(
         train_file: read instead of the folder's train file.
         dev_file: read instead of the folder's dev file.
         test_file: read instead of the folder's test files.
+        few_shot_split: which of FewCLUE's training sets: 0 to 4, or few_all; empty takes the task's usual files.
 
     Raises:
         InputError: if a named folder lacks the task, or a row is not as it must be (file and line are named).
     """
     if spec.own:
         return _load_own(spec, limit=limit, instead={"train": train_file, "dev": dev_file, "test": test_file})
+    if few_shot_split:
+        spec = of_split(spec, few_shot_split)
     source, found = _locate(spec, data_dir, overridden=bool(train_file and dev_file))
+    if few_shot_split:
+        refuse_missing(spec, found.folder)
     train_paths = (train_file,) if train_file else found.train
     dev_paths = (dev_file,) if dev_file else found.dev
     for split, paths, names in (("train", train_paths, spec.train_files), ("dev", dev_paths, spec.dev_files)):
@@ -284,7 +291,7 @@ def version_of_test(spec: TaskSpec, path: Path, n_rows: int, *, taken: Collectio
 
     None if the version is taken by another file.
     """
-    if path.stem == "test_public":
+    if path.stem == f"test_{PUBLIC}":
         return PUBLIC_TEST
     by_rows = [test for test in spec.tests if test.rows == n_rows and test.version not in taken]
     if not by_rows:

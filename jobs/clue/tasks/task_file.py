@@ -33,6 +33,8 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     "entities": ("text",),
 }
 """the fields of each kind; those of classification and pair keep the names of their columns"""
+NOT_A_NAME = ("all", "fewclue")
+"""names that `--task` takes for several tasks"""
 _FILES = ("train", "dev", "test", "data")
 _PLAIN: dict[str, type | tuple[type, ...]] = {
     "name": str, "kind": str, "fields": (list, dict, str), "label": str, "labels": list, "metric": str, "encoding": str,
@@ -132,8 +134,8 @@ def _check(path: Path, values: Mapping[str, Any]) -> None:
     if values["kind"] not in KINDS:
         near = cli.suggest(values["kind"], KINDS)
         raise InputError(f"{path}: kind {values['kind']!r} is none of {', '.join(KINDS)}{near}")
-    if values["name"] in TASKS or values["name"] == "all":
-        raise InputError(f"{path}: {values['name']} is the name of a task of CLUE; give yours another one")
+    if values["name"] in (*TASKS, *NOT_A_NAME):
+        raise InputError(f"{path}: {values['name']} is the name of a task here; give yours another one")
     if not values["name"].replace("-", "").replace("_", "").isalnum():
         raise InputError(f"{path}: a name consists of letters, digits, - and _, got {values['name']!r}")
     if "train" not in values and "data" not in values:

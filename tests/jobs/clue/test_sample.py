@@ -8,15 +8,17 @@ import pytest
 from engine.evidence import metrics
 from engine.text.decode import decode
 from engine.text.encode import encode
-from engine.text.tasks import TASKS
+from engine.text.tasks import CLUE, FEWCLUE, TASKS, tasks_of
 from engine.text.tokenizer import WordPiece, build_vocabulary
 from jobs.cli import InputError
 from jobs.clue import submission
 from jobs.clue.data import sample
 from jobs.clue.data import sources as clue_data
+from jobs.clue.data.training_sets import NUMBERED
 from jobs.clue.models import ngram
 
-SAMPLED = [task for task in TASKS if sample.exists(task)]
+SAMPLED = [task for task in tasks_of(CLUE) if sample.exists(task)]
+FEW = tasks_of(FEWCLUE)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,28 @@ def test_the_official_reader_reads_it(task):
     assert not any("official" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("task", ["cluener", "chid", "cmrc2018"])
+@pytest.mark.parametrize("task", FEW)
+def test_the_sample_of_fewclue_has_five_training_sets_and_a_labelled_test_file(task):
+    spec, found = TASKS[task], [clue_data.load(TASKS[task], few_shot_split=split) for split in NUMBERED]
+    assert {len(data.train) for data in found} == {spec.sizes["train"]}
+    assert len({data.fingerprints["train"] for data in found}) == len(NUMBERED)
+    joined = clue_data.load(spec, few_shot_split="few_all")
+    assert len(found[0].train) < len(joined.train) <= 5 * len(found[0].train)
+    assert all(example.label is not None for example in found[0].tests["public"])
+    assert all(example.label is None for example in found[0].tests["1.0"])
+    assert not any("official" in note for note in joined.notes)
+
+
+@pytest.mark.parametrize("task", FEW)
+def test_the_linear_baseline_learns_a_little_from_few_rows(task):
+    spec, data = TASKS[task], clue_data.load(TASKS[task], few_shot_split="few_all")
+    rows = data.tests["public"]
+    predicted = ngram.fit(spec, data.train).probabilities(spec, rows).argmax(axis=1)
+    floor = max(metrics.baselines(spec, data.train, rows).values())
+    assert floor + 0.1 < metrics.score(spec, rows, predicted)["accuracy"] < 0.97
+
+
+@pytest.mark.parametrize("task", ["cluener", "chid", "cmrc2018", "bustm"])
 def test_it_is_the_same_every_time(task, tmp_path, cache):
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()

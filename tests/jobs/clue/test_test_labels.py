@@ -33,12 +33,22 @@ class Recorder:
         self.values |= values
 
     def measure(self, tbl, axes, **values):
-        self.rows |= values
+        if tbl == "test_rows":
+            self.rows |= values
 
 
 def scored(found):
     run, answers = Recorder(), [1] * len(found.tests["own"])
     return results._score_test(run, found, "own", Decoded(answers, np.ones(len(answers)), None, None)), run
+
+
+def test_test_rows_that_stand_in_train_are_counted_and_the_others_scored_apart():
+    found = data([0, 1, 1, 0])
+    line, run = scored(dataclasses.replace(found, train=found.tests["own"][:2]))
+    assert run.values["test/accuracy"] == 0.5
+    assert run.values["test/unseen_accuracy"] == 0.5
+    assert "2 of 4 test rows stand in train" in line
+    assert "accuracy 0.5000 on the other 2" in line
 
 
 def test_a_file_is_official_by_its_rows_and_its_texts():
