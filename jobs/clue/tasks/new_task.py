@@ -107,7 +107,8 @@ def write(data: Path) -> Path:
     for note in notes:
         print(f"note: {note}")
     _show(data, len(rows), columns, guess)
-    print(f"{target}: a {guess.kind} task; look it over, then: python -m jobs.clue --task {target}")
+    article = "an" if guess.kind == "entities" else "a"
+    print(f"{target}: {article} {guess.kind} task; look it over, then: python -m jobs.clue --task {target}")
     return target
 
 

@@ -50,7 +50,7 @@ def settle(spec: TaskSpec, train: Found, dev: Found | None, notes: list[str]) ->
         )
     if only_in_dev:
         labels = (*labels, *only_in_dev)
-    notes.append(f"classes: {_balance(counts[0])}")
+    notes.append(f"{'entity types' if spec.kind == 'entities' else 'classes'}: {_balance(counts[0])}")
     spec = replace(spec, labels=labels)
     if spec.kind != "entities":
         for part in parts:

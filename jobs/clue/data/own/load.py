@@ -12,7 +12,7 @@ from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.cli import InputError
 from jobs.clue.data import hub
-from jobs.clue.data.own import classes, examples, split, tables
+from jobs.clue.data.own import classes, examples, memory, split, tables
 from jobs.clue.data.own.examples import Found
 from jobs.clue.data.parsing import Place
 
@@ -43,6 +43,8 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
     """
     notes: list[str] = []
     files = dict(spec.files) | {name: str(path) for name, path in (instead or {}).items() if path}
+    if limit is None:
+        notes += filter(None, (memory.note(Path(path)) for name, path in files.items() if name != "data"))
     sources = _sources(spec, files, notes)
     if "train" not in sources:
         raise InputError(f"{spec.name}: the task file names no training data")

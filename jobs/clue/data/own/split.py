@@ -1,8 +1,8 @@
 """A dev split where a task has none: stratified by label, the same texts on one side, the same every time.
 
-Rows with exactly the same text (of spans: the same context) form a group. Within each class the groups are ordered by
-the sha256 of their text, and the first ones that hold the share of rows become dev; so the split depends on the data
-alone, and rows that are added later move no other row between the sides but at the border.
+Rows with exactly the same text (of spans and choices: the same passage) form a group. Within each class the groups are
+ordered by the sha256 of their text, and the first ones that hold the share of rows become dev; so the split depends on
+the data alone, and rows that are added later move no other row between the sides but at the border.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
         taken = 0
         for _, rows in sorted(members)[: len(members) - 1]:  # one group of every class stays in train
             if taken + len(rows) / 2 > wanted:
-                break
+                if taken:
+                    break
+                continue  # one text that stands in many rows must not keep its class out of dev
             dev.update(rows)
             taken += len(rows)
     if not dev:
-        what = "contexts" if spec.kind == "span" else "texts"
+        what = "passages" if spec.kind in ("span", "choice") else "texts"
         raise InputError(
             f"{spec.name}: {len(examples)} rows with {len(groups)} different {what} "
             f"are too few to hold out {share:.0%} of each class as dev; name a dev file, or set dev_share higher"
@@ -50,4 +52,6 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
 
 def _text(spec: TaskSpec, example: Example) -> str:
     fields = example.fields
-    return fields["context"] if spec.kind == "span" else repr(sorted(fields.items()))
+    shared = spec.fields[0] if spec.kind in ("span", "choice") else ""  # several questions may ask about one text
+    text = fields[shared] if shared else sorted(fields.items())
+    return text if isinstance(text, str) else repr(text)

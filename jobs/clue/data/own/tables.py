@@ -8,8 +8,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.cli import InputError
-from jobs.clue.data.own import encodings
+from jobs.clue.data.own import encodings, json_rows
 from jobs.clue.data.parsing import Place
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -49,9 +47,6 @@ _CONTENTS = (
 """how a file begins -> what to do with it, whatever it is called"""
 SAMPLE = 200_000
 """characters from which separator and quoting are told"""
-LARGE = 500_000_000
-MEMORY_FACTOR = 3
-"""bytes of memory that a byte of text takes as Python objects, about"""
 csv.field_size_limit(sys.maxsize)
 
 Row = dict[str, Any]
@@ -94,8 +89,6 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
     kind = format_of(path)
     if not path.stat().st_size:
         raise InputError(f"{path} is empty")
-    if path.stat().st_size > LARGE:
-        notes.append(_size_note(path))
     kind = _by_content(path, kind)
     if kind == "parquet":
         return _parquet_rows(path)
@@ -106,7 +99,7 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
         if guessed:
             notes.append(f"{path.name}: read as {encoding.upper()} (guessed; `encoding` in the task file names it)")
     if kind in ("jsonl", "json"):
-        return _decoded(path, _json_rows(path, encoding), encoding)
+        return _decoded(path, json_rows.rows(path, encoding), encoding)
     return _decoded(path, _csv_rows(path, encoding, tabs=kind == "tsv"), encoding)
 
 
@@ -131,15 +124,6 @@ def _by_content(path: Path, kind: str) -> str:
     return kind
 
 
-def _size_note(path: Path) -> str:
-    size = path.stat().st_size / 1e9
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return (
-        f"{path.name}: {size:.1f} GB; it takes about {MEMORY_FACTOR * size:.0f} GB of memory (this machine has "
-        f"{memory:.0f}); --limit N reads the first N rows only"
-    )
-
-
 def _decoded(path: Path, found: Iterator[tuple[Place, Row]], encoding: str) -> Iterator[tuple[Place, Row]]:
     """Pass the rows on; what is wrong with the bytes becomes a sentence."""
     try:
@@ -148,55 +132,6 @@ def _decoded(path: Path, found: Iterator[tuple[Place, Row]], encoding: str) -> I
         raise InputError(f"{path}: not {encoding.upper()} ({error})") from error
     except encodings.DAMAGE as error:
         raise InputError(f"{path}: damaged ({error})") from error
-
-
-def _json_rows(path: Path, encoding: str) -> Iterator[tuple[Place, Row]]:
-    """One object a line, or one array of objects."""
-    with encodings.open_text(path, encoding) as file:
-        first = next((line for line in file if line.strip()), "")
-        _check_json(path, first.strip("\ufeff \t\r\n"))
-        file.seek(0)
-        if first.lstrip("\ufeff \t\r\n").startswith("["):
-            yield from _array_rows(path, file.read())
-            return
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                place = Place(path, number)
-                yield place, _object(_loads(line, place), place)
-
-
-def _check_json(path: Path, first: str) -> None:
-    """Refuse what is no JSON, and one object over several lines, by the first line."""
-    if first[:1] not in ("[", "{"):
-        mark = next((name for name, mark in (("tsv", "\t"), ("csv", ",")) if mark in first), "")
-        hint = f"; if it is a table, call it .{mark}" if mark else ""
-        raise Place(path, 1).refuse(f"expected JSON objects, one a line, or an array of them, got {first[:40]!r}{hint}")
-    if first == "{":
-        raise Place(path, 1).refuse("one JSON object over several lines is no table; write an array of objects")
-
-
-def _array_rows(path: Path, text: str) -> Iterator[tuple[Place, Row]]:
-    for number, item in enumerate(_loads(text, Place(path, 1)), start=1):
-        place = Place(path, number)
-        yield place, _object(item, place)
-
-
-def _loads(text: str, place: Place) -> Any:
-    try:
-        return json.loads(text.lstrip("\ufeff"))
-    except json.JSONDecodeError as error:
-        where = Place(place.path, place.line + error.lineno - 1)
-        raise where.refuse(f"not JSON ({error.msg} at column {error.colno})") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise place.refuse(f"not read ({str(error).partition(';')[0]})") from error
-    except RecursionError:
-        raise place.refuse("JSON nested too deeply") from None
-
-
-def _object(item: Any, place: Place) -> Row:
-    if not isinstance(item, dict):
-        raise place.refuse(f"expected a JSON object with a value for each column, got {type(item).__name__}")
-    return item
 
 
 def _csv_rows(path: Path, encoding: str, *, tabs: bool) -> Iterator[tuple[Place, Row]]:
