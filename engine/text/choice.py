@@ -74,10 +74,17 @@ def split_blank(content: str, blank: str, *, max_length: int = 64) -> tuple[list
     n_left, n_right = sum(map(len, left)), sum(map(len, right))
     budget = max_length - (3 + 4 + 1 + MASKS * (len(left) + len(right) - 2))
     while n_left + n_right > budget:
+        excess = n_left + n_right - budget
+        both = min(len(left[0]) - 1, len(right[-1]) - 1, excess // 2) if n_left == n_right else 0
+        if both > 0:  # the sides lose a character in turn
+            left[0], right[-1] = left[0][both:], right[-1][:-both]
+            n_left, n_right = n_left - both, n_right - both
+            continue
         side, end = (left, 0) if n_left > n_right else (right, -1)
         removed = 1
         if len(side[end]) > 1:
-            side[end] = side[end][1:] if end == 0 else side[end][:-1]
+            removed = min(len(side[end]) - 1, excess, max(1, abs(n_left - n_right)))
+            side[end] = side[end][removed:] if end == 0 else side[end][:-removed]
         else:
             removed = len(side[end])
             if len(side) > 1:

@@ -1,6 +1,7 @@
 """What only a browser shows: a curve that moves, links that restore a page, the console, narrow and dark windows."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from dashboard import rooms
 from store import queries, runs
+from store.ingest import ingest
+from store.runs import example_hash
 
 pytestmark = pytest.mark.browser
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
@@ -398,4 +403,32 @@ def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
         verdict = shown.page.locator(".st-key-compare_verdict")
         verdict.wait_for(timeout=60_000)
         assert "on 60 examples" in verdict.inner_text()
+        assert shown.problems == []
+
+
+@pytest.fixture(scope="module")
+def many_rows(tmp_path_factory):
+    """A store with one run of 10,000 answers in 119 classes, 2,000 of them uncertain; and the run's id."""
+    rng, labels = np.random.default_rng(0), [str(n) for n in range(119)]
+    probs = np.vstack([rng.dirichlet(np.full(119, 0.005), 8_000), rng.dirichlet(np.full(119, 5.0), 2_000)])
+    ids, gold = [str(n) for n in range(len(probs))], rng.integers(0, 119, len(probs))
+    rows = {"example_id": ids, "hash": [example_hash({"sentence": name}) for name in ids], "label": gold.astype(str)}
+    rows |= {"prediction": probs.argmax(axis=1).astype(str), "confidence": probs.max(axis=1)}
+    db = tmp_path_factory.mktemp("many") / "results.duckdb"
+    about = {"config_hash": "m", "task": "iflytek", "dataset": "iflytek", "model": "tiny", "data_source": "files"}
+    with runs.start("clue", config={}, command="python -m jobs.clue", db=db, follow=False, **about) as run:
+        run.predictions("dev", pl.DataFrame(rows), probabilities=probs.astype(np.float32), labels=labels)
+        for label in labels:
+            run.measure("task_facts", {"split": "train", "label": label}, source="exact", count=100)
+    ingest(db, force=True)
+    return db, run.run_id
+
+
+def test_three_iterations_on_ten_thousand_rows_say_that_they_are_computing(many_rows, serve, window):
+    db, run_id = many_rows
+    with serve(db) as base:
+        shown = window()
+        shown.page.goto(f"{base}/can?can_run={run_id}&can_iterations=3")
+        shown.page.get_by_text(re.compile(r"Correcting [\d,]+ uncertain rows")).wait_for(timeout=90_000)
+        shown.page.get_by_text("Rows corrected").wait_for(timeout=90_000)
         assert shown.problems == []

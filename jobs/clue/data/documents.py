@@ -36,6 +36,7 @@ def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     try:
         for place, context, item in _questions(path, notes):
             question, name, rows = item["question"], str(item["id"]), rows + 1
+            context, question = ("" if text is None else text for text in (context, question))
             if not isinstance(context, str) or not isinstance(question, str):
                 raise place().refuse(f"question {name}: context and question must be texts")
             answers = _answers(item, place)
@@ -47,9 +48,10 @@ def read_cmrc(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
                 nowhere += at is None
                 known.append((text, start if at is None else at))
             usable = any(start >= 0 for _, start in known)
-            blank += not context.strip() or not question.strip()
-            if labelled and (not usable or not context.strip() or not question.strip()):
-                without += [name] if context.strip() and question.strip() else []
+            empty = is_blank([context, question])
+            blank += empty
+            if labelled and (empty or not usable):
+                without += [] if empty else [name]
                 continue
             fields = {"context": context, "question": question}
             examples.append(Example(name, fields, known if usable else None, name))
@@ -116,33 +118,43 @@ def read_c3(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     try:
         for position, (passage, questions, *rest) in enumerate(document):
             document_id = rest[0] if rest else position  # the first test file has no ids
+            passage = _without_none(passage)
             for number, item in enumerate(questions):
-                choices, answer = item["choice"], item.get("answer")
+                choices, answer = _without_none(item["choice"]), item.get("answer")
+                question = "" if item["question"] is None else item["question"]
 
                 def refuse(problem: str, needle: str = str(item["question"])) -> InputError:
                     return place_of(path, text, needle).refuse(problem)
 
-                for name, texts in (("passage", passage), ("question", [item["question"]]), ("choice", choices)):
+                for name, texts in (("passage", passage), ("question", [question]), ("choice", choices)):
                     if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
                         raise refuse(f"{name} must be {'a text' if name == 'question' else 'a list of texts'}")
-                surplus += len(choices) > spec.n_choices
-                if len(choices) < 2 or (labelled and len(choices) > spec.n_choices):
-                    raise refuse(f"{len(choices)} choices, expected 2 to {spec.n_choices}")
                 rows += 1
-                if is_blank([item["question"], *choices]):
+                if is_blank([question, "".join(passage), *choices]) or not choices:
                     blank += 1
                     if labelled:
                         continue
+                surplus += len(choices) > spec.n_choices
+                if labelled and not 2 <= len(choices) <= spec.n_choices:
+                    raise refuse(f"{len(choices)} choices, expected 2 to {spec.n_choices}")
                 if labelled and answer not in choices:
                     raise refuse(f"answer {answer!r} is not among the choices {choices}")
                 name = str(item.get("id", f"{document_id}-{number}"))
-                fields = {"passage": list(passage), "question": item["question"], "choice": list(choices)}
+                choices = choices or [""]
+                fields = {"passage": passage, "question": question, "choice": choices}
                 examples.append(Example(name, fields, choices.index(answer) if answer in choices else None, name))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{path}: not in the format of C3 (passage, questions, id): {error!r}") from error
     if surplus:
         notes.append(f"{path.name}: {surplus} questions with more than {spec.n_choices} choices (kept)")
     return FileRows(examples, rows, notes + note_blank(path, blank, labelled=labelled))
+
+
+def _without_none(value: Any) -> Any:
+    """A list with empty texts where it has none, an empty one for none; anything else as it is."""
+    if value is None:
+        return []
+    return ["" if item is None else item for item in value] if isinstance(value, list) else value
 
 
 def read_chid(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
@@ -152,34 +164,46 @@ def read_chid(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     if answers_path.is_file():
         answers = json_document(answers_path, dict)[1]
     examples: list[Example] = []
-    n_candidates = 0
-    rows = 0
     notes: list[str] = []
-    for place, row in json_lines(path, notes):
+    blank_rows = 0
+    lines = list(json_lines(path, notes))
+    n_candidates = next((len(row["candidates"]) for _, row in lines if isinstance(row.get("candidates"), list)
+                         and row["candidates"]), 0)  # fmt: skip
+    for number, (place, row) in enumerate(lines):
         missing = [name for name in ("content", "candidates") if name not in row]
         if missing:
             raise place.refuse(f"field {missing[0]!r} is missing (fields here: {', '.join(row)})")
         candidates = texts_in(row["candidates"], place, "candidates")
-        n_candidates = n_candidates or len(candidates)
-        if len(candidates) != n_candidates or n_candidates < 2:
+        if n_candidates < 2 or len(candidates) not in (0, n_candidates):
             raise place.refuse(f"{len(candidates)} candidates, the first row has {n_candidates}")
-        contents = row["content"]
-        if isinstance(contents, str):  # FewCLUE: one passage, one nameless blank, the answer in the row
-            blank = f"#idiom{rows:06d}#"
-            contents = [contents.replace("#idiom#", blank)]
-            if row.get("answer") is not None:
-                answers[blank] = row["answer"]
-        for content in texts_in(contents, place, "content"):
+        contents = _chid_passages(row, number, answers, place)
+        given = row["content"] if isinstance(row["content"], list) else [row["content"] or ""]
+        empty = is_blank(candidates) or all(map(is_blank, given))
+        blank_rows += empty
+        if empty and labelled:
+            continue
+        for content in contents:
             for blank in BLANK.findall(content):
                 label = _chid_answer(answers, blank, n_candidates, place, labelled=labelled)
-                fields = {"content": content, "blank": blank, "candidates": candidates}
+                fields = {"content": content, "blank": blank, "candidates": candidates or [""] * n_candidates}
                 examples.append(Example(blank, fields, label, f"{path.stem}:{place.line}"))
-        if not any(BLANK.search(content) for content in contents):
+        if not empty and not any(map(BLANK.search, contents)):
             raise place.refuse("no blank of the form #idiom000000# in the passages")
-        rows += 1
-    if rows:
+    if lines:
         notes.append(f"{path.name}: {n_candidates} candidates a blank")
-    return FileRows(examples, rows, notes)
+    return FileRows(examples, len(lines), notes + note_blank(path, blank_rows, labelled=labelled))
+
+
+def _chid_passages(row: Mapping[str, Any], number: int, answers: dict[str, Any], place: Place) -> list[str]:
+    """Passages of a row with named blanks; FewCLUE's one passage has a nameless one and its answer beside it."""
+    contents = row["content"]
+    if contents is not None and not isinstance(contents, str):
+        return texts_in(contents, place, "content")
+    blank = f"#idiom{number:06d}#"
+    if row.get("answer") is not None:
+        answers[blank] = row["answer"]
+    content = (contents or "").replace("#idiom#", blank)
+    return [content + blank if is_blank(content) else content]
 
 
 def _chid_answer(

@@ -1,7 +1,7 @@
 """Read one file of a CLUE or FewCLUE task and check every row; what is wrong is refused with file and line."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +58,22 @@ def _read_lines(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     has_ids: bool | None = None
     for place, row in json_lines(path, notes):
         fields = _fields(spec, row, place)
-        if spec.kind == "entities":
-            label: Any = _entities(spec, row, place, labelled=labelled)
-            overlapping += _overlap(label)
-        else:
-            label = _class(spec, row, place, strange, labelled=labelled)
         rows += 1
-        if any(map(is_blank, fields.values())):
+        if any(map(is_blank, texts_of(fields))):
             blank += 1
             if labelled:
                 continue
+        if spec.kind == "entities":
+            label: Any = _entities(spec, row.get("label"), fields["text"], place, labelled=labelled)
+            overlapping += _overlap(label)
+        else:
+            label = _class(spec, row, place, strange, labelled=labelled)
         if label in spec.dropped_labels:
             if labelled:
                 dropped[str(label)] += 1
                 continue
             label = None
-        has_ids = "id" in row if has_ids is None else has_ids and "id" in row
+        has_ids = row.get("id") is not None and has_ids is not False
         name = str(row["id"]) if has_ids else str(rows - 1)
         examples.append(Example(name, fields, label, name))
     if has_ids is False and any(example.example_id != str(i) for i, example in enumerate(examples)):
@@ -92,20 +92,31 @@ def _fields(spec: TaskSpec, row: Mapping[str, Any], place: Place) -> dict[str, A
     missing = [name for name in spec.fields if name not in row]
     if missing:
         raise place.refuse(f"field {missing[0]!r} is missing (fields here: {', '.join(row) or 'none'})")
-    fields = {name: row[name] for name in spec.fields}
-    for name, value in fields.items():
+    fields: dict[str, Any] = {}
+    for name in spec.fields:
         match spec.field_kind(name):
             case "marks":
-                fields[name] = _marks(row["text"], value, place, name)
+                fields[name] = _marks(fields["text"], row[name], place, name)
             case "texts":
-                texts_in(value, place, name)
+                fields[name] = texts_in(row[name], place, name)
             case "text":
-                text_of(value, place, name)
+                fields[name] = text_of(row[name], place, name)
     return fields
+
+
+def texts_of(fields: Mapping[str, Any]) -> Iterator[Any]:
+    """The texts and lists of texts of an example, those of marked spans too."""
+    for value in fields.values():
+        if isinstance(value, dict):
+            yield from (part for part in value.values() if isinstance(part, str))
+        else:
+            yield value
 
 
 def _marks(text: str, target: Any, place: Place, name: str) -> dict[str, Any]:
     """The marked noun and pronoun, checked against the text."""
+    if target is None or is_blank(text):
+        return {"span1_text": "", "span1_index": 0, "span2_text": "", "span2_index": 0}
     if not isinstance(target, dict):
         raise place.refuse(f"{name!r} must be an object, got {type(target).__name__}")
     checked: dict[str, Any] = {}
@@ -153,15 +164,14 @@ def _some(labels: tuple[str, ...]) -> str:
 
 
 def _entities(
-    spec: TaskSpec, row: Mapping[str, Any], place: Place, *, labelled: bool
+    spec: TaskSpec, nested: Any, text: str, place: Place, *, labelled: bool
 ) -> list[tuple[str, int, int]] | None:
     """Entities as (type, start, inclusive end), by place in the text."""
-    nested = row.get("label")
     if nested is None:
         if labelled:
             raise place.refuse("no label (expected {type: {surface: [[start, end], ...]}})")
         return None
-    return check_entities(spec.labels, nested, row["text"], place)
+    return check_entities(spec.labels, nested, text, place)
 
 
 def check_entities(labels: tuple[str, ...] | None, nested: Any, text: str, place: Place) -> list[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,10 @@ from engine.text.tasks import Example
 from jobs.cli import InputError
 from jobs.text_lines import lines_of, read_text
 
+LOST = "\ufffd"
+"""stands for what could not be read"""
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn"})
+"""Unicode categories without a sign of their own"""
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -110,7 +115,7 @@ def json_document(path: Path, kind: type | tuple[type, ...], notes: list[str] | 
 def mended(value: Any) -> Any:
     """The value with U+FFFD for every half of a surrogate pair, which no encoder can write; itself if there is none."""
     if isinstance(value, str):
-        return _HALF.sub("\ufffd", value) if _HALF.search(value) else value
+        return _HALF.sub(LOST, value) if _HALF.search(value) else value
     if isinstance(value, list):
         items = [mended(item) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
@@ -141,15 +146,24 @@ def place_of(path: Path, text: str, needle: str) -> Place:
 
 
 def text_of(value: Any, place: Place, name: str) -> str:
-    """The value, if it is a text."""
+    """The value, if it is a text; none at all is an empty one."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise place.refuse(f"{name!r} must be a text, got {type(value).__name__}")
     return value
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a text, or any text of a list, holds nothing but white space."""
-    return any(map(is_blank, value)) if isinstance(value, list) else isinstance(value, str) and not value.strip()
+    """Whether a text, or any text of a list, holds nothing that a reader sees; so does a list without texts."""
+    if isinstance(value, list):
+        return not value or any(map(is_blank, value))
+    return isinstance(value, str) and not any(map(_is_seen, value))
+
+
+def _is_seen(character: str) -> bool:
+    """Whether a character is more than a space, a control, a format mark or an accent alone, and not lost."""
+    return not character.isspace() and character != LOST and unicodedata.category(character) not in UNSEEN
 
 
 def note_blank(path: Path, count: int, *, labelled: bool) -> list[str]:
@@ -160,9 +174,7 @@ def note_blank(path: Path, count: int, *, labelled: bool) -> list[str]:
 
 
 def texts_in(value: Any, place: Place, name: str) -> list[str]:
-    """The value, if it is a list of texts and not empty."""
-    if not isinstance(value, list) or not value:
+    """The value, if it is a list of texts; none at all is an empty list."""
+    if value is not None and not isinstance(value, list):
         raise place.refuse(f"{name!r} must be a list of texts, got {value!r:.40}")
-    for item in value:
-        text_of(item, place, name)
-    return value
+    return [text_of(item, place, name) for item in value or ()]

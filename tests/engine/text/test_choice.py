@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text.choice import BLANK, DUMMY_CHOICE, c3_texts, split_blank
+from engine.text.choice import BLANK, DUMMY_CHOICE, MASKS, c3_texts, split_blank
 from engine.text.decode import assign_groups, decode
 from engine.text.encode import encode
 from engine.text.tasks import TASKS, Example
@@ -109,3 +109,41 @@ def test_more_blanks_than_candidates_are_all_answered():
     preds = assign_groups(np.array([[1.0, 0.0], [2.0, 0.5], [3.0, 0.1]]), ["x"] * 3)
     assert preds.shape == (3,)
     assert set(preds.tolist()) == {0, 1}
+
+
+def cut_one_by_one(content, blank, max_length):
+    """`split_blank` as its text says it: one character after the other."""
+    before, _, after = content.partition(blank)
+    left, right = BLANK.split(before), BLANK.split(after)
+    sizes = [sum(map(len, left)), sum(map(len, right))]
+    budget = max_length - (3 + 4 + 1 + MASKS * (len(left) + len(right) - 2))
+    while sum(sizes) > budget and sum(sizes):
+        which = 0 if sizes[0] > sizes[1] else 1
+        side, end = ((left, 0), (right, -1))[which]
+        piece = side[end]
+        if len(piece) > 1:
+            side[end], removed = (piece[1:] if which == 0 else piece[:-1]), 1
+        else:
+            removed = len(piece)
+            if len(side) > 1:
+                del side[end]
+                budget += MASKS
+            else:
+                side[end] = ""
+        sizes[which] -= removed
+    return left, right
+
+
+@given(
+    pieces=st.lists(st.integers(0, 90), min_size=2, max_size=6), which=st.integers(0, 4), max_length=st.integers(13, 80)
+)
+def test_many_characters_are_cut_as_if_one_by_one(pieces, which, max_length):
+    which %= len(pieces) - 1
+    text = "".join(f"#idiom{n:06d}#" * bool(n) + chr(0x4E00 + n) * length for n, length in enumerate(pieces))
+    blank = f"#idiom{which + 1:06d}#"
+    assert split_blank(text, blank, max_length=max_length) == cut_one_by_one(text, blank, max_length)
+
+
+def test_a_million_characters_are_cut_at_once():
+    left, right = split_blank("左" * 10**6 + "#idiom000001#" + "右" * 10**6, "#idiom000001#")
+    assert (left, right) == (["左" * 28], ["右" * 28])

@@ -80,7 +80,7 @@ def test_rows_without_agreed_label_are_dropped_and_counted_but_kept_in_test(tmp_
         ("afqmc", {**PAIR, "sentence1": 3}, r"a.json:2: 'sentence1' must be a text, got int"),
         ("afqmc", {"sentence1": "一", "sentence2": "二"}, r"a.json:2: no label \(expected one of 0, 1\)"),
         ("iflytek", {"sentence": "一", "label": "119"}, r"a.json:2: label '119' is not one of 0, 1, ..., 118"),
-        ("csl", {"keyword": [], "abst": "一", "label": "1"}, r"a.json:2: 'keyword' must be a list of texts"),
+        ("csl", {"keyword": "二", "abst": "一", "label": "1"}, r"a.json:2: 'keyword' must be a list of texts"),
         ("cluewsc2020", {**WSC, "target": {**WSC["target"], "span2_index": 4}}, r"json:2: span2 is '它' but the text"),
         ("cluewsc2020", {**WSC, "target": {**WSC["target"], "span1_index": 9}}, r"json:2: span1 '小猫' at 9 lies out"),
         ("cluewsc2020", {**WSC, "target": {}}, r"a.json:2: 'target' needs span1_text and span1_index"),

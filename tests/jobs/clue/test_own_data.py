@@ -231,12 +231,12 @@ def test_rows_without_text_or_label_are_left_out_and_counted(tmp_path):
     assert any("2 rows with an empty text or label" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("name", ["tnews", "all"])
+@pytest.mark.parametrize("name", ["tnews", "bustm", "all", "fewclue"])
 def test_a_name_of_clue_is_taken(tmp_path, name):
     (tmp_path / "data.csv").write_text(as_csv(ROWS), encoding="utf-8")
     path = task(tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace('"mine"', f'"{name}"'), encoding="utf-8")
-    with pytest.raises(InputError, match="the name of a task of CLUE"):
+    with pytest.raises(InputError, match="the name of a task here"):
         task_file.read(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from jobs import cli
 from jobs.cli import InputError
 from jobs.clue.data.files import check_entities
 from jobs.clue.data.own import tags
-from jobs.clue.data.parsing import Place, text_of, texts_in
+from jobs.clue.data.parsing import Place, is_blank, mended, text_of, texts_in
 
 Row = Mapping[str, Any]
 LETTERS = "ABCDEFGHIJ"
@@ -30,6 +30,10 @@ class Found:
     places: list[Place] = field(default_factory=list)
     empty: int = 0
     """rows left out, because their text or their label is empty"""
+    blank: int = 0
+    """rows without text that are answered like any other"""
+    halves: int = 0
+    """rows that hold half a surrogate pair"""
     label_types: dict[str, Place] = field(default_factory=dict)
     """types of the labels, each with the first row that has it"""
 
@@ -51,7 +55,7 @@ def check_columns(spec: TaskSpec, row: Row, place: Place, *, labelled: bool) -> 
             )
 
 
-def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool, keep_all: bool = False) -> None:
+def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool) -> None:
     """Append the example of a row.
 
     Args:
@@ -59,29 +63,44 @@ def add(spec: TaskSpec, found: Found, place: Place, row: Row, *, labelled: bool,
         found: where it goes.
         place: of the row.
         row: column -> value.
-        labelled: the row needs an answer.
-        keep_all: refuse a row without text instead of leaving it out (a file to predict keeps its order).
+        labelled: the row is to teach or to score: without text or answer it is left out; else no row is, because
+            answer i belongs to row i.
     """
     if not found.places:
         check_columns(spec, row, place, labelled=labelled)
     if spec.kind == "entities":
         row = _untagged(spec, row, place)
-    fields = {name: _field(spec, name, row, place) for name in spec.fields}
-    blank = next((name for name, value in fields.items() if value is None), None)
-    raw = row.get(spec.label_column)
+    given = {name: _field(spec, name, row, place) for name in spec.fields}
+    fields = mended(given)
+    found.halves += fields is not given
+    blank = any(value is None or is_blank(value) for value in _to_read(spec, fields))
+    raw = mended(row.get(spec.label_column))
     unlabelled = (
         raw is None or (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and math.isnan(raw))
     )
-    if keep_all and blank:
-        raise place.refuse(f"{blank!r} is empty")
-    if not keep_all and (blank or (labelled and unlabelled)):
+    if labelled and (blank or unlabelled):
         found.empty += 1
         return
-    label = None if unlabelled else _answer(spec, fields, raw, row, place, found)
+    if blank:
+        found.blank += 1
+        fields = {name: _nothing(spec, name) if value is None else value for name, value in fields.items()}
+    label = None if unlabelled or blank else _answer(spec, fields, raw, row, place, found)
     name = next((str(row[column]) for column in ID_COLUMNS if row.get(column) not in (None, "")), "")
     name = name or str(len(found.examples) + found.empty)
     found.examples.append(Example(name, fields, label, name))
     found.places.append(place)
+
+
+def _to_read(spec: TaskSpec, fields: Mapping[str, Any]) -> Iterator[Any]:
+    """The fields that hold something if a row is not blank: of a passage one line is enough, of choices every one."""
+    for name, value in fields.items():
+        lines = value is not None and spec.field_kind(name) == "texts" and name != spec.options
+        yield "".join(value) if lines else value
+
+
+def _nothing(spec: TaskSpec, name: str) -> str | list[str]:
+    """What stands for an empty field in a row that is answered all the same."""
+    return "" if spec.field_kind(name) == "text" else [""] * (2 if name == spec.options else 1)
 
 
 def _untagged(spec: TaskSpec, row: Row, place: Place) -> Row:
@@ -103,20 +122,9 @@ def _field(spec: TaskSpec, name: str, row: Row, place: Place) -> Any:
         if len(columns) == 1:
             return _texts(values[0], place, columns[0], listed=name == spec.options)
         kept = [value for value in values if value not in (None, "")]
-        return [_text(value, place, column) for value, column in zip(kept, columns, strict=False)] or None
-    value = values[0]
-    return None if value is None or (isinstance(value, str) and not value.strip()) else _text(value, place, columns[0])
-
-
-def _text(value: Any, place: Place, name: str) -> str:
-    text = text_of(value, place, name)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise place.refuse(
-            f"{name!r} holds half a character ({error.object[error.start]!r}), which is no text"
-        ) from None
-    return text
+        return [text_of(value, place, column) for value, column in zip(kept, columns, strict=False)] or None
+    text = text_of(values[0], place, columns[0])
+    return text if text.strip() else None
 
 
 def _texts(value: Any, place: Place, name: str, *, listed: bool) -> list[str] | None:

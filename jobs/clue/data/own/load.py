@@ -79,7 +79,7 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
 
 def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> list[Example]:
     """Rows of one further file of a task whose labels are settled, such as rows to predict; none is left out."""
-    found = read(spec, tables.rows(path, encoding=spec.encoding), labelled=labelled, where=str(path), keep_all=True)
+    found = read(spec, tables.rows(path, encoding=spec.encoding), labelled=labelled, where=str(path))
     _number(spec, found)
     return found.examples
 
@@ -91,7 +91,6 @@ def read(
     labelled: bool,
     where: str,
     notes: list[str] | None = None,
-    keep_all: bool = False,
 ) -> Found:
     """Examples of rows.
 
@@ -100,12 +99,17 @@ def read(
     """
     found = Found()
     for place, row in rows:
-        examples.add(spec, found, place, row, labelled=labelled, keep_all=keep_all)
+        examples.add(spec, found, place, row, labelled=labelled)
     if not found.examples:
         raise InputError(f"{where}: no {'labelled ' if labelled else ''}rows with text")
-    if found.empty and notes is not None:
-        name = where.rsplit("/", 1)[-1]
-        notes.append(f"{name}: {found.empty:,} rows with an empty text{' or label' if labelled else ''} are left out")
+    name = where.rsplit("/", 1)[-1]
+    said = {
+        f"{name}: {found.empty:,} rows with an empty text or label are left out": found.empty,
+        f"{name}: {found.blank:,} rows with an empty text (answered like any other)": found.blank,
+        f"{name}: {found.halves:,} rows hold half a surrogate pair, written as U+FFFD": found.halves,
+    }
+    if notes is not None:
+        notes += [note for note, count in said.items() if count]
     return found
 
 
