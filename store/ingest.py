@@ -7,6 +7,7 @@ and published when due.
 
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -168,20 +169,35 @@ def fill(
 def _drain(con: duckdb.DuckDBPyConnection, layout: Layout, state: State) -> int:
     """Take in what the spools hold now; what is logged meanwhile waits, or fast writers would never let it end."""
     lines = 0
-    there = _changed(layout, state)
-    while True:
-        batch = _next_batch(str(layout.spool), there, state)
-        if not batch.read:
-            return lines
-        write_batch(con, layout, batch)
-        state.commit(batch)
-        lines += batch.lines
+    waiting = _changed(layout, state)[::-1]
+    with _uncollected():
+        while waiting:
+            batch = _next_batch(str(layout.spool), waiting, state)
+            if batch.read:
+                write_batch(con, layout, batch)
+                state.commit(batch)
+            lines += batch.lines
+    return lines
 
 
-def _next_batch(folder: str, there: list[tuple[str, int]], state: State) -> Batch:
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Stop Python's search for cycles: the rows of a batch have none, and looking at all of them takes a sixth."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _next_batch(folder: str, waiting: list[tuple[str, int]], state: State) -> Batch:
+    """The lines of one transaction, read from the spools at the end of `waiting`, which are taken off it."""
     batch = Batch(dict(state.names))
-    room = CHUNK
-    for file, size in there:
+    room, unread = CHUNK, set[str]()
+    while waiting and room > 0 and len(batch.read) < FILES:
+        file, size = waiting.pop()
         read = state.read(file)
         if size == read or (size == PACKED and file in state.spools):
             continue
@@ -201,14 +217,15 @@ def _next_batch(folder: str, there: list[tuple[str, int]], state: State) -> Batc
                 continue
             if data:
                 batch.add(file, state.run_no(batch, file), data, read)
+                if read + len(data) < size != PACKED:
+                    unread.add(file)
+                if size - read > room and size != PACKED:
+                    waiting.append((file, size))
+                    break
                 room -= len(data)
-        if room <= 0 or len(batch.read) >= FILES:
-            break
     batch.settle()
-    for file, size in there:
-        read_now = batch.read.get(file)
-        if read_now is not None and read_now[1] < size != PACKED:  # more follows: the end of the run may be no end
-            batch.read[file] = *read_now[:2], False
+    for file in unread:  # more follows: the end of the run may be no end
+        batch.read[file] = *batch.read[file][:2], False
     return batch
 
 

@@ -1,5 +1,6 @@
 """Every acknowledged point is stored once, whatever process is killed when; every run gets the right status."""
 
+import gc
 import os
 import random
 import socket
@@ -260,3 +261,29 @@ def test_lines_that_make_no_sense_poison_no_other(start, db, layout):
     assert set(found["status"]) <= {"running", "lost", "finished"}
     assert queries.run(sound.run_id, db)["status"] == "finished"
     assert len(checking.check(db).problems) >= len(ODD_RECORDS) - 3
+
+
+def test_many_spools_in_many_transactions_are_each_looked_at_once(start, db, monkeypatch):
+    monkeypatch.setattr(ingesting, "FILES", 5)
+    monkeypatch.setattr(ingesting, "CHUNK", 20_000)
+    for number in range(40):
+        with start() as run:
+            for step in range(600 if number == 20 else 3):  # one of them needs several transactions
+                run.log({"train/loss": step / 7}, step=step)
+    looks = []
+    read = ingesting.State.read
+    monkeypatch.setattr(ingesting.State, "read", lambda state, file: looks.append(file) or read(state, file))
+    assert ingest(db, force=True).lines == 40 * 2 + 39 * 3 + 600
+    assert len(looks) < 2 * 40
+    rows = queries.sql("SELECT run_id, count(*) AS n, count(DISTINCT step) AS steps FROM metrics GROUP BY ALL", db=db)
+    assert sorted(rows["n"].to_list()) == [3] * 39 + [600]
+    assert rows["n"].equals(rows["steps"].rename("n"))
+    assert queries.runs(db=db)["status"].unique().to_list() == ["finished"]
+
+
+def test_the_search_for_cycles_goes_on_after_an_ingest(start, db, monkeypatch):
+    start().finish()
+    monkeypatch.setattr(ingesting, "write_batch", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ingest(db, force=True)
+    assert gc.isenabled()
