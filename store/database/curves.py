@@ -1,26 +1,28 @@
-"""Curves brought down to buckets, in SQL, from the published points and the tails of the spools.
+"""Curves from the published points and the tails of the spools, brought down to buckets.
 
-Two statements: the first finds the range of x of each curve, the second places every point by one multiplication and
-groups. Runs and names are numbers inside them (new ones get negative numbers), because grouping a million rows by text
-takes three times as long; and each reads the table itself rather than a common part of one statement, because DuckDB
-then knows how few runs and names there are and counts in an array instead of a hash table.
-
-A step that was logged several times is one point with the newest value; `repeated` counts the earlier ones.
+The points are read as they are and placed in columns (`store.database.buckets`): DuckDB takes longer to plan one
+statement that does it than a page's few thousand points are worth. Runs and names are numbers (new ones negative),
+because text takes three times as long. Runs with very many points are taken a few at a time: memory stays small.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import polars as pl
 
-from store.database.sql import frame as query
+from store.database.buckets import Array, Buckets, bucketed
+from store.database.sql import frame, one
 from store.paths import Layout
-from store.spool.unpublished import POINTS, unpublished
+from store.spool import unpublished
 
-FINE = 1_000_000_000  # parts of the range of a curve with few points: each point has its own
-_NUMBERED = {"run_no": pl.Int32, "name_no": pl.Int32, **POINTS}
-_CURVE = ["run_no", "name_no"]
+MANY = 4_000_000  # points in memory at once, unless one run has more
+_CURVE = {"run_no": pl.Int32, "name_no": pl.Int32}
+_NUMBERED = {**_CURVE, **unpublished.POINTS}
+_PUBLISHED_X = {"step": "step::DOUBLE", "epoch": "epoch", "time": "epoch(logged_at)"}
+_TAIL_X = {"step": pl.col("step").cast(pl.Float64), "epoch": pl.col("epoch"), "time": pl.col("logged")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,11 @@ class View:
         """Whether only a part of the range is wanted."""
         return self.low is not None or self.high is not None
 
-    def bounds(self) -> dict[str, float]:
-        """Values of the statement's parameters."""
-        if not self.zoomed:
-            return {}
-        return {
-            "low": -math.inf if self.low is None else float(self.low),
-            "high": math.inf if self.high is None else float(self.high),
-        }
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Both ends of the part of x that is wanted."""
+        low, high = self.low, self.high
+        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
 
 def curves(
@@ -57,59 +56,106 @@ def curves(
     live: bool,
 ) -> pl.DataFrame:
     """Bucketed curves, see `store.queries.curves`."""
-    runs = {run_id: -index - 1 for index, run_id in enumerate(run_ids)}
-    runs |= _numbers(con, "SELECT run_id, run_no FROM raw.runs WHERE run_id IN (SELECT unnest(?))", run_ids)
-    known = _numbers(con, "SELECT name, name_no FROM raw.names WHERE $1 IS NULL OR list_contains($1, name)", wanted)
+    runs, starts = _runs(con, run_ids)
+    names = "SELECT name, name_no FROM raw.names WHERE $1 IS NULL OR list_contains($1, name)"
+    known: dict[str, int] = dict(con.execute(names, [wanted]).fetchall())
     fresh, cuts = _fresh(layout, con, runs, known, wanted) if live else (pl.DataFrame(schema=_NUMBERED), {})
-    chosen = _chosen([no for no in runs.values() if no >= 0], known, cuts=cuts, named=wanted is not None)
-    points = _points(view, chosen, tails=not fresh.is_empty())
-    con.register("tail_points", fresh)
-    try:
-        scales = _scales(con, points, view)
-        con.register("scales", scales)
-        frame = query(con, _BUCKETS.format(points=points), view.bounds())
-    finally:
-        con.unregister("tail_points")
-        con.unregister("scales")
-    frame = frame.join(scales.select("curve", *_CURVE), on="curve")
+    if view.x == "time":
+        starts = dict(fresh.group_by("run_no").agg(pl.col("logged").min()).iter_rows()) | starts
+    tails = fresh.select(*_CURVE, _TAIL_X[view.x].alias("x"), "value")
+    condition = _condition(known if wanted is not None else None, cuts, view)
+    parts = []
+    for group in _groups(con, [runs[run_id] for run_id in sorted(runs)]):
+        points = _stored(con, group, condition, view)
+        if not tails.is_empty():
+            points = pl.concat([points, tails.filter(pl.col("run_no").is_in(group))])
+        points = _in_view(points, view, starts)
+        run_no, name_no, x, value = (points[column].to_numpy() for column in points.columns)
+        curve = _places(runs, run_no) * len(known) + _places(known, name_no)
+        parts.append(bucketed(curve, x, value, view.buckets))
+    return _named(parts, sorted(runs), sorted(known))
+
+
+def _places(numbers: dict[str, int], column: Array) -> Array:
+    """Place of each number among the texts in their order."""
+    least, most = min(numbers.values(), default=0), max(numbers.values(), default=0)
+    table = np.zeros(most - least + 1, np.int64)
+    table[[numbers[text] - least for text in sorted(numbers)]] = np.arange(len(numbers))
+    places: Array = table[column - least]
+    return places
+
+
+def _named(parts: list[Buckets], run_ids: list[str], names: list[str]) -> pl.DataFrame:
+    """Buckets as a frame with the texts of their curves."""
+    curve, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     texts = [
-        frame["run_no"].replace_strict(list(runs.values()), list(runs), return_dtype=pl.String).alias("run_id"),
-        frame["name_no"].replace_strict(list(known.values()), list(known), return_dtype=pl.String).alias("name"),
+        pl.Series("run_id", run_ids, pl.String).gather(curve // max(1, len(names))),
+        pl.Series("name", names, pl.String).gather(curve % max(1, len(names))),
     ]
-    return pl.DataFrame([*texts, *frame.drop("curve", *_CURVE)]).sort("run_id", "name", "x")
+    values = zip(("x", "value", "min", "max", "repeated"), columns, strict=True)
+    return pl.DataFrame([*texts, *(pl.Series(name, column) for name, column in values)])
 
 
-_BUCKETS = """
-SELECT curve, x, if(repeated > 0, newest, mean) AS value, if(repeated > 0, newest, low) AS min,
-    if(repeated > 0, newest, high) AS max, repeated
-FROM (SELECT curve, avg(x) AS x, avg(value) AS mean, min(value) AS low, max(value) AS high,
-        max_by(value, nr) AS newest, if(min(x) = max(x), count(*) - 1, 0)::INTEGER AS repeated
-    FROM (SELECT curve, x, value, nr, least(trunc((x - lo) * scale), most)::INTEGER AS part
-        FROM ({points}) JOIN scales USING (run_no, name_no))
-    GROUP BY curve, part)
-"""
+def _runs(con: duckdb.DuckDBPyConnection, run_ids: list[str]) -> tuple[dict[str, int], dict[int, float]]:
+    """Numbers of runs, negative for those that are not published; and when the others started."""
+    statement = "SELECT run_id, run_no, epoch(started_at) FROM raw.runs WHERE run_id IN (SELECT unnest(?))"
+    found = con.execute(statement, [run_ids]).fetchall()
+    runs = {run_id: -index - 1 for index, run_id in enumerate(run_ids)} | {
+        run_id: run_no for run_id, run_no, _ in found
+    }
+    return runs, {run_no: started for _, run_no, started in found if started is not None}
 
 
-def _scales(con: duckdb.DuckDBPyConnection, points: str, view: View) -> pl.DataFrame:
-    """Per curve: its number, where its first bucket begins, buckets per unit of x, and the number of the last one."""
-    ranges = query(
-        con,
-        f"SELECT run_no, name_no, min(x) AS lo, max(x) AS hi, count(*) AS n FROM ({points}) GROUP BY run_no, name_no",
-        view.bounds(),
-    )
-    width = pl.col("hi") - pl.col("lo")
-    parts = pl.when(pl.col("n") <= view.buckets).then(FINE).otherwise(view.buckets)
-    return ranges.select(
-        pl.int_range(pl.len(), dtype=pl.Int32).alias("curve"),
-        *_CURVE,
-        "lo",
-        pl.when(width > 0).then(parts / width).otherwise(0.0).alias("scale"),
-        (parts - 1).cast(pl.Float64).alias("most"),
-    )
+def _groups(con: duckdb.DuckDBPyConnection, run_nos: list[int]) -> Iterator[list[int]]:
+    """The runs, as many at once as may be in memory."""
+    if (one(con, "SELECT count(*) FROM raw.points") or (0,))[0] <= MANY:
+        yield run_nos
+        return
+    statement = f"SELECT run_no, count(*) FROM raw.points WHERE {_of(run_nos)} GROUP BY run_no"
+    counts = dict(con.execute(statement).fetchall())
+    group, total = list[int](), 0
+    for run_no in run_nos:
+        count = counts.get(run_no, 0)
+        if group and total + count > MANY:
+            yield group
+            group, total = [], 0
+        group.append(run_no)
+        total += count
+    yield group
 
 
-def _numbers(con: duckdb.DuckDBPyConnection, statement: str, texts: list[str] | None) -> dict[str, int]:
-    return dict(con.execute(statement, [texts]).fetchall())
+def _of(run_nos: list[int]) -> str:
+    """Condition on points; numbers are written out, so that DuckDB skips row groups of other runs."""
+    return f"run_no IN ({', '.join(map(str, run_nos)) or 'NULL'})"
+
+
+def _condition(names: dict[str, int] | None, cuts: dict[int, int], view: View) -> str:
+    """What else is asked of published points: a name, a step before the run was resumed, a place in the zoom."""
+    parts = [f" AND (run_no <> {run_no} OR step <= {cut})" for run_no, cut in cuts.items()]
+    if names is not None:
+        parts.append(f" AND name_no IN ({', '.join(map(str, names.values())) or 'NULL'})")
+    if view.zoomed and view.x != "time":
+        parts.append(f" AND {_PUBLISHED_X[view.x]} BETWEEN $low AND $high")
+    return "".join(parts)
+
+
+def _stored(con: duckdb.DuckDBPyConnection, run_nos: list[int], condition: str, view: View) -> pl.DataFrame:
+    """Published points of some runs, in the order of logging."""
+    statement = f"SELECT run_no, name_no, {_PUBLISHED_X[view.x]} AS x, value FROM raw.points WHERE {_of(run_nos)}"
+    bounds = dict(zip(("low", "high"), view.bounds, strict=True)) if "$low" in condition else {}
+    return frame(con, statement + condition, bounds)
+
+
+def _in_view(points: pl.DataFrame, view: View, starts: dict[int, float]) -> pl.DataFrame:
+    """Points whose x is wanted; times are counted from the start of their run."""
+    if view.x == "time":
+        began = pl.col("run_no").replace_strict(
+            list(starts), list(starts.values()), default=None, return_dtype=pl.Float64
+        )
+        points = points.with_columns(pl.col("x") - began)
+    if view.x != "step":
+        points = points.filter(pl.col("x").is_finite())
+    return points.filter(pl.col("x").is_between(*view.bounds)) if view.zoomed else points
 
 
 def _fresh(
@@ -121,13 +167,13 @@ def _fresh(
 ) -> tuple[pl.DataFrame, dict[int, int]]:
     """Points of the tails with numbers for runs and names, both grown here; and the steps runs were resumed at."""
     frames, numbers, cuts = [], [], {}
-    for run_id, frame, cut in unpublished(layout, con, list(runs)):
+    for run_id, tail, cut in unpublished.unpublished(layout, con, list(runs)):
         number = runs[run_id]
         if cut is not None:
             cuts[number] = cut
-        if not frame.is_empty():
-            frames.append(frame)
-            numbers.append(pl.Series("run_no", [number], pl.Int32).new_from_index(0, len(frame)))
+        if not tail.is_empty():
+            frames.append(tail)
+            numbers.append(pl.Series("run_no", [number], pl.Int32).new_from_index(0, len(tail)))
     if not frames:
         return pl.DataFrame(schema=_NUMBERED), cuts
     together = pl.concat(frames).insert_column(0, pl.concat(numbers))
@@ -136,32 +182,3 @@ def _fresh(
     name_no = pl.col("name").replace_strict(list(known), list(known.values()), default=None, return_dtype=pl.Int32)
     numbered = together.lazy().with_columns(name_no.alias("name_no"), pl.col("at").alias("logged"))
     return numbered.drop_nulls("name_no").select(*_NUMBERED).collect(), cuts
-
-
-def _chosen(run_nos: list[int], known: dict[str, int], *, cuts: dict[int, int], named: bool) -> str:
-    """Condition on the stored points: numbers written out, so that DuckDB skips row groups of other runs."""
-    condition = f"p.run_no IN ({', '.join(map(str, run_nos)) or 'NULL'})"
-    if named:
-        condition += f" AND p.name_no IN ({', '.join(str(no) for no in known.values()) or 'NULL'})"
-    return condition + "".join(f" AND (p.run_no <> {run_no} OR p.step <= {cut})" for run_no, cut in cuts.items())
-
-
-def _points(view: View, chosen: str, *, tails: bool) -> str:
-    """Query of run_no, name_no, x, value and place in the order of logging of every point wanted."""
-    start = "(SELECT epoch(started_at) FROM raw.runs r WHERE r.run_no = {0}.run_no)"
-    first = "(SELECT min(logged) FROM tail_points f WHERE f.run_no = t.run_no)"
-    stored = {"step": "p.step::DOUBLE", "epoch": "p.epoch", "time": f"epoch(p.logged_at) - {start.format('p')}"}
-    fresh = {
-        "step": "t.step::DOUBLE",
-        "epoch": "t.epoch",
-        "time": f"t.logged - coalesce({start.format('t')}, {first})",
-    }
-    points = (
-        f"SELECT p.run_no, p.name_no, {stored[view.x]} AS x, p.value, p.rowid AS nr FROM raw.points p WHERE {chosen}"
-    )
-    if tails:
-        later = "1000000000000 + row_number() OVER () AS nr"  # tails follow every stored point
-        points += f" UNION ALL SELECT t.run_no, t.name_no, {fresh[view.x]} AS x, t.value, {later} FROM tail_points t"
-    if view.zoomed:
-        return f"SELECT * FROM ({points}) WHERE x BETWEEN $low AND $high"
-    return points if view.x == "step" else f"SELECT * FROM ({points}) WHERE x IS NOT NULL"

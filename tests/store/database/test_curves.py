@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from store import queries
+from store.database import curves
 from store.ingest import ingest
 
 
@@ -37,3 +38,19 @@ def test_a_step_logged_again_is_drawn_with_its_newest_value(start, db, published
     assert curve["repeated"].to_list() == [2, 1, 0]
     ingest(db, force=True)
     assert queries.table_of_run("metrics", run.run_id, db=db).height == 6
+
+
+@pytest.mark.parametrize("x", ["step", "epoch", "time"])
+def test_runs_taken_one_at_a_time_give_the_same_curves(start, db, monkeypatch, x):
+    run_ids = []
+    for number in range(3):
+        with start() as run:
+            for step in range(40):
+                run.log({"b": step / 7, "a": number}, step=step, epoch=step / 10)
+            run_ids.append(run.run_id)
+            if number < 2:
+                ingest(db, force=True)
+    together = queries.curves(run_ids[::-1], x=x, low=1, buckets=5, db=db)
+    assert together["run_id"].unique(maintain_order=True).to_list() == sorted(run_ids if x != "time" else [])
+    monkeypatch.setattr(curves, "MANY", 100)
+    assert queries.curves(run_ids, x=x, low=1, buckets=5, db=db).equals(together)
