@@ -114,7 +114,8 @@ def predict(config: Config) -> None:
         write(config.output, lines)
         print(f"{len(examples):,} answers of run {path.parent.name} ({trained.spec.name}) in {config.output}")
     elif config.text:
-        print("\n".join(readable(trained.spec, line) for line in answers(trained.spec, examples, decoded)))
+        shown = zip(examples, answers(trained.spec, examples, decoded), strict=True)
+        print("\n".join(readable(trained.spec, example, line) for example, line in shown))
     else:
         print("\n".join(lines))
     if all(example.label is not None for example in examples):
@@ -152,7 +153,10 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
     if config.text:
         return typed(spec, config.text)
     if config.input:
-        return clue_data.read_rows(spec, config.input)
+        notes: list[str] = []
+        rows = clue_data.read_rows(spec, config.input, notes)
+        print("".join(f"note: {note}\n" for note in notes), end="", file=sys.stderr)
+        return rows
     try:
         content = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -255,17 +259,20 @@ def answers(spec: TaskSpec, examples: Sequence[Example], decoded: Decoded) -> li
             shown = nest_entities(example.fields["text"], answer)
         line = {"id": example.example_id, "prediction": shown, "confidence": round(float(decoded.confidence[index]), 6)}
         if decoded.probs is not None:
-            names = spec.labels or [str(number) for number in range(decoded.probs.shape[1])]
+            choices = len(example.fields[spec.options]) if spec.kind == "choice" else 0
+            names = spec.labels or [str(number) for number in range(choices)]
             line["probabilities"] = {
-                name: round(float(share), 6) for name, share in zip(names, decoded.probs[index], strict=True)
+                name: round(float(share), 6) for name, share in zip(names, decoded.probs[index], strict=False)
             }
         lines.append(line)
     return lines
 
 
-def readable(spec: TaskSpec, line: dict[str, Any]) -> str:
-    """An answer for a person: the prediction, and the likeliest classes with their probabilities."""
+def readable(spec: TaskSpec, example: Example, line: dict[str, Any]) -> str:
+    """An answer for a person: the prediction, and the likeliest classes or choices with their probabilities."""
     titles = dict(zip(spec.labels, spec.label_titles or spec.labels, strict=True))
+    if spec.kind == "choice":
+        titles = {str(number): str(text) for number, text in enumerate(example.fields[spec.options])}
 
     def named(label: str) -> str:
         return label if titles.get(label, label) == label else f"{label} {titles[label]}"

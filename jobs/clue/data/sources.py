@@ -165,11 +165,14 @@ def text_fingerprint(examples: Sequence[Example]) -> str:
     return fingerprint([replace(example, label=None) for example in examples])[:16]
 
 
-def read_rows(spec: TaskSpec, path: Path) -> list[Example]:
-    """Read new rows in the task's format; labels are optional."""
+def read_rows(spec: TaskSpec, path: Path, notes: list[str] | None = None) -> list[Example]:
+    """Read new rows in the task's format; labels are optional, and `notes` gets what there is to say about the file."""
     if spec.own:
-        return own.read_file(spec, path, labelled=False)
-    return read_file(spec, path, labelled=False).examples
+        return own.read_file(spec, path, notes)
+    found = read_file(spec, path, labelled=False)
+    if notes is not None:
+        notes += found.notes
+    return found.examples
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

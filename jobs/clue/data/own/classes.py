@@ -76,6 +76,17 @@ def number_labels(spec: TaskSpec, part: Found) -> None:
             part.examples[number] = replace(example, label=index[example.label])
 
 
+def forget_strange(spec: TaskSpec, part: Found) -> Counter[str]:
+    """Take labels that are no class of the task out; how many there were of each."""
+    strange: Counter[str] = Counter()
+    for number, example in enumerate(part.examples):
+        label = example.label
+        if isinstance(label, str) and label not in spec.labels and label.partition(".")[0] not in spec.labels:
+            strange[label] += 1
+            part.examples[number] = replace(example, label=None)
+    return strange
+
+
 def number_choices(spec: TaskSpec, part: Found) -> None:
     """Numbers as indices: counted from 1 where none is 0 and one is the number of choices, else from 0."""
     numbers = [

@@ -61,7 +61,7 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
     train, dev, test = found["train"], found.get("dev"), found.get("test")
     spec = classes.settle(spec, train, dev, notes)
     if test:
-        _number(spec, test)
+        _number(spec, test, test.places[0].path, notes)
     if dev:
         dev_examples = dev.examples
         train_examples = train.examples
@@ -77,10 +77,12 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
     return Splits(spec, _unique(train_examples), _unique(dev_examples), test.examples if test else [], where, notes)
 
 
-def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> list[Example]:
-    """Rows of one further file of a task whose labels are settled, such as rows to predict; none is left out."""
-    found = read(spec, tables.rows(path, encoding=spec.encoding), labelled=labelled, where=str(path))
-    _number(spec, found)
+def read_file(spec: TaskSpec, path: Path, notes: list[str] | None = None) -> list[Example]:
+    """Rows to predict of a task whose labels are settled; none is left out, and labels are optional."""
+    notes = [] if notes is None else notes
+    rows = tables.rows(path, encoding=spec.encoding, notes=notes)
+    found = read(spec, rows, labelled=False, where=str(path))
+    _number(spec, found, path, notes)
     return found.examples
 
 
@@ -170,11 +172,16 @@ def _named(value: Any, titles: list[str]) -> Any:
     return titles[value] if isinstance(value, int) and 0 <= value < len(titles) else None
 
 
-def _number(spec: TaskSpec, found: Found) -> None:
+def _number(spec: TaskSpec, found: Found, path: Path, notes: list[str]) -> None:
+    """Labels of rows to predict as indices; those that are no class (-1, ?) count as missing, and this is said."""
     if spec.kind == "choice":
         classes.number_choices(spec, found)
     elif spec.kind in ("classification", "pair"):
+        strange = classes.forget_strange(spec, found)
         classes.number_labels(spec, found)
+        if strange:
+            few = ", ".join(f"{count:,} of {label!r}" for label, count in strange.most_common(5))
+            notes.append(f"{path.name}: labels that are no class of {spec.name} count as missing ({few})")
 
 
 def _unique(rows: list[Example]) -> list[Example]:
