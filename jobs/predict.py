@@ -154,9 +154,9 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
         return typed(spec, config.text)
     if config.input:
         notes: list[str] = []
-        rows = clue_data.read_rows(spec, config.input, notes)
+        found = clue_data.read_rows(spec, config.input, notes)
         print("".join(f"note: {note}\n" for note in notes), end="", file=sys.stderr)
-        return rows
+        return found
     try:
         content = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -93,6 +93,8 @@ class TaskSpec:
     """rows of an example (C3: choices are padded to it); 0 if the data decide"""
     options: str = "choice"
     """field that holds the choices (choice)"""
+    first_choice: int = 0
+    """number by which the files mean the first choice (choice)"""
     submission: Literal["lines", "object"] = "lines"
     """a submission is one JSON object a row, or one JSON object of all answers by example"""
     sizes: Mapping[str, int] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 Classes, in this order: the label or its title as it is spelled; the same without case, spaces and punctuation; a value
 of `label`, `answer` or `prediction` in JSON; what follows "answer is", "答案是" or the like; the only label or title
 that is mentioned (one after "not" or "不是" does not count). Thoughts in <think> are left out. Choices may also be
-a number from 0 or a letter. Spans are the text itself, entities the nested object of CLUENER2020.
+a letter or a number from 0 (from 1 where no answer of the file is 0 and one is the last). Spans are the text itself,
+entities the nested object of CLUENER2020.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from engine.text.tasks import Example, TaskSpec
 from engine.text.tokenizer import find_folded
 from jobs.cli import InputError
 from jobs.clue.data.files import check_entities
+from jobs.clue.data.own.classes import first_number
 from jobs.clue.data.parsing import Place
 
 RULES = (
@@ -70,10 +72,10 @@ def class_names(spec: TaskSpec) -> Names:
     )
 
 
-def choice_names(example: Example, spec: TaskSpec) -> Names:
-    """Texts of the choices, their numbers from 0, their letters."""
+def choice_names(example: Example, spec: TaskSpec, first: int = 0) -> Names:
+    """Texts of the choices, their numbers, counted from `first`, their letters."""
     options = [str(option) for option in example.fields[spec.options]]
-    names = [(str(number), number) for number in range(len(options))]
+    names = [(str(first + number), number) for number in range(len(options))]
     names += [(letter, number) for number, letter in enumerate(LETTERS[: len(options)])]
     return Names.of([*names, *((text, number) for number, text in enumerate(options))])
 
@@ -82,8 +84,7 @@ def pick(names: Names, raw: Any) -> tuple[int, str]:
     """Index of what was answered and the rule that told it; (-1, "") where none does."""
     if raw is None:
         return -1, ""
-    text = str(raw).lower() if isinstance(raw, bool) else str(int(raw)) if _whole(raw) else str(raw)
-    text = _THOUGHT.sub("", text).strip()
+    text = _spelled(raw)
     if text in names.spelled:
         return names.spelled[text], RULES[0]
     if fold(text) in names.folded:
@@ -98,6 +99,12 @@ def pick(names: Names, raw: Any) -> tuple[int, str]:
             return index, RULES[3]
     mentioned = _mentioned(names, text)
     return (mentioned.pop(), RULES[4]) if len(mentioned) == 1 else (-1, "")
+
+
+def _spelled(raw: Any) -> str:
+    """An answer as text, without thoughts before it."""
+    text = str(raw).lower() if isinstance(raw, bool) else str(int(raw)) if _whole(raw) else str(raw)
+    return _THOUGHT.sub("", text).strip()
 
 
 def _whole(raw: Any) -> bool:
@@ -140,15 +147,33 @@ def _pattern(name: str) -> str:
     return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])" if name.isascii() else re.escape(name)
 
 
-def answer(spec: TaskSpec, example: Example, raw: Any, names: Names | None) -> tuple[Any, str]:
-    """The answer of an example and the rule that told it; (None, "") where it is none."""
+def counted_from(spec: TaskSpec, examples: Sequence[Example], answers: Sequence[Any]) -> int:
+    """What the numbers of a file of answers count from, if they are numbers of choices: 1 where only that fits."""
+    numbers = [
+        (int(text), len(example.fields[spec.options]))
+        for example, raw in zip(examples, answers, strict=True)
+        if (text := _spelled(raw)).isascii() and text.isdecimal()
+    ]
+    return first_number(numbers)
+
+
+def answer(spec: TaskSpec, example: Example, raw: Any, names: Names | None, first: int = 0) -> tuple[Any, str]:
+    """The answer of an example and the rule that told it; (None, "") where it is none.
+
+    Args:
+        spec: the task.
+        example: what was asked.
+        raw: what was answered.
+        names: of classes and pairs, what an answer may be called.
+        first: what numbers of choices count from.
+    """
     match spec.kind:
         case "classification" | "pair":
             assert names is not None
             index, rule = pick(names, raw)
             return (None if index < 0 else index), rule
         case "choice":
-            index, rule = pick(choice_names(example, spec), raw)
+            index, rule = pick(choice_names(example, spec, first), raw)
             return (None if index < 0 else index), rule
         case "span":
             return _span(example, raw)

@@ -102,9 +102,11 @@ def labelled(data: clue_data.Data, split: str) -> list[Example]:
 def translate(spec: TaskSpec, paired: Paired) -> Mapped:
     """The file's answers as answers of the task, and its probabilities where it has any."""
     names = mapping.class_names(spec) if spec.kind in ("classification", "pair") else None
+    raws = [row.get(paired.column) for row in paired.rows]
+    first = mapping.counted_from(spec, paired.examples, raws) if spec.kind == "choice" else 0
     found, rules, refused = [], Counter[str](), {}
     for number, (example, row) in enumerate(zip(paired.examples, paired.rows, strict=True)):
-        answer, rule = mapping.answer(spec, example, row.get(paired.column), names)
+        answer, rule = mapping.answer(spec, example, row.get(paired.column), names, first)
         if answer is None:
             answer, refused[number] = NOTHING[spec.kind], str(row.get(paired.column))
         else:

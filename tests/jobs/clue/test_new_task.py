@@ -312,3 +312,35 @@ def test_task_files_that_cannot_be_meant_are_refused(tmp_path, change, words):
     (tmp_path / "m.toml").write_text("".join(f"{key} = {value}\n" for key, value in {**values, **change}.items()))
     with pytest.raises(InputError, match=words):
         sources.load(task_file.read(tmp_path / "m.toml"))
+
+
+def test_choices_count_from_the_same_number_in_every_file(tmp_path):
+    rows_of = [{"question": f"第{i}问？", "A": "甲", "B": "乙", "C": "丙", "answer": i % 3 + 1} for i in range(30)]
+    for name, part in (
+        ("train", rows_of),
+        ("dev", [{**row, "answer": 1} for row in rows_of[:5]]),
+        ("new", rows_of[:2]),
+    ):
+        write(tmp_path / f"{name}.csv", part)
+    (tmp_path / "m.toml").write_text(
+        'name = "m"\nkind = "choice"\nfields = {question = "question", choice = ["A", "B", "C"]}\nlabel = "answer"\n'
+        'train = "train.csv"\ndev = "dev.csv"\n'
+    )
+    data = sources.load(task_file.read(tmp_path / "m.toml"))
+    assert {example.label for example in data.dev} == {0}
+    assert [example.label for example in sources.read_rows(data.spec, tmp_path / "new.csv")] == [0, 1]
+
+
+def test_labels_of_a_file_to_predict_that_are_no_class_count_as_missing(tmp_path):
+    (tmp_path / "d.csv").write_bytes(CSV)
+    (tmp_path / "test.csv").write_bytes(text_lines("text,label", "快递,-1", "快递,a", "快递,?", "快递,"))
+    (tmp_path / "m.toml").write_text(
+        'name = "m"\nkind = "classification"\nfields = ["text"]\nlabel = "label"\ntrain = "d.csv"\ntest = "test.csv"\n'
+    )
+    data = sources.load(task_file.read(tmp_path / "m.toml"))
+    assert [example.label for example in data.tests["own"]] == [None, 0, None, None]
+    said = "test.csv: labels that are no class of m count as missing (1 of '-1', 1 of '?')"
+    assert said in data.notes
+    notes = []
+    assert len(sources.read_rows(data.spec, tmp_path / "test.csv", notes)) == 4
+    assert notes == [said]

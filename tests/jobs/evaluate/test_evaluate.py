@@ -68,6 +68,19 @@ def test_choices_are_read_as_text_number_or_letter():
         assert mapping.answer(get_task("c3"), example, raw, None)[0] == index
 
 
+@pytest.mark.parametrize(
+    ("answers", "first"), [([1, 2, 1], 1), (["1", "2"], 1), ([0, 1], 0), ([1, 1], 0), (["A", 2.0], 1)]
+)
+def test_numbers_of_choices_count_from_1_where_only_that_fits(answers, first):
+    asked = [
+        Example(str(i), {"passage": ["甲"], "question": "谁？", "choice": ["小明", "小红"]})
+        for i in range(len(answers))
+    ]
+    assert mapping.counted_from(get_task("c3"), asked, answers) == first
+    index = mapping.answer(get_task("c3"), asked[0], answers[0], None, first)[0]
+    assert index == (0 if answers[0] == "A" else int(answers[0]) - first)
+
+
 def test_macro_f1_counts_no_answer_as_wrong_and_as_no_class():
     labels, preds = [0, 0, 1, 1, 2], [0, -1, 1, 0, 2]
     expected = f1_score(labels, preds, labels=[0, 1, 2], average="macro")

@@ -11,6 +11,7 @@ from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.cli import InputError
 from jobs.clue.data.own.examples import Found
+from jobs.clue.data.parsing import Place
 
 MOST_CLASSES = 2000
 _WHOLE = re.compile(r"-?\d+(\.0+)?")
@@ -28,6 +29,8 @@ def settle(spec: TaskSpec, train: Found, dev: Found | None, notes: list[str]) ->
     if spec.kind == "span":
         return spec
     if spec.kind == "choice":
+        found = [numbers for part in parts for _, numbers in _numbers(spec, part)]
+        spec = replace(spec, first_choice=first_number((answer, count) for _, answer, count in found))
         for part in parts:
             number_choices(spec, part)
         longest = max(len(example.fields[spec.options]) for part in parts for example in part.examples)
@@ -87,20 +90,34 @@ def forget_strange(spec: TaskSpec, part: Found) -> Counter[str]:
     return strange
 
 
+def first_number(answers: Iterable[tuple[int, int]]) -> int:
+    """What numbers of choices count from, given pairs (number, how many choices there are).
+
+    1 where none is 0 and one is the number of choices, else 0.
+    """
+    pairs = set(answers)
+    return int(all(number > 0 for number, _ in pairs) and any(number == count for number, count in pairs))
+
+
 def number_choices(spec: TaskSpec, part: Found) -> None:
-    """Numbers as indices: counted from 1 where none is 0 and one is the number of choices, else from 0."""
-    numbers = [
-        (number, int(example.label), len(example.fields[spec.options]))
-        for number, example in enumerate(part.examples)
+    """Numbers of choices as indices.
+
+    Raises:
+        InputError: if there is no such choice.
+    """
+    for place, (number, answer, count) in _numbers(spec, part):
+        if not 0 <= answer - spec.first_choice < count:
+            raise place.refuse(f"answer {answer} is none of the {count} choices, counted from {spec.first_choice}")
+        part.examples[number] = replace(part.examples[number], label=answer - spec.first_choice)
+
+
+def _numbers(spec: TaskSpec, part: Found) -> list[tuple[Place, tuple[int, int, int]]]:
+    """Place, row, answer and number of choices of every row that is answered by a number."""
+    return [
+        (part.places[row], (row, int(example.label), len(example.fields[spec.options])))
+        for row, example in enumerate(part.examples)
         if isinstance(example.label, str)
     ]
-    if not numbers:
-        return
-    first = 1 if all(n > 0 for _, n, _ in numbers) and any(n == count for _, n, count in numbers) else 0
-    for number, answer, count in numbers:
-        if not 0 <= answer - first < count:
-            raise part.places[number].refuse(f"answer {answer} is none of the {count} choices, counted from {first}")
-        part.examples[number] = replace(part.examples[number], label=answer - first)
 
 
 def _whole_numbers(parts: Sequence[Found]) -> None:
