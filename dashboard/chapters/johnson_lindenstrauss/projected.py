@@ -25,7 +25,7 @@ print(min(np.divide(after, before)), max(np.divide(after, before)))
 """
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@st.cache_resource(show_spinner=False, max_entries=32)  # a copy of a figure takes longer than drawing it
 def drawn(seed: int, eps: float) -> tuple[go.Figure, dict[int, int]]:
     """The moving figure, and how many distances each n keeps."""
     points, images, ratios = triangle(), [], []

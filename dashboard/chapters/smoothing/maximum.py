@@ -39,7 +39,7 @@ def numbers_of(text: str) -> list[float]:
     return values
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)  # a copy of a figure takes longer than drawing it
 def drawn(values: tuple[float, ...], start: int) -> go.Figure:
     """The moving figure."""
     x = np.array(values)

@@ -24,7 +24,7 @@ print(g(0.0), w / np.sqrt(2 * np.pi))  # 0.1995 twice
 """
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)  # a copy of a figure takes longer than drawing it
 def drawn(name: str, kernel: str, width: float) -> tuple[go.Figure, float]:
     """The moving figure, and the largest difference between the areas drawn and the closed form."""
     f, g = named(name), smooth(named(name), kernel=kernel, width=width)

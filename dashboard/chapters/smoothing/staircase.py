@@ -56,7 +56,7 @@ def path_of(seed: int) -> np.ndarray:
     return np.asarray(problem_of(seed).solution + THETA[:, None] * np.eye(4)[0])
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)  # a copy of a figure takes longer than drawing it
 def rolling(kernel: str, start: float, end: float, seed: int) -> tuple[go.Figure, float, float, float]:
     """A ball with one unknown: the moving figure, where it starts, where it ends, and the answer."""
     problem = make_problem(np.random.default_rng([seed, 2]), rows=30, size=1)

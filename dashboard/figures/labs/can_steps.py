@@ -16,7 +16,7 @@ NAMES = {
 }
 
 
-def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[str]) -> go.Figure:
+def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[str]) -> moving.Moving:
     """The matrix as groups of bars, a group for each row, the uncertain row last; a slider goes from step to step.
 
     Args:
@@ -43,7 +43,7 @@ def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[s
         for row, title in enumerate(titles)
     ]
     last = len(matrices) - 1
-    figure = go.Figure(bars | _heights(matrices[last]), {"annotations": heads, "bargap": 0.15})
+    figure = moving.Moving(bars | _heights(matrices[last]), {"annotations": heads, "bargap": 0.15})
     x_axis = {"tickvals": places, "ticktext": list(classes) * rows, "tickangle": 0, "showgrid": False}
     y_axis = {"range": [0, max(1.0, *(float(matrix.max()) for matrix in matrices)) * 1.12]}
     style.finish(figure, x="", y="value", height=400, legend=False, x_axis=x_axis, y_axis=y_axis)

@@ -24,7 +24,7 @@ def _segments(points: np.ndarray, pairs: np.ndarray) -> Segments:
 
 def projected(
     original: np.ndarray, images: np.ndarray, ratios: np.ndarray, dims: Sequence[int], *, eps: float, start: int
-) -> go.Figure:
+) -> moving.Moving:
     """Points in the plane and their images, joined by lines that are red where a distance is off by more than eps.
 
     Args:
@@ -46,7 +46,7 @@ def projected(
             {"type": "scatter", "x": images[frame, :, 0], "y": images[frame, :, 1]},
         )
 
-    figure = go.Figure()
+    figure = moving.Moving()
     names = (f"within 1 ± {eps:g}", f"off by more than {eps:g}")
     for part, name, color in zip(parts(start)[:2], names, (style.GOOD, style.BAD), strict=True):
         line = {"color": style.fade(color, 0.55), "width": 1.2}

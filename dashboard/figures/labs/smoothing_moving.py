@@ -15,7 +15,7 @@ BALL = {"size": 13, "color": SEQUENCE[4], "line": {"width": 1.5, "color": "white
 
 def sliding(
     x: np.ndarray, f: np.ndarray, g: np.ndarray, products: np.ndarray, kernels: np.ndarray, places: np.ndarray
-) -> go.Figure:
+) -> moving.Moving:
     """The kernel at each place, the product with f below it, and g drawn up to there.
 
     Args:
@@ -26,7 +26,9 @@ def sliding(
         kernels: (places, n) the kernel at each place.
         places: (k,) indices into x.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.62, 0.38])
+    figure = make_subplots(
+        figure=moving.Moving(), rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.62, 0.38]
+    )
     low, high = min(f.min(), g.min()), max(f.max(), g.max(), f.min() + 1)
     tall = 0.45 * (high - low) / kernels.max()
     middle = len(places) // 2
@@ -89,7 +91,7 @@ def temperatures(
     *,
     start: int,
     largest: float,
-) -> go.Figure:
+) -> moving.Moving:
     """Weights of a softmax as bars, and both smooth maxima against the temperature with a mark that moves.
 
     Args:
@@ -101,7 +103,8 @@ def temperatures(
         start: index of the temperature shown first.
         largest: the true maximum.
     """
-    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.24, row_heights=[0.45, 0.55])
+    figure = moving.Moving()
+    make_subplots(2, 1, figure=figure, vertical_spacing=0.24, row_heights=[0.45, 0.55])
     figure.add_bar(
         x=list(names), y=weights[start], marker={"color": SEQUENCE[0]}, showlegend=False, name="softmax weight",
         row=1, col=1,
@@ -140,7 +143,7 @@ def temperatures(
 def ball(
     theta: np.ndarray, staircase: np.ndarray, smoothed: np.ndarray, path: np.ndarray, heights: np.ndarray,
     widths: np.ndarray,
-) -> go.Figure:  # fmt: skip
+) -> moving.Moving:  # fmt: skip
     """A ball that descends the smoothed loss while the kernel narrows.
 
     Args:
@@ -151,7 +154,7 @@ def ball(
         heights: (frames,) smoothed loss there.
         widths: (frames,) of the kernel.
     """
-    figure = go.Figure()
+    figure = moving.Moving()
     line = {"color": NEUTRAL, "width": 1.5, "shape": "hv"}
     figure.add_scatter(x=theta, y=staircase, name="true loss", mode="lines", line=line)
     line = {"color": SEQUENCE[0], "width": 2.5}
