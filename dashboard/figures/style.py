@@ -179,8 +179,16 @@ def band(
     *,
     color: str = MEASURED,
 ) -> go.Figure:
-    """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket)."""
+    """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket).
+
+    Where an end is missing there is no band, and none at all over fewer than two places.
+    """
     x, low, high = (np.asarray(values if hasattr(values, "__len__") else list(values)) for values in (x, low, high))
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    there = ~(np.isnan(low) | np.isnan(high))
+    x, low, high = x[there], low[there], high[there]
+    if len(x) < 2:
+        return figure
     outline = go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),

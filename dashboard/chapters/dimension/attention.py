@@ -101,7 +101,7 @@ def picture() -> Reading | None:
         "need of "
         "the order of ln L. The post equates attention with a table of word pairs: 8.33 ln L, 52 for L = 512.",
         measured=f"{verdict(measured)[0].upper()}{verdict(measured)[1:]} Means{words.over(frame['n'].max(), 'fit')}; "
-        "intervals are in the figure below.",
+        + ("intervals are in the figure below." if frame["low"].count() else "intervals need three."),
         apart="nothing changes at 8.33 ln L. Norms are free here, and with growing norms even d = 2 gets every "
         "argmax of "
         "a permutation right: look at KL **and** norms.",

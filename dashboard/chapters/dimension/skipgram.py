@@ -77,7 +77,9 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
     n, values, shares = rows["n_components"], rows["value"], share["value"]
     best, rule = int(as_number(values.arg_max())), marks.get("8.33 ln N", float("nan"))
     near = int(as_number((n.cast(pl.Float64) - rule).abs().arg_min())) if rule == rule else 0
-    low, high = (f"{share[name][near]:.0%}" if share[name][near] is not None else "–" for name in ("low", "high"))
+    low, high = (share[name][near] for name in ("low", "high"))
+    splits = words.over(part["n"].max(), "split")
+    ends = f"{low:.0%} to {high:.0%} (95 %{splits})" if low is not None else f"a mean{splits}, without an interval"
     return Reading(
         see=f"the share of the training text's mutual information goes from {shares[0]:.0%} at n = {n[0]} through "
         f"{shares[near]:.0%} at n = {n[near]}, next to 8.33 ln N = {rule:.1f}, to {shares[-1]:.0%} at n = "
@@ -85,8 +87,7 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
         theory="if 8.33 ln N were the dimension at which vectors know what there is to know, the curves would bend "
         "there. The PIP loss, bias against variance, is the serious rival for choosing n.",
         measured=f"held-out information is largest at n = {n[best]} ({values[best]:.3f} nats), next to the rule it is "
-        f"{values[near]:.3f}; the share there is {low} to {high} (95 %{words.over(part['n'].max(), 'split')}).".replace(
-            "%", " %").replace("  %", " %"),
+        f"{values[near]:.3f}; the share there is {ends}.".replace("%", " %").replace("  %", " %"),
         apart="there is no bend at the rule. The fitted norms fall with n, where the rule assumes that they do not.",
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ def sliding(
         for place, kernel, product in zip(places, kernels, products, strict=True)
     ]
     labels = [f"{x[place]:.2f}, area = g(x) = {g[place]:.3f}" for place in places]
-    return moving.animate(figure, frames, labels, traces=(1, 2, 3, 4), start=middle, prefix="x = ")
+    return moving.animate(figure, frames, labels, traces=(1, 2, 3, 4), start=middle, prefix="x = ", redraw=False)
 
 
 def forms(x: np.ndarray, f: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 400) -> go.Figure:
@@ -136,7 +136,7 @@ def temperatures(
         )
         for index in range(len(t))
     ]
-    labels = [f"{value:.3g}: LogSumExp {a:.3f}, mean {b:.3f}" for value, a, b in zip(t, soft, mean, strict=True)]
+    labels = [f"{value:.3g}: {a:.3f} above, {b:.3f} below" for value, a, b in zip(t, soft, mean, strict=True)]
     return moving.animate(figure, frames, labels, traces=(0, 4), start=start, prefix="T = ")
 
 
@@ -168,4 +168,4 @@ def ball(
     ]
     labels = [f"{index}, width {width:.3g}, θ = {place:.3f}" for index, (width, place) in
               enumerate(zip(widths, path, strict=True))]  # fmt: skip
-    return moving.animate(figure, frames, labels, traces=(1, 2), prefix="step ")
+    return moving.animate(figure, frames, labels, traces=(1, 2), prefix="step ", redraw=False)

@@ -1,5 +1,6 @@
 """Figures of runs, leaderboard, tasks and SQL: what is drawn, named and coloured."""
 
+import base64
 import json
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.figures import leaderboard, runs, sql, style, tasks
+from dashboard.figures.labs import moving
 from engine.text.tasks import TASKS, Example
 
 
@@ -71,6 +73,23 @@ def test_curves_draw_the_range_of_a_bucket_as_a_band():
     band = runs.curves(frame, metric="loss").data[0]
     assert band.fill == "toself"
     assert list(band.y) == [1.5, 2.5, 1.5, 0.5]
+
+
+def test_a_band_leaves_out_the_places_where_an_end_is_missing():
+    drawn = style.band(go.Figure(), [1, 2, 3], [0.0, None, 1.0], [1.0, None, 2.0], "band")
+    assert list(drawn.data[0].x) == [1, 3, 3, 1]
+    assert not style.band(go.Figure(), [1, 2], [None, 0.0], [None, 1.0], "band").data
+
+
+def test_a_moving_figure_sends_its_frames_and_keeps_them_in_a_copy():
+    figure = moving.Moving({"type": "scatter", "y": [0.0, 1.0]})
+    moving.animate(
+        figure, [({"type": "scatter", "y": np.array([0.0, n])},) for n in (1, 2)], ["one", "two"], traces=[0]
+    )
+    sent = json.loads(figure.to_json())
+    assert [frame["name"] for frame in sent["frames"]] == ["0", "1"]
+    assert np.frombuffer(base64.b64decode(sent["frames"][1]["data"][0]["y"]["bdata"]), "f4").tolist() == [0, 2]
+    assert len(go.Figure(figure).frames) == 2
 
 
 def test_curves_have_titles_and_a_log_axis_on_demand():

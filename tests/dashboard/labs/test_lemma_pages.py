@@ -78,6 +78,14 @@ def test_pages_show_what_is_stored(page, open_page, lemma_store):
     assert not [info.value for info in app.info if "Nothing is stored" in info.value]
 
 
+def test_two_draws_are_drawn_and_said_without_an_interval(open_page, lemma_store):
+    app = open_page("dimension_skipgram", lemma_store)
+    assert "a mean over 2 splits, without an interval" in spoken(app)
+    traces = [trace for chart in app.get("plotly_chart") for trace in json.loads(chart.proto.spec)["data"]]
+    assert {trace["name"] for trace in traces} == {"measured"}
+    assert "intervals need three" in spoken(open_page("dimension_attention", lemma_store))
+
+
 def test_the_calculator_answers(open_page, lemma_store):
     app = open_page("johnson_lindenstrauss", lemma_store)
     app.number_input(key="jl_samples").set_value(30).run()
