@@ -28,11 +28,12 @@ from jobs.checkpoints import BEST
 from jobs.clue import settings as clue_settings
 from jobs.clue import started, train_ngram
 from jobs.clue.data import sources as clue_data
+from jobs.clue.data.parsing import NESTED, mended
 from jobs.clue.models import ngram
 from jobs.clue.models.heads import build
 from jobs.files import aside
 from jobs.models import names, saving
-from jobs.text_lines import lines_of
+from jobs.text_lines import lines_of, read_text
 from store import paths
 
 if TYPE_CHECKING:
@@ -127,18 +128,23 @@ def predict(config: Config) -> None:
 def answer_lines(trained: Trained | TrainedNgrams, device: str) -> None:
     """Answer each line of standard input before the next is read: `{"answers": [...]}`, or `{"error": "..."}`."""
     print(json.dumps({"task": trained.spec.name, "fields": trained.spec.fields}, ensure_ascii=False), flush=True)
-    for line in sys.stdin:
+    for raw in sys.stdin.buffer:
         said: dict[str, Any]
         try:
-            values = json.loads(line)
+            line = raw.decode()
+            values = mended(json.loads(line))
             if not isinstance(values, dict):
                 raise cli.InputError(f"a line must be a JSON object of the fields, got {line.strip()[:100]}")
             rows = typed_fields.examples(trained.spec, values)
             said = {"answers": answers(trained.spec, rows, trained.answer(rows, device))}
             for answer, row in zip(said["answers"], rows, strict=True):
                 answer["fields"] = row.fields
+        except UnicodeDecodeError as error:
+            said = {"error": f"not UTF-8 ({error.reason} at byte {error.start})"}
         except json.JSONDecodeError as error:
             said = {"error": f"not JSON ({error.msg} at column {error.colno})"}
+        except RecursionError:
+            said = {"error": NESTED}
         except cli.InputError as error:
             said = {"error": str(error)}
         print(json.dumps(said, ensure_ascii=False), flush=True)
@@ -151,23 +157,28 @@ def read(spec: TaskSpec, config: Config) -> list[Example]:
         InputError: if there are none, or they are not as the task's rows are.
     """
     if config.text:
-        return typed(spec, config.text)
+        return typed(spec, mended(list(config.text)))
     if config.input:
         notes: list[str] = []
         found = clue_data.read_rows(spec, config.input, notes)
         print("".join(f"note: {note}\n" for note in notes), end="", file=sys.stderr)
         return found
-    try:
-        content = sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise cli.InputError(f"standard input: not UTF-8 ({error})") from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard-input.jsonl"
+        path.write_bytes(sys.stdin.buffer.read())
+        try:
+            return _piped(spec, path)
+        except cli.InputError as error:
+            raise cli.InputError(str(error).replace(str(path), "standard input")) from error
+
+
+def _piped(spec: TaskSpec, path: Path) -> list[Example]:
+    """The rows of standard input, which lies in a file: JSON as in the task's files, or texts, one row a line."""
+    content = read_text(path)
     if not content.strip():
         raise cli.InputError("standard input is empty: give --text, --input, or texts on standard input")
     if content.lstrip()[0] in "{[" and spec.layout in ("rows", "table", "blanks"):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "standard-input.jsonl"
-            path.write_text(content, encoding="utf-8")
-            return clue_data.read_rows(spec, path)
+        return clue_data.read_rows(spec, path)
     lines = lines_of(content)  # answer i belongs to line i, a blank one too
     if spec.kind in ("classification", "entities"):
         return typed(spec, lines, blank_ok=True)

@@ -75,7 +75,7 @@ def _one_object(path: Path, encoding: str) -> dict[str, Any] | None:
     try:
         with encodings.open_text(path, name) as file:
             found = json.load(file)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_row = isinstance(found, dict) and any(column in found for column in (*IDS, *ANSWERS))
     return found if isinstance(found, dict) and not is_row else None
@@ -91,7 +91,7 @@ def pair(
     """
     columns = list(dict.fromkeys(name for row in rows[:100] for name in row))
     texts = all(part in columns for name in spec.fields for part in columns_of(spec, name))
-    ids = next((name for name in IDS if name in columns), "")
+    ids = next((name for name in IDS if any(row.get(name) is not None for row in rows)), "")
     taken = {part for name in spec.fields for part in columns_of(spec, name)} if texts else set()
     column = column or next((name for name in ANSWERS if name in columns and name not in taken), "")
     if column not in columns:
@@ -124,7 +124,9 @@ def _by_text(spec: TaskSpec, examples: Sequence[Example], rows: Sequence[dict[st
 def _by_id(examples: Sequence[Example], rows: Sequence[dict[str, Any]], column: str, ids: str, path: Path) -> Paired:
     by_id: dict[str, dict[str, Any]] = {}
     for row in rows:
-        name = str(row.get(ids))
+        name = _id(row.get(ids))
+        if not name:
+            continue
         if name in by_id:
             raise InputError(f"{path}: {ids} {name!r} occurs twice; every example has one answer")
         by_id[name] = row
@@ -136,6 +138,13 @@ def _by_id(examples: Sequence[Example], rows: Sequence[dict[str, Any]], column: 
             f"{examples[-1].example_id})"
         )
     return _paired(examples, rows, found, column, ids)
+
+
+def _id(value: Any) -> str:
+    """An id as the examples spell it, where a table has made 7.0 of 7 or put spaces around; empty for none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value).strip()
 
 
 def _paired(

@@ -91,12 +91,13 @@ def labelled(data: clue_data.Data, split: str) -> list[Example]:
     """
     if split == "dev":
         return data.dev
-    found = next((rows for rows in data.tests.values() if all(row.label is not None for row in rows)), None)
-    if found is None:
-        raise cli.InputError(
-            f"the test rows of {data.spec.name} have no labels, so they cannot be scored; use --split dev"
-        )
-    return found
+    why = ["they have no labels"]
+    for version, rows in data.tests.items():
+        if all(row.label is not None for row in rows):
+            why.append(clue_data.why_not_scored(data, version))
+            if not why[-1]:
+                return rows
+    raise cli.InputError(f"the test rows of {data.spec.name} cannot be scored ({why[-1]}); use --split dev")
 
 
 def translate(spec: TaskSpec, paired: Paired) -> Mapped:
@@ -125,7 +126,7 @@ def probabilities(spec: TaskSpec, rows: Sequence[dict[str, Any]]) -> np.ndarray 
     """
     if spec.kind not in ("classification", "pair"):
         return None
-    given = [_of_row(spec, row) for row in rows]
+    given = [_of_row(spec, row, number) for number, row in enumerate(rows, 1)]
     if all(values is None for values in given):
         return None
     missing = next((number for number, values in enumerate(given) if values is None), None)
@@ -139,10 +140,13 @@ def probabilities(spec: TaskSpec, rows: Sequence[dict[str, Any]]) -> np.ndarray 
     return np.asarray(probs / sums[:, None], dtype=np.float32)
 
 
-def _of_row(spec: TaskSpec, row: dict[str, Any]) -> list[float] | None:
+def _of_row(spec: TaskSpec, row: dict[str, Any], number: int) -> list[float] | None:
     given = row.get("probabilities", row.get("probs"))
     if isinstance(given, str) and given[:1] in "[{":
-        given = json.loads(given)
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise cli.InputError(f"row {number}: its probabilities are no JSON ({given[:40]!r})") from error
     if given is None and all(label in row for label in spec.labels):
         given = row
     try:
@@ -165,7 +169,8 @@ def _confidence(rows: Sequence[dict[str, Any]], found: Sequence[Any], probs: np.
             values.append(float(row["confidence"]))
         except (KeyError, TypeError, ValueError):
             values.append(float("nan"))
-    return np.array(values)
+    shares = np.array(values)
+    return np.where((shares >= 0) & (shares <= 1), shares, np.nan)
 
 
 def frame_of(spec: TaskSpec, examples: Sequence[Example], mapped: Mapped) -> Any:

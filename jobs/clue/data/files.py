@@ -14,7 +14,7 @@ PUBLIC = "public"
 """`test_public.json` is FewCLUE's labelled test file, whose answers nobody submits"""
 
 
-def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
+def read_file(spec: TaskSpec, path: Path, *, labelled: bool, submitted: bool = True) -> FileRows:
     """Read a file in the official format of a task.
 
     Args:
@@ -22,6 +22,7 @@ def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
         path: a file of CLUE or FewCLUE (or one of the same format).
         labelled: True: every row needs a label, rows labelled "-" are dropped. False: labels are read where they are,
             and no row is dropped, because the order of a test file matters.
+        submitted: answers to an unlabelled file may be submitted by its ids, so they must differ.
 
     Raises:
         InputError: naming file and line, if the file cannot be read or a row is not as the task's rows are.
@@ -31,7 +32,8 @@ def read_file(spec: TaskSpec, path: Path, *, labelled: bool) -> FileRows:
     found = _READERS[spec.layout](spec, path, labelled=labelled)
     if not found.examples:
         raise InputError(f"{path}: no {'labelled ' if labelled else ''}rows of {spec.name}")
-    _unique_ids(found, path, keep=not labelled and path.stem != f"test_{PUBLIC}")
+    if labelled or submitted:
+        _unique_ids(found, path, keep=not labelled and path.stem != f"test_{PUBLIC}")
     return found
 
 

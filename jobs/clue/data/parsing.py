@@ -12,6 +12,7 @@ from engine.text.tasks import Example
 from jobs.cli import InputError
 from jobs.text_lines import lines_of, read_text
 
+NESTED = "JSON nested too deeply"
 LOST = "\ufffd"
 """stands for what could not be read"""
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn"})
@@ -65,6 +66,8 @@ def _objects(path: Path, text: str) -> Iterator[tuple[Place, Any]]:
         place = Place(path, number)
         try:
             yield place, json.loads(line)
+        except RecursionError as error:
+            raise place.refuse(NESTED) from error
         except json.JSONDecodeError as error:
             raise place.refuse(f"not a line of JSON ({error.msg} at column {error.colno}){_hint(text)}") from error
 
@@ -79,6 +82,8 @@ def _array(path: Path, text: str) -> Iterator[tuple[Place, Any]]:
             return
         try:
             row, at = decoder.raw_decode(text, at)
+        except RecursionError as error:
+            raise Place(path, line).refuse(NESTED) from error
         except json.JSONDecodeError as error:
             raise Place(path, error.lineno).refuse(f"not JSON ({error.msg} at column {error.colno})") from error
         yield Place(path, line), row
@@ -100,6 +105,8 @@ def json_document(path: Path, kind: type | tuple[type, ...], notes: list[str] | 
     text = read_text(path)
     try:
         document = json.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{path}: {NESTED}") from error
     except json.JSONDecodeError as error:
         problem = f"not JSON ({error.msg} at column {error.colno}){_hint(text)}"
         raise Place(path, error.lineno).refuse(problem) from error

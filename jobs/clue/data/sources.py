@@ -169,7 +169,7 @@ def read_rows(spec: TaskSpec, path: Path, notes: list[str] | None = None) -> lis
     """Read new rows in the task's format; labels are optional, and `notes` gets what there is to say about the file."""
     if spec.own:
         return own.read_file(spec, path, notes)
-    found = read_file(spec, path, labelled=False)
+    found = read_file(spec, path, labelled=False, submitted=False)
     if notes is not None:
         notes += found.notes
     return found.examples
