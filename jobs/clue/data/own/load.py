@@ -81,7 +81,7 @@ def read_file(spec: TaskSpec, path: Path, notes: list[str] | None = None) -> lis
     """Rows to predict of a task whose labels are settled; none is left out, and labels are optional."""
     notes = [] if notes is None else notes
     rows = tables.rows(path, encoding=spec.encoding, notes=notes)
-    found = read(spec, rows, labelled=False, where=str(path))
+    found = read(spec, rows, labelled=False, where=str(path), notes=notes)
     _number(spec, found, path, notes)
     return found.examples
 
