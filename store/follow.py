@@ -114,7 +114,10 @@ def _step_back() -> None:
 
 
 def _work(layout: Layout, size: int) -> tuple[int, float]:
-    """Ingest if the spools grew; returns the size they are known to have and the seconds to rest."""
+    """Ingest if the spools grew; returns the size they are known to have and the seconds to rest.
+
+    A size below 0 means the first look: it loads libraries and may make the database, and is no measure of the others.
+    """
     from store.ingest import ingest
 
     started = time.process_time()  # after the import, which happens once
@@ -128,7 +131,7 @@ def _work(layout: Layout, size: int) -> tuple[int, float]:
     spent = time.process_time() - started
     if done is None:
         return size, INTERVAL
-    rest = max(INTERVAL, DUTY * (spent - PER_LINE * done.lines), 3 * spent)
+    rest = INTERVAL if size < 0 else max(INTERVAL, DUTY * (spent - PER_LINE * done.lines), 3 * spent)
     if done.due_in is not None:
         return size, min(max(rest, done.due_in), LONGEST)
     return now, min(rest, LONGEST)

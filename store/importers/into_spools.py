@@ -111,7 +111,8 @@ def _run_id(layout: Layout, run: Foreign) -> str:
 
 
 def _id(start: float, name: str) -> str:
-    return f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M%S}-{sha256(name.encode()).hexdigest()[:8]}"
+    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M%S}-{digest[:8]}"
 
 
 def _store(layout: Layout, run_id: str, run: Foreign, experiment: str, parent: str | None, done: Imported) -> None:

@@ -10,8 +10,10 @@ becoming a wrong number. JSON has no NaN and no infinities: they are spelled as 
 
 import hashlib
 import json
+import logging
 import math
 import operator
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from zlib import crc32
@@ -19,11 +21,15 @@ from zlib import crc32
 from store.errors import StoreError
 
 MARK = b',"crc":'
+HALVES = (b"\\ud", b"\\uD")  # how JSON may spell half a character, which no UTF-8 can carry
 DEEPEST = 50  # mappings inside one another in a call of `log`
 ENDS = ("finished", "failed", "interrupted")  # what a run's last line may say
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SORTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 _WORDS = {None: "null", True: "true", False: "false"}
+_HALF = re.compile("[\ud800-\udfff]")
+
+log = logging.getLogger("store")
 
 
 def encode(record: Mapping[str, Any]) -> bytes:
@@ -37,7 +43,10 @@ def encode(record: Mapping[str, Any]) -> bytes:
 
 def seal(text: str) -> bytes:
     """Add checksum, brace and newline to the text of a JSON object that lacks its last brace."""
-    head = text.encode("utf-8", "replace")
+    try:
+        head = text.encode()
+    except UnicodeEncodeError:
+        head = _told(text, _HALF.sub(lambda half: rf"\\u{ord(half[0]):04x}", text)).encode()
     return b'%b,"crc":%d}\n' % (head, crc32(head))
 
 
@@ -49,7 +58,36 @@ def decode(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except ValueError:
         return None
+    if any(half in line for half in HALVES):
+        record = spelled_out(record)
     return record if isinstance(record, dict) else None
+
+
+def spelled_out(value: Any) -> Any:
+    """A text, or all texts of a list or mapping, with halves of characters as their codes: UTF-8 cannot carry them."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub(lambda half: rf"\u{ord(half[0]):04x}", value)
+    if isinstance(value, dict):
+        return {spelled_out(name): spelled_out(item) for name, item in value.items()}
+    return [spelled_out(item) for item in value] if isinstance(value, list) else value
+
+
+def carried(values: list[Any]) -> list[Any]:
+    """Values that a frame can hold: what UTF-8 cannot carry is spelled out, and that is said."""
+    found: list[Any] = spelled_out(values)
+    for value, stored in zip(values, found, strict=True):
+        if stored != value:
+            _told(str(value), str(stored))
+            break
+    return found
+
+
+def _told(text: str, stored: str) -> str:
+    half = _HALF.search(text)
+    start = half.start() if half else 0
+    shown = ascii(text[max(0, start - 30) : start + 30])
+    log.warning("UTF-8 cannot carry half a character in %s: it is stored as its code, like \\udcff", shown)
+    return stored
 
 
 def intact(line: bytes) -> bool:

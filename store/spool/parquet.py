@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from store.aside import written_whole
 from store.errors import StoreError
 from store.paths import Layout
+from store.spool.lines import carried, spelled_out
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ def write_probabilities(
     array = np.asarray(probabilities, dtype=np.float32)
     if array.ndim != 2 or len(array) != len(frame):
         raise StoreError(f"probabilities must have shape ({len(frame)}, c), got {array.shape}")
-    names = [str(label) for label in labels] if labels is not None else [str(index) for index in range(array.shape[1])]
+    names = carried([str(label) for label in (range(array.shape[1]) if labels is None else labels)])
     if len(names) != array.shape[1] or len(set(names)) != len(names):
         raise StoreError(
             f"expected {array.shape[1]} different labels for the probabilities, got {len(names)}: {names[:5]}"
@@ -83,6 +84,8 @@ def describe_artifact(folder: Path, name: str, kind: str, path: Path) -> dict[st
         raise StoreError(f"an artifact must lie below {folder}, got {path}") from None
     except OSError as error:
         raise StoreError(f"cannot read the artifact {path}: {error.strerror}") from error
+    if spelled_out(relative.as_posix()) != relative.as_posix():
+        raise StoreError(f"an artifact's file needs a name in UTF-8, got {relative.as_posix()!a}: rename it")
     return {"name": name, "kind": kind, "path": relative.as_posix(), "bytes": size, "sha256": sha256(path)}
 
 

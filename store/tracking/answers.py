@@ -5,7 +5,7 @@ from typing import Any
 
 from store import runs
 from store.errors import StoreError
-from store.spool.lines import canonical, example_hash
+from store.spool.lines import canonical, carried, example_hash
 
 
 def store_answers(
@@ -30,7 +30,7 @@ def store_answers(
 
     n = len(examples)
     gold = [None] * n if labels is None else list(labels)
-    names = [str(index) for index in range(n)] if ids is None else [str(name) for name in ids]
+    names = [str(index) for index in range(n)] if ids is None else carried([str(name) for name in ids])
     for what, rows in (("labels", gold), ("predictions", predictions), ("ids", names)):
         if len(rows) != n:
             raise StoreError(f"{split}: {n} examples need {n} {what}, got {len(rows)}")
@@ -40,14 +40,14 @@ def store_answers(
     if probs is not None and (probs.ndim != 2 or len(probs) != n):
         raise StoreError(f"{split}: probabilities must have shape ({n}, c), got {probs.shape}")
     fields = [dict(item) if isinstance(item, Mapping) else {"text": str(item)} for item in examples]
-    text = [canonical(item) for item in fields]
+    text = [canonical(item) for item in carried(fields)]
     hashes = [example_hash(item) for item in fields]
     keys = {"example_id": names, "hash": hashes}
     run.examples(dataset, split, pl.DataFrame({**keys, "text": text}))
     answers = {
         **keys,
-        "label": [None if label is None else str(label) for label in gold],
-        "prediction": [str(answer) for answer in predictions],
+        "label": carried([None if label is None else str(label) for label in gold]),
+        "prediction": carried([str(answer) for answer in predictions]),
         "confidence": [None] * n if probs is None else probs.max(1).tolist(),
     }
     schema = {"label": pl.String, "prediction": pl.String, "confidence": pl.Float64}

@@ -82,3 +82,15 @@ def test_a_follower_that_has_ended_leaves_no_pipe_open(db, monkeypatch):
     assert follower.finish()
     assert follower._process.stdin.closed
     assert follower._process.stderr.closed
+
+
+def test_what_the_first_look_costs_does_not_prolong_the_rest_and_what_others_cost_does(start, db, layout, monkeypatch):
+    run, clock = start(), [0.0]
+    monkeypatch.setattr(follow.time, "process_time", lambda: clock.__setitem__(0, clock[0] + 2.0) or clock[0])
+    size, rest = follow._work(layout, -1)
+    assert rest == follow.INTERVAL
+    assert queries.runs(db=db)["status"].to_list() == ["running"]
+    run.log({"train/loss": 1.0}, step=1)
+    size, rest = follow._work(layout, size)
+    assert rest == pytest.approx(min(2.0 * follow.DUTY, follow.LONGEST), rel=0.01)
+    run.finish()

@@ -1,9 +1,14 @@
 """Lines of a spool."""
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.spool.lines import decode, encode, example_hash
+from store import queries, runs
+from store.ingest import ingest
+from store.spool.columns import together
+from store.spool.lines import decode, encode, example_hash, seal, spelled_out
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -41,3 +46,68 @@ def test_example_hash_is_the_documented_one():
     )
     assert example_hash({"a": "x"}) != example_hash({"a": "y"})
     assert example_hash({}) == "44136fa355b3678a"  # sha256 of "{}"
+
+
+ODD = st.text(st.characters(), min_size=1, max_size=6).filter(
+    lambda text: not text.isspace()
+)  # halves of characters too
+
+
+@given(ODD)
+def test_a_line_carries_any_text_with_halves_of_characters_spelled_out(text):
+    record = decode(encode({"describe": {"note": text, text: [text]}}).rstrip(b"\n"))
+    stored = spelled_out(text)
+    assert record["describe"] == {"note": stored, stored: [stored]}
+    stored.encode()
+    assert stored == text or "\\ud" in stored
+
+
+@given(ODD)
+def test_a_line_from_elsewhere_that_escapes_half_a_character_can_be_stored(text):
+    line = seal(json.dumps({"params": {text: text}})[:-1]).rstrip(b"\n")
+    assert decode(line)["params"] == {spelled_out(text): spelled_out(text)}
+    assert together([line, line]) == [decode(line)] * 2
+
+
+def test_half_a_character_is_stored_as_its_code_and_that_is_said(start, db, layout, caplog):
+    half = "a\udcffb"
+    with start(note=half, tags=[half], name=half, task=half) as run:
+        run.configure({half: half})
+        run.measure("cells", {"axis": half}, accuracy=0.5)
+        run.describe(model=half)
+    runs.edit(db, "note", run_id=run.run_id, note=f"{half} later")
+    ingest(db, force=True)
+    row = queries.runs(db=db).row(0, named=True)
+    assert row["tags"] == [row["name"]] == [row["task"]] == [row["model"]] == ["a\\udcffb"]
+    assert row["note"] == "a\\udcffb later"
+    assert ("a\\udcffb", '"a\\\\udcffb"') in queries.params(run.run_id, db).select("name", "value").rows()
+    assert queries.measurements("cells", db=db)["axis"].to_list() == ["a\\udcffb"]
+    said = [message for message in caplog.messages if "half a character" in message]
+    assert len(said) == 5
+    assert "a\\udcffb" in said[0]
+
+
+def test_no_line_of_a_foreign_store_stops_an_ingest_by_half_a_character(start, db, layout):
+    half = "a\udcffb"
+    records = [
+        {"describe": {"note": half, "tags": [half], "versions": {half: half}}},
+        *({"log": {half: float(step)}, "step": step, "epoch": None} for step in range(150)),
+        {"many": {half: [1.0]}, "steps": [151]},
+        {"summary": {half: 1.0}},
+        {"measure": half, "axes": {half: half}, "source": "measured", "values": {half: [1.0, None, None, None]}},
+        {"artifact": {"name": half, "kind": half, "path": half, "sha256": half, "bytes": 1}},
+        {"predictions": {"file": half, "split": half, "sha256": half}},
+        {"examples": {"file": half, "dataset": half, "split": half, "sha256": half}},
+    ]
+    with start() as run:
+        for record in records:
+            run._spool.write(seal(json.dumps({**record, "at": 1.7e9})[:-1]))
+    edits = [
+        {"edit": "tags", "run_id": run.run_id, "tags": [half]},
+        {"edit": "mark", "run_id": run.run_id, "hash": half, "mark": half, "note": half},
+    ]
+    layout.edits.write_bytes(b"".join(seal(json.dumps({**edit, "at": 1.7e9})[:-1]) for edit in edits))
+    ingest(db, force=True)
+    assert queries.runs(db=db)["tags"].to_list() == [["a\\udcffb"]]
+    assert queries.curves(run.run_id, "a\\udcffb", db=db)["value"].len() == 151
+    assert queries.summary(run.run_id, db)["name"].to_list() == ["a\\udcffb"]

@@ -310,3 +310,15 @@ def test_importing_the_store_is_cheap():
         assert rest == "set()\nset()\n"
         spent.append(float(seconds))
     assert min(spent) < 0.06
+
+
+def test_answers_with_half_a_character_are_stored_with_its_code(db, caplog):
+    half = "a\udcffb"
+    run = store.init("own", db=db, system_metrics=0, console=False)
+    run.predictions("dev", [half, "b"], [half, "x"], ["x", half], [[0.5, 0.5], [0.2, 0.8]], classes=[half, "x"])
+    run.finish()
+    ingest(db, force=True)
+    rows = queries.predictions(run.id, db=db)
+    assert rows["label"].to_list() == ["a\\udcffb", "x"]
+    assert queries.probabilities(run.id, db=db).columns[-2:] == ["a\\udcffb", "x"]
+    assert sum("half a character" in message for message in caplog.messages) == 4
