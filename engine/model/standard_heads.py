@@ -84,7 +84,7 @@ class StandardModel(TaskModel):
         logits = batch.packed.pad(self.head(states).float())
         if self.kind == "entities":
             return logits
-        allowed = _allowed(batch)
+        allowed = allowed_tokens(batch)
         return logits.transpose(1, 2).masked_fill(~allowed[:, None], NO_CELL)
 
     @property
@@ -114,8 +114,31 @@ class StandardModel(TaskModel):
             return [_entities(row) for row in logits.log_softmax(-1).cpu().numpy()]
         return super().answers(logits)
 
+    def exchange(self, labels: Sequence[str]) -> tuple[str, str, dict[str, Tensor], list[str]]:
+        """What transformers needs of the trained model.
 
-def _allowed(batch: Batch) -> Tensor:
+        Returns:
+            Suffix of the class, prefix of the encoder's tensors, the head's tensors, names of the outputs in order.
+        """
+        family = self.encoder.config.family
+        prefix = PREFIXES.get(family, f"{family}.")
+        own = {name: tensor.detach().float().cpu().contiguous() for name, tensor in self.head.state_dict().items()}
+        if self.kind == "entities":
+            named = {f"classifier.{part}": own[part] for part in ("weight", "bias")}
+            return SUFFIXES[self.kind], prefix, named, tag_names(labels)
+        if self.kind == "span":
+            return SUFFIXES[self.kind], prefix, {f"qa_outputs.{part}": own[part] for part in own}, []
+        assert isinstance(self.head, FirstTokenHead)
+        dense, out = ("classifier.dense", "classifier.out_proj")
+        if self.head.form == POOLER:
+            dense, out = f"{prefix}pooler.dense", "classifier"
+        named = {f"{dense}.{part}": own[f"dense.{part}"] for part in ("weight", "bias")}
+        named |= {f"{out}.{part}": own[f"out.{part}"] for part in ("weight", "bias")}
+        return SUFFIXES[self.kind], prefix, named, list(labels) if self.kind != "choice" else []
+
+
+def allowed_tokens(batch: Batch) -> Tensor:
+    """Bool (rows, longest): tokens at which a span may begin or end."""
     if batch.head_mask is not None:
         return batch.head_mask
     packed = batch.packed
@@ -124,6 +147,11 @@ def _allowed(batch: Batch) -> Tensor:
 
 def _upper(size: int, device: torch.device) -> Tensor:
     return torch.ones(size, size, dtype=torch.bool, device=device).triu()
+
+
+def tag_names(types: Sequence[str]) -> list[str]:
+    """O, then B- and I- of every type."""
+    return ["O", *(f"{place}-{name}" for name in types for place in "BI")]
 
 
 def tags_of(cells: Tensor, rows: int, longest: int) -> Tensor:
@@ -152,26 +180,3 @@ def _entities(log_probs: np.ndarray) -> np.ndarray:
         if tag and first is None:
             first = place
     return np.array(found, dtype=np.float32).reshape(-1, 4)
-
-
-def exchange(model: StandardModel, labels: Sequence[str]) -> tuple[str, str, dict[str, Tensor], list[str]]:
-    """What transformers needs of a trained model.
-
-    Returns:
-        Suffix of the class, prefix of the encoder's tensors, the head's tensors, and the names of the outputs in order.
-    """
-    family = model.encoder.config.family
-    prefix = PREFIXES.get(family, f"{family}.")
-    own = {name: tensor.detach().float().cpu().contiguous() for name, tensor in model.head.state_dict().items()}
-    if model.kind == "entities":
-        named = {f"classifier.{part}": own[part] for part in ("weight", "bias")}
-        return SUFFIXES[model.kind], prefix, named, ["O", *(f"{a}-{name}" for name in labels for a in "BI")]
-    if model.kind == "span":
-        return SUFFIXES[model.kind], prefix, {f"qa_outputs.{part}": own[part] for part in own}, []
-    assert isinstance(model.head, FirstTokenHead)
-    dense, out = ("classifier.dense", "classifier.out_proj")
-    if model.head.form == POOLER:
-        dense, out = f"{prefix}pooler.dense", "classifier"
-    named = {f"{dense}.{part}": own[f"dense.{part}"] for part in ("weight", "bias")}
-    named |= {f"{out}.{part}": own[f"out.{part}"] for part in ("weight", "bias")}
-    return SUFFIXES[model.kind], prefix, named, list(labels) if model.kind != "choice" else []

@@ -119,6 +119,39 @@ def restore(whole: Mapping[str, Any]) -> PaddedEncoder:
     return PaddedEncoder(model.eval())
 
 
+HEADS = {
+    "classification": "SequenceClassification",
+    "pair": "SequenceClassification",
+    "choice": "MultipleChoice",
+    "span": "QuestionAnswering",
+    "entities": "TokenClassification",
+}
+"""kind of task -> what follows `AutoModelFor` in transformers"""
+
+
+def whole_model(encoder: PaddedEncoder, kind: str, *, n_labels: int) -> Any:
+    """A fresh model of transformers with the head of a kind of task, of the encoder's family and shape.
+
+    Raises:
+        ValueError: if the family has no such head.
+    """
+    import transformers
+
+    outputs = {"choice": 1, "span": 2, "entities": 1 + 2 * n_labels}.get(kind, n_labels)
+    known = {name: value for name, value in encoder.config.whole.items() if name not in ("id2label", "label2id")}
+    shape = known_config({**known, "num_labels": outputs}, Path("checkpoint"))
+    name = f"AutoModelFor{HEADS[kind]}"
+    with quiet():
+        try:
+            whole = getattr(transformers, name).from_config(shape, trust_remote_code=False)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ValueError(f"transformers has no {name} of {shape.model_type}; --head ours works") from error
+    base = getattr(whole, whole.base_model_prefix, None)
+    if type(base) is not type(encoder.model):
+        raise ValueError(f"{name} of {shape.model_type} has another encoder than AutoModel; --head ours works")
+    return whole
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without the bars and remarks of transformers."""

@@ -26,15 +26,18 @@ def save_standard(folder: Path, model: Any, tokenizer: Any, labels: Sequence[str
     """Write an encoder with its family's own head: what `AutoModelFor...` of transformers loads as a whole."""
     from safetensors.torch import save_file
 
-    from engine.model.standard_heads import exchange
+    from jobs.models.loading import is_packed
 
     folder.mkdir(parents=True, exist_ok=True)
     config, tensors = _exchange(model.encoder)
-    suffix, prefix, head, names = exchange(model, labels)
+    suffix, prefix, head, names = model.exchange(labels)
     config["architectures"] = [config["architectures"][0].removesuffix("Model") + suffix]
+    config = {name: value for name, value in config.items() if name not in ("id2label", "label2id", "num_labels")}
     if names:
         config["id2label"] = dict(enumerate(names))
         config["label2id"] = {name: number for number, name in enumerate(names)}
+    elif not is_packed(model.encoder):
+        config["num_labels"] = 2 if model.kind == "span" else 1
     (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     named = {f"{prefix}{name}": tensor for name, tensor in tensors.items()} | head
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})

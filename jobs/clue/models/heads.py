@@ -17,8 +17,14 @@ def build(encoder: Any, spec: TaskSpec, *, head: str, pooling: str = "first", sm
         ValueError: if the encoder cannot have this head.
     """
     from engine.model.heads import TaskModel
+    from engine.model.padded_heads import PaddedStandardModel
     from engine.model.standard_heads import StandardModel
+    from jobs.models.loading import is_packed
+    from jobs.models.padded import whole_model
 
+    if head == "standard" and not is_packed(encoder):
+        whole = whole_model(encoder, spec.kind, n_labels=len(spec.labels))
+        return PaddedStandardModel(encoder, whole, kind=spec.kind, n_labels=len(spec.labels), smoothing=smoothing)
     if head == "standard":
         return StandardModel(encoder, kind=spec.kind, n_labels=len(spec.labels), smoothing=smoothing)
     return TaskModel(
@@ -36,8 +42,13 @@ def take_pooler(model: TaskModel, pooler: Pooler | None) -> None:
 
     from engine.model.standard_heads import POOLER, FirstTokenHead
 
-    if pooler is None or not isinstance(model.head, FirstTokenHead) or model.head.form != POOLER:
+    if pooler is None:
+        return
+    dense = getattr(getattr(getattr(model.encoder, "model", None), "pooler", None), "dense", None)
+    if isinstance(model.head, FirstTokenHead) and model.head.form == POOLER:
+        dense = model.head.dense
+    if dense is None:
         return
     with torch.no_grad():
-        model.head.dense.weight.copy_(torch.from_numpy(pooler[0]))
-        model.head.dense.bias.copy_(torch.from_numpy(pooler[1]))
+        dense.weight.copy_(torch.from_numpy(pooler[0]))
+        dense.bias.copy_(torch.from_numpy(pooler[1]))

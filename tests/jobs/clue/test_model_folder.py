@@ -10,9 +10,12 @@ import pytest
 import torch
 import transformers
 
+from engine.text.tasks import TASKS
+from engine.text.tokenizer import build_vocabulary
 from jobs import cli, predict
 from jobs.clue import start
 from jobs.clue.config import Config, check
+from jobs.clue.data import sources as clue_data
 from store import queries
 
 
@@ -33,9 +36,24 @@ def train(tmp_path: Path, **flags) -> tuple[Config, dict]:
     return config, queries.runs(db=config.db).row(0, named=True)
 
 
+def an_albert(folder: Path) -> str:
+    """A small random ALBERT whose vocabulary is that of the sample's titles."""
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    texts = [example.fields["sentence"] for example in clue_data.load(TASKS["tnews"], limit=40).dev]
+    vocabulary = build_vocabulary(texts, min_count=1)
+    torch.manual_seed(0)
+    config = transformers.AlbertConfig(vocab_size=len(vocabulary), embedding_size=16, **shape)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    return str(folder)
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_standard_head_answers_in_transformers_as_in_the_run(tmp_path):
-    config, run = train(tmp_path, task=("tnews",), head="standard")
+@pytest.mark.parametrize("family", ["tiny", "albert"])
+def test_a_standard_head_answers_in_transformers_as_in_the_run(tmp_path, family):
+    model = an_albert(tmp_path / "albert") if family == "albert" else family
+    config, run = train(tmp_path, task=("tnews",), head="standard", model=model, learning_rate=1e-2)
     folder = tmp_path / "out"
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
