@@ -103,6 +103,14 @@ def fade(color: str, opacity: float) -> str:
     return color.replace("hsl(", "hsla(").replace(")", f", {opacity})")
 
 
+def unchecked(traces: Iterable[Mapping[str, Any]]) -> go.Figure:
+    """A figure of scatter traces whose properties plotly does not check, which takes four fifths of its time.
+
+    Arrays must be numpy's or lists: nothing else is turned into one.
+    """
+    return go.Figure({"data": [{"type": "scatter", **trace} for trace in traces]}, _validate=False)
+
+
 def finish(
     figure: go.Figure,
     *,

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line
+from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line, unchecked
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import RULES, StackGains
 from engine.initialization.signal_propagation import Moments
@@ -61,7 +61,7 @@ def measured_series(moments: Moments, quantity: str) -> tuple[np.ndarray, np.nda
 
 def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments], quantity: str) -> go.Figure:
     """Exact lines and measured points of one quantity, layer by layer, one colour a rule."""
-    traces: list[dict[str, Any]] = []  # all at once: plotly takes three times as long one by one
+    traces: list[dict[str, Any]] = []
     for gains in exact:
         color, layers = RULE_COLORS[gains.rule], np.arange(1, len(gains.widths))
         traces.append(
@@ -90,7 +90,7 @@ def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments],
                 }
             )
     y_axis = log_axis(*(trace["y"] for trace in traces))
-    return finish(go.Figure(traces), x="Layer", y=QUANTITIES[quantity], legend=True, y_axis=y_axis)
+    return finish(unchecked(traces), x="Layer", y=QUANTITIES[quantity], legend=True, y_axis=y_axis)
 
 
 def gains_by_ratio(
@@ -101,7 +101,7 @@ def gains_by_ratio(
         {"x": ratios, "y": gains[rule], "name": rule, "mode": "lines", "line": {"color": RULE_COLORS[rule]}}
         for rule in rules
     ]
-    figure = reference_line(go.Figure(lines), 1.0, "")
+    figure = reference_line(unchecked(lines), 1.0, "")
     ticks = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16]
     labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
     x_axis = {"type": "log", "tickvals": ticks, "ticktext": labels}
