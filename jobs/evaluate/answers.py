@@ -1,7 +1,8 @@
 """A file of predictions as rows, each paired with the example that it answers.
 
-Rows pair by the task's own fields where the file has all of them (equal texts in their order), else by `id`, else,
-where there are exactly as many rows as examples, by order. What has no partner is counted.
+Rows pair by the task's own fields where the file has all of them (equal texts in their order, spaces around them
+aside), else by `id`, else, where there are exactly as many rows as examples, by order. What has no partner is counted.
+Where the file also has the labels, they must be those of the examples.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jobs.clue.data.own import encodings, tables
 from jobs.clue.data.own.examples import columns_of
 from store.runs import example_hash
 
-IDS = ("id", "example_id", "idx", "guid")
+IDS = ("id", "example_id", "idx", "guid", "custom_id")
 ANSWERS = (
     "prediction",
     "predicted",
@@ -34,6 +35,8 @@ ANSWERS = (
     "label",
 )
 """columns that hold the answers, the first that is there"""
+SHARES = ("probabilities", "probs", "logits")
+"""columns that hold a number for each class"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,10 @@ class Paired:
 
     examples: list[Example]
     rows: list[dict[str, Any]]
+    numbers: list[int]
+    """number of each of these rows in the file"""
     column: str
-    """column of the answers"""
+    """column of the answers; empty where the file has only probabilities"""
     by: str
     unanswered: int
     """examples without a row"""
@@ -93,20 +98,57 @@ def pair(
     texts = all(part in columns for name in spec.fields for part in columns_of(spec, name))
     ids = next((name for name in IDS if any(row.get(name) is not None for row in rows)), "")
     taken = {part for name in spec.fields for part in columns_of(spec, name)} if texts else set()
-    column = column or next((name for name in ANSWERS if name in columns and name not in taken), "")
-    if column not in columns:
-        what = f"no column {column!r}{cli.suggest(column, columns)}" if column else "no column of answers"
-        raise InputError(f"{path}: {what} (the columns are {', '.join(columns)}); --answer names it")
+    column = column or _answers_in(spec, [name for name in columns if name not in taken], path)
+    if column and column not in columns:
+        raise InputError(f"{path}: no column {column!r}{cli.suggest(column, columns)} (it has {', '.join(columns)})")
     if texts:
-        return _by_text(spec, examples, rows, column)
-    if ids:
-        return _by_id(examples, rows, column, ids, path)
+        found = _by_text(spec, examples, rows, column)
+    elif ids:
+        found = _by_id(examples, rows, column, ids, path)
+    else:
+        found = _by_order(spec, examples, rows, column, path)
+    _check_labels(spec, found, path)
+    return found
+
+
+def _answers_in(spec: TaskSpec, columns: Sequence[str], path: Path) -> str:
+    """The column of the answers; empty if there are only probabilities."""
+    found = [name for name in ANSWERS if name in columns]
+    if found[:2] == ["text", "label"]:
+        raise InputError(f"{path}: 'text' or 'label' may hold the answers; --answer names the column")
+    if found:
+        return found[0]
+    shares = any(name in columns for name in SHARES) or set(spec.labels) <= set(columns)
+    if shares and spec.kind in ("classification", "pair"):
+        return ""
+    hint = "; its first row must name the columns" if set(columns) & set(spec.labels) else "; --answer names it"
+    raise InputError(f"{path}: no column of answers (it has {', '.join(columns)}){hint}")
+
+
+def _check_labels(spec: TaskSpec, found: Paired, path: Path) -> None:
+    """Refuse rows that say another label than their example: they are answers to other rows."""
+    if found.column == spec.label_column or spec.kind not in ("classification", "pair"):
+        return
+    for example, row, number in zip(found.examples, found.rows, found.numbers, strict=True):
+        said = row.get(spec.label_column)
+        if said is None or example.label is None or str(said).strip() not in spec.labels:
+            continue
+        if spec.labels[example.label] != str(said).strip():
+            raise InputError(
+                f"{path}: row {number} says {spec.label_column} {str(said).strip()!r}, but the example that it was "
+                f"paired with by {found.by} has {spec.labels[example.label]!r}; give each row its id or its texts"
+            )
+
+
+def _by_order(
+    spec: TaskSpec, examples: Sequence[Example], rows: Sequence[dict[str, Any]], column: str, path: Path
+) -> Paired:
     if len(rows) != len(examples):
         raise InputError(
             f"{path}: {len(rows):,} rows without ids or texts, but {len(examples):,} examples; give each row the id "
             f"or the fields ({', '.join(spec.fields)}) of its example"
         )
-    return Paired(list(examples), list(rows), column, "order", 0, 0)
+    return Paired(list(examples), list(rows), list(range(1, len(rows) + 1)), column, "order", 0, 0)
 
 
 def _by_text(spec: TaskSpec, examples: Sequence[Example], rows: Sequence[dict[str, Any]], column: str) -> Paired:
@@ -116,27 +158,42 @@ def _by_text(spec: TaskSpec, examples: Sequence[Example], rows: Sequence[dict[st
         for name in spec.fields:
             parts = columns_of(spec, name)
             fields[name] = row.get(parts[0]) if len(parts) == 1 else [row[part] for part in parts if row.get(part)]
-        waiting[example_hash(fields)].append(row)
-    found = [(example, queue.popleft()) for example in examples if (queue := waiting.get(example_hash(example.fields)))]
+        waiting[example_hash(_stripped(fields))].append(row)
+    found = [
+        (example, queue.popleft())
+        for example in examples
+        if (queue := waiting.get(example_hash(_stripped(example.fields))))
+    ]
     return _paired(examples, rows, found, column, "text")
 
 
+def _stripped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _stripped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_stripped(item) for item in value]
+    return value.strip() if isinstance(value, str) else value
+
+
 def _by_id(examples: Sequence[Example], rows: Sequence[dict[str, Any]], column: str, ids: str, path: Path) -> Paired:
+    """Pair by id; where no id is an example's as it is spelled, 1.0 and 001 are 1."""
+    spelled = {_id(row.get(ids)): None for row in rows}
+    exact = any(example.example_id in spelled for example in examples)
     by_id: dict[str, dict[str, Any]] = {}
     for row in rows:
-        name = _id(row.get(ids))
+        name = _id(row.get(ids)) if exact else _number(row.get(ids))
         if not name:
             continue
         if name in by_id:
             raise InputError(f"{path}: {ids} {name!r} occurs twice; every example has one answer")
         by_id[name] = row
-    found = [(example, by_id[example.example_id]) for example in examples if example.example_id in by_id]
+    names = [example.example_id if exact else _number(example.example_id) for example in examples]
+    found = [(example, by_id[name]) for example, name in zip(examples, names, strict=True) if name in by_id]
+    known = f"those are {examples[0].example_id} to {examples[-1].example_id}"
     if not found:
-        few = ", ".join(list(by_id)[:3])
-        raise InputError(
-            f"{path}: none of its ids ({few}, ...) is an example's (those are {examples[0].example_id} to "
-            f"{examples[-1].example_id})"
-        )
+        raise InputError(f"{path}: none of its ids ({', '.join(list(spelled)[:3])}, ...) is an example's ({known})")
+    if set(by_id) == {str(number + 1) for number in range(len(examples))} and "0" in names and len(found) < len(names):
+        raise InputError(f"{path}: its ids count from 1, the examples' from 0 ({known}); subtract 1, or give the texts")
     return _paired(examples, rows, found, column, ids)
 
 
@@ -145,6 +202,12 @@ def _id(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()
+
+
+def _number(value: Any) -> str:
+    """An id without what a table may have added to a whole number."""
+    whole = _id(value).removesuffix(".0")
+    return str(int(whole)) if whole.isascii() and whole.isdecimal() else _id(value)
 
 
 def _paired(
@@ -157,4 +220,6 @@ def _paired(
     if not found:
         raise InputError("none of the rows has the text of an example; is this the right task and split?")
     kept, answered = [example for example, _ in found], [row for _, row in found]
-    return Paired(kept, answered, column, by, len(examples) - len(found), len(rows) - len(found))
+    place = {id(row): number for number, row in enumerate(rows, start=1)}
+    numbers = [place[id(row)] for row in answered]
+    return Paired(kept, answered, numbers, column, by, len(examples) - len(found), len(rows) - len(found))

@@ -1,10 +1,13 @@
 """From what somebody answered to an answer of the task, by stated rules; what fits none of them is wrong, and counted.
 
-Classes, in this order: the label or its title as it is spelled; the same without case, spaces and punctuation; a value
-of `label`, `answer` or `prediction` in JSON; what follows "answer is", "答案是" or the like; the only label or title
-that is mentioned (one after "not" or "不是" does not count). Thoughts in <think> are left out. Choices may also be
-a letter or a number from 0 (from 1 where no answer of the file is 0 and one is the last). Spans are the text itself,
-entities the nested object of CLUENER2020.
+Objects and lists are opened first: the value of `label`, `answer`, `content` and the like, the last message, the
+likeliest or the first of several; thoughts in <think> are left out. Classes, in this order: the label or its title as
+it is spelled; the same without case, spaces and punctuation; a value of `label`, `answer`, `类别` or the like in
+JSON; what follows "answer is", "it is", "答案是" or "选"; the only label or title that is mentioned (one after "not"
+or "不是" does not count). Choices may also be a letter, also one at the start ("B. ..."), or a number from 0 (from 1
+where no answer of the file is 0 and one is the last). Spans are the text itself, or what is stated where that stands
+in the context. Entities are the nested object of CLUENER2020, lists of [start, exclusive end, type], or a tag a
+character.
 """
 
 from __future__ import annotations
@@ -22,26 +25,35 @@ from engine.text.tasks import Example, TaskSpec
 from engine.text.tokenizer import find_folded
 from jobs.cli import InputError
 from jobs.clue.data.files import check_entities
+from jobs.clue.data.own import tags
 from jobs.clue.data.own.classes import first_number
+from jobs.clue.data.own.examples import nested
 from jobs.clue.data.parsing import Place
 
 RULES = (
     "as spelled",
     "case, spaces and punctuation aside",
     "a value in JSON",
-    "after 'answer is'",
+    "after 'answer is' or the like",
     "the only one mentioned",
 )
 LETTERS = "abcdefghij"
+_AROUND = " \t\"'“”‘’「」《》*_`（()）【】[]{}。.,，;；!！"
 _NOISE = re.compile(r"[\s\W_]+")
 _THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 _STATED = re.compile(
-    r"(?:answer|label|category|prediction|答案|标签|类别|结论|预测)\s*(?:is|are|为|是|应为|应该是)?\s*[:：]?\s*(.+)",
+    r"(?:(?:answer|label|category|prediction|option|choice|答案|标签|类别|结论|预测|选项)\s*(?:is|are|为|是|应为|应该是)?"
+    r"|\bit(?:'s| is)|\bchoose|选择?|\\boxed\{)\s*[:：]?\s*(.+)",
     re.I,
 )
+_LEADING = re.compile(r"[(（\[【*\"']*([A-Ja-j])[)）\]】*\"']*\s*(?:[.\uff0e、:：,，。)）\n]|$)")
+"""a letter of a choice at the start of an answer"""
 _NEGATION = re.compile(
     r"(?:不是|并非|不属于|不算|而非|\bnot\b|\bisn't\b|\bno\b)\s*(?:an?\b|the\b)?\s*[\"'“‘「]?$", re.I
 )
+KEYS = ("label", "answer", "prediction", "category", "class", "标签", "答案", "类别", "分类", "预测", "结果")
+"""names of an answer in an object"""
+_WRAPS = (*KEYS, "content", "text", "message", "choices", "body", "output", "response", "result", "messages")
 _JSON = re.compile(r"\{[^{}]*\}")
 
 
@@ -97,8 +109,31 @@ def pick(names: Names, raw: Any) -> tuple[int, str]:
         index = _first(names, stated)
         if index >= 0:
             return index, RULES[3]
+    leading = _LEADING.match(text)
+    if leading and leading[1].lower() in names.spelled:
+        return names.spelled[leading[1].lower()], RULES[3]
     mentioned = _mentioned(names, text)
     return (mentioned.pop(), RULES[4]) if len(mentioned) == 1 else (-1, "")
+
+
+def unwrap(raw: Any) -> Any:
+    """What an object or a list of answers says: one of several by its score, of messages the last, else the first.
+
+    Example:
+        >>> unwrap({"body": {"choices": [{"message": {"role": "assistant", "content": "体育"}}]}})
+        '体育'
+        >>> unwrap([{"label": "财经", "score": 0.1}, {"label": "体育", "score": 0.9}])
+        '体育'
+    """
+    if isinstance(raw, list) and raw:
+        scored = [item for item in raw if isinstance(item, dict) and isinstance(item.get("score"), int | float)]
+        if len(scored) == len(raw):
+            return unwrap(max(scored, key=lambda item: item["score"]))
+        return unwrap(raw[-1 if isinstance(raw[-1], dict) and "role" in raw[-1] else 0])
+    if isinstance(raw, dict):
+        key = next((key for key in _WRAPS if key in raw), None)
+        return raw if key is None else unwrap(raw[key])
+    return raw
 
 
 def _spelled(raw: Any) -> str:
@@ -116,12 +151,12 @@ def _json_value(found: str) -> str | None:
         values = json.loads(found)
     except ValueError:
         return None
-    return next((str(values[key]) for key in ("label", "answer", "prediction") if key in values), None)
+    return next((str(values[key]) for key in KEYS if key in values), None)
 
 
 def _first(names: Names, stated: str) -> int:
     """The name with which a statement begins, the longest if there are several; -1 if it begins with none."""
-    text = stated.strip(" \t\"'“”‘’「」*_`（(【[")
+    text = stated.strip(_AROUND)
     starts = [name for name in names.spelled if re.match(_pattern(name), text, re.I)]
     return names.spelled[max(starts, key=len)] if starts else -1
 
@@ -152,7 +187,7 @@ def counted_from(spec: TaskSpec, examples: Sequence[Example], answers: Sequence[
     numbers = [
         (int(text), len(example.fields[spec.options]))
         for example, raw in zip(examples, answers, strict=True)
-        if (text := _spelled(raw)).isascii() and text.isdecimal()
+        if (text := _spelled(unwrap(raw))).isascii() and text.isdecimal()
     ]
     return first_number(numbers)
 
@@ -167,6 +202,7 @@ def answer(spec: TaskSpec, example: Example, raw: Any, names: Names | None, firs
         names: of classes and pairs, what an answer may be called.
         first: what numbers of choices count from.
     """
+    raw = raw if spec.kind == "entities" else unwrap(raw)
     match spec.kind:
         case "classification" | "pair":
             assert names is not None
@@ -184,14 +220,23 @@ def answer(spec: TaskSpec, example: Example, raw: Any, names: Names | None, firs
 def _span(example: Example, raw: Any) -> tuple[Any, str]:
     if not isinstance(raw, str) or not raw.strip():
         return None, ""
-    text = _THOUGHT.sub("", raw).strip()
-    place = find_folded(example.fields["context"], text)
+    text, context = _THOUGHT.sub("", raw).strip(), example.fields["context"]
+    place = find_folded(context, text)
+    if not place:
+        for said, rule in ((_JSON.findall(text), RULES[2]), (_STATED.findall(text), RULES[3])):
+            for part in reversed(said):
+                inner = str(_json_value(part) or "") if rule == RULES[2] else part.strip(_AROUND)
+                found = find_folded(context, inner) if inner else None
+                if found:
+                    return (inner, found[0]), rule
     return (text, place[0] if place else -1), RULES[0]
 
 
 def _entities(spec: TaskSpec, example: Example, raw: Any) -> tuple[Any, str]:
     try:
-        nested = json.loads(raw) if isinstance(raw, str) else raw
-        return check_entities(spec.labels, nested, example.fields["text"], Place(Path(), 0)), RULES[0]
+        value, text = json.loads(raw) if isinstance(raw, str) else raw, example.fields["text"]
+        if tags.are_tags(value):
+            value = tags.entities(list(text), value, Place(Path(), 0))
+        return check_entities(spec.labels, nested(text, value, Place(Path(), 0)), text, Place(Path(), 0)), RULES[0]
     except (ValueError, InputError):
         return None, ""

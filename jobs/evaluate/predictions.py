@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from engine.evidence import metrics
 from engine.text.decode import Decoded
@@ -103,60 +104,80 @@ def labelled(data: clue_data.Data, split: str) -> list[Example]:
 def translate(spec: TaskSpec, paired: Paired) -> Mapped:
     """The file's answers as answers of the task, and its probabilities where it has any."""
     names = mapping.class_names(spec) if spec.kind in ("classification", "pair") else None
+    probs = probabilities(spec, paired)
     raws = [row.get(paired.column) for row in paired.rows]
+    if not paired.column:
+        assert probs is not None
+        raws = [spec.labels[index] for index in probs.argmax(axis=1)]
     first = mapping.counted_from(spec, paired.examples, raws) if spec.kind == "choice" else 0
     found, rules, refused = [], Counter[str](), {}
-    for number, (example, row) in enumerate(zip(paired.examples, paired.rows, strict=True)):
-        answer, rule = mapping.answer(spec, example, row.get(paired.column), names, first)
+    for number, (example, raw) in enumerate(zip(paired.examples, raws, strict=True)):
+        answer, rule = mapping.answer(spec, example, raw, names, first)
         if answer is None:
-            answer, refused[number] = NOTHING[spec.kind], str(row.get(paired.column))
+            answer, refused[number] = NOTHING[spec.kind], "" if raw is None else str(raw)
         else:
             rules[rule] += 1
         found.append(answer)
-    probs = probabilities(spec, paired.rows)
     confidence = _confidence(paired.rows, found, probs)
     return Mapped(Decoded(found, confidence, probs), rules, refused)
 
 
-def probabilities(spec: TaskSpec, rows: Sequence[dict[str, Any]]) -> np.ndarray | None:
-    """Class probabilities, float32 (rows, classes): a column `probabilities` (by label or a list), or one a class.
+def probabilities(spec: TaskSpec, paired: Paired) -> np.ndarray | None:
+    """Class probabilities, float32 (rows, classes): a column of `SHARES` (by label or a list), or one a class.
 
     Raises:
-        InputError: if some rows have them and others do not, or they do not add up to 1.
+        InputError: if some rows have them and others do not, or they are none of the task's classes.
     """
     if spec.kind not in ("classification", "pair"):
         return None
-    given = [_of_row(spec, row, number) for number, row in enumerate(rows, 1)]
+    given = [_of_row(spec, row, number) for row, number in zip(paired.rows, paired.numbers, strict=True)]
     if all(values is None for values in given):
         return None
-    missing = next((number for number, values in enumerate(given) if values is None), None)
+    missing = next((number for number, values in zip(paired.numbers, given, strict=True) if values is None), None)
     if missing is not None:
-        raise cli.InputError(f"row {missing + 1} has no probabilities for the {spec.n_classes} classes, others have")
+        raise cli.InputError(f"row {missing} has no probabilities for the {spec.n_classes} classes, others have")
     probs = np.array(given, dtype=np.float64)
     sums = probs.sum(axis=1)
     wrong = np.flatnonzero(~np.isfinite(probs).all(axis=1) | (probs < -1e-6).any(axis=1) | (np.abs(sums - 1) > 0.01))
     if len(wrong):
-        raise cli.InputError(f"row {wrong[0] + 1}: its probabilities are none (they add up to {sums[wrong[0]]:.4g})")
-    return np.asarray(probs / sums[:, None], dtype=np.float32)
+        raise cli.InputError(
+            f"row {paired.numbers[wrong[0]]}: its probabilities are none (they add up to {sums[wrong[0]]:.4g}; divide "
+            "percentages by 100, call scores before a softmax `logits`)"
+        )
+    return np.asarray(np.clip(probs, 0, None) / sums[:, None], dtype=np.float32)
 
 
 def _of_row(spec: TaskSpec, row: dict[str, Any], number: int) -> list[float] | None:
-    given = row.get("probabilities", row.get("probs"))
-    if isinstance(given, str) and given[:1] in "[{":
+    """The numbers of a row in the order of the classes, None where it has none.
+
+    Raises:
+        InputError: if they are not one for each class.
+    """
+    name = next((name for name in answers.SHARES if row.get(name) not in (None, "")), "")
+    given = row.get(name)
+    if isinstance(given, str):
         try:
             given = json.loads(given)
         except (ValueError, RecursionError) as error:
-            raise cli.InputError(f"row {number}: its probabilities are no JSON ({given[:40]!r})") from error
-    if given is None and all(label in row for label in spec.labels):
+            raise cli.InputError(f"row {number}: its {name} are no JSON ({given[:40]!r})") from error
+    if not name and all(label in row for label in spec.labels):
         given = row
+    if given is None:
+        return None
     try:
         if isinstance(given, dict):
-            return [float(given[label]) for label in spec.labels]
-        if isinstance(given, list) and len(given) == spec.n_classes:
-            return [float(value) for value in given]
+            values = [float(given[label]) for label in spec.labels]
+        elif isinstance(given, list) and len(given) == spec.n_classes:
+            values = [float(value) for value in given]
+        else:
+            raise TypeError
     except (KeyError, TypeError, ValueError):
-        return None
-    return None
+        few = ", ".join(spec.labels[:SHOWN]) + (", ..." if spec.n_classes > SHOWN else "")
+        raise cli.InputError(
+            f"row {number}: {name or 'its probabilities'} must be a number for each of the {spec.n_classes} classes "
+            f"({few}), got {row[name] if name else [row[label] for label in spec.labels]!r:.80}"
+        ) from None
+    return np.asarray(softmax(np.array(values))).tolist() if name == "logits" else values
 
 
 def _confidence(rows: Sequence[dict[str, Any]], found: Sequence[Any], probs: np.ndarray | None) -> np.ndarray:
@@ -166,11 +187,11 @@ def _confidence(rows: Sequence[dict[str, Any]], found: Sequence[Any], probs: np.
     values = []
     for row in rows:
         try:
-            values.append(float(row["confidence"]))
+            value = float(row["confidence"])
         except (KeyError, TypeError, ValueError):
-            values.append(float("nan"))
-    shares = np.array(values)
-    return np.where((shares >= 0) & (shares <= 1), shares, np.nan)
+            value = float("nan")
+        values.append(value if 0 <= value <= 1 else float("nan"))
+    return np.array(values)
 
 
 def frame_of(spec: TaskSpec, examples: Sequence[Example], mapped: Mapped) -> Any:
@@ -203,6 +224,13 @@ def report(
     if mapped.refused:
         few = "; ".join(f"{text[:40]!r}" for text in list(mapped.refused.values())[:SHOWN])
         print(f"  {len(mapped.refused):,} answers are none of the task and count as wrong: {few}")
+    if not mapped.rules:
+        print("  no answer is one of the task: is this its file, and --answer the right column?")
+    if mapped.decoded.probs is not None:
+        likeliest = mapped.decoded.probs.argmax(axis=1)
+        differ = sum(int(a) != int(b) for a, b in zip(mapped.decoded.predictions, likeliest, strict=True))
+        if differ:
+            print(f"  {differ:,} answers are not their likeliest class; the score is of the answers")
     parts = [f"{name} {value:.4f}" for name, value in scores.items()]
     if spec.kind not in ("span", "entities"):
         parts += [f"{name} {value:.4f}" for name, value in known.items()]

@@ -129,14 +129,72 @@ def test_one_object_of_answers_and_lines_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([{"probabilities": [0.5, 0.4]}], "row 1: its probabilities are none"),
+        ([{"probabilities": [0.5, 0.4]}], r"row 1: its probabilities are none \(they add up to 0\.9"),
+        ([{"probabilities": [50, 50]}], "add up to 100; divide percentages by 100"),
         ([{"probabilities": {"0": 0.5, "1": 0.5}}, {}], "row 2 has no probabilities"),
         ([{"0": "nan", "1": 1}], "row 1: its probabilities are none"),
+        ([{"probabilities": {"x": 1.0}}], r"row 1: probabilities must be a number for each of the 2 classes \(0, 1\)"),
+        ([{"probs": [1.0]}], "row 1: probs must be a number for each of the 2 classes"),
+        ([{"probabilities": "[0.5, "}], "row 1: its probabilities are no JSON"),
+        ([{"probabilities": "0.9"}], "row 1: probabilities must be a number for each"),
+        ([{"logits": [1, "a"]}], "row 1: logits must be a number for each"),
     ],
 )
-def test_probabilities_that_are_none_are_refused(rows, said):
+def test_probabilities_that_are_none_are_refused(tmp_path, rows, said):
+    found = answers.pair(get_task("afqmc"), examples(len(rows)), [{"label": 0, **row} for row in rows], tmp_path / "p")
     with pytest.raises(InputError, match=said):
-        predictions.probabilities(get_task("afqmc"), rows)
+        predictions.probabilities(get_task("afqmc"), found)
+
+
+def test_logits_become_probabilities_and_stand_for_answers_where_there_are_none(tmp_path):
+    rows = [{"id": 1, "logits": [0.0, np.log(3)]}, {"id": 0, "logits": '[5, "-inf"]'}]
+    found = answers.pair(get_task("afqmc"), examples(2), rows, tmp_path / "p.csv")
+    mapped = predictions.translate(get_task("afqmc"), found)
+    np.testing.assert_allclose(mapped.decoded.probs, [[1, 0], [0.25, 0.75]], atol=1e-6)
+    assert mapped.decoded.predictions == [0, 1]
+
+
+@pytest.mark.parametrize("ids", [[0.0, 1.0, 2.0], ["0.0", "1.0", "2.0"], ["000", "001", "002"], ["0 ", "1", "2"]])
+def test_numbers_pair_however_a_table_spells_them(tmp_path, ids):
+    rows = [{"id": name, "label": number} for number, name in enumerate(ids)]
+    found = answers.pair(get_task("afqmc"), examples(3), rows, tmp_path / "p.csv")
+    assert [row["label"] for row in found.rows] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"id": number, "label": 0} for number in (1, 2, 3)], "its ids count from 1, the examples' from 0"),
+        ([{"text": "甲", "label": 0}] * 3, "'text' or 'label' may hold the answers; --answer names the column"),
+        ([{"prediction": 0, "label": number} for number in (1, 0, 1)],
+         r"row 1 says label '1', but the example that it was paired with by order has '0'"),
+        ([{"1": number} for number in (1, 0, 1)], "its first row must name the columns"),
+    ],
+)  # fmt: skip
+def test_rows_that_would_answer_other_examples_are_refused(tmp_path, rows, said):
+    with pytest.raises(InputError, match=said):
+        answers.pair(get_task("afqmc"), examples(3), rows, tmp_path / "p.csv")
+
+
+def test_spaces_around_a_text_do_not_part_it_from_its_example(tmp_path):
+    rows = [{"sentence": f" 标题{number}\n", "label": number} for number in (1, 0)]
+    found = answers.pair(get_task("tnews"), examples(2), rows, tmp_path / "p.jsonl")
+    assert (found.by, [row["label"] for row in found.rows], found.numbers) == ("text", [0, 1], [2, 1])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"label": "sports", "score": 0.7},
+        [{"label": "finance", "score": 0.1}, {"label": "sports", "score": 0.9}],
+        ["sports", "finance"],
+        [{"role": "user", "content": "finance?"}, {"role": "assistant", "content": "sports"}],
+        {"body": {"choices": [{"message": {"content": "sports"}}]}},
+        '```json\n{"类别": "sports", "理由": "不是 finance"}\n```',
+    ],
+)
+def test_answers_in_objects_and_lists_are_found(raw):
+    assert mapping.answer(get_task("tnews"), examples()[0], raw, TNEWS)[0] == TNEWS.spelled["103"]
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +278,38 @@ def test_flags_that_name_nothing_to_do_are_refused(own, tmp_path, flags, said):
     given = {name: Path(value) if name == "predictions" else value for name, value in flags.items()}
     with pytest.raises(InputError, match=said):
         start.run(Config(**given, db=own[1]))
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["I think it's B.", "选B", "故选 B。", "Option B is correct", "\\boxed{B}", "(B)",
+     "B. 小红", "B\n因为 A 不在", "**B**、小红",
+     '```json\n{"answer": "B"}\n```', "The answer is (B), not A.", "小红"],
+)  # fmt: skip
+def test_letters_in_chatty_answers_are_read(said):
+    example = Example("0", {"passage": ["甲"], "question": "谁？", "choice": ["小明", "小红"]})
+    assert mapping.answer(get_task("c3"), example, said, None)[0] == 1
+
+
+@pytest.mark.parametrize("said", ["A man came.", "I see.", "A or B", "it is unclear", "选不出来", "C"])
+def test_letters_that_answer_nothing_are_left(said):
+    example = Example("0", {"passage": ["甲"], "question": "谁？", "choice": ["小明", "小红"]})
+    assert mapping.answer(get_task("c3"), example, said, None)[0] is None
+
+
+@pytest.mark.parametrize(
+    "said", ["王明", "答案是：王明。", '{"answer": "王明"}', ["王明", "李红"], {"text": "王明", "answer_start": 0}]
+)
+def test_a_stated_span_is_the_one_that_stands_in_the_context(said):
+    example = Example("q", {"context": "昨天王明去了北京", "question": "谁？"})
+    assert mapping.answer(get_task("cmrc2018"), example, said, None)[0] == ("王明", 2)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"name": {"王明": [[2, 3]]}}, [[2, 4, "name"]], [{"start": 2, "end": 4, "label": "name"}], '[[2, 4, "name"]]',
+     ["O", "O", "B-name", "I-name", "O", "O"]],
+)  # fmt: skip
+def test_entities_are_read_in_every_form_of_ones_own_data(said):
+    example = Example("0", {"text": "昨天王明来了"})
+    assert mapping.answer(get_task("cluener"), example, said, None)[0] == [("name", 2, 3)]

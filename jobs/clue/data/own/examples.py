@@ -163,7 +163,7 @@ def _answer(spec: TaskSpec, fields: dict[str, Any], raw: Any, row: Row, place: P
         case "span":
             return _spans(fields["context"], raw, row.get("answer_start"), place)
         case "entities":
-            return check_entities(spec.labels or None, _nested(fields["text"], raw, place), fields["text"], place)
+            return check_entities(spec.labels or None, nested(fields["text"], raw, place), fields["text"], place)
 
 
 def spelled(raw: Any, place: Place) -> str:
@@ -220,7 +220,7 @@ def _place_in(context: str, text: str, start: Any, place: Place) -> int:
     return at
 
 
-def _nested(text: str, raw: Any, place: Place) -> Any:
+def nested(text: str, raw: Any, place: Place) -> Any:
     """Entities as {type: {surface: [[start, end]]}}; lists of [start, end (exclusive), type] become it.
 
     Parquet gives every row all the types and surfaces of the file, most of them empty.
@@ -240,12 +240,12 @@ def _nested(text: str, raw: Any, place: Place) -> Any:
         }
     if not isinstance(raw, list):
         return raw
-    nested: dict[str, dict[str, list[list[int]]]] = {}
+    found: dict[str, dict[str, list[list[int]]]] = {}
     for item in raw:
         if isinstance(item, Mapping):
             item = [item.get("start"), item.get("end"), item.get("label", item.get("type"))]
         if not (isinstance(item, list) and len(item) == 3 and all(type(number) is int for number in item[:2])):
             raise place.refuse(f"an entity must read [start, end, type] with an exclusive end, got {item!r:.60}")
         start, end, kind = item
-        nested.setdefault(str(kind), {}).setdefault(text[start:end], []).append([start, end - 1])
-    return nested
+        found.setdefault(str(kind), {}).setdefault(text[start:end], []).append([start, end - 1])
+    return found
