@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.evidence import metrics
+from engine.evidence.intervals import Interval
 from engine.evidence.metrics import nearest_answer
 from engine.evidence.overlap import overlap
+from engine.evidence.score_intervals import score_interval
 from engine.text.decode import Decoded, spell
 from engine.text.rows import Rows
 from engine.text.tasks import Example, TaskSpec
@@ -48,6 +50,10 @@ class Unseen:
     """rows that do not stand in train"""
     scores: dict[str, float]
     """by name with `unseen_` in front; empty where all rows are unseen, or none is"""
+    at: list[int] = field(default_factory=list)
+    """the rows that do not stand in train"""
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    """of the scores that have one, under the plain name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,17 @@ def store_unseen(run: Run, data: clue_data.Data, split: str, examples: Sequence[
         )
     rows = np.flatnonzero(~found.seen)
     scores: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
     if len(rows) and found.seen.any():
-        scores = score(data.spec, [examples[int(row)] for row in rows], chosen_rows(decoded, rows))
-        wanted = (*(metric.name for metric in metrics.metrics_of(data.spec.kind)), data.spec.metric)
-        scores = {f"{metrics.UNSEEN}{name}": scores[name] for name in dict.fromkeys(wanted)}
-    return Unseen(found.counts(), len(rows), scores)
+        others, answers = [examples[int(row)] for row in rows], chosen_rows(decoded, rows)
+        found_scores = score(data.spec, others, answers)
+        wanted = (*(metric.name for metric in metrics.metrics_of(data.spec.kind)), data.spec.metric, "auc")
+        for name in dict.fromkeys(name for name in wanted if name in found_scores):
+            value = scores[f"{metrics.UNSEEN}{name}"] = found_scores[name]
+            if interval := score_interval(data.spec, others, answers.predictions, name, value):
+                intervals[name] = interval
+                run.measure("unseen_scores", {"split": split, "metric_name": name}, score=tuple(interval))
+    return Unseen(found.counts(), len(rows), scores, rows.tolist(), intervals)
 
 
 def chosen_rows(decoded: Decoded, rows: np.ndarray) -> Decoded:
@@ -289,9 +301,15 @@ def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int, *, split: str = "dev"
     start = f"{seen:,} of {rows:,} {split} rows stand in train ({how})"
     if not unseen.scores:
         return f"{start}: no row is left that the model has not seen"
-    shown = unseen.scores[f"{metrics.UNSEEN}{spec.metric}"]
+    named = {name.removeprefix(metrics.UNSEEN): value for name, value in unseen.scores.items()}
+    shown = ", ".join(_with_interval(name, named[name], unseen) for name in dict.fromkeys((spec.metric, *named)))
     chosen = "; the checkpoint was chosen on all rows" if split == "dev" else ""
-    return f"{start}; {spec.metric} {shown:.4f} on the other {unseen.rows:,}{chosen}"
+    return f"{start}; {shown} on the other {unseen.rows:,}{chosen}"
+
+
+def _with_interval(name: str, value: float, unseen: Unseen) -> str:
+    interval = unseen.intervals.get(name)
+    return f"{name} {value:.4f}" + (f" (95 %: {interval.low:.4f} to {interval.high:.4f})" if interval else "")
 
 
 def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) -> None:

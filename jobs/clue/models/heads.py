@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jobs.models.padded import whole_model
+
 if TYPE_CHECKING:
     from engine.model.heads import TaskModel
     from engine.text.tasks import TaskSpec
@@ -20,7 +22,6 @@ def build(encoder: Any, spec: TaskSpec, *, head: str, pooling: str = "first", sm
     from engine.model.padded_heads import PaddedStandardModel
     from engine.model.standard_heads import StandardModel
     from jobs.models.loading import is_packed
-    from jobs.models.padded import whole_model
 
     if head == "standard" and not is_packed(encoder):
         whole = whole_model(encoder, spec.kind, n_labels=len(spec.labels))

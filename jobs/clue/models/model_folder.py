@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.evidence.intervals import mean_interval, proportion_interval
-from engine.evidence.joint import pseudo_values
 from engine.evidence.metrics import UNSEEN
-from engine.evidence.paired import class_counts, macro_f1_of_counts
+from engine.evidence.score_intervals import SHARES, score_interval
 from jobs import cli
 from jobs.models import names, saving
 
@@ -23,6 +22,10 @@ CLASSES = {
     "span": "AutoModelForQuestionAnswering",
     "entities": "AutoModelForTokenClassification",
 }
+
+
+HOW = {**dict.fromkeys(SHARES, "Wilson"), "auc": "Newcombe"}
+"""how the interval of a score is made; the others come from the jackknife"""
 
 
 def write(folder: Path, session: Session, outcome: Outcome) -> None:
@@ -56,12 +59,13 @@ def card(session: Session, outcome: Outcome) -> str:
     rows = len(outcome.data.dev)
     unseen = outcome.unseen
     lines += [
-        f"| {name} | {value:.4f} | {_interval(outcome, name, value, rows)} |" for name, value in outcome.scores.items()
+        f"| {name} | {value:.4f} | {_interval(outcome, name, value, range(rows))} |"
+        for name, value in outcome.scores.items()
     ]
     if unseen and unseen.scores:
         lines += [
             f"| {name} ({unseen.rows:,} rows) | {value:.4f} | "
-            f"{_interval(outcome, name.removeprefix(UNSEEN), value, unseen.rows, whole=False)} |"
+            f"{_interval(outcome, name.removeprefix(UNSEEN), value, unseen.at)} |"
             for name, value in unseen.scores.items()
         ]
     source = "the built-in sample, not CLUE data" if outcome.data.source == "sample" else outcome.data.source
@@ -79,17 +83,11 @@ def card(session: Session, outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _interval(outcome: Outcome, name: str, value: float, rows: int, *, whole: bool = True) -> str:
-    """The interval of a score, where there is one: Wilson's of a share, of macro F1 by the jackknife over all rows."""
-    if name in ("accuracy", "em"):
-        found = proportion_interval(min(1.0, value) * rows, rows)
-        return f"{found.low:.4f} to {found.high:.4f} (Wilson)"
-    if name != "macro_f1" or not whole or rows < 2 or outcome.spec.kind not in ("classification", "pair"):
-        return ""
-    labels, preds = [row.label for row in outcome.data.dev], outcome.decoded["dev"].predictions
-    counts = class_counts(labels, preds, n_classes=len(outcome.spec.labels))
-    low, high = mean_interval(pseudo_values(counts, macro_f1_of_counts)[0])[1:3]
-    return f"{max(0.0, low):.4f} to {min(1.0, high):.4f} (jackknife)"
+def _interval(outcome: Outcome, name: str, value: float, rows: Sequence[int]) -> str:
+    """The interval of a score over some dev rows, and how it is made; empty where the score has none."""
+    dev, answers = outcome.data.dev, outcome.decoded["dev"].predictions
+    found = score_interval(outcome.spec, [dev[row] for row in rows], [answers[row] for row in rows], name, value)
+    return f"{found.low:.4f} to {found.high:.4f} ({HOW.get(name, 'jackknife')})" if found else ""
 
 
 def _contents(head: str, kind: str) -> str:
