@@ -224,3 +224,19 @@ def test_an_empty_store_answers_with_empty_frames(db):
     assert queries.curves(["nothing"], db=db).is_empty()
     assert queries.version(db) == "none"
     assert not queries.refresh(db)
+
+
+def test_a_list_shows_each_value_where_its_run_has_it(start, db):
+    stored = {}
+    for number, values in enumerate([{"a": 1.0}, {"b": 2.0}, {}, {"a": float("nan"), "b": 4.0}]):
+        with start(name=str(number)) as run:
+            run.summary(values)
+        stored[run.run_id] = values
+    ingest(db, force=True)
+    frame = queries.runs(with_summary=["b", "a", "nowhere"], db=db)
+    for row in frame.iter_rows(named=True):
+        values = stored[row["run_id"]]
+        assert row["b"] == values.get("b")
+        assert row["a"] == pytest.approx(values.get("a"), nan_ok=True)
+        assert row["nowhere"] is None
+    assert queries.summary_of(frame["run_id"], ["a"], db=db)["a"].null_count() == 2
