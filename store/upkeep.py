@@ -1,6 +1,7 @@
 """Looking after a store: rebuild it, pack it, clear it out, back it up."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from store.spool.file import alive
 from store.spool.packing import pack
 
 PATIENCE = 30.0  # seconds upkeep waits for an ingest to end
+UNFINISHED = ".backup"  # lies in the folder of a backup until its database has its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,30 +214,67 @@ def _remove(path: Path) -> None:
 def backup(target: Path, db: Path | None = None) -> int:
     """Copy the whole store to `target`, a database path that is free; returns the bytes copied.
 
+    What a backup left that was killed is removed by the next one to the same target.
+
     Raises:
         StoreError: if the target exists or the disk refuses.
     """
     layout, other = locate(db), locate(target)
-    if other.db.exists() or other.folder.exists():
-        raise StoreError(f"{other.db if other.db.exists() else other.folder} exists already")
+    _refuse_existing(layout, other)
     ingest(layout.db, wait=PATIENCE, force=True)
-    with hold(layout):
-        half = other.folder.with_name(f".{other.folder.name}.{os.getpid()}")
-        try:
-            shutil.copytree(
-                layout.folder,
-                half,
-                ignore=shutil.ignore_patterns(".*", "lock", "follower", "published.json", "*.wal"),
-            )
-            with written_whole(other.db) as aside:
+    try:
+        with hold(layout), _half(other) as half:
+            _refuse_existing(layout, other)  # again: another backup may have ended in the meantime
+            _remove(other.folder)
+            unwanted = shutil.ignore_patterns(".*", "lock", "follower", "published.json", "*.wal")
+            shutil.copytree(layout.folder, half, ignore=unwanted, dirs_exist_ok=True)
+            (half / UNFINISHED).touch()
+            with written_whole(other.db, name=f".{other.db.name}.new") as aside:
                 shutil.copyfile(layout.db, aside)
                 aside.chmod(0o444)
                 half.rename(other.folder)
-        except (OSError, shutil.Error) as error:
-            shutil.rmtree(half, ignore_errors=True)
-            shutil.rmtree(other.folder, ignore_errors=True)
-            raise StoreError(f"cannot back up to {other.db}: {getattr(error, 'strerror', None) or error}") from error
+            (other.folder / UNFINISHED).unlink()
+    except (OSError, shutil.Error) as error:
+        if not other.db.exists():
+            _remove(other.folder)
+        raise StoreError(f"cannot back up to {other.db}: {getattr(error, 'strerror', None) or error}") from error
     return tree_bytes(other.folder) + other.db.stat().st_size
+
+
+def _refuse_existing(layout: Layout, other: Layout) -> None:
+    """Refuse a target that is taken; not what a killed backup of this store left, if nothing was written there since.
+
+    Raises:
+        StoreError: if so.
+    """
+    if other.db.exists() or other.db.is_symlink():
+        raise StoreError(f"{other.db} exists already")
+    if not other.folder.exists():
+        return
+    ours = {file: size for _, file, size in spools(layout)}
+    if not (other.folder / UNFINISHED).exists() or any(size > ours.get(file, -1) for _, file, size in spools(other)):
+        raise StoreError(f"{other.folder} exists already; remove it if it is not needed, or choose another target")
+
+
+@contextlib.contextmanager
+def _half(other: Layout) -> Iterator[Path]:
+    """An empty folder beside the target, locked, that nobody else copies into; removed when anything goes wrong."""
+    half = other.folder.with_name(f".{other.folder.name}.backup")
+    half.mkdir(parents=True, exist_ok=True)
+    fd = os.open(half, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(f"another process is backing up to {other.db}") from None
+        for path in half.iterdir():
+            _remove(path)
+        try:
+            yield half
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    finally:
+        os.close(fd)
 
 
 def load_published(file: Path | None = None, db: Path | None = None) -> int:

@@ -82,11 +82,12 @@ def test_work_that_is_killed_before_a_step_loses_nothing_and_doubles_nothing(
         ingest(db, wait=10.0, force=True)
         if what in HARMLESS:
             assert everything(db) == wanted, f"after a kill before step {at}"
-        if what == "backup" and (folder / "backup").exists():  # what has the name is whole
+        if what == "backup" and (folder / "backup.duckdb").exists():  # what has the name is whole
             ingest(folder / "backup.duckdb", force=True)
             assert everything(folder / "backup.duckdb") == wanted, f"after a kill before step {at}"
         else:
             assert work(what, folder)[0] == 0, f"after a kill before step {at}"
+            assert not list(folder.glob(".backup*")), f"after a kill before step {at} and the work again"
         ingest(db, wait=10.0, force=True)
         assert everything(db) == wanted, f"after a kill before step {at} and the work again"
         assert checking.check(db, deep=at == steps).problems == [], f"after a kill before step {at}"

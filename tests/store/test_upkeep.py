@@ -1,5 +1,6 @@
 """Check, rebuild, compact, gc and backup."""
 
+import contextlib
 import gzip
 from pathlib import Path
 
@@ -88,6 +89,54 @@ def test_backup_is_a_store(tmp_path, fill, everything):
     assert checking.check(copy, deep=True).clean
     with pytest.raises(StoreError, match="exists already"):
         upkeep.backup(copy, db)
+
+
+def test_a_backup_that_was_killed_before_its_database_had_its_name_is_made_again(
+    tmp_path, fill, everything, monkeypatch
+):
+    db, copy = tmp_path / "r.duckdb", tmp_path / "copy.duckdb"
+    fill(db)
+
+    @contextlib.contextmanager
+    def killed(path, **_):
+        yield path.with_name("new")
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep, "written_whole", killed)
+        with pytest.raises(SystemExit):
+            upkeep.backup(copy, db)
+    assert locate(copy).folder.exists()
+    assert not copy.exists()
+    (tmp_path / ".copy.backup").mkdir()
+    (tmp_path / ".copy.backup" / "half").write_bytes(b"")
+    upkeep.backup(copy, db)
+    assert everything(copy) == everything(db)
+    assert not list(locate(copy).folder.glob(".*"))
+    assert not (tmp_path / ".copy.backup").exists()
+
+
+def test_a_backup_removes_nothing_that_was_written_where_an_earlier_one_was_killed(tmp_path, fill):
+    db, copy = tmp_path / "r.duckdb", tmp_path / "copy.duckdb"
+    fill(db)
+    layout = locate(copy)
+    layout.create()
+    with pytest.raises(StoreError, match=r"copy exists already; remove it"):
+        upkeep.backup(copy, db)
+    (layout.folder / upkeep.UNFINISHED).touch()
+    run = runs.start("clue", config={}, command="", config_hash="", db=copy, follow=False)
+    with pytest.raises(StoreError, match="exists already"):
+        upkeep.backup(copy, db)
+    run.finish()
+    assert layout.spool_file(run.run_id).exists()
+
+
+def test_two_backups_to_one_target_do_not_mix(tmp_path, fill):
+    db, copy = tmp_path / "r.duckdb", tmp_path / "copy.duckdb"
+    fill(db)
+    with upkeep._half(locate(copy)), pytest.raises(StoreError, match="another process is backing up"):
+        upkeep.backup(copy, db)
+    upkeep.backup(copy, db)
 
 
 def test_check_names_what_is_wrong(tmp_path, fill):
