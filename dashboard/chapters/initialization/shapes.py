@@ -122,12 +122,14 @@ def picture() -> Reading | None:
         if law == "orthogonal"
         else "a finite matrix leaks a little beyond the edges; the share above allows 2 % on each side."
     )
+    ratio = condition_number(m, n)
+    spread = f"their ratio {ratio:.4g} depends" if np.isfinite(ratio) else "their ratio, here without bound, depends"
     return Reading(
         see=f"**{rule}** gives variance {variance:.4g} for {m} × {n}: forward gain {m * variance:.4g}, backward "
         f"{n * variance:.4g}. At n/m = 1 all rules agree.",
         theory=f"(m²+n²)/(m+n) = {averages['quadratic']:,.5g} ≥ (m+n)/2 = {averages['arithmetic']:,.5g} ≥ √(mn) = "
-        f"{averages['geometric']:,.5g}. Singular values of independent entries fill [{low:.4g}, {high:.4g}]; their "
-        f"ratio {condition_number(m, n):.4g} depends on m/n alone, not on the rule.",
+        f"{averages['geometric']:,.5g}. Singular values of independent entries fill [{low:.4g}, {high:.4g}]; "
+        f"{spread} on m/n alone, not on the rule.",
         measured=f"{len(values)} singular values of one matrix{drawn}: from {values.min():.4g} to {values.max():.4g}, "
         f"{inside:.0%} of them between the edges. One spectrum is "
         "no sample, so there is no interval.".replace("%", " %").replace("  %", " %"),

@@ -68,10 +68,10 @@ def picture() -> Reading:
     show_waves(width, {"finite sum − exact": window - exact, "exact − floor": exact - np.floor(x)}, x)
     inside = (x > -low + 0.5) & (x < high - 0.5)
     slopes = smooth_floor_derivative([0.0, 0.5], kernel=kernel, width=width)
+    gap = f"inside, the sum is off by at most **{np.abs(window - exact)[inside].max():.2g}**" if inside.any() else ""
     return Reading(
-        see=f"a window from −{{M}} to {{N}}: inside, the sum is off by at most "
-        f"**{np.abs(window - exact)[inside].max():.2g}"
-        f"**; outside it stays at −{low + 1} and {high}.",
+        see=f"a window from −{{M}} to {{N}}: {gap or 'it is too narrow to have an inside'}; "
+        f"outside it stays at −{low + 1} and {high}.",
         theory="Poisson summation gives the whole of it: the line x − ½ plus a wave that a wider kernel flattens. "
         "At an "
         f"integer n the value is n − ½ for every even kernel. The slope is {slopes[0]:.4g} at an integer and "

@@ -60,7 +60,7 @@ def show_scores(raw: tuple[float, ...], now: tuple[float, ...], before: np.ndarr
             "Spearman, whitened",
             words.percent(now[0]),
             delta=f"{100 * (now[0] - raw[0]):+.2f} points" if now[0] == now[0] else None,
-            help=f"95 % interval {now[1]:.3f} to {now[2]:.3f}",
+            help=f"95 % interval {now[1]:.3f} to {now[2]:.3f}" if now[0] == now[0] else "all cosines are equal",
         )
         st.metric("Mean cosine, raw", f"{before.mean():.3f}")
         st.metric("Mean cosine, whitened", f"{after.mean():.3f}")
@@ -100,6 +100,14 @@ def picture() -> Reading:
     return reading(stored, chosen, statistics, raw, now, intrinsic(stored, *kept), dataset)
 
 
+def told(score: tuple[float, ...], *, interval: bool = False) -> str:
+    """A correlation in words, with its interval where asked; there is none of cosines that are all equal."""
+    value, low, high = (100 * part for part in score)
+    if np.isnan(value):
+        return "not defined (all cosines are equal)"
+    return f"{value:.1f}" + (f" (95 % {low:.1f} to {high:.1f})" if interval else "")
+
+
 def reading(
     stored: StoredVectors,
     chosen: Whitening,
@@ -125,14 +133,12 @@ def reading(
             f"{chosen.effective_rank:.1f}, of {stored.width}"
         )
     return Reading(
-        see=f"with β = {{beta}}, γ = {{gamma}} and {k} components the correlation is {100 * now[0]:.1f}; the raw "
-        f"vectors "
-        f"have {100 * raw[0]:.1f}.",
+        see=f"with β = {{beta}}, γ = {{gamma}} and {k} components the correlation is {told(now)}; the raw vectors have "
+        f"{told(raw)}.",
         theory="with β = γ = 0 and all components no cosine changes: only then is what you see the work of cutting. "
         f"The mean and covariance come from {count:,} sentences ({statistics}).{few}",
-        measured=f"{stored.pairs.height:,} kept test pairs of {dataset}: raw {100 * raw[0]:.1f} (95 % "
-        f"{100 * raw[1]:.1f} "
-        f"to {100 * raw[2]:.1f}), now {100 * now[0]:.1f} ({100 * now[1]:.1f} to {100 * now[2]:.1f}); {inner}.",
+        measured=f"{stored.pairs.height:,} kept test pairs of {dataset}: raw {told(raw, interval=True)}, now "
+        f"{told(now, interval=True)}; {inner}.",
         apart="two neighbours see a small piece of a curved set, the spectrum sees all of it, so the first number is "
         "usually the smaller one. On few sentences it is too small.",
         drag={

@@ -101,6 +101,25 @@ def test_a_page_says_what_one_sees_what_holds_what_was_measured_and_where_they_p
     assert {key: missing for key, missing in wrong.items() if missing} == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
+def test_every_control_takes_both_of_its_ends(lab, chapter, empty_store, monkeypatch):
+    monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
+    monkeypatch.setenv("CLUEBOARD_DEBUG", "1")
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app.query_params["chapter"] = chapter.key
+    app.switch_page(f"app_pages/{lab.script}.py").run()
+    for end in ("min", "max"):
+        for key in [control.key for kind in ("slider", "number_input") for control in app.get(kind)]:
+            control = next(found for found in (*app.slider, *app.number_input) if found.key == key)
+            if getattr(control, end) is not None:
+                control.set_value(getattr(control, end))
+                app.run()
+            assert not app.exception, f"{key} at its {end}: {app.exception[0].value}"
+            said = " ".join(item.value for item in app.markdown)
+            assert not re.search(r"\b(nan|inf|None)\b", said), f"{key} at its {end}: {said}"
+
+
 @pytest.mark.parametrize(("lab", "chapter"), CHAPTERS, ids=[f"{lab.key}-{chapter.key}" for lab, chapter in CHAPTERS])
 def test_links_to_widgets_inside_a_part_name_a_part_and_a_widget(lab, chapter):
     module = module_of(lab, chapter)

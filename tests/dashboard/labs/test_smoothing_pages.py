@@ -185,3 +185,8 @@ def test_the_ball_rolls_to_the_answer():
     figure, first, last, answer = rolling("gaussian", 1.0, 0.02, 0)
     assert abs(last - answer) < 0.15 < abs(first - answer)
     assert len(figure.to_dict()["frames"]) == 41
+
+
+def test_a_window_of_one_term_has_no_inside(open_page, empty_store):
+    app = open_page("smoothing/floor", empty_store, smoothing_floor_m="0", smoothing_floor_n="1")
+    assert "too narrow to have an inside" in text(app)
