@@ -50,6 +50,10 @@ def run(config: Config) -> None:
             raise cli.InputError(f"unknown task {name!r}{cli.suggest(name, TASKS)} (expected {', '.join(TASKS)})")
     queries.refresh(db=config.db)
     published = queries.published("clue", db=config.db).filter(pl.col("split") == "dev")
+    if config.task:
+        published = published.filter(pl.col("task").is_in(config.task))
+    if published.is_empty():
+        raise cli.InputError(f"no published dev score of {', '.join(config.task)}; the Leaderboard has those on test")
     figures = published.filter(pl.col("model") == config.against)
     if figures.is_empty():
         names = sorted(published["model"].unique())

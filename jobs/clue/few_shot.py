@@ -19,6 +19,9 @@ from engine.text.tasks import TaskSpec
 from jobs.clue.data import sources as clue_data
 from jobs.clue.data.training_sets import NUMBERED, splits_of
 from jobs.clue.tasks import task_file
+from store import paths
+from store.spool.packing import unpack
+from store.spool.watched import Watched
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
@@ -53,12 +56,16 @@ def fingerprints(config: Config, spec: TaskSpec, splits: Sequence[str]) -> tuple
 
 def store_means(run: Run, spec: TaskSpec, runs: Mapping[str, str], db: Path | None) -> None:
     """Store the means of what the runs of the training sets (split -> run id) say of themselves."""
-    from store import queries
+    store(run, spec, {split: said_by(run_id, db) for split, run_id in runs.items()})
 
-    queries.refresh(db=db)
-    said = queries.summary(list(runs.values()), db=db)
-    of_run = {run_id: dict(part.select("name", "value").iter_rows()) for (run_id,), part in said.group_by("run_id")}
-    store(run, spec, {split: of_run.get(run_id, {}) for split, run_id in runs.items()})
+
+def said_by(run_id: str, db: Path | None) -> dict[str, float]:
+    """What a run says that it is worth, from its own spool: a sweep's children reach the database later."""
+    path = paths.locate(db).spool_file(run_id)
+    unpack(path)
+    found = Watched(path, "")
+    found.look()
+    return {name: value for name, value in found.summary.items() if name.startswith(("dev/", "test/"))}
 
 
 def store(run: Run, spec: TaskSpec, scores: Mapping[str, Mapping[str, float]]) -> None:

@@ -235,17 +235,13 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
 
 def table(run: Run, done: dict[Child, str], config: Config) -> None:
     """Print and store mean and deviation per task."""
-    from store import queries
-
-    queries.refresh(db=config.db)
     print(f"\n{'task':<12} {'metric':<10} {'score':>8} {'sd':>7} {'n':>2}  {'majority':>8} {'chance':>7}  runs")
     for name in dict.fromkeys(child.config.task[0] for child in done):
         spec = task_file.find(name)
         ids = [run_id for child, run_id in done.items() if child.config.task[0] == name and child.fold is None]
-        summary = queries.summary(ids, db=config.db) if ids else None
-        if summary is None or summary.is_empty():
-            continue
-        values = {metric: group["value"].to_numpy() for (metric,), group in summary.group_by("name")}
+        said = [few_shot.said_by(run_id, config.db) for run_id in ids]
+        common = [name for name in (said[0] if said else {}) if all(name in values for values in said)]
+        values = {name: np.array([found[name] for found in said]) for name in common}
         on = "test" if f"test/{spec.metric}" in values and spec.benchmark == FEWCLUE else "dev"
         scores = values.get(f"{on}/{spec.metric}", np.zeros(0))
         if not len(scores):

@@ -17,6 +17,7 @@ from jobs.clue.config import Config, check, several, task_names
 from jobs.clue.data import sources as clue_data
 from jobs.clue.data.training_sets import NUMBERED, splits_of
 from store import queries
+from store.ingest import ingest
 
 NGRAM = Config(task=("bustm",), model="ngram")
 
@@ -29,8 +30,11 @@ def world(tmp_path_factory):
         patch.delenv("CLUE_DATA_DIR", raising=False)
         patch.setenv("CLUEBOARD_HUB", "off")
         patch.setenv("CLUEBOARD_CACHE", str(folder / "cache"))
+        patch.setenv("CLUEBOARD_FOLLOW", "0")  # as in a sweep: the children reach the database after the parent's end
         config = replace(NGRAM, db=folder / "few.duckdb", output=folder / "out")
-        yield config, many.start(config)
+        parent = many.start(config)
+        ingest(config.db, force=True)
+        yield config, parent
 
 
 def children_of(world):
@@ -161,5 +165,6 @@ def test_a_clue_task_on_fewclues_files_stays_off_the_leaderboard(only_the_first,
         _write(folder, name, rows)
     config = replace(NGRAM, task=("tnews",), data_dir=only_the_first, db=tmp_path / "x.duckdb", split=("0", "1"))
     start.run(config)
+    ingest(config.db, force=True)
     assert queries.leaderboard(db=config.db).is_empty()
     assert queries.runs(status="finished", db=config.db).height == 3
