@@ -132,6 +132,7 @@ def test_a_choice_without_a_passage_is_encoded_asked_and_compared(tmp_path, monk
         ("王 明 李 红", "B-PER E-PER S-PER O", "王明李红", [[0, 2, "PER"], [2, 3, "PER"]]),
         ("王 北 京", "B-PER I-LOC I-LOC", "王北京", [[0, 1, "PER"], [1, 3, "LOC"]]),
         ("用 Face ID 付", "O B-P I-P O", "用Face ID付", [[1, 8, "P"]]),
+        ("1 2 号 王", "O O O B-PER", "12号王", [[3, 4, "PER"]]),
     ],
 )
 def test_tagged_tokens_become_a_text_with_entities(tokens, found, text, entities):

@@ -33,15 +33,16 @@ def are_tags(value: Any) -> bool:
 
 
 def join(tokens: Sequence[str]) -> tuple[str, list[int]]:
-    """The text of tokens, with a space between two English words, and where each begins.
+    """The text of tokens, with a space between two English words (not between single characters), and their places.
 
     Example:
         >>> join(["用", "Face", "ID", "付", "钱"])
         ('用Face ID付钱', [0, 1, 6, 8, 9])
     """
     text, starts = "", []
-    for token in tokens:
-        text += " " * bool(_WORD.fullmatch(text[-1:] + token[:1]))
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        words = max(len(before), len(token)) > 1 and _WORD.fullmatch(text[-1:] + token[:1])
+        text += " " if words else ""
         starts.append(len(text))
         text += token
     return text, starts
