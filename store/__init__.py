@@ -14,7 +14,10 @@ __all__ = ["config", "current", "define_metric", "finish", "init", "log", "run",
 
 
 def __getattr__(name: str) -> Any:
-    """`init`, `log`, `finish`, and of the open run `run`, `config` and `summary`; nothing is imported before."""
+    """`init`, `log`, `finish`, and of the open run `run` (None if none is), `config` and `summary`.
+
+    Nothing is imported before one of them is asked for.
+    """
     if name not in __all__:
         if name.startswith("__"):
             raise AttributeError(f"module 'store' has no attribute {name!r}")
@@ -25,4 +28,4 @@ def __getattr__(name: str) -> Any:
 
     if name in ("config", "summary"):
         return getattr(session.current(), name)
-    return session.current() if name == "run" else getattr(session, name)
+    return session._current if name == "run" else getattr(session, name)

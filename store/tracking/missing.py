@@ -27,4 +27,4 @@ def sentence(name: str, where: str) -> str:
     """Why a name is not there."""
     if name in _ANSWERS:
         return f"{where} has no {name!r}: the store {_ANSWERS[name]} (docs/LOGGING.md lists what is not there)"
-    return f"{where} has no attribute {name!r}"
+    return f"{where} has no attribute {name!r} (docs/LOGGING.md lists what is there and what is not)"

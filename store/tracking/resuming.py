@@ -7,11 +7,11 @@ from store.ingest import ingest
 
 
 def newest(experiment: str, name: str | None, part: str | None, db: Path | None) -> str | None:
-    """Id of the newest run of an experiment with that name, or with that part in its id; None where there is none."""
+    """Id of the newest run of an experiment with that name, or with that part in its id or its name."""
     ingest(db, wait=30.0, force=True)
     runs = queries.runs(experiment, columns=["name"], db=db)
     for run_id, called in runs.select("run_id", "name").iter_rows():
-        if (part and part in run_id) or (not part and called == name):
+        if (part and (part in run_id or called == part)) or (not part and called == name):
             return str(run_id)
     return None
 

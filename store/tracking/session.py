@@ -43,13 +43,16 @@ IGNORED = frozenset(
 """Arguments of `wandb.init` and `trackio.init` that mean nothing here and are taken without effect."""
 AGGREGATES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "first": lambda old, _: old}
 
-_current: "Session | None" = None
+MODES = ("online", "offline", "shared", "dryrun", "disabled")
+"""of wandb; all but the last are the same here"""
+
+_current: "Session | NoRun | None" = None
 
 
 class Config(MutableMapping[str, Any]):
     """Parameters of a run: `run.config["lr"]`, `run.config.lr`, `run.config.update({...})`."""
 
-    def __init__(self, session: "Session", values: Mapping[str, Any]) -> None:
+    def __init__(self, session: "Session | NoRun", values: Mapping[str, Any]) -> None:
         self.__dict__["_session"] = session
         self.__dict__["_values"] = dict(values)
 
@@ -76,6 +79,10 @@ class Config(MutableMapping[str, Any]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.update({name: value})
+
+    def as_dict(self) -> dict[str, Any]:
+        """All parameters."""
+        return dict(self._values)
 
     def update(self, *values: Any, allow_val_change: bool = True, **more: Any) -> None:
         """Set parameters; those of a mapping, a dataclass or a namespace, and those given by name."""
@@ -213,7 +220,7 @@ class Session:
         self,
         name: str,
         *,
-        summary: Literal["max", "min", "last", "first"] | None = None,
+        summary: Literal["max", "min", "last", "first", "best"] | None = None,
         goal: Literal["maximize", "minimize"] | None = None,
         **_: Any,
     ) -> None:
@@ -221,12 +228,17 @@ class Session:
 
         Args:
             name: with its split (`dev/distance`), or without it for every split.
-            summary: which value stands for the run: its largest, smallest, first or last (the default).
+            summary: which value stands for the run: its largest, smallest, first or last (the default); "best" is
+                the one of these that the goal asks for.
             goal: which value is better; without it the name decides, and a word like `loss` or `error` means smaller.
 
         Raises:
             StoreError: if summary or goal is something else.
         """
+        if summary == "best" and goal in ("maximize", "minimize"):
+            summary = "max" if goal == "maximize" else "min"
+        if summary == "best" and goal is None:
+            raise StoreError(f"summary 'best' of {name} needs a goal: maximize or minimize")
         if summary not in (None, "last", *AGGREGATES):
             raise StoreError(f"summary of {name} must be max, min, first or last, got {summary!r}")
         if goal not in (None, "maximize", "minimize"):
@@ -317,21 +329,25 @@ class Session:
 class NoRun:
     """Takes every call and stores nothing: `mode="disabled"`, and every process but the first of a training."""
 
-    config: dict[str, Any]
-
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = dict(config)
+        self.config = Config(self, config)
         self.summary: dict[str, Any] = {}
         self.id = self.name = self.dir = ""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None
 
+    def finish(self, *_: Any, **__: Any) -> None:
+        """From now on no run is open."""
+        global _current
+        if _current is self:
+            _current = None
+
     def __enter__(self) -> "NoRun":
         return self
 
     def __exit__(self, *_: object) -> None:
-        return
+        self.finish()
 
 
 def init(
@@ -367,8 +383,8 @@ def init(
         notes: another word for `note`.
         resume: True or "must" goes on with the newest run of that name (or `id`); "allow" starts one where there is
             none.
-        id: run to go on with, or a part of its id.
-        mode: "disabled" stores nothing.
+        id: run to go on with: a part of its id, or its name. A new run without a name gets it as its name.
+        mode: "disabled" stores nothing; "online" and "offline" are the same.
         system_metrics: seconds between two looks at processor, memory and GPU; 0 never looks.
         console: keep what the script prints, its last megabyte.
         db: the store's database; None takes CLUEBOARD_DB, else `results.duckdb` of the checkout.
@@ -381,11 +397,16 @@ def init(
     global _current
     parameters = flat(config)
     parameters |= {key: value for key, value in (("group", group), ("job_type", job_type)) if value is not None}
+    if mode not in MODES:
+        raise StoreError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if mode == "disabled" or environment.rank() > 0:
-        return NoRun(parameters)
+        finish()
+        _current = NoRun(parameters)
+        return _current
     fields = {key: value for key, value in fields.items() if key not in IGNORED}
     if _current is not None:
         _current.finish()
+    name = name or id
     script = environment.script()
     called = experiment or project or (script.stem if script else "notebook")
     where = None if db is None else Path(db)
@@ -402,10 +423,11 @@ def init(
             **{**known, **fields},
         )
     words = (tags,) if isinstance(tags, str) else tuple(tags or ())
-    _current = Session(run, parameters, name=name, experiment=called, tags=words, note=note or notes or "")
-    _watch(_current, system_metrics, console)
+    session = Session(run, parameters, name=name, experiment=called, tags=words, note=note or notes or "")
+    _current = session
+    _watch(session, system_metrics, console)
     _end_with_the_script()
-    return _current
+    return session
 
 
 def _surroundings(script: Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -421,7 +443,7 @@ def _surroundings(script: Path | None, parameters: Mapping[str, Any]) -> dict[st
     }
 
 
-def current() -> Session:
+def current() -> Session | NoRun:
     """The run that `init` started.
 
     Raises:

@@ -322,3 +322,58 @@ def test_answers_with_half_a_character_are_stored_with_its_code(db, caplog):
     assert rows["label"].to_list() == ["a\\udcffb", "x"]
     assert queries.probabilities(run.id, db=db).columns[-2:] == ["a\\udcffb", "x"]
     assert sum("half a character" in message for message in caplog.messages) == 4
+
+
+def test_a_disabled_run_takes_every_call_also_those_of_the_module(db):
+    run = store.init(mode="disabled", config={"lr": 1}, db=db)
+    assert store.run is run
+    store.config.update(argparse.Namespace(a=2))
+    store.config.b = 3
+    assert (run.config.lr, store.config["a"], store.config.as_dict()) == (1, 2, {"lr": 1, "a": 2, "b": 3})
+    store.log({"loss": 1})
+    store.summary["x"] = 1
+    store.define_metric("loss", summary="min")
+    store.finish()
+    assert store.run is None
+    with pytest.raises(StoreError, match="no run is open"):
+        store.log({"loss": 1})
+    assert not list(queries.runs(db=db)["run_id"])
+
+
+def test_no_run_is_open_before_one_is_started():
+    assert store.run is None
+
+
+def test_an_id_of_ones_own_is_gone_on_with(db):
+    ids = []
+    for _ in range(2):
+        run = store.init("project", id="my-run", resume="allow", db=db, system_metrics=0, console=False)
+        run.log({"loss": 1.0})
+        ids.append(run.id)
+        run.finish()
+    assert ids[0] == ids[1]
+    assert queries.runs(db=db)["name"].to_list() == ["my-run"]
+
+
+@pytest.mark.parametrize(("goal", "value"), [("maximize", 3.0), ("minimize", 1.0)])
+def test_best_is_what_the_goal_asks_for(db, goal, value):
+    with store.init("project", db=db, system_metrics=0, console=False) as run:
+        run.define_metric("dev/x", summary="best", goal=goal)
+        for number in (2, 3, 1, 2):
+            run.log({"dev/x": number})
+    queries.refresh(db=db)
+    assert queries.summary([run.id], db=db).filter(name="dev/x")["value"].to_list() == [value]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: store.init(mode="onlin"), "mode must be one of online, offline"),
+        (lambda: store.init().define_metric("a", summary="best"), "summary 'best' of a needs a goal"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(db, monkeypatch, call, said):
+    monkeypatch.setenv("CLUEBOARD_DB", str(db))
+    with pytest.raises(StoreError, match=said):
+        call()
+    store.finish()
