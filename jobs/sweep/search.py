@@ -129,16 +129,15 @@ class Search:
 
     def _conclude(self, race: stopping.Race[int], leader: Candidate, used: int) -> None:
         """Say what the looks so far have shown."""
-        may = (
-            f"{100 * race.gap:.2g} points (asked: {100 * race.within:g} points; {used} of {len(self.seeds)} seeds, by "
-        )
-        may += f"{self.progress.rests_on}, {race.plan.level:.0%} error over all looks together)."
+        gap, asked = f"{100 * race.gap:.2g} points", f"{100 * race.within:g} points"
         if race.decided:
-            said = f"Decided: no other candidate is better than {leader.title} by more than {may}"
+            said = f"Decided: no other candidate is better than {leader.title} by more than {gap}"
         else:
             said = (
-                f"Not decided within the seeds given: {leader.title} leads, another may still be better by up to {may}"
+                f"Not decided within the seeds given: {leader.title} leads, another may still be better by up to {gap}"
             )
+        rests = f"{used} of {len(self.seeds)} seeds, by {self.progress.rests_on}"
+        said += f" (asked: {asked}; {rests}, {race.plan.level:.0%} error over all looks together)."
         self.progress.conclusion = said
 
     def _scores(self, numbers: Sequence[int], used: int) -> dict[int, np.ndarray]:

@@ -127,10 +127,11 @@ class Slurm:
 
     def _submit(self) -> None:
         """Submit what is ready; an array that SLURM does not take is halved, one child waits for a place of another."""
-        ready, self._ready = self._ready[: self._most], self._ready[self._most :]
+        ready = self._ready[: self._most]
         if not ready:
             return
-        listed = self._listed() or {}
+        listed = self._listed() or {}  # before anything is taken out: without squeue, `_work` tells all who wait
+        self._ready = self._ready[self._most :]
         ready = [(start, ended) for start, ended in ready if not self._take_up(start, ended, listed)]
         if not ready:
             return
