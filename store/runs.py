@@ -104,24 +104,33 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._spool = spool
         self._keys: dict[str, str] = {}
+        self.pending: dict[str, float] = {}  # what waits for the next call of `log`
         self._step = step
         self._started = time.monotonic()
         self._progress_at = 0.0
         self._heart = Heart(spool, self._started)
         self._follower = Follower(layout, run_id) if follow and parent.may_follow() else None
 
-    def log(self, values: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
-        """Log what has a step.
+    def log(
+        self, values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True
+    ) -> None:
+        """Log numbers of a step.
 
         Args:
-            values: `<split>/<metric>` -> number; fractions and seconds. None is left out, names of nested mappings are
-                joined by `/`.
+            values: name -> number; None is left out, names of nested mappings are joined by `/`. Tables and the
+                leaderboard recognise `<split>/<metric>` as a score: `dev/accuracy`, `train/loss`.
             step: optimizer step; None takes the next one.
             epoch: position in epochs, where it makes sense; NaN says nothing.
+            commit: False keeps the values for the next call.
 
         Raises:
             StoreError: if something cannot be stored; nothing of the call is written then.
         """
+        if not commit or self.pending:
+            values = {**self.pending, **dict(numbers(values))}
+            if not commit:
+                self.pending = values
+                return
         at = self._step + 1 if step is None else step
         if type(at) is not int or not -(2**63) <= at < 2**63:
             at = whole("step", at)
@@ -136,6 +145,8 @@ class Run:
         logged = f'"step":{at},"epoch":{epoch_text},"at":{time.time():.3f}'
         self._spool.write(seal(f'{{"log":{{{",".join(parts)}}},{logged}'))
         self._step = at
+        if self.pending:
+            self.pending = {}
 
     def log_many(self, rows: Iterable[Mapping[str, Any]], *, steps: Iterable[int] | None = None) -> None:
         """Log what is there at once - a curve computed elsewhere, say - many steps in one line of the spool.
@@ -250,6 +261,8 @@ class Run:
             raise StoreError(f"a run ends as {', '.join(ENDS[:-1])} or {ENDS[-1]}, got {status!r}")
         if self._spool.closed:
             return
+        if self.pending:
+            self.log({})
         self.status = status
         self._heart.stop()
         try:

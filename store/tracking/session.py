@@ -143,7 +143,7 @@ class Session:
         self.config = Config(self, config)
         self.summary = Summary(run)
         self._pid = os.getpid()
-        self._pending: dict[str, Any] = {}
+        self.__dict__["log"] = run.log
         self._defined: dict[str, str] = {}
         self._higher_is_better: dict[str, bool] = {}
         self._best: dict[str, float] = {}
@@ -195,26 +195,14 @@ class Session:
     def log(
         self, values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True
     ) -> None:
-        """Log numbers of a step.
+        """Log numbers of a step, see `store.runs.Run.log`.
 
-        Args:
-            values: name -> number; nested mappings are joined by `/`, None is left out. Tables and the leaderboard
-                recognise `<split>/<metric>` as a score: `dev/accuracy`, `train/loss`.
-            step: optimizer step; None takes the next one.
-            epoch: position in epochs.
-            commit: False keeps the values for the next call.
-
-        Raises:
-            StoreError: if something is no number; nothing of the call is stored then.
+        As long as no metric is defined, a session's `log` is its run's: a call costs no more then.
         """
-        if not commit or self._pending:
-            self._pending |= values
-            if not commit:
-                return
-            values, self._pending = self._pending, {}
-        self.run.log(values, step=step, epoch=epoch)
-        if self._defined:
-            self._remember(values)
+        waited = self.run.pending
+        self.run.log(values, step, epoch=epoch, commit=commit)
+        if commit:
+            self._remember({**waited, **values})
 
     def define_metric(
         self,
@@ -245,6 +233,7 @@ class Session:
             raise StoreError(f"goal of {name} must be maximize or minimize, got {goal!r}")
         if summary in AGGREGATES:
             self._defined[name] = str(summary)
+            self.__dict__.pop("log", None)
         if goal:
             self._higher_is_better[name] = goal == "maximize"
             self.run.configure({"higher_is_better": self._higher_is_better})
@@ -294,8 +283,8 @@ class Session:
             return
         for watcher in self._watchers:
             watcher.stop()
-        if self._pending:
-            self.log({}, commit=True)
+        if self.run.pending:
+            self.log({})
         if self._best:
             self.run.summary(self._best)
         self.run.finish(status or ("failed" if exit_code else "finished"), error=error)

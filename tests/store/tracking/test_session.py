@@ -377,3 +377,29 @@ def test_arguments_that_mean_nothing_are_refused(db, monkeypatch, call, said):
     with pytest.raises(StoreError, match=said):
         call()
     store.finish()
+
+
+def test_a_session_logs_by_the_call_of_its_run_until_a_metric_is_defined(db):
+    run = store.init("own", db=db, system_metrics=0, console=False)
+    assert run.log == run.run.log
+    run.log({"dev/accuracy": 0.9}, 1)
+    run.define_metric("dev/accuracy", summary="max")
+    assert run.log != run.run.log
+    run.log({"dev/accuracy": 0.99}, commit=False)
+    run.log({"dev/accuracy": 0.5}, 2)
+    run.log({"dev/accuracy": 0.4}, 3)
+    run.finish()
+    ingest(db, force=True)
+    assert queries.summary(run.id, db)["value"].to_list() == [0.5]  # defined after the first call
+    assert queries.curves(run.id, db=db)["value"].to_list() == [0.9, 0.5, 0.4]
+
+
+def test_what_waits_for_the_next_call_is_refused_at_its_own(db):
+    run = store.init("own", db=db, system_metrics=0, console=False)
+    with pytest.raises(StoreError, match="loss must be one number"):
+        run.log({"loss": "much"}, commit=False)
+    run.log({"loss": {"first": 1.0}, "none": None}, commit=False)
+    run.log({"second": 2}, commit=False)
+    run.finish()
+    ingest(db, force=True)
+    assert queries.curves(run.id, db=db)["name"].to_list() == ["loss/first", "second"]
