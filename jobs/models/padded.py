@@ -139,7 +139,8 @@ def whole_model(encoder: PaddedEncoder, kind: str, *, n_labels: int) -> Any:
 
     outputs = {"choice": 1, "span": 2, "entities": 1 + 2 * n_labels}.get(kind, n_labels)
     known = {name: value for name, value in encoder.config.whole.items() if name not in ("id2label", "label2id")}
-    shape = known_config({**known, "num_labels": outputs}, Path("checkpoint"))
+    pad_id = encoder.config.pad_id  # a head that looks for the last token must know what padding is
+    shape = known_config({**known, "num_labels": outputs, "pad_token_id": pad_id}, Path("checkpoint"))
     name = f"AutoModelFor{HEADS[kind]}"
     with quiet():
         try:

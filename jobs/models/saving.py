@@ -36,7 +36,9 @@ def save_standard(folder: Path, model: Any, tokenizer: Any, labels: Sequence[str
     if names:
         config["id2label"] = dict(enumerate(names))
         config["label2id"] = {name: number for number, name in enumerate(names)}
-    elif not is_packed(model.encoder):
+    if not is_packed(model.encoder):
+        config["pad_token_id"] = model.encoder.config.pad_id
+    if not names and not is_packed(model.encoder):
         config["num_labels"] = 2 if model.kind == "span" else 1
     (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     named = {f"{prefix}{name}": tensor for name, tensor in tensors.items()} | head
