@@ -111,14 +111,16 @@ def export(options: argparse.Namespace) -> int:
 
     if options.to is not None:
         if options.sql is not None:
-            raise StoreError("--to takes runs: --run RUN, or --run all")
+            raise StoreError("--to takes runs: --run RUN, or all of them without it")
         from store.exporters.to_trackers import export_to
 
-        done = export_to(options.to, options.run, options.output, db=options.db)
+        done = export_to(options.to, options.run or "all", options.output, db=options.db)
         print(f"{len(done.new)} runs written to {options.output} for {options.to}, {len(done.same)} already there")
         for what, how in done.changed.items():
             print(f"changed: {what} {how}")
         return 0
+    if options.sql is None and options.run is None:
+        raise StoreError("say what is written: --sql QUERY, --run RUN, or --to TRACKER for all runs")
     if options.sql is not None:
         rows = exporting.export_query(options.sql, options.output, kind=options.format, db=options.db)
         print(f"{rows} rows written to {options.output}")
@@ -230,9 +232,9 @@ def _seconds(text: str) -> float:
 
 
 def _export_options(command: argparse.ArgumentParser) -> None:
-    what = command.add_mutually_exclusive_group(required=True)
+    what = command.add_mutually_exclusive_group()
     what.add_argument("--sql", help="read-only statement whose answer is written")
-    what.add_argument("--run", help="run that is written (part of its id, or latest; with --to also all)")
+    what.add_argument("--run", help="run that is written (part of its id, or latest; with --to all unless named)")
     command.add_argument(
         "--output", "-o", type=Path, required=True, help="file (or folder, with --run) that is not there yet"
     )

@@ -7,11 +7,14 @@ from pathlib import Path
 from trackio import sqlite_storage
 
 from store.exporters.outgoing import Exported, Outgoing, file_name
-from store.importers.trackio import OURS
+from store.importers.trackio import ABOUT, OURS
 
 
 class Writer:
-    """Writes runs into a folder for `TRACKIO_DIR`. Trackio has no place for tags and notes: they become parameters."""
+    """Writes runs into a folder for `TRACKIO_DIR`.
+
+    Trackio has no place for tags, notes, parents and the end of a run: they become parameters, which our import reads.
+    """
 
     def __init__(self, target: Path) -> None:
         os.environ["TRACKIO_DIR"] = str(target)
@@ -24,6 +27,9 @@ class Writer:
         if self._is_there(project, run):
             done.same.append(run.run_id)
             return
+        if project != run.experiment:
+            done.note(f"experiment {run.experiment!r}", f"is the project {project!r}")
+        about = {"status": run.status, "parent": run.parent, "experiment": run.experiment}
         beside = {name: value for name, value in (("tags", run.tags), ("note", run.note)) if value}
         created = {"_Created": _time(run.started)}
         calls = run.calls or [(run.started, 0, {})]
@@ -33,7 +39,7 @@ class Writer:
             metrics_list=[values for _, _, values in calls],
             steps=[step for _, step, _ in calls],
             timestamps=[_time(at) for at, _, _ in calls],
-            config={**beside, **run.params, OURS: run.run_id, **created},
+            config={**beside, **run.params, OURS: run.run_id, ABOUT: about, **created},
             run_id=run.run_id,
         )
         done.new.append(run.run_id)

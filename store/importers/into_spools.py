@@ -145,7 +145,7 @@ def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done:
         "command": "",
         "config_hash": run_id.rpartition("-")[2],
         "note": run.note,
-        "tags": ["imported", *run.tags],
+        "tags": list(dict.fromkeys(["imported", *run.tags])),
         "parent_run_id": parent,
         **run.fields,
         "host": "imported",  # no process of this machine writes it

@@ -14,6 +14,8 @@ from store.tracking.session import flat
 
 _KNOWN = {"metrics", "configs", "project_metadata", "sqlite_sequence", "system_metrics"}
 OURS = "clueboard_run"  # parameter of a run that our own export wrote
+ENDS = ("finished", "failed", "interrupted")
+ABOUT = "clueboard_about"  # its parameter with status, parent and experiment, which trackio has no place for
 LIVE_SECONDS = 600.0  # a run whose last point is younger than this may still be running
 
 
@@ -58,13 +60,14 @@ def _read(con: sqlite3.Connection, source: Path, done: Imported) -> list[Foreign
     if "configs" in present:
         configs = {run: _object(text) or {} for run, text in con.execute(f"SELECT {key}, config FROM configs")}
     runs: dict[str, Foreign] = {}
+    said: dict[str, str | None] = {}  # how runs of our own export ended
     for table in ("metrics", "system_metrics"):
         if table in present:
-            _points(con, table, key, source, configs, runs, done)
+            _points(con, table, key, source, configs, runs, done, said)
     for run in runs.values():
         run.events.sort(key=lambda event: event[0])
-        if run.events and datetime.now().timestamp() - run.events[-1][0] < LIVE_SECONDS:
-            run.status = None
+        live = run.events and datetime.now().timestamp() - run.events[-1][0] < LIVE_SECONDS
+        run.status = said.get(run.origin, None if live else run.status)
     return [run for run in runs.values() if run.events]
 
 
@@ -76,6 +79,7 @@ def _points(
     configs: dict[str, dict[str, Any]],
     runs: dict[str, Foreign],
     done: Imported,
+    said: dict[str, str | None],
 ) -> None:
     step = "step" if "step" in columns(con, table) else "0"
     rows = con.execute(f"SELECT {key}, run_name, timestamp, {step}, metrics FROM {table} ORDER BY id")
@@ -89,6 +93,7 @@ def _points(
             runs[run_id] = run = Foreign(origin=origin, name=name, config=config, experiment=source.stem, before=origin)
             if config.pop(OURS, None):  # our own export put them there
                 run.tags, run.note = tuple(config.pop("tags", ())), config.pop("note", "")
+                _take_about(run, config.pop(ABOUT, None), source, said)
             run.config = flat(config)
         prefix = "system/" if table == "system_metrics" else ""
         values = {prefix + metric: value for metric, value in _numbers(_object(text), done).items()}
@@ -99,6 +104,18 @@ def _points(
             continue
         if values:
             runs[run_id].events.append((*place, values))
+
+
+def _take_about(run: Foreign, about: Any, source: Path, said: dict[str, str | None]) -> None:
+    """What our own export says of a run beyond trackio's columns."""
+    if not isinstance(about, dict):
+        return
+    if about.get("status") in ENDS:
+        said[run.origin] = about["status"]
+    if isinstance(about.get("experiment"), str):
+        run.experiment = about["experiment"]
+    if isinstance(about.get("parent"), str):
+        run.parent = f"trackio {source.stem} {about['parent']}"
 
 
 def _object(text: bytes | str) -> dict[str, Any] | None:

@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from datetime import datetime
 
 import pytest
 
 from store import queries, upkeep
 from store.importers.into_spools import import_from
+from store.importers.trackio import ABOUT, OURS
 
 
 def trackio_database(path):
@@ -86,3 +88,24 @@ def test_a_folder_of_any_name_is_read_and_nothing_is_made_beside_it(tmp_path, na
     assert len(done.new) == 1
     assert sorted(path for path in tmp_path.rglob("*") if path.relative_to(tmp_path).parts[0] != "store") == before
     assert decoy == folder or not decoy.is_file()
+
+
+def test_what_our_own_export_says_beyond_trackio_comes_back(tmp_path):
+    db, source = tmp_path / "r.duckdb", tmp_path / "proj.db"
+    con = trackio_database(source)
+    for name, parent in (("r1", None), ("r2", "r1")):
+        about = {"status": "failed", "parent": parent, "experiment": "意图/一"}
+        config = json.dumps({"lr": 0.1, OURS: name, "tags": ["imported", "x"], ABOUT: about})
+        con.execute("DELETE FROM configs WHERE run_id = ?", (name,))
+        con.execute("INSERT INTO configs VALUES (NULL, ?, ?, ?, '')", (name, name, config))
+    now = datetime.now().astimezone().isoformat()  # a run that was exported a moment ago is not a running one
+    con.execute("INSERT INTO metrics VALUES (NULL, 'r2', ?, 'r2', 1, '{\"loss\": 1}')", (now,))
+    con.commit()
+    con.close()
+    import_from(source, db=db)
+    rows = {row["name"]: row for row in queries.runs(db=db).iter_rows(named=True)}
+    assert {(row["experiment"], row["status"], tuple(row["tags"])) for row in rows.values()} == {
+        ("意图/一", "failed", ("imported", "x"))
+    }
+    assert rows["r2"]["parent_run_id"] == rows["one"]["run_id"]
+    assert queries.params(rows["r2"]["run_id"], db=db)["name"].to_list() == ["lr"]
