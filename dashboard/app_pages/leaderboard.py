@@ -155,13 +155,16 @@ def show_table(measured: pl.DataFrame, papers: pl.DataFrame) -> tuple[str, str] 
         {form: part for form, part in parts.items() if not part.is_empty()},
         names_of_tasks,
         examples={name: spec.sizes.get(split, 0) for name, spec in specs.items()},
+        averaged=[name for name, spec in specs.items() if not spec.own],
         reference=reference,
         intervals=intervals,
         reproduced=reproduced_cells(measured, papers),
     )
     told = titles_of(parts)
     columns = [
-        run_list.Column("Average", "number", sort="average", help="over the tasks of the row; in brackets how many"),
+        run_list.Column(
+            "Average", "number", sort="average", help="over the row's tasks of the benchmark; in brackets how many"
+        ),
         run_list.Column("Rank", "number", help="rows whose averages the examples cannot tell apart share one"),
         *(
             run_list.Column(name, "number", sort=name, help=f"{spec.title} {spec.chinese}: {spec.metric}")

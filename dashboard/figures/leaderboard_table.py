@@ -7,7 +7,7 @@ Rows that tie share a rank; only rows with the same tasks, the most common full 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ def one_table(
     tasks: Sequence[str],
     *,
     examples: Mapping[str, int],
+    averaged: Collection[str] | None = None,
     reference: Mapping[str, float] | None = None,
     intervals: bool = False,
     reproduced: Collection[tuple[str, str]] = (),
@@ -40,31 +41,33 @@ def one_table(
         parts: form -> long rows (`row, task, value, sd, n`), from the top.
         tasks: columns, in order.
         examples: task -> examples of the split, for intervals and ranks; a task without has neither.
+        averaged: tasks that count in averages and ranks; None takes all.
         reference: task -> value: cells show the gap to it instead of the score.
         intervals: show 95 % intervals: over seeds where there are three, else over examples (Wilson).
         reproduced: (row, task) of cells that reproduce the published figure they are held against.
     """
+    counting = tasks if averaged is None else [task for task in tasks if task in averaged]
     rows = []
     for form, long in parts.items():
         found = [
-            _row(form, str(name[0]), {cell["task"]: cell for cell in part.iter_rows(named=True)}, tasks, examples)
+            _row(form, str(name[0]), part.iter_rows(named=True), tasks, counting, examples)
             for name, part in long.group_by("row", maintain_order=True)
         ]
-        most = max((len(item["cells"]) for item in found), default=0)
-        rows += sorted(found, key=lambda item: (2 * len(item["cells"]) < most, -item["mean"], item["row"]))
-    whole = max((len(item["cells"]) for item in rows if item["form"] != BASELINE), default=0)
-    full = [item for item in rows if item["form"] != BASELINE and len(item["cells"]) == whole]
-    sets = Counter(tuple(item["cells"]) for item in full)
-    ranks = _ranks([item for item in full if tuple(item["cells"]) == sets.most_common(1)[0][0]])
+        most = max((len(item["counted"]) for item in found), default=0)
+        rows += sorted(found, key=lambda item: (2 * len(item["counted"]) < most, -item["mean"], item["row"]))
+    whole = max((len(item["counted"]) for item in rows if item["form"] != BASELINE), default=0)
+    full = [item for item in rows if item["form"] != BASELINE and len(item["counted"]) == whole]
+    sets = Counter(item["counted"] for item in full)
+    ranks = _ranks([item for item in full if item["counted"] == sets.most_common(1)[0][0]])
     table = []
     for item in rows:
-        some = "" if len(item["cells"]) == whole else f" ({len(item['cells'])} of {whole})"
+        some = "" if len(item["counted"]) == whole else f" ({len(item['counted'])} of {whole})"
         texts = {
             task: _text(item["cells"].get(task), examples.get(task, 0), reference, task, intervals=intervals)
             + (f" {REPRODUCED}" if (item["row"], task) in reproduced else "")
             for task in tasks
         }
-        average = f"{100 * item['mean']:.2f}{some}" if whole > 1 else ""
+        average = f"{100 * item['mean']:.2f}{some}" if whole > 1 and item["counted"] else ""
         rank = ranks.get((item["form"], item["row"]), "") if whole > 1 else ""
         table.append({"form": item["form"], "row": item["row"], "average": average, "rank": rank, **texts})
     schema = dict.fromkeys(("form", "row", "average", "rank", *tasks), pl.String)
@@ -82,14 +85,26 @@ def _plain(name: str) -> str:
 
 
 def _row(
-    form: str, name: str, cells: Mapping[str, Mapping[str, Any]], tasks: Sequence[str], examples: Mapping[str, int]
+    form: str,
+    name: str,
+    found: Iterable[Mapping[str, Any]],
+    tasks: Sequence[str],
+    counting: Sequence[str],
+    examples: Mapping[str, int],
 ) -> dict[str, Any]:
-    kept = {task: cells[task] for task in tasks if task in cells}
-    values = np.array([cell["value"] for cell in kept.values()])
-    errors = [_square_error(cell, examples.get(task, 0)) for task, cell in kept.items()]
-    error = float(np.sqrt(np.sum(errors))) / max(len(errors), 1)
-    return {"form": form, "row": name, "cells": kept, "mean": float(values.mean()) if len(values) else 0.0,
-            "error": error}  # fmt: skip
+    """A row with its cells, the tasks that count, their mean and its standard error."""
+    cells = {cell["task"]: cell for cell in found}
+    counted = tuple(task for task in counting if task in cells)
+    values = np.array([cells[task]["value"] for task in counted])
+    errors = [_square_error(cells[task], examples.get(task, 0)) for task in counted]
+    return {
+        "form": form,
+        "row": name,
+        "cells": {task: cells[task] for task in tasks if task in cells},
+        "counted": counted,
+        "mean": float(values.mean()) if len(values) else 0.0,
+        "error": float(np.sqrt(np.sum(errors))) / max(len(errors), 1),
+    }
 
 
 def _square_error(cell: Mapping[str, Any], n: int) -> float:

@@ -36,6 +36,19 @@ def test_measured_rows_come_first_with_their_form_and_the_average_says_of_how_ma
     assert table.row(0)[4:] == ("80.00 ± 1.00 (3)", "50.00")
 
 
+def test_tasks_of_ones_own_stand_beside_the_average_of_the_benchmark():
+    own = pl.concat([MEASURED, long(("own", "mine", 0.1, None, 1), ("other", "mine", 0.9, None, 1))])
+    parts = {leaderboard_table.MEASURED: own, leaderboard_table.PUBLISHED: PAPERS}
+    table = leaderboard_table.one_table(parts, [*TASKS, "mine"], examples=N, averaged=TASKS)
+    assert table.select("row", "average", "rank", "mine").rows() == [
+        ("own", "65.00", "1", "10.00"),
+        ("half", "60.00 (1 of 2)", "", ""),
+        ("other", "", "", "90.00"),
+        ("BERT", "65.15", "1", ""),
+        ("weak", "60.00", "3", ""),
+    ]
+
+
 def test_averages_that_the_examples_cannot_tell_apart_share_a_rank():
     assert dict(made().select("row", "rank").iter_rows()) == {"own": "1", "half": "", "BERT": "1", "weak": "3"}
 
