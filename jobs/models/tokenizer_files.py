@@ -58,7 +58,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     plain = vocabulary.is_file() and not any((folder / name).exists() for name in RULES)
     usual = not (settings.keys() - HARMLESS) and kind in BERT_LIKE.values()
     if plain and usual:
-        return _word_piece(vocabulary, lower=bool(settings.get("do_lower_case", True)))
+        lower = settings.get("do_lower_case", True)
+        if not isinstance(lower, bool):
+            path = folder / "tokenizer_config.json"
+            raise cli.InputError(f"{path}: do_lower_case must be true or false, got {lower!r}")
+        return _word_piece(vocabulary, lower=lower)
     return _by_transformers(folder)
 
 

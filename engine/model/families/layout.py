@@ -34,6 +34,7 @@ _OPTIONAL = {
     "activation": "hidden_act",
     "initializer_range": "initializer_range",
 }
+_NUMBERS = frozenset({"dropout", "attention_dropout", "norm_eps", "initializer_range"})
 _EMBEDDINGS = {
     "words.weight": ANCHOR,
     "positions.weight": "embeddings.position_embeddings.weight",
@@ -48,6 +49,8 @@ _LAYER = {
     "down": "output.dense",
     "norm": "output.LayerNorm",
 }
+_SAVED_AS = ("bert", "ernie", "electra", "roberta")
+"""prefixes that tell the family whose model was saved"""
 _BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 """counts 0, 1, 2, ... that old checkpoints carry along"""
 
@@ -70,13 +73,13 @@ class Family:
 
     def obstacle(self, config: Mapping[str, Any]) -> str:
         """What of a config.json the packed encoder does not compute; empty where it computes all of it."""
-        for name in ("is_decoder", "add_cross_attention"):
+        for name in ("is_decoder", "add_cross_attention", "is_causal"):
             if config.get(name):
                 return f"{name} is {config[name]!r}"
         activation = config.get("hidden_act", "gelu")
         try:
             find_activation(activation)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             return f"hidden_act is {activation!r}"
         return ""
 
@@ -92,6 +95,9 @@ class Family:
         values = {ours: config[theirs] for ours, theirs in _FIELDS.items()}
         optional = {**_OPTIONAL, **self.extra}
         values |= {ours: config[theirs] for ours, theirs in optional.items() if config.get(theirs) is not None}
+        for ours in _NUMBERS & values.keys():
+            if isinstance(values[ours], bool) or not isinstance(values[ours], int | float):
+                raise ValueError(f"{_OPTIONAL[ours]} must be a number, got {values[ours]!r}")
         return EncoderConfig(family=self.model_type, **self.adjust(values, config))
 
     def adjust(self, values: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,10 +177,18 @@ def find_prefix(tensors: Mapping[str, Any], model_type: str) -> str:
     found = sorted({name.removesuffix(ANCHOR) for name in tensors if name.endswith(ANCHOR)}, key=len)
     own = [prefix for prefix in found if prefix in ("", f"{model_type}.")]
     if len(found) == 1 or own:
+        _refuse_other_positions((own or found)[0], model_type)
         return (own or found)[0]
     if not found:
         raise ValueError(f"the checkpoint has no tensor {ANCHOR!r}; it is not a {model_type} encoder")
     raise ValueError(f"the checkpoint holds several encoders: {', '.join(name + ANCHOR for name in found)}")
+
+
+def _refuse_other_positions(prefix: str, model_type: str) -> None:
+    """Refuse the tensors of a BERT under a config of RoBERTa's kind, or the reverse: they number positions apart."""
+    said = prefix.rstrip(".").rpartition(".")[2]
+    if said in _SAVED_AS and (said == "roberta") != ("roberta" in model_type):
+        raise ValueError(f"the tensors are saved as {said!r}, which numbers positions otherwise than {model_type!r}")
 
 
 def pooler_from(tensors: Mapping[str, Tensor], model_type: str) -> tuple[Tensor, Tensor] | None:

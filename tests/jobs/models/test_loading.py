@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.model.encoders import BertEncoder, EncoderConfig
 from engine.text.tokenizer import WordPiece
@@ -114,6 +115,44 @@ def test_broken_folders_are_refused_in_one_sentence(folder, what, message):
     with pytest.raises(cli.InputError, match=message) as caught:
         loading.load(str(folder))
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "value", "message"),
+    [
+        ("config.json", {"layer_norm_eps": "1e-12"}, "layer_norm_eps must be a number, got '1e-12'"),
+        ("config.json", {"hidden_dropout_prob": True}, "hidden_dropout_prob must be a number, got True"),
+        ("config.json", {"hidden_act": None}, "hidden_act"),
+        ("config.json", {"hidden_act": ["gelu"]}, "hidden_act"),
+        ("tokenizer_config.json", {"do_lower_case": "false"}, "do_lower_case must be true or false, got 'false'"),
+        ("tokenizer_config.json", {"do_lower_case": None}, "do_lower_case must be true or false, got None"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_name(folder, file, value, message):
+    path = folder / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), **value}))
+    with pytest.raises(cli.InputError, match=message) as caught:
+        loading.load(str(folder))
+    assert str(folder) in str(caught.value)
+
+
+def test_a_bert_under_the_config_of_a_roberta_is_refused(folder):
+    path, weights = folder / "config.json", folder / "model.safetensors"
+    named = {f"bert.{name}": tensor for name, tensor in load_file(weights).items()}
+    save_file(named, weights)
+    assert loading.load(str(folder)).encoder.config.family == "bert"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "roberta"}))
+    with pytest.raises(cli.InputError, match="saved as 'bert', which numbers positions otherwise than 'roberta'"):
+        loading.load(str(folder))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bert_that_looks_back_only_is_not_taken_for_one_that_looks_both_ways(folder):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "is_causal": True}))
+    assert loading.why_padded({"model_type": "bert", "is_causal": True}) == "is_causal is True"
+    with pytest.raises(cli.InputError, match="such a model cannot be used here"):
+        loading.load(str(folder))
 
 
 def test_hub_names_without_a_hub_are_refused_within_seconds(monkeypatch):
