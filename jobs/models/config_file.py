@@ -9,6 +9,8 @@ from typing import Any
 from jobs import cli
 
 RAW = ("quantization_config", "compression_config")
+LOOK_BOTH_WAYS = ("bert", "ernie", "electra", "roberta", "xlm-roberta")
+"""families in which transformers obeys is_causal for some batches and not for others"""
 _POSITIONS_OF_OUR_OWN = ("esm", "evolla")  # families whose code still reads position_embedding_type
 
 
@@ -45,6 +47,8 @@ def obstacle(config: dict[str, Any]) -> str:
     if positions not in (None, "absolute") and config["model_type"] not in _POSITIONS_OF_OUR_OWN:
         kind = config["model_type"]
         return f"position_embedding_type {positions!r} is not computed for {kind!r} (expected 'absolute')"
+    if config.get("is_causal") and not config.get("is_decoder") and config["model_type"] in LOOK_BOTH_WAYS:
+        return f"is_causal: attention that looks back only is not computed for {config['model_type']!r}"
     if config.get("is_encoder_decoder"):
         return f"a {config['model_type']!r} model has an encoder and a decoder; expected an encoder alone"
     return ""

@@ -73,7 +73,7 @@ class Family:
 
     def obstacle(self, config: Mapping[str, Any]) -> str:
         """What of a config.json the packed encoder does not compute; empty where it computes all of it."""
-        for name in ("is_decoder", "add_cross_attention", "is_causal"):
+        for name in ("is_decoder", "add_cross_attention"):
             if config.get(name):
                 return f"{name} is {config[name]!r}"
         activation = config.get("hidden_act", "gelu")
