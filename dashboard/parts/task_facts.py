@@ -102,7 +102,8 @@ def balance(version: str, run_id: str, spec: TaskSpec) -> pl.DataFrame:
     stored = queries.measurements(version, "task_facts", run_ids=(run_id,))
     if {"split", "label"} <= set(stored.columns):
         counts = stored.filter(pl.col("metric") == "count").with_columns(count=pl.col("value").cast(pl.Int64))
-        parts = [counts.select("split", pl.col("label").cast(pl.String), "count")]
+        if not counts.is_empty():  # the view has the columns also where this run measured nothing
+            parts = [counts.select("split", pl.col("label").cast(pl.String), "count")]
     return pl.concat(parts).filter(pl.col("label").is_in(list(spec.labels))).sort("split", descending=True)
 
 

@@ -219,8 +219,7 @@ def _resolved(path: Path, name: str, value: str) -> str:
 
 
 def describe(spec: TaskSpec) -> str:
-    """What makes a task of one's own an experiment: its fields without paths, as json."""
-    values = {
-        name: value for name, value in spec.to_dict().items() if name not in ("files", "source", "description", "title")
-    }
+    """What makes a task of one's own an experiment: its fields without paths, words and what follows from the data."""
+    beside = {"files", "source", "description", "title", "sizes", "first_choice"}
+    values = {name: value for name, value in spec.to_dict().items() if name not in beside}
     return json.dumps(values, sort_keys=True, ensure_ascii=False)

@@ -6,6 +6,8 @@ import pytest
 
 from jobs.clue import start
 from jobs.clue.config import Config
+from jobs.evaluate import start as evaluate
+from jobs.evaluate.config import Config as Average
 from store import queries
 
 TEXTS = {"物流": "快递迟迟没有送到", "质量": "用了两天屏幕就坏了", "退款": "退款一直没有到账"}
@@ -46,3 +48,13 @@ def test_a_task_of_ones_own_stands_on_the_pages(open_page, db, page, query, show
     texts = [element.proto.body for kind in ("html", "markdown") for element in at.get(kind)]
     texts += [item.label for item in at.expander] + [item.proto.json for item in at.get("bidi_component")]
     assert any(shown in text for text in [*tables, *texts])
+
+
+def test_sizes_and_balance_stand_there_also_when_the_newest_run_is_an_average(open_page, db):
+    ids = tuple(queries.runs(db=db).filter(model="ngram")["run_id"])
+    evaluate.run(Average(ensemble=ids, db=db))
+    queries.refresh(db=db)
+    at = open_page("leaderboard", db, leaderboard_view="Tasks", tasks_task="complaints")
+    assert not at.exception
+    assert {"216", "24"} <= {item.value for item in at.metric}
+    assert not any("are no classes" in caption.value for caption in at.caption)

@@ -105,6 +105,8 @@ def test_a_dev_and_a_test_file_are_taken_where_they_are_named(tmp_path):
         (tmp_path / name).write_text(as_csv(part), encoding="utf-8")
     data = load(task(tmp_path, "data.csv", 'dev = "dev.csv"', 'test = "test.csv"'))
     assert (len(data.train), len(data.dev), len(data.tests["own"])) == (90, 30, 5)
+    assert data.spec.sizes == {"train": 90, "dev": 30, "test": 5}
+    assert "sizes" not in task_file.describe(data.spec)
     assert len(load(task(tmp_path, "data.csv", 'dev = "dev.csv"'), limit=12).dev) == 12
 
 

@@ -73,6 +73,8 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
             "class, equal texts on one side, the same rows every time"
         )
         files["dev"] = f"{files.get('train', files.get('data', ''))} (held out)"
+    counts = {"train": train_examples, "dev": dev_examples, "test": test.examples if test else []}
+    spec = replace(spec, sizes={name: len(rows) for name, rows in counts.items() if rows})
     where = {name: files.get(name, files.get("data", "")) for name in ("train", "dev", "test")}
     return Splits(spec, _unique(train_examples), _unique(dev_examples), test.examples if test else [], where, notes)
 
