@@ -139,7 +139,7 @@ def show_labs() -> None:
     for number, column in enumerate(st.columns(3) * 2):
         lab = rooms.LABS[number]
         with column, st.container(border=True, key=f"lab_card_{lab.key}"):
-            st.image(str(ROOT / "dashboard" / "pictures" / f"{lab.key}.svg"), width=170)
+            st.image(str(ROOT / "dashboard" / "pictures" / f"{lab.key}.svg"), width=170, alt="")
             links.page_link(lab.script, f"**{lab.title}** · {lab.chinese}", icon=lab.icon)
             st.caption(lab.question)
 
