@@ -66,3 +66,13 @@ def test_signs_of_a_status_are_seen(theme):
     signs = re.findall(r"\.run-icon \{ color: (#[0-9a-f]{6})", STYLE)
     assert len(signs) == 5
     assert all(contrast(rgb(sign), rgb(THEMES[theme]["backgroundColor"])) >= 3 for sign in signs)
+
+
+@pytest.mark.parametrize(("theme", "place"), [("light", 0), ("dark", 1)])
+def test_words_that_have_a_colour_in_each_theme_are_readable(theme, place):
+    pairs = re.findall(r"([^{}]+) \{ (?:color|fill): light-dark\((#[0-9a-f]{3,6}), (#[0-9a-f]{3,6})\)", STYLE)
+    assert len(pairs) >= 6
+    for where, *both in pairs:
+        color = both[place] if len(both[place]) == 7 else "#" + 2 * both[place][1:]
+        ground = "primaryColor" if "Primary" in where or "primary" in where else "secondaryBackgroundColor"
+        assert contrast(rgb(color), rgb(THEMES[theme][ground])) >= 4.5, where
