@@ -136,7 +136,7 @@ def temperatures(
         )
         for index in range(len(t))
     ]
-    labels = [f"{value:.3g}: {a:.3f} above, {b:.3f} below" for value, a, b in zip(t, soft, mean, strict=True)]
+    labels = [f"{value:.3g}: {a:.3f} and {b:.3f}" for value, a, b in zip(t, soft, mean, strict=True)]
     return moving.animate(figure, frames, labels, traces=(0, 4), start=start, prefix="T = ")
 
 
