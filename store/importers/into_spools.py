@@ -36,8 +36,8 @@ def import_from(
 
     Args:
         source: TensorBoard event files or a folder of them, a trackio database or folder, an MLflow sqlite database or
-            `mlruns` folder, a `wandb` folder or `.wandb` file.
-        kind: "tensorboard", "trackio", "mlflow" or "wandb"; None looks at the source.
+            `mlruns` folder, a `wandb` folder or `.wandb` file, or a folder with several of these.
+        kind: "tensorboard", "trackio", "mlflow" or "wandb"; None looks at the source and takes all that is there.
         experiment: experiment the runs are stored under; None takes the source's own name for it, else the kind.
         db: the store's database.
 
@@ -47,14 +47,22 @@ def import_from(
     """
     if not source.exists():
         raise StoreError(f"{source} is not there")
-    kind = kind or kind_of(source)
-    if kind not in KINDS:
+    kinds = [kind] if kind else kinds_of(source)
+    if kinds[0] not in KINDS:
         raise StoreError(f"an import must be {', '.join(KINDS)}, got {kind!r}")
     done = Imported()
-    runs: list[Foreign] = importlib.import_module(f"store.importers.{kind}").read(source, done)
+    runs: list[Foreign] = []
+    for one in kinds:
+        found: list[Foreign] = importlib.import_module(f"store.importers.{one}").read(source, done)
+        for run in found:
+            run.experiment = experiment or run.experiment or one
+        runs += found
     if not runs:
         reasons = [f"{where}: {why}" for where, why in done.left_out.items()]
-        raise StoreError("; ".join([f"no {kind} run found in {source}", *reasons[:3]]))
+        raise StoreError("; ".join([f"no {' or '.join(kinds)} run found in {source}", *reasons[:3]]))
+    if kinds != ["tensorboard"] and not kind and source.is_dir():
+        for _ in tensorboard.event_files(source):
+            done.skip("TensorBoard file beside them, which --kind tensorboard reads")
     layout = locate(db)
     layout.create()
     ids: dict[str, str] = {}
@@ -66,30 +74,27 @@ def import_from(
     for run in (run for run in runs if run.origin in ids):
         _take_summary(run)
         try:
-            _store(layout, ids[run.origin], run, experiment or run.experiment or kind, ids.get(run.parent or ""), done)
+            _store(layout, ids[run.origin], run, str(run.experiment), ids.get(run.parent or ""), done)
         except StoreError as error:
             done.left_out[run.name] = str(error)
     ingest(layout.db, wait=30.0, force=True)
     return done
 
 
-def kind_of(source: Path) -> str:
-    """Which tracker wrote a file or a folder.
+def kinds_of(source: Path) -> list[str]:
+    """Which tracker wrote a file, or which ones wrote into a folder; TensorBoard only where no other did.
 
     Raises:
         StoreError: if nothing known is in it.
     """
-    if mlflow.is_source(source):
-        return "mlflow"
-    if trackio.databases(source):
-        return "trackio"
-    if wandb.files(source):
-        return "wandb"
+    there = {"mlflow": mlflow.is_source(source), "trackio": trackio.databases(source), "wandb": wandb.files(source)}
+    if found := [kind for kind, anything in there.items() if anything]:
+        return found
     if is_sqlite(source):
         with read_only(source) as con:
             raise StoreError(f"{source} is neither a trackio nor an MLflow database; its tables: {sorted(tables(con))}")
     if source.is_file() or tensorboard.event_files(source):
-        return "tensorboard"
+        return ["tensorboard"]
     raise StoreError(f"no tensorboard run found in {source}, nor one of trackio, MLflow or Weights & Biases")
 
 

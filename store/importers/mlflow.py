@@ -23,20 +23,30 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2
 MOST_ARTIFACTS = 1000  # files of a run whose names are kept
 INFINITY = 1.7976931348623157e308  # MLflow's sqlite store holds infinities as the largest numbers
 
+DATABASES = ("*.db", "*.sqlite", "*.sqlite3")
+
 Point = tuple[str, float, int, int]  # metric, value, timestamp in ms, step
 
 
 def is_source(source: Path) -> bool:
-    """Whether a path is an MLflow database or holds runs in files."""
+    """Whether a path is an MLflow database, or a folder with one or with runs in files."""
     if source.is_file():
-        if not is_sqlite(source):
-            return False
-        try:
-            with read_only(source) as con:
-                return {"experiments", "runs", "latest_metrics"} <= tables(con)
-        except StoreError:
-            return False
-    return any(_run_folders(source))
+        return _is_database(source)
+    return any(_run_folders(source)) or bool(_databases(source))
+
+
+def _is_database(file: Path) -> bool:
+    if not is_sqlite(file):
+        return False
+    try:
+        with read_only(file) as con:
+            return {"experiments", "runs", "latest_metrics"} <= tables(con)
+    except (sqlite3.Error, StoreError):
+        return False
+
+
+def _databases(folder: Path) -> list[Path]:
+    return sorted(file for ending in DATABASES for file in folder.rglob(ending) if _is_database(file))
 
 
 def read(source: Path, done: Imported) -> list[Foreign]:
@@ -46,7 +56,10 @@ def read(source: Path, done: Imported) -> list[Foreign]:
         StoreError: if the database is damaged or not one of MLflow.
     """
     if source.is_dir():
-        return list(_from_files(source, done))
+        runs = list(_from_files(source, done))
+        for file in _databases(source):
+            runs += read(file, done)
+        return runs
     with read_only(source) as con:
         if not {"experiments", "runs", "metrics"} <= tables(con):
             raise StoreError(f"{source} is an sqlite database, but not one of MLflow")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import StoreError
+from store.importers import mlflow
 from store.importers.records import Foreign, Imported
 from store.importers.sqlite import columns, is_sqlite, read_only, tables
 from store.spool.lines import whole
@@ -31,6 +32,8 @@ def read(source: Path, done: Imported) -> list[Foreign]:
     """Runs of a project's database, or of all below a folder; a database that cannot be read is left out."""
     runs: list[Foreign] = []
     for file in [source] if source.is_file() else sorted(source.rglob("*.db")):
+        if source.is_dir() and mlflow.is_source(file):
+            continue
         try:
             with read_only(file) as con:
                 runs += _read(con, file, done)

@@ -132,3 +132,24 @@ def test_a_link_among_the_artifacts_and_a_time_that_is_none_stop_nothing(tmp_pat
     assert done.left_out == {"live": "it began at 9000000000000000.0, which is no time"}
     params = queries.sql("SELECT value FROM params WHERE name = 'artifacts'", db=tmp_path / "r.duckdb")
     assert params["value"].to_list() == ['"below/model.bin"']
+
+
+def test_a_folder_of_several_trackers_is_taken_whole(tmp_path, database):
+    source, _ = database
+    files = source.parent / "mlruns" / "0" / "f"
+    (files / "metrics").mkdir(parents=True)
+    (files.parent / "meta.yaml").write_text("name: files\n")
+    (files / "meta.yaml").write_text("run_id: f\nstatus: 3\nstart_time: 1700000000000\nend_time: 1700000001000\n")
+    other = sqlite3.connect(source.parent / "trackio.db")
+    other.execute("CREATE TABLE metrics (id INTEGER, run_name TEXT, timestamp TEXT, step INTEGER, metrics TEXT)")
+    other.execute("INSERT INTO metrics VALUES (1, 'one', '2026-01-01T00:00:00+00:00', 1, '{\"loss\": 1}')")
+    other.commit()
+    other.close()
+    (source.parent / "events.out.tfevents.1").write_bytes(b"")
+    db = tmp_path / "r.duckdb"
+    done = import_from(source.parent, db=db)
+    assert (len(done.new), done.left_out) == (5, {})
+    assert done.not_understood["TensorBoard file beside them, which --kind tensorboard reads"] == 1
+    assert set(queries.runs(db=db)["experiment"]) == {"意图", "files", "trackio"}
+    assert len(import_from(source.parent, db=db).same) == 5
+    assert len(import_from(source.parent, kind="mlflow", db=tmp_path / "other.duckdb").new) == 4
