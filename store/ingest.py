@@ -25,7 +25,7 @@ from store.database.connections import open_file, open_work
 from store.database.sql import one
 from store.database.tables import State, create_views, mark_lost, unended, write_batch
 from store.errors import StoreError
-from store.paths import Layout, is_run_id, locate
+from store.paths import Layout, check_kinds, is_run_id, locate
 from store.spool.file import alive
 from store.spool.packing import read_packed
 from store.spool.parsing import Batch
@@ -107,6 +107,7 @@ def lock(layout: Layout, *, wait: float, create: bool = True) -> Iterator[bool]:
         wait: seconds to wait for it.
         create: False for those who only look: where nobody ever wrote, nobody is in the way.
     """
+    check_kinds(layout)
     if not create and not layout.lock.exists():
         yield True
         return
@@ -310,7 +311,7 @@ def whole_lines(path: Path | str, start: int, limit: int) -> bytes:
     if str(path).endswith(".gz"):
         data = read_packed(Path(path))[start:]
         return data[: data.rfind(b"\n") + 1]
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe in a spool's place is not waited for
     try:
         data = os.pread(fd, limit, start)
         while (end := data.rfind(b"\n")) < 0:

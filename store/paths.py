@@ -13,6 +13,8 @@ are somebody's data: `inside` and `check_run_id` turn them into paths or refuse 
 
 import os
 import re
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +91,7 @@ class Layout:
             StoreError: if a folder cannot be made, or the database's path is taken by something else.
         """
         check_target(self)
+        check_kinds(self)
         try:
             for folder in (self.spool, self.predictions, self.artifacts):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -198,14 +201,43 @@ def check_target(layout: Layout) -> None:
         StoreError: if the path exists and cannot be a published database.
     """
     path = layout.db
+    if not _is(path, stat.S_ISREG, "a database file"):
+        return
     try:
-        if path.is_dir():
-            raise StoreError(f"expected a database file, but {path} is a folder")
-        if not path.exists():
-            return
         with path.open("rb") as file:
             header = file.read(12)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     if header[8:12] != b"DUCK" and not (layout.work.exists() and (layout.folder / "published.json").exists()):
         raise StoreError(f"{path} is not a DuckDB database")
+
+
+def check_kinds(layout: Layout) -> None:
+    """Refuse a store where a folder or a pipe has the name of a file, or a file that of a folder.
+
+    Raises:
+        StoreError: if so; opening a pipe would wait for ever.
+    """
+    for folder in (layout.folder, layout.spool, layout.predictions, layout.artifacts):
+        _is(folder, stat.S_ISDIR, "a folder")
+    beside = (layout.folder / name for name in ("work.duckdb.wal", "follower", "published.json"))
+    for file in (layout.work, layout.lock, layout.edits, *beside):
+        _is(file, stat.S_ISREG, "a file")
+
+
+def _is(path: Path, fits: Callable[[int], bool], what: str) -> bool:
+    """Whether something is there.
+
+    Raises:
+        StoreError: if it is of another kind, or cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    if not fits(mode):
+        kind = {stat.S_IFDIR: "folder", stat.S_IFREG: "file", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+        raise StoreError(f"expected {what}, but {path} is a {kind.get(stat.S_IFMT(mode), 'device')}")
+    return True

@@ -27,7 +27,7 @@ from store.aside import written_whole
 from store.database.connections import damage, open_published, verify_published
 from store.database.sql import count_change, insert, one
 from store.errors import DamagedError, StoreError
-from store.paths import Layout, check_target
+from store.paths import Layout, check_kinds, check_target
 
 REST = 20.0  # times its own duration
 COLUMNS = ["experiment", "task", "dataset", "model", "variant", "split", "metric", "value", "source", "note"]
@@ -51,6 +51,7 @@ def verify_target(layout: Layout) -> None:
         StoreError: if so.
     """
     check_target(layout)
+    check_kinds(layout)
     if layout.db.exists() and not layout.work.exists():
         verify_published(layout)
     elif layout.db.exists() and _note(layout) is None:

@@ -184,7 +184,7 @@ def _content(fd: int) -> bytes:
 def alive(path: Path) -> bool:
     """Whether some process on this machine holds the spool."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe in its place is not waited for
     except OSError:
         return False
     try:

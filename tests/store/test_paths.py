@@ -1,12 +1,16 @@
 """Where a store may lie."""
 
+import os
+import shutil
+
 import pytest
 
-from store import queries, runs
+from store import checking, queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
 from store.merging import merge
 from store.paths import inside, locate
+from store.spool import file
 
 
 def test_bad_store_paths(tmp_path):
@@ -106,3 +110,42 @@ def test_a_name_of_a_line_never_leaves_its_folder(tmp_path, name):
 def test_an_id_that_no_run_can_have_is_refused(layout, run_id):
     with pytest.raises(StoreError, match="a run's id is made of"):
         layout.spool_file(run_id)
+
+
+FILES = ("work.duckdb", "work.duckdb.wal", "lock", "follower", "published.json", "spool/edits.jsonl")
+FOLDERS = ("spool", "predictions", "artifacts")
+
+
+@pytest.mark.parametrize("name", [".", *FILES, *FOLDERS])
+def test_a_pipe_or_a_folder_in_the_place_of_something_of_the_store_is_refused(db, layout, fill, name):
+    fill(db)
+    ingest(db, force=True)
+    path = layout.folder / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    calls = [ingest, upkeep.gc, upkeep.compact, upkeep.rebuild, checking.check, fill]
+    for call in calls:
+        with pytest.raises(StoreError, match=f"expected a (file|folder), but {path} is a pipe"):
+            call(db)
+    if name in FILES:
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(StoreError, match=f"expected a file, but {path} is a folder"):
+            ingest(db)
+    assert queries.runs(db=db).height == 1  # who only reads is not disturbed
+
+
+def test_a_pipe_in_the_place_of_the_database_or_of_a_spool_is_not_waited_for(db, layout, fill):
+    run_id = fill(db)
+    ingest(db, force=True)
+    layout.spool_file(run_id).unlink()
+    os.mkfifo(layout.spool_file(run_id))
+    assert not file.alive(layout.spool_file(run_id))
+    assert ingest(db, force=True).published
+    db.unlink()
+    os.mkfifo(db)
+    for call in (ingest, checking.check, fill):
+        with pytest.raises(StoreError, match=r"expected a database file, but .* is a pipe"):
+            call(db)
+    with pytest.raises(StoreError, match="is a pipe"):
+        queries.runs(db=db)
