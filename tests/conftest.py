@@ -12,5 +12,5 @@ settings.load_profile("clueboard")
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Workers of the whole suite: one a core, four at most; a run of named files needs none and starts at once."""
-    return 0 if config.args_source.name == "ARGS" else min(os.cpu_count() or 1, 4)
+    """Workers of the whole suite: one a core and one more, as some wait for a browser; named files start at once."""
+    return 0 if config.args_source.name == "ARGS" else min((os.cpu_count() or 1) + 1, 4)
