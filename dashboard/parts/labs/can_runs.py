@@ -1,5 +1,7 @@
 """The runs whose predictions CAN can correct: which one a chapter opens on, and their arrays."""
 
+from itertools import islice
+
 import polars as pl
 import streamlit as st
 
@@ -10,6 +12,9 @@ from engine.can.correct import alternating_normalization
 from store.errors import StoreError
 
 TRIED = 6
+"""runs whose corrections are tried"""
+LOOKED_AT = 200
+"""runs among which those with probabilities are looked for"""
 
 
 def prefer_classification(version: str) -> None:
@@ -31,12 +36,18 @@ def liveliest(version: str) -> str | None:
     found = queries.run_list(version, experiment="clue").filter(
         pl.col("task").is_in(list(tasks)), pl.col("status") == "finished"
     )
-    runs = sorted(found.select("run_id", "task").rows(), key=lambda run: -tasks[run[1]])[:TRIED]
-    for run_id, _ in runs:
+    runs = [str(run_id) for run_id, _ in sorted(found.select("run_id", "task").rows(), key=lambda run: -tasks[run[1]])]
+    correctable = list(islice((run_id for run_id in runs[:LOOKED_AT] if has_probabilities(version, run_id)), TRIED))
+    for run_id in correctable:
         lab = load(version, run_id)
         if isinstance(lab, can_predictions.Lab) and changes(lab):
-            return str(run_id)
-    return str(runs[0][0]) if runs else None
+            return run_id
+    return next(iter([*correctable, *runs]), None)
+
+
+def has_probabilities(version: str, run_id: str) -> bool:
+    """Whether a run stored class probabilities of dev."""
+    return "probabilities-dev.parquet" in queries.artifacts(version, run_id)["name"].to_list()
 
 
 def changes(lab: can_predictions.Lab) -> int:
@@ -53,9 +64,10 @@ def pick(version: str) -> str | None:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def load(version: str, run_id: str) -> can_predictions.Lab | str:
     """The run's predictions, or the reason why there are none to correct."""
-    stored = queries.artifacts(version, run_id)
-    if "probabilities-dev.parquet" not in stored["name"].to_list():
-        return "This run stored no class probabilities: CAN needs a classification or pair task."
+    if not has_probabilities(version, run_id):
+        return (
+            "This run stored no class probabilities, which CAN corrects: choose one of a classification or pair task."
+        )
     facts = queries.measurements(version, "task_facts", run_ids=(run_id,))
     counts = facts.filter(split="train", metric="count") if {"split", "label"} <= set(facts.columns) else facts
     if "label" not in counts.columns:

@@ -11,6 +11,7 @@ from dashboard.figures.labs import can as figures
 from dashboard.figures.labs import can_simulation as simulation_figures
 from dashboard.figures.labs import can_steps as step_figures
 from dashboard.frames.labs import can_predictions
+from dashboard.parts.labs import can_runs
 from engine.can.alternation import half_steps
 from engine.can.correct import alternating_normalization
 from engine.can.evaluation import accuracy_by_uncertainty
@@ -143,6 +144,16 @@ def test_a_run_without_probabilities_says_so(tmp_path, open_page):
     ingest(db, force=True)
     app = open_page("can", db)
     assert "stored no class probabilities" in app.info[0].value
+
+
+def test_the_page_opens_on_a_run_with_probabilities_among_newer_ones_without(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    run_id, _ = add_run(db)
+    for _ in range(can_runs.TRIED + 1):
+        add_run(db, probabilities=False)
+    ingest(db, force=True)
+    app = open_page("can", db)
+    assert app.query_params["can_run"] in (run_id, [run_id])
 
 
 def test_the_sweep_shows_the_honest_gain_first(store, open_page):
