@@ -51,7 +51,13 @@ FAMILIES = {
 }
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+RARE = ("mistral", "roformer of three classes", "camembert", "xlnet", "mpnet", "qwen3", "electra with quick_gelu")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name in RARE else ()) for name in FAMILIES],
+)
 def family(request, tmp_path_factory):
     """Name and folder of a random encoder that transformers saved, with a pooler where the family has one."""
     torch.manual_seed(0)

@@ -3,15 +3,17 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
 
+from engine.evidence import metrics
 from engine.text.tasks import TASKS
 from jobs.cli import InputError
 from jobs.clue.data import sources
 from jobs.evaluate import answers, predictions, start
 from jobs.evaluate.config import Config
-from store import queries
 
+TNEWS = TASKS["tnews"]
 LABELS = ["100", "101", "102", "103"]
 ROWS = [{"id": i, "sentence": f"标题{i}", "label": LABELS[i % 4]} for i in range(8)]
 GIVEN = [{"id": row["id"], "prediction": row["label"]} for row in ROWS]
@@ -37,11 +39,13 @@ def data_dir(tmp_path_factory):
     return folder
 
 
-def scored(folder, name, content, data_dir):
+def read(folder, name, content, data_dir):
+    """The answers of a file of this content, paired and translated; no run is stored."""
     path = folder / name
     path.write_bytes(content)
-    config = Config(task="tnews", predictions=path, data_dir=data_dir, db=folder / "x.duckdb")
-    return queries.summary([predictions.score(config, path)], db=config.db)
+    data = sources.load(TNEWS, data_dir=data_dir)
+    paired = answers.pair(TNEWS, data.dev, answers.read(path), path)
+    return paired, predictions.translate(TNEWS, paired)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +65,9 @@ def scored(folder, name, content, data_dir):
     ],
 )
 def test_every_answer_finds_its_example(tmp_path, data_dir, name, content):
-    said = dict(scored(tmp_path, name, content, data_dir).select("name", "value").iter_rows())
-    assert said["dev/accuracy"] == 1.0
+    paired, mapped = read(tmp_path, name, content, data_dir)
+    assert len(paired.examples) == len(ROWS)
+    assert metrics.score(TNEWS, paired.examples, mapped.decoded.predictions)["accuracy"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -77,13 +82,13 @@ def test_every_answer_finds_its_example(tmp_path, data_dir, name, content):
 )
 def test_what_cannot_be_paired_or_read_is_refused(tmp_path, data_dir, content, said):
     with pytest.raises(InputError, match=said):
-        scored(tmp_path, "a.jsonl", content, data_dir)
+        read(tmp_path, "a.jsonl", content, data_dir)
 
 
 def test_rows_without_an_id_among_others_are_counted_and_left_out(tmp_path, data_dir):
     rows = [row if number not in (2, 5) else {**row, "id": None} for number, row in enumerate(GIVEN)]
-    examples = sources.load(TASKS["tnews"], data_dir=data_dir).dev
-    found = answers.pair(TASKS["tnews"], examples, rows, tmp_path / "a.jsonl")
+    examples = sources.load(TNEWS, data_dir=data_dir).dev
+    found = answers.pair(TNEWS, examples, rows, tmp_path / "a.jsonl")
     assert (len(found.rows), found.without_example, found.unanswered) == (6, 2, 2)
     assert [example.example_id for example in found.examples] == [str(row["id"]) for row in found.rows]
 
@@ -92,10 +97,8 @@ def test_a_confidence_that_is_no_share_is_none(tmp_path, data_dir):
     content = lines(
         [{**row, "confidence": value} for row, value in zip(GIVEN, (0.5, 7, -1, "high", 1, 0, 1e9, None), strict=True)]
     )
-    scored(tmp_path, "a.jsonl", content, data_dir)
-    run = queries.runs(db=tmp_path / "x.duckdb")["run_id"][0]
-    kept = queries.predictions(run, "dev", db=tmp_path / "x.duckdb").sort("example_id")["confidence"].to_list()
-    assert kept == [0.5, None, None, None, 1, 0, None, None]
+    kept = read(tmp_path, "a.jsonl", content, data_dir)[1].decoded.confidence
+    np.testing.assert_array_equal(kept, [0.5, np.nan, np.nan, np.nan, 1, 0, np.nan, np.nan])
 
 
 def test_fillers_in_a_test_file_are_not_scored(tmp_path, data_dir):
