@@ -114,7 +114,8 @@ def _choices(fields: Mapping[str, Any], spec: TaskSpec, label: str | None, predi
     passage = fields.get("passage", "")
     lines = "<br>".join(html.escape(str(line)) for line in (passage if isinstance(passage, list) else [passage]))
     listed = _options([str(choice) for choice in fields[spec.options]], label, predictions)
-    return _row(lines, f"<b>{html.escape(str(fields.get('question', '')))}</b>{listed}")
+    asked = f"<b>{html.escape(str(fields.get('question', '')))}</b>{listed}"
+    return _row(lines, asked) if lines else _row(asked)
 
 
 def _options(options: Sequence[str], label: str | None, predictions: Sequence[str]) -> str:
