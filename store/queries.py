@@ -160,7 +160,7 @@ def deleted_runs(db: Path | None = None) -> pl.DataFrame:
 
 def with_progress(frame: pl.DataFrame, db: Path | None = None) -> pl.DataFrame:
     """A list of runs with the progress, time left and last sign of life that running jobs wrote since the publish."""
-    running = frame.filter(pl.col("status") == "running")["run_id"]
+    running = frame["run_id"].filter(frame["status"] == "running")
     if running.is_empty():
         return frame
     return frame.update(unpublished.progress(locate(db), running), on="run_id", how="left", maintain_order="left")
