@@ -493,6 +493,7 @@ _FEW_SHOT = (
         epochs=30,
         sizes={"train": 32, "dev": 32, "test": 610},
         tests=(TestVersion(version="1.0", rows=753, submission="eprstmt_predict.json"),),
+        folders=("fewclue/eprstmt",),
         **_FEWCLUE,
     ),
     TaskSpec(
@@ -506,6 +507,7 @@ _FEW_SHOT = (
         epochs=20,
         sizes={"train": 536, "dev": 536, "test": 1_784},
         tests=(TestVersion(version="1.0", rows=2_999, submission="csldcp_predict.json"),),
+        folders=("fewclue/csldcp",),
         **_FEWCLUE,
     ),
     TaskSpec(
@@ -520,6 +522,7 @@ _FEW_SHOT = (
         epochs=30,
         sizes={"train": 32, "dev": 32, "test": 1_772},
         tests=(TestVersion(version="1.0", rows=2_000, submission="bustm_predict.json"),),
+        folders=("fewclue/bustm",),
         **_FEWCLUE,
     ),
 )

@@ -30,6 +30,7 @@ from jobs.clue.resume import go_on
 from jobs.clue.tasks import task_file
 from jobs.models.names import NGRAM, title
 from store import paths, runs
+from store.errors import StoreError
 
 if TYPE_CHECKING:
     from jobs.clue.config import Config
@@ -267,13 +268,16 @@ def table(run: Run, done: dict[Child, str], config: Config) -> None:
 
 def upload(run: Run, config: Config) -> None:
     """Pack the children's submission files into one checked zip, where there are any."""
+    from store import queries
+
     if config.limit:
         return
+    queries.refresh(db=config.db)
     few = config.task == ("fewclue",)
     target = run.folder / (UPLOAD.replace("clue", "fewclue") if few else UPLOAD)
     try:
         submit.pack(submit.collect(submit.Config(parent=run.run_id, db=config.db)), target)
-    except cli.InputError as error:
+    except (cli.InputError, StoreError) as error:  # in a sweep the runs are in the database only later
         print(f"no zip for the CLUE site: {error}")
         return
     run.artifact(target.name, "submission", target)

@@ -168,3 +168,28 @@ def test_a_clue_task_on_fewclues_files_stays_off_the_leaderboard(only_the_first,
     ingest(config.db, force=True)
     assert queries.leaderboard(db=config.db).is_empty()
     assert queries.runs(status="finished", db=config.db).height == 3
+
+
+def test_the_files_are_found_beside_those_of_clue(only_the_first, tmp_path):
+    (tmp_path / "both").mkdir()
+    only_the_first.rename(tmp_path / "both" / "fewclue")
+    data = clue_data.load(TASKS["eprstmt"], data_dir=tmp_path / "both", few_shot_split="0")
+    assert Path(data.files["train"]).parent == tmp_path / "both" / "fewclue" / "eprstmt"
+
+
+def test_the_zip_of_several_tasks_holds_what_its_trainings_wrote(tmp_path, monkeypatch, capsys):
+    for task, row in {"tnews": {"sentence": "标题"}, "iflytek": {"sentence": "应用"}}.items():
+        folder = tmp_path / "data" / task
+        folder.mkdir(parents=True)
+        labels = TASKS[task].labels[:2] * 4
+        for name in ("train", "dev"):
+            _write(folder, name, [{**row, "label": label, "sentence": f"{label}号"} for label in labels])
+        _write(folder, "test", [{**row, "id": i} for i in range(3)])
+    config = replace(NGRAM, task=("tnews", "iflytek"), data_dir=tmp_path / "data", db=tmp_path / "x.duckdb")
+    monkeypatch.setenv("CLUEBOARD_FOLLOW", "0")
+    many.start(config)
+    assert "no zip for the CLUE site" in capsys.readouterr().out
+    monkeypatch.delenv("CLUEBOARD_FOLLOW")
+    parent = many.start(replace(config, db=tmp_path / "y.duckdb"))
+    with zipfile.ZipFile(tmp_path / "y" / "artifacts" / parent / many.UPLOAD) as archive:
+        assert sorted(archive.namelist()) == ["iflytek_predict.json", "tnews11_predict.json"]
