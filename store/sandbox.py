@@ -30,6 +30,7 @@ from store.database.connections import open_published
 from store.database.sql import quote
 from store.errors import StoreError
 from store.paths import Layout, locate
+from store.spool.lines import spelled_out
 from store.subprocesses import child
 
 ALLOWED = (
@@ -91,6 +92,8 @@ def query(statement: str, *, limit: int = 100_000, timeout: float = 10.0, db: Pa
         StoreError: if the statement is refused, fails or takes too long.
     """
     layout = locate(db)
+    if not isinstance(statement, str) or "\0" in statement or spelled_out(statement) != statement:
+        raise StoreError(f"a statement must be text in UTF-8 without the character 0, got {statement!a:.200}")
     if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise StoreError(f"timeout must be a positive number of seconds, got {timeout}")
     if limit < 0:

@@ -182,3 +182,9 @@ def test_a_process_started_ahead_that_died_or_waits_for_nobody_is_replaced(fille
     again = sandbox._spares.pop(filled)
     assert again.communicate(timeout=20) == (b"", None)  # closes its input, as the end of this process would
     assert again.returncode == 0
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1\0 AS x", "SELECT '\ud800'", b"SELECT 1", None])
+def test_what_is_no_text_is_refused(filled, statement):
+    with pytest.raises(StoreError, match="a statement must be text in UTF-8 without the character 0"):
+        queries.sql(statement, db=filled)
