@@ -98,12 +98,16 @@ def answered(spec, examples, rng):
     return decode(spec, rows, examples, outputs).predictions
 
 
-@pytest.mark.parametrize("what", [*BLANK, *SEEN])
-@pytest.mark.parametrize(("task", "place"), PLACES, ids=[f"{task} {place}" for task, place in PLACES])
+CASES = [  # in an odd text the marked words of CLUEWSC no longer stand, which is a fault of the file and refused
+    (*place, what) for place in PLACES for what in (*BLANK, *SEEN) if what in BLANK or place[0] != "cluewsc2020"
+]
+
+
+@pytest.mark.parametrize(
+    ("task", "place", "what"), CASES, ids=[f"{task} {place} {what}" for task, place, what in CASES]
+)
 def test_a_row_is_dropped_where_it_would_teach_and_answered_where_it_is_asked(tmp_path, task, place, what):
     value, spec, blank = {**BLANK, **SEEN}[what], TASKS[task], what in BLANK
-    if task == "cluewsc2020" and not blank:
-        pytest.skip("the marked words no longer stand in such a text: a fault of the file, which is refused")
     rows = three(task, place, value, labelled=False)
     if place == ("content",) and not blank:
         rows[1]["content"] += "#idiom#"
