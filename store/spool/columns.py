@@ -26,6 +26,7 @@ FEW = 2000  # lines parsed to records in one go; more would only make work for t
 SAMPLE = 100  # lines that show which names there are
 EMPTIEST = 30  # times as many cells as numbers that a frame may have
 STARTS = b'{"log":'
+TIMES = (-6.2e10, 2.5e11)  # Unix times of the years 5 to 9892
 _NAMES = re.compile(rb'"((?:[^"\\]|\\.)*)":')
 TYPES = {"step": pl.Int64, "epoch": pl.Float64, "at": pl.Float64}
 POINTS = {"line": pl.Int64, "name": pl.String, **TYPES, "value": pl.Float64}
@@ -97,7 +98,7 @@ def read_columns(lines: list[bytes]) -> pl.DataFrame | None:
             break
     else:
         return None
-    if frame["step"].null_count() or frame["at"].null_count():
+    if frame["step"].null_count() or frame["at"].null_count() or not frame["at"].is_between(*TIMES).all():
         return None
     return _long(frame.select(pl.int_range(pl.len()).alias("line"), *TYPES), values)
 
@@ -112,8 +113,20 @@ def _frame(sample: list[bytes], lines: list[bytes], text: bytes, keys: int) -> p
     return frame[len(sample) :] if sample is not lines else frame
 
 
-NONSENSE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+NONSENSE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 """What a record raises that lacks something or holds a value of another type: lines from elsewhere say anything."""
+
+
+def time_of(record: Row) -> float:
+    """Unix time of a record.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it has none, or one that no column can hold.
+    """
+    at: float = record["at"] + 0.0
+    if not TIMES[0] <= at <= TIMES[1]:
+        raise ValueError(f"time {at!r}")
+    return at
 
 
 def points_of(record: Row) -> list[tuple[str, int, float | None, float, float]]:
@@ -122,7 +135,7 @@ def points_of(record: Row) -> list[tuple[str, int, float | None, float, float]]:
     Raises:
         one of `NONSENSE`: if it lacks something or holds a value of another type.
     """
-    step, epoch, at = record["step"], record["epoch"], record["at"] + 0.0
+    step, epoch, at = record["step"], record["epoch"], time_of(record)
     if type(step) is not int or not -(2**63) <= step < 2**63 or not (epoch is None or type(epoch) is float):
         raise ValueError(f"step {step!r} or epoch {epoch!r}")
     return [(name, step, epoch, at, float(value)) for name, value in record["log"].items()]
@@ -137,7 +150,7 @@ def unpack(record: Row) -> pl.DataFrame:
     try:
         steps = pl.Series("step", record["steps"], pl.Int64, strict=True)
         values = [_floats(str(name), column) for name, column in record["many"].items()]
-        fixed = {"line": pl.lit(0, pl.Int64), "epoch": pl.lit(None, pl.Float64), "at": pl.lit(record["at"] + 0.0)}
+        fixed = {"line": pl.lit(0, pl.Int64), "epoch": pl.lit(None, pl.Float64), "at": pl.lit(time_of(record))}
         return _long(steps.to_frame().with_columns(**fixed).select("line", *TYPES), pl.DataFrame(values))
     except (pl.exceptions.PolarsError, OverflowError) as error:
         raise ValueError(f"not many values and as many steps: {error}") from error
@@ -164,7 +177,7 @@ def together(lines: list[bytes]) -> list[Row | None]:
     text = b"[" + b",".join(sound) + b"]"
     try:
         found = json.loads(text) if not any(half in text for half in HALVES) else []
-    except ValueError:
+    except (ValueError, RecursionError):
         found = []
     if len(found) != len(sound) or not all(type(record) is dict for record in found):
         return [decode(line) for line in lines]

@@ -56,10 +56,10 @@ def decode(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+        if any(half in line for half in HALVES):
+            record = spelled_out(record)
+    except (ValueError, RecursionError):
         return None
-    if any(half in line for half in HALVES):
-        record = spelled_out(record)
     return record if isinstance(record, dict) else None
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from store.editing import KINDS, check_edit
 from store.errors import StoreError
 from store.paths import check_name
-from store.spool.columns import FEW, NONSENSE, PIECE, STARTS, Row, Stretch, points_of, stretches, unpack
+from store.spool.columns import FEW, NONSENSE, PIECE, STARTS, Row, Stretch, points_of, stretches, time_of, unpack
 from store.spool.gathering import Gathered
 from store.spool.lines import ENDS, canonical, decode
 
@@ -201,7 +201,7 @@ class Batch:
         found = points_of(record)
         for name, step, epoch, at, value in found:
             self.points.rows.append((run_no, self.name_no(name), step, epoch, value, at))
-        self.latest = record["at"] + 0.0
+        self.latest = time_of(record)
 
     def _log_many(self, points: pl.DataFrame) -> None:
         """Take points as `store.spool.columns.Stretch` has them, with their run_no."""
@@ -220,7 +220,7 @@ class Batch:
 
     def _short_many(self, run_no: int, record: Row) -> None:
         """The same without a frame, which takes longer to make than a few points."""
-        steps, at = record["steps"], record["at"] + 0.0
+        steps, at = record["steps"], time_of(record)
         if not all(type(step) is int and -(2**63) <= step < 2**63 for step in steps):
             raise ValueError(f"steps {steps!r}")
         rows = []

@@ -111,3 +111,21 @@ def test_no_line_of_a_foreign_store_stops_an_ingest_by_half_a_character(start, d
     assert queries.runs(db=db)["tags"].to_list() == [["a\\udcffb"]]
     assert queries.curves(run.run_id, "a\\udcffb", db=db)["value"].len() == 151
     assert queries.summary(run.run_id, db)["name"].to_list() == ["a\\udcffb"]
+
+
+def test_no_line_of_a_foreign_store_stops_an_ingest_by_its_time_or_its_depth(start, db):
+    deep = {"params": {"x": "DEEP"}, "at": 1.7e9}
+    logs = [{"log": {"a": 1.0}, "step": step, "epoch": None, "at": 1.7e9} for step in range(150)]
+    wrong = [
+        *({"log": {"a": 2.0}, "step": 1, "epoch": None, "at": at} for at in (1e300, -1e300, 1e12)),
+        {"many": {"a": [2.0]}, "steps": [1], "at": 1e300},
+        {"many": {"a": [2.0] * 200}, "steps": list(range(200)), "at": 1e300},
+    ]
+    with start() as run:
+        for record in [*logs[:120], *wrong, *logs[120:]]:
+            run._spool.write(seal(json.dumps(record)[:-1]))
+        for depth in (500, 100_000):
+            run._spool.write(seal(json.dumps(deep)[:-1].replace('"DEEP"', "[" * depth + "]" * depth)))
+    ingest(db, force=True)
+    assert queries.curves(run.run_id, "a", db=db)["value"].to_list() == [1.0] * 150
+    assert queries.runs(db=db)["status"].to_list() == ["finished"]
