@@ -193,9 +193,9 @@ class Batch:
 
     def _edit(self, record: Row) -> None:
         if record.get("edit") in KINDS:
-            moment(record["at"])
+            at = time_of(record)
             check_edit(record["edit"], {name: value for name, value in record.items() if name not in _FIXED})
-            self.edits.append(record)
+            self.edits.append({**record, "at": at})
 
     def _log(self, run_no: int, record: Row) -> None:
         found = points_of(record)

@@ -1,11 +1,14 @@
 """What people write."""
 
+import json
+
 import polars as pl
 import pytest
 
 from store import checking, editing, queries, runs, upkeep
 from store.errors import StoreError
 from store.ingest import ingest
+from store.spool.lines import seal
 
 
 def test_edits_survive_a_rebuild(start, db):
@@ -77,3 +80,13 @@ def test_a_deleted_run_leaves_every_view_and_comes_back(start, db):
         editing.restore_run(run.run_id, db)
     assert queries.deleted_runs(db).is_empty()
     assert checking.check(db, deep=True).clean
+
+
+@pytest.mark.parametrize("at", [True, 1e300, "now", None, -(10**400)])
+def test_an_edit_whose_time_is_none_stops_no_ingest(start, db, layout, at):
+    start().finish()
+    edit = {"edit": "mark", "hash": "aa", "run_id": None, "mark": "odd", "note": "", "at": at}
+    layout.edits.write_bytes(seal(json.dumps(edit)[:-1]))
+    assert ingest(db, force=True).published
+    assert queries.runs(db=db).height == 1
+    assert queries.marks(db=db).height == (at is True)
