@@ -53,7 +53,7 @@ def read(folder, name, content, data_dir):
     [
         ("a.jsonl", b"\xef\xbb\xbf" + lines(GIVEN, "\r\n")),
         ("a.jsonl", lines(GIVEN, "\n\n")),
-        ("a.jsonl", gzip.compress(lines(GIVEN))),
+        ("a.jsonl", gzip.compress(lines(GIVEN), mtime=0)),
         ("a.jsonl", lines(changed(note="a\u2028b\u0085c"))),
         ("a.jsonl", lines([{"id": float(row["id"]), "prediction": row["prediction"]} for row in reversed(GIVEN)])),
         ("a.jsonl", lines([{**row, "id": f" {row['id']} "} for row in reversed(GIVEN)])),
