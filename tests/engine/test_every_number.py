@@ -15,7 +15,7 @@ import torch
 from engine.can import correct, methods, multi_label, simulation
 from engine.dimension import attention_fit, entropy, laplace, pip_loss
 from engine.embeddings import few_sentences, similarity, trigrams, whitening
-from engine.evidence import intervals, joint, metrics, paired, power, seeds, stopping, verdict
+from engine.evidence import intervals, joint, metrics, paired, power, score_intervals, seeds, stopping, verdict
 from engine.initialization import activation_moments, isometry, rules, samplers, signal_propagation, singular_values
 from engine.johnson_lindenstrauss import (
     angles,
@@ -114,6 +114,15 @@ TABLE = {
     "evidence.intervals.proportion_interval": row(intervals.proportion_interval, successes=3.0, n=9),
     "evidence.metrics.is_better": row(
         lambda value, other: metrics.is_better("accuracy", value, other), value=1.0, other=0.0
+    ),
+    "evidence.score_intervals.auc_interval": row(
+        lambda auc, n_positive, n_negative, confidence: score_intervals.auc_interval(
+            auc, n_positive, n_negative, confidence=confidence
+        ),
+        auc=0.75,
+        n_positive=20,
+        n_negative=30,
+        confidence=0.9,
     ),
     "evidence.paired.mcnemar_p": row(paired.mcnemar_p, only_a=3, only_b=9),
     "evidence.power.examples_needed": row(
@@ -387,6 +396,7 @@ ELSEWHERE = {
     "text": "texts and tasks with a length: the tests of each",
     "evidence.metrics": "texts and entities: test_metrics",
     "evidence.overlap": "examples: test_overlap",
+    "evidence.score_intervals.score_interval": "a score that the engine gave: test_score_intervals",
     "evidence.validation": "names and their counts: test_calibration",
     "evidence.verdict.caveat": "takes a comparison",
     "dimension.cooccurrence": "texts",

@@ -98,7 +98,7 @@ def test_shapes_and_depth_answer(empty_store, open_page):
     app.number_input(key="initialization_shapes_m").set_value(3072).run()
     app.selectbox(key="initialization_shapes_law").set_value("orthogonal").run()
     assert not app.exception
-    assert "their ratio inf depends on m/n alone" in spoken(app)
+    assert "their ratio, here without bound, depends on m/n alone" in spoken(app)
     app = open_page("initialization_depth", empty_store)
     app.slider(key="initialization_depth_width").set_value(8).run()
     assert not app.exception

@@ -30,8 +30,21 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
     for text, rows in groups.items():
         label = examples[rows[0]].label if spec.kind in ("classification", "pair", "choice") else ""
         classes[str(label)].append((hashlib.sha256(text.encode()).hexdigest(), rows))
+    whole = [member for members in classes.values() for member in members]
+    dev = _held_out(list(classes.values()), share) or _held_out([whole], share)  # few large texts: not by class
+    if not dev:
+        what = "passages" if spec.kind in ("span", "choice") else "texts"
+        raise InputError(
+            f"{spec.name}: {len(examples)} rows with {len(groups)} different {what} "
+            f"are too few to hold out {share:.0%} of each class as dev; name a dev file, or set dev_share higher"
+        )
+    return [i for i in range(len(examples)) if i not in dev], sorted(dev)
+
+
+def _held_out(classes: Sequence[Sequence[tuple[str, list[int]]]], share: float) -> set[int]:
+    """Rows of the first groups of each class that hold the share of its rows."""
     dev: set[int] = set()
-    for members in classes.values():
+    for members in classes:
         wanted = share * sum(len(rows) for _, rows in members)
         taken = 0
         for _, rows in sorted(members)[: len(members) - 1]:  # one group of every class stays in train
@@ -41,13 +54,7 @@ def split(spec: TaskSpec, examples: Sequence[Example], share: float) -> tuple[li
                 continue  # one text that stands in many rows must not keep its class out of dev
             dev.update(rows)
             taken += len(rows)
-    if not dev:
-        what = "passages" if spec.kind in ("span", "choice") else "texts"
-        raise InputError(
-            f"{spec.name}: {len(examples)} rows with {len(groups)} different {what} "
-            f"are too few to hold out {share:.0%} of each class as dev; name a dev file, or set dev_share higher"
-        )
-    return [i for i in range(len(examples)) if i not in dev], sorted(dev)
+    return dev
 
 
 def _text(spec: TaskSpec, example: Example) -> str:
