@@ -90,16 +90,27 @@ def chosen_lab() -> tuple[str, str, can_predictions.Lab] | None:
     return version, run_id, lab
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def uncertainty_of(version: str, run_id: str, k: int) -> np.ndarray:
+    """Top-k entropy of every row."""
+    lab = can_runs.load(version, run_id)
+    assert isinstance(lab, can_predictions.Lab)
+    return correct.top_k_entropy(lab.probs, k=k)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
 def corrected(
-    lab: can_predictions.Lab, knobs: Knobs, prior: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Gain]:
-    """Probabilities after, uncertainty, which rows were corrected, and the gain."""
-    uncertainty = correct.top_k_entropy(lab.probs, k=knobs["k"])
-    unsure = uncertainty >= knobs["threshold"]
-    with st.spinner(f"Correcting {int(unsure.sum()):,} uncertain rows ..."):  # several iterations can take a second
-        after = correct.alternating_normalization(lab.probs, prior, **knobs)
+    version: str, run_id: str, prior: str, *, k: int, threshold: float, alpha: float, iterations: int
+) -> tuple[np.ndarray, Gain]:
+    """Probabilities after the correction, and the gain; several iterations can take a second."""
+    lab = can_runs.load(version, run_id)
+    assert isinstance(lab, can_predictions.Lab)
+    after = correct.alternating_normalization(
+        lab.probs, lab.priors[prior], k=k, threshold=threshold, alpha=alpha, iterations=iterations
+    )
+    touched = uncertainty_of(version, run_id, k) >= threshold
     before, now = lab.probs.argmax(axis=1), after.argmax(axis=1)
-    return after, uncertainty, unsure, evaluate(lab.labels, before, now, n_classes=len(lab.names), touched=unsure)
+    return after, evaluate(lab.labels, before, now, n_classes=len(lab.names), touched=touched)
 
 
 def show_uncertainty(lab: can_predictions.Lab, uncertainty: np.ndarray, threshold: float, gain: Gain) -> None:
@@ -140,7 +151,7 @@ def picture() -> Reading | None:
     found = chosen_lab()
     if found is None:
         return None
-    _, run_id, lab = found
+    version, run_id, lab = found
     knobs, prior = settings(lab)
     if len(lab.names) == 2:
         st.info(
@@ -148,7 +159,10 @@ def picture() -> Reading | None:
             "a little towards the rarer class. Expect next to nothing.",
             icon=":material/info:",
         )
-    after, uncertainty, unsure, gain = corrected(lab, knobs, lab.priors[prior])
+    uncertainty = uncertainty_of(version, run_id, knobs["k"])
+    unsure = uncertainty >= knobs["threshold"]
+    with st.spinner(f"Correcting {int(unsure.sum()):,} uncertain rows ..."):
+        after, gain = corrected(version, run_id, prior, **knobs)
     can_correction.show_gain(gain)
     show_uncertainty(lab, uncertainty, knobs["threshold"], gain)
     show_mix(lab, lab.priors[prior], after)
