@@ -70,7 +70,8 @@ def start(config: Config, *, parent: str | None = None) -> str:
                 train.start(dry, fold=child.fold)
         return ""
     name = task_file.find(names[0]).name if len(names) == 1 else config.task[0] if len(config.task) == 1 else "all"
-    about: dict[str, Any] = {"model": title(config.model), "recipe": config.recipe}
+    recipe = NGRAM if config.model == NGRAM else config.recipe
+    about: dict[str, Any] = {"model": title(config.model), "recipe": recipe}
     hashed = config
     if splits := few_shot.of_one_task(config, names):
         spec = task_file.find(names[0])

@@ -33,6 +33,8 @@ SHORT = {
     "label_smoothing": "label smoothing",
     "early_stopping": "patience",
 }
+OWN_JOBS = "python -m jobs."
+"""how the commands of this project's jobs begin, which name only what differs from a default"""
 MOST_SETTINGS = 4
 SMALL = 0.01
 """Numbers below this are written with an exponent: 3e-4."""
@@ -98,7 +100,8 @@ def name_of(row: Mapping[str, Any], settings: Mapping[str, str] | None = None) -
     if given := str(row.get("name") or "").strip():
         return given
     flags, named = _of_command(row.get("command"))
-    parts = [_subject(row), *(named if flags else _settings(_plain(settings or {}))), _seed(row, flags)]
+    usual = str(row.get("command") or "").startswith(OWN_JOBS)  # without a flag, everything is the recipe's default
+    parts = [_subject(row), *(named if flags or usual else _settings(_plain(settings or {}))), _seed(row, flags)]
     return words.together(parts) or str(row.get("run_id") or "")
 
 

@@ -25,6 +25,11 @@ def test_a_name_says_what_the_command_sets():
     )
 
 
+def test_a_job_without_flags_is_no_script_of_ones_own():
+    row = {**ROW, "task": "afqmc", "model": "tiny", "recipe": "modern", "command": "python -m jobs.clue"}
+    assert run_names.name_of(row, {"learning_rate": "0.001", "epochs": "10"}) == "afqmc · tiny · s2"
+
+
 def test_a_name_that_was_given_stands_for_all():
     assert named("python -m jobs.clue --learning-rate 1", name=" 好的 ") == "好的"
 
