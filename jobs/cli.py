@@ -163,6 +163,15 @@ def check_numbers(config: Any) -> None:
                 raise InputError(f"{flag} must be positive, got {number}")
 
 
+def going_on(module: str, run_id: str, db: Path | None) -> str:
+    """The command that goes on with a run, as it can be pasted.
+
+    >>> going_on("jobs.clue", "20261128-120000-7f3a", Path("my runs/r.duckdb"))
+    "python -m jobs.clue --resume 20261128-120000-7f3a --db 'my runs/r.duckdb'"
+    """
+    return shlex.join(["python", "-m", module, "--resume", run_id, *(("--db", str(db)) if db else ())])
+
+
 def command(config: Any) -> str:
     """The shell command that runs the same config again; flags at their default are left out."""
     words = ["python", "-m", module_name(type(config)), *filter(None, [mode_name(type(config))])]

@@ -1,5 +1,6 @@
 """What each CLUE task is: sizes, settings, class balance, lengths, and examples as a model sees them."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -188,7 +189,7 @@ def show(head: DeltaGenerator) -> None:
     run = newest(version, name)
     if run is None:
         headings.empty(
-            f"python -m jobs.clue --task {spec.source if spec.own else name} --model ngram",
+            f"python -m jobs.clue --task {shlex.quote(spec.source) if spec.own else name} --model ngram",
             f"No finished run of {name} has stored its examples yet.",
         )
         st.stop()

@@ -4,7 +4,7 @@
 |---|---|
 | accuracy, exact match and other shares | Wilson's score interval |
 | F1 of spans, a mean over examples | the score interval of a bounded mean |
-| macro F1, F1 of entities, balanced accuracy: functions of counts | Student's t of the jackknife's pseudo-values |
+| macro F1, F1 of entities, balanced accuracy (of counts) | Student's t of pseudo-values, Wilson's if all equal |
 | AUC | the score interval of Newcombe (2006, Statistics in Medicine 25, 559-573, method 5) |
 
 Average precision and thresholds have none here.
@@ -104,7 +104,9 @@ def _of_spans(examples: Sequence[Example], predictions: Sequence[Any]) -> Interv
 
 
 def _inside(values: np.ndarray, value: float) -> Interval:
-    """Student's t interval of pseudo-values, inside [0, 1]."""
+    """Student's t interval of pseudo-values, inside [0, 1]; Wilson's where all examples say the same."""
+    if np.ptp(values) < 1e-9:  # all right or all wrong: no spread is no certainty
+        return proportion_interval(min(1.0, max(0.0, value)) * len(values), len(values))
     found = mean_interval(values)
     return Interval(value, max(0.0, found.low), min(1.0, found.high), found.n)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -326,5 +327,5 @@ def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) ->
     for line in filter(None, outcome.tests.values()):
         print(line)
     print(f"run    {run.run_id}")
-    db = f"CLUEBOARD_DB={config.db} " if config.db else ""
+    db = f"CLUEBOARD_DB={shlex.quote(str(config.db))} " if config.db else ""
     print(f"page   {db}streamlit run dashboard/Home.py, then {PAGE}{run.run_id}", flush=True)

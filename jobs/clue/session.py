@@ -94,7 +94,8 @@ class Session:
         self.bar.advance(**shown)
         if processes.agree(self.training.world, self.stop.requested):
             self.save()
-            self.bar.write(f"stopped after update {step.step}; go on with: {resume_command(self.run_record, self)}")
+            again = cli.going_on("jobs.clue", self.run_record.run_id, self.prepared.config.db)
+            self.bar.write(f"stopped after update {step.step}; go on with: {again}")
             raise KeyboardInterrupt
         return processes.agree(self.training.world, self.done)
 
@@ -176,12 +177,6 @@ def answer(prepared: Prepared, model: TaskModel, rows: Rows, examples: Any) -> D
     from engine.text.decode import decode
 
     return decode(prepared.spec, rows, examples, predict(model, rows))
-
-
-def resume_command(run: Run, session: Session) -> str:
-    """What to type to go on with a run."""
-    db = f" --db {session.prepared.config.db}" if session.prepared.config.db else ""
-    return f"python -m jobs.clue --resume {run.run_id}{db}"
 
 
 def follow(prepared: Prepared) -> None:

@@ -74,9 +74,8 @@ def run(arguments: Sequence[str]) -> None:
         folder = _folder(config, parent.run_id)
         folder.mkdir(parents=True)
         (folder / WORDS).write_text(json.dumps(dataclasses.asdict(words), ensure_ascii=False), encoding="utf-8")
-        print(
-            f"sweep {parent.run_id}; to go on after a stop: python -m jobs.sweep --resume {parent.run_id}", flush=True
-        )
+        again = cli.going_on("jobs.sweep", parent.run_id, config.db)
+        print(f"sweep {parent.run_id}; to go on after a stop: {again}", flush=True)
         _work(config, target, parent)
 
 

@@ -153,3 +153,9 @@ def test_a_message_cuts_a_long_quotation_and_nothing_else():
     assert told == f"a.json:1: label '{'好' * 80} …' is not among the labels"
     plain = f"the run's file {'x' * 200} is not the store's"
     assert str(cli.InputError(plain)) == plain
+
+
+def test_the_command_that_goes_on_can_be_pasted():
+    assert cli.going_on("jobs.clue", "7f3a", None) == "python -m jobs.clue --resume 7f3a"
+    again = cli.going_on("jobs.sweep", "7f3a", Path("my runs/结果.duckdb"))
+    assert shlex.split(again)[-2:] == ["--db", "my runs/结果.duckdb"]

@@ -55,6 +55,15 @@ def test_shares_are_wilsons():
     assert found == proportion_interval(3, 4)
 
 
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "balanced_accuracy"])
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_score_without_spread_is_no_certainty(name, value):
+    labels = [0, 1] * 17
+    found = score_interval(SPEC, rows(labels), [label if value else 1 - label for label in labels], name, value)
+    assert found == proportion_interval(34 * value, 34)
+    assert found.high - found.low > 0.09
+
+
 @pytest.mark.parametrize("name", ["macro_f1", "balanced_accuracy"])
 def test_functions_of_counts_have_intervals_around_them(name):
     rng = np.random.default_rng(1)
