@@ -28,6 +28,7 @@ from jobs.clue.data import encoded_rows as clue_rows
 from jobs.clue.data import sources as clue_data
 from jobs.clue.models import model_folder
 from jobs.clue.session import answer
+from jobs.progress import Bar
 from store.runs import example_hash
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def finish(session: Session) -> Outcome:
     model = prepared.training.model
     model.load_state_dict(state["model"])
     run.artifact(BEST, "checkpoint", session.folder / BEST)
-    decoded = {name: _answer(session, model, examples) for name, examples in splits(prepared.data).items()}
+    decoded = {name: _answer(session, model, name, examples) for name, examples in splits(prepared.data).items()}
     if prepared.split == "fold":
         run.measure("fold_scores", {"fold": prepared.fold.number if prepared.fold else 0}, **about["best"])
         probs = {name: found.probs for name, found in decoded.items() if found.probs is not None}
@@ -102,13 +103,14 @@ def splits(data: clue_data.Data) -> dict[str, list[Example]]:
     return {"dev": data.dev, **{f"test {version}": examples for version, examples in data.tests.items()}}
 
 
-def _answer(session: Session, model: Any, examples: Sequence[Example]) -> Decoded:
+def _answer(session: Session, model: Any, name: str, examples: Sequence[Example]) -> Decoded:
     prepared = session.prepared
     rows = prepared.select_rows
     if examples is not prepared.select:
         tokenizer, length = prepared.loaded.tokenizer, prepared.max_length
         rows = clue_rows.encode(prepared.spec, examples, tokenizer, max_length=length)
-    return answer(prepared, model, rows, examples)
+    with Bar(rows.n_rows, f"{prepared.spec.name} {name}", unit="rows") as bar:
+        return answer(prepared, model, rows, examples, on_batch=bar.advance)
 
 
 def store(run: Run, config: Config, data: clue_data.Data, decoded: Mapping[str, Decoded]) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,12 +172,14 @@ class Session:
         }
 
 
-def answer(prepared: Prepared, model: TaskModel, rows: Rows, examples: Any) -> Decoded:
-    """Answers of the model, decoded."""
+def answer(
+    prepared: Prepared, model: TaskModel, rows: Rows, examples: Any, on_batch: Callable[[int], None] | None = None
+) -> Decoded:
+    """Answers of the model, decoded; `on_batch` hears of the rows that are done."""
     from engine.model.training import predict
     from engine.text.decode import decode
 
-    return decode(prepared.spec, rows, examples, predict(model, rows))
+    return decode(prepared.spec, rows, examples, predict(model, rows, on_batch=on_batch))
 
 
 def follow(prepared: Prepared) -> None:
