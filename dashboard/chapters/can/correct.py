@@ -65,11 +65,17 @@ def settings(lab: can_predictions.Lab) -> tuple[Knobs, str]:
     return {"k": k, "threshold": threshold, "alpha": alpha, "iterations": iterations}, prior
 
 
+def lab_of(version: str, run_id: str) -> can_predictions.Lab:
+    """The predictions of a run that `chosen_lab` has found fit."""
+    lab = can_runs.load(version, run_id)
+    assert isinstance(lab, can_predictions.Lab)
+    return lab
+
+
 @st.cache_resource(show_spinner="Computing the other methods …", max_entries=16)
 def neighbours(version: str, run_id: str, prior: str) -> dict[str, np.ndarray]:
     """Temperature, EM, Sinkhorn and logit adjustment: independent of the sliders."""
-    lab = can_runs.load(version, run_id)
-    assert isinstance(lab, can_predictions.Lab)
+    lab = lab_of(version, run_id)
     return neighbour_probs(lab.probs, lab.labels, lab.priors[prior], rng=np.random.default_rng(0))
 
 
@@ -93,8 +99,7 @@ def chosen_lab() -> tuple[str, str, can_predictions.Lab] | None:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def uncertainty_of(version: str, run_id: str, k: int) -> np.ndarray:
     """Top-k entropy of every row."""
-    lab = can_runs.load(version, run_id)
-    assert isinstance(lab, can_predictions.Lab)
+    lab = lab_of(version, run_id)
     return correct.top_k_entropy(lab.probs, k=k)
 
 
@@ -103,8 +108,7 @@ def corrected(
     version: str, run_id: str, prior: str, *, k: int, threshold: float, alpha: float, iterations: int
 ) -> tuple[np.ndarray, Gain]:
     """Probabilities after the correction, and the gain; several iterations can take a second."""
-    lab = can_runs.load(version, run_id)
-    assert isinstance(lab, can_predictions.Lab)
+    lab = lab_of(version, run_id)
     after = correct.alternating_normalization(
         lab.probs, lab.priors[prior], k=k, threshold=threshold, alpha=alpha, iterations=iterations
     )

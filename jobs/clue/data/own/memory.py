@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from pathlib import Path
 
 from jobs.cli import InputError
@@ -63,10 +62,7 @@ def _parquet(path: Path) -> tuple[float, float]:
 
 
 def _free() -> int:
-    """Bytes that can still be taken; all of the machine's where it does not say what is free."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    try:
-        told = Path("/proc/meminfo").read_text(encoding="ascii")
-        return int(told.partition("MemAvailable:")[2].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        return page * os.sysconf("SC_PHYS_PAGES")
+    """Bytes that can still be taken."""
+    import psutil  # only for large files
+
+    return int(psutil.virtual_memory().available)
