@@ -14,7 +14,6 @@ import gzip
 import itertools
 import math
 import os
-import secrets
 import socket
 import time
 import traceback
@@ -392,11 +391,16 @@ def edit(db: Path | None, kind: str, **fields: Any) -> None:
     write_edit(locate(db), kind, **fields)
 
 
+def _new_id() -> str:
+    """The second and, as four hex digits, its fraction in 65536ths: ids sort as the runs started."""
+    now = datetime.now()
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 65_536 // 1_000_000:04x}"
+
+
 def _new_spool(layout: Layout) -> Spool:
     for _ in range(100):
-        run_id = f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         try:
-            return Spool(layout.spool_file(run_id), create=True)
+            return Spool(layout.spool_file(_new_id()), create=True)
         except FileExistsError:
             continue
         except OSError as error:

@@ -135,7 +135,7 @@ def _clue_line(run_id: str, db: Path | None) -> dict[str, Any] | None:
 
 def children(parent: str, db: Path | None) -> list[Started]:
     """The trainings that a parent has started, the newest first."""
-    second = parent.rpartition("-")[0]  # an id is its second and random digits: a child may have the parent's second
+    second = parent.rpartition("-")[0]  # within their second, ids of earlier versions are in no order
     names = (path.name for path in paths.locate(db).artifacts.glob("*"))
     found = []
     for name in sorted((name for name in names if name >= second and paths.is_run_id(name)), reverse=True):

@@ -101,6 +101,11 @@ def test_a_run_knows_what_happened_to_it(start, db):
     assert (row["tags"], row["data_source"], row["versions"]) == (["a", "b"], "files", '{"torch":"2"}')
 
 
+def test_ids_sort_as_the_runs_started(start):
+    ids = [start().run_id for _ in range(20)]
+    assert ids == sorted(set(ids))
+
+
 def test_last_value_stands_where_the_run_says_nothing(start, db):
     run = start()
     for step, value in enumerate((0.9, 0.7, 0.8)):

@@ -302,9 +302,9 @@ def test_the_resume_file_of_an_earlier_version_is_read(tmp_path):
         started.read(run.run_id, config.db)
 
 
-def test_a_child_that_starts_in_the_second_of_its_parent_is_found(tmp_path, monkeypatch):
-    config, digits = small(tmp_path), iter(["ffff", "0000"])
-    monkeypatch.setattr("store.runs.secrets.token_hex", lambda _: next(digits))
+def test_a_child_whose_id_sorts_before_that_of_its_parent_in_one_second_is_found(tmp_path, monkeypatch):
+    config, ids = small(tmp_path), iter(["20260101-000000-ffff", "20260101-000000-0000"])
+    monkeypatch.setattr("store.runs._new_id", lambda: next(ids))
     with tracking.start(config, experiment="clue") as parent:
         with tracking.start(config, experiment="clue", parent=parent.run_id) as child:
             pass
