@@ -12,7 +12,8 @@ from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number
 from engine.smoothing.families import smooth_max, weighted_max
 
-T = np.geomspace(0.03, 30, 41)
+T = np.outer([0.01, 0.1, 1, 10], [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8]).ravel()[5:35]
+"""Round temperatures, ten a decade, so that those of the sentences are among the frames."""
 TEMPERATURES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DRAWS = 4000
 CODE = """
@@ -94,9 +95,10 @@ def picture() -> Reading | None:
     return Reading(
         see=f"at T = {{T}} LogSumExp is {soft:.4g}, which is {soft - top:.3g} above the maximum {top:g}; the weighted "
         f"mean is {mean:.4g}, which is {top - mean:.3g} below it.",
-        theory=f"LogSumExp exceeds the maximum by at least T ln {ties} = {temperature * math.log(ties):.3g} (as many "
-        f"numbers are largest) and at most T ln {len(x)} = {temperature * math.log(len(x)):.3g}. The weighted mean "
-        f"falls from the maximum towards the mean, {x.mean():.4g}, as T grows.",
+        theory=f"{ties} of {len(x)} numbers {'is' if ties == 1 else 'are'} largest, so LogSumExp exceeds the maximum "
+        f"by T ln {ties} = {temperature * math.log(ties):.3g} at least and by T ln {len(x)} = "
+        f"{temperature * math.log(len(x)):.3g} at most. As T grows, the weighted mean falls from the maximum to the "
+        f"mean, {x.mean():.4g}.",
         measured=f"LogSumExp is also the mean of max(xᵢ + T·Gumbel noise) − 0.5772 T: {centre:.4g} ± {half:.2g} (95 %) "
         f"over {DRAWS:,} draws, {soft:.4g} exactly.",
         apart="nowhere: the identity is exact, and the draws scatter within their interval.",

@@ -10,6 +10,8 @@ from dashboard.figures.labs import moving
 from dashboard.figures.labs.smoothing import KERNEL_COLORS, with_breaks
 from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish
 
+BAR_X = np.array([-0.4, -0.4, 0.4, 0.4, np.nan])
+"""Corners of a bar beside its middle, and the gap to the next."""
 BALL = {"size": 13, "color": SEQUENCE[4], "line": {"width": 1.5, "color": "white"}}
 
 
@@ -105,9 +107,11 @@ def temperatures(
     """
     figure = moving.Moving()
     make_subplots(2, 1, figure=figure, vertical_spacing=0.24, row_heights=[0.45, 0.55])
-    figure.add_bar(
-        x=list(names), y=weights[start], marker={"color": SEQUENCE[0]}, showlegend=False, name="softmax weight",
-        row=1, col=1,
+    figure.add_scatter(
+        x=np.repeat(np.arange(len(names)), len(BAR_X)) + np.tile(BAR_X, len(names)), y=_bars(weights[start]),
+        text=np.repeat(list(names), len(BAR_X)), hovertemplate="%{text}: %{y:.1%}<extra></extra>", mode="lines",
+        fill="toself", fillcolor=SEQUENCE[0], line={"color": SEQUENCE[0], "width": 1}, showlegend=False,
+        name="softmax weight", row=1, col=1,
     )  # fmt: skip
     for name, values, color in (("LogSumExp", soft, SEQUENCE[1]), ("softmax-weighted mean", mean, SEQUENCE[2])):
         figure.add_scatter(x=t, y=values, name=name, line={"color": color, "width": 2.5}, row=2, col=1)
@@ -125,19 +129,25 @@ def temperatures(
     )
     finish(figure, x="", y="softmax weight", height=560)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=1)
-    figure.update_xaxes(type="category", title_text="number", row=1, col=1)
+    figure.update_xaxes(title_text="number", tickvals=list(range(len(names))), ticktext=list(names), row=1, col=1)
     figure.update_xaxes(type="log", title_text="temperature T", dtick=1, row=2, col=1)
     spread = float(max(largest - mean.min(), 0.5))  # LogSumExp grows without end: its start is what matters
     figure.update_yaxes(title_text="smooth maximum", range=[largest - 1.3 * spread, largest + 3 * spread], row=2, col=1)
     frames = [
         (
-            {"type": "bar", "y": weights[index]},
+            {"type": "scatter", "y": _bars(weights[index])},
             {"type": "scatter", "x": [t[index]] * 2, "y": [soft[index], mean[index]]},
         )
         for index in range(len(t))
     ]
     labels = [f"{value:.3g}: {a:.3f} and {b:.3f}" for value, a, b in zip(t, soft, mean, strict=True)]
-    return moving.animate(figure, frames, labels, traces=(0, 4), start=start, prefix="T = ")
+    return moving.animate(figure, frames, labels, traces=(0, 4), start=start, prefix="T = ", redraw=False)
+
+
+def _bars(heights: np.ndarray) -> np.ndarray:
+    """Corners of bars as one line with gaps: it moves without a new layout, which a bar trace does not."""
+    zero, gap = np.zeros_like(heights), np.full_like(heights, np.nan)
+    return np.stack([zero, heights, heights, zero, gap], axis=1).reshape(-1)
 
 
 def ball(

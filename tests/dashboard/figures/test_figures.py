@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.chapters.smoothing import maximum
 from dashboard.figures import leaderboard, runs, sql, style, tasks
-from dashboard.figures.labs import moving
+from dashboard.figures.labs import moving, smoothing_moving
 from engine.text.tasks import TASKS, Example
 
 
@@ -90,6 +91,23 @@ def test_a_moving_figure_sends_its_frames_and_keeps_them_in_a_copy():
     assert [frame["name"] for frame in sent["frames"]] == ["0", "1"]
     assert np.frombuffer(base64.b64decode(sent["frames"][1]["data"][0]["y"]["bdata"]), "f4").tolist() == [0, 2]
     assert len(go.Figure(figure).frames) == 2
+
+
+def test_the_bars_of_a_moving_softmax_are_a_line_that_needs_no_new_layout():
+    weights = np.array([[0.25, 0.75], [0.5, 0.5]])
+    figure = smoothing_moving.temperatures(
+        ["1: 0", "2: 1"], np.array([1.0, 9.0]), weights, np.ones(2), np.ones(2), start=1, largest=1.0
+    )
+    x, y = np.asarray(figure.data[0].x), np.asarray(figure.data[0].y)
+    assert y.reshape(2, 5)[:, :4].tolist() == [[0, 0.5, 0.5, 0], [0, 0.5, 0.5, 0]]
+    assert x.reshape(2, 5)[:, :4].mean(axis=1) == pytest.approx([0, 1])
+    steps = figure.layout.sliders[0].steps
+    assert {step.args[1]["frame"]["redraw"] for step in steps} == {False}
+    assert {trace["type"] for frame in figure.frames for trace in frame["data"]} == {"scatter"}
+
+
+def test_the_temperatures_of_the_sentences_are_among_the_frames():
+    assert set(maximum.TEMPERATURES) <= set(maximum.T.round(12))
 
 
 def test_curves_have_titles_and_a_log_axis_on_demand():
