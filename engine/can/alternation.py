@@ -32,7 +32,7 @@ SMALL = 1e-140  # products of two such numbers still count
 NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
 TRUSTED = 1e-100  # a sum of products at least as large has lost less than a rounding error to the negligible shares
 NEAR = 1e-15  # the least sum of a row up to which its reciprocal needs no logarithm
-BLOCK_CELLS = 4_000_000  # cells of the (n, block) temporaries: memory stays linear in the input
+BLOCK_CELLS = 1_000_000  # cells of the (block, n) temporaries: few enough for the cache, and memory stays linear
 
 
 def correct_rows(
@@ -101,20 +101,20 @@ def _next_scales(
     shift = relative.max(axis=1, keepdims=True)  # a common factor of s cancels in the result: keep exp in range
     relative -= shift
     log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
-    sums = own.within @ _shares(relative).T  # (n, u), 1 / r relative to the reference's own
-    if alpha == 1 and sums.min() >= NEAR:  # the usual case: no logarithm of n x u numbers
+    sums = _shares(relative) @ own.within.T  # (u, n), 1 / r relative to the reference's own
+    if alpha == 1 and sums.min() >= NEAR:  # the usual case: no logarithm of u x n numbers
         weights = np.reciprocal(sums, out=sums)
         log_weights, largest = None, np.zeros((1, 1))
     else:
-        log_weights = -alpha * _log_of_sums(sums, own.log_within, relative)
-        largest = log_weights.max(axis=0, keepdims=True)  # (1, u)
+        log_weights = -alpha * _log_of_sums(sums, relative, own.log_within)
+        largest = log_weights.max(axis=1, keepdims=True)  # (u, 1)
         log_weights -= largest
         weights = _shares(log_weights)
-    totals = own.between.T @ weights  # (m, u)
-    totals[~np.isfinite(own.log_column)] = 1  # a class without mass: its log_column of -inf decides
+    totals = weights @ own.between  # (u, m)
+    totals[:, ~np.isfinite(own.log_column)] = 1  # a class without mass: its log_column of -inf decides
     if log_weights is None:
         log_weights = np.log(weights) if totals.min() < TRUSTED else weights  # not looked at where all is well
-    log_total = own.log_column + _log_of_sums(totals, own.log_between.T, log_weights.T).T + largest.T
+    log_total = own.log_column + _log_of_sums(totals, log_weights, own.log_between.T) + largest
     return _scale(log_prior, np.logaddexp(log_total, alpha * (power * log_rows + log_rho[:, None])), empty=0)
 
 
