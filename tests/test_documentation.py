@@ -74,6 +74,17 @@ def test_the_readme_is_one_page_and_the_chinese_one_has_the_same_commands():
     assert commands(README) == commands(chinese)
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_table_of_commands_names_pages_that_exist(name):
+    """Words in the last column; those in italics are parts of a page."""
+    titles = {page.title for page in (*rooms.ROOMS, *rooms.LABS)}
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = re.findall(r"^\| `python .*\| ([^|]*) \|$", text, flags=re.M)
+    words = [re.sub(r"( 的 )?\*[^*]+\*", "", page).strip() for cell in named for page in re.split("[,、]", cell)]
+    assert len(named) > 10
+    assert [word for word in words if word and word not in titles] == []
+
+
 def test_no_path_of_a_machine_stands_in_the_repository():
     listing = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
     files = [ROOT / name for name in listing.stdout.split("\n") if name.endswith((".py", ".md", ".toml", ".txt"))]
