@@ -19,7 +19,7 @@ from engine.evidence.intervals import mean_interval
 from engine.text.decode import decode
 from engine.text.tasks import FEWCLUE, TaskSpec
 from jobs import cli, submit, tracking
-from jobs.clue import few_shot, started, train
+from jobs.clue import few_shot, started, train, unchanged
 from jobs.clue import results as clue_results
 from jobs.clue.config import several, task_names
 from jobs.clue.data import sources as clue_data
@@ -98,6 +98,10 @@ def resume(config: Config, run_id: str) -> None:
     """Go on with the parent of several trainings."""
     started.refuse_finished(run_id, config.db)
     names = task_names(config.task)
+    if before := started.read(run_id, config.db).fingerprints:  # of all training sets of one task together
+        spec = task_file.find(names[0])
+        _, now = few_shot.fingerprints(config, spec, few_shot.of_one_task(config, names))
+        unchanged.refuse_other_fingerprints(run_id, spec.name, before, now)
     with runs.resume(run_id, 0, config.db) as run:
         work(config, names, run)
 
@@ -184,7 +188,7 @@ def _train_or_find(child: Child, parent: str, before: Sequence[Started]) -> str:
         return start(child.config, parent=parent)
     if was is None:
         try:
-            outcome = train.start(child.config, parent=parent, fold=child.fold)
+            outcome = train.start(child.config, parent=parent, fold=child.fold, beside=_sibling(child, parent))
         except tracking.AlreadyDone as done:
             return done.run_id
         assert outcome is not None
@@ -205,6 +209,18 @@ def _existing(child: Child, before: Sequence[Started]) -> Started | None:
     return next((was for was in before if _told_apart(was) == wanted), None)
 
 
+def _sibling(child: Child, parent: str) -> Started | None:
+    """A run of the same parent on the same task and training set: its data and its task are the child's too."""
+    return next(
+        (
+            was
+            for was in started.children(parent, child.config.db)
+            if (was.config.task, was.config.split) == (child.config.task, child.config.split) and was.fingerprints
+        ),
+        None,
+    )
+
+
 def _told_apart(was: Started) -> tuple[Any, ...]:
     """What tells the children of one parent from each other."""
     return was.config.task, was.config.seed, was.config.split, was.fold
@@ -218,9 +234,9 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
     folder = paths.locate(config.db).artifacts
     sums: dict[str, np.ndarray] = {}
     for child in children:
-        with np.load(folder / child / clue_results.FOLD_FILE) as file:
-            for name in file.files:
-                sums[name] = sums.get(name, 0) + file[name] / len(children)
+        probs = clue_results.read_fold(folder / child / clue_results.FOLD_FILE, splits)
+        for name, values in probs.items():
+            sums[name] = sums.get(name, 0) + values / len(children)
     decoded = {}
     for name, examples in splits.items():
         logits = clue_results.as_logits(sums[name])

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from store.runs import Run
 
 FOLD_FILE = "fold_probabilities.npz"
+_TEXTS = "texts of "
 PAGE = "http://localhost:8501/run?run="
 
 
@@ -86,7 +87,7 @@ def finish(session: Session) -> Outcome:
     if prepared.split == "fold":
         run.measure("fold_scores", {"fold": prepared.fold.number if prepared.fold else 0}, **about["best"])
         probs = {name: found.probs for name, found in decoded.items() if found.probs is not None}
-        np.savez(session.folder / FOLD_FILE, **probs)  # type: ignore[arg-type]
+        write_fold(session.folder / FOLD_FILE, probs, splits(prepared.data))
         return Outcome(run.run_id, prepared.spec, about["best"], {}, decoded, prepared.data)
     outcome = store(run, prepared.config, prepared.data, decoded)
     for split, rows in (("train", prepared.train_rows), ("dev", prepared.select_rows)):
@@ -96,6 +97,31 @@ def finish(session: Session) -> Outcome:
         export(session, prepared.config.output, outcome)
     closing_lines(run, prepared.config, outcome, chosen=f"checkpoint of epoch {about['best_epoch']:.3g}")
     return outcome
+
+
+def write_fold(path: Path, probs: Mapping[str, np.ndarray], rows: Mapping[str, Sequence[Example]]) -> None:
+    """Keep the probabilities of a fold's model on every split, with the fingerprint of the split's texts."""
+    texts = {f"{_TEXTS}{name}": np.array(clue_data.text_fingerprint(rows[name])) for name in probs}
+    np.savez(path, **probs, **texts)  # type: ignore[arg-type]
+
+
+def read_fold(path: Path, rows: Mapping[str, Sequence[Example]]) -> dict[str, np.ndarray]:
+    """What `write_fold` kept.
+
+    Raises:
+        InputError: if it is not there, or a split has other rows now.
+    """
+    found = {}
+    with cli.input_errors(str(path)), np.load(path) as file:
+        for name, examples in rows.items():
+            before = str(file[f"{_TEXTS}{name}"]) if f"{_TEXTS}{name}" in file else ""  # "" in earlier versions
+            if name not in file or before not in ("", clue_data.text_fingerprint(examples)):
+                raise cli.InputError(
+                    f"the {name} rows are not those that {path.parent.name} answered; put the data back as they were, "
+                    "or start a new run"
+                )
+            found[name] = file[name]
+    return found
 
 
 def splits(data: clue_data.Data) -> dict[str, list[Example]]:

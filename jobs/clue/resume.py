@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.text.tasks import TaskSpec
 from jobs import checkpoints, cli, tracking
 from jobs.checkpoints import LAST
-from jobs.clue import processes, started, train
+from jobs.clue import processes, started, train, unchanged
 from jobs.clue.prepare import Fold, prepare
 from jobs.clue.session import follow
 from jobs.clue.tasks import task_file
@@ -95,12 +96,13 @@ def go_on(was: Started) -> Outcome | None:
     fold = Fold(*was.fold) if was.fold else None
     with processes.join(config.processes) as world:
         spec = TaskSpec.from_dict(was.task_spec) if was.task_spec else task_file.find(config.task[0])
+        refuse_an_edited_task(was)
         prepared = prepare(config, spec, world=world, fold=fold)
-        if any(prepared.data.fingerprints[split] != before for split, before in was.fingerprints.items()):
-            raise cli.InputError(f"the data of {prepared.spec.name} are not those that run {run_id} started with")
+        unchanged.refuse_other_data(was, prepared.data)
         about: dict[str, Any] = {}
         if (folder / LAST).exists():
             state, about = checkpoints.load(folder / LAST)
+            unchanged.refuse_other_rows(was, prepared, about)
             with cli.input_errors(str(folder / LAST)):
                 prepared.training.load_state_dict(state)
         if world.rank > 0:
@@ -108,3 +110,9 @@ def go_on(was: Started) -> Outcome | None:
             return None
         with runs.resume(run_id, prepared.training.step, config.db) as run:
             return train.train(prepared, run, about=about)
+
+
+def refuse_an_edited_task(was: Started) -> None:
+    """Refuse to go on beside a task file that says something else now; one that is gone is not needed."""
+    if was.task_spec and (path := Path(was.task_spec["source"])).is_file():
+        unchanged.refuse_other_task(was, task_file.read(path))

@@ -36,12 +36,12 @@ class Started:
     fingerprints: dict[str, str]
     """split -> fingerprint of the data; empty for the parent of several trainings"""
     task_spec: dict[str, Any] | None
-    """of a task file"""
+    """of a task file; of a parent, each child has it"""
 
     @property
     def several(self) -> bool:
         """Whether this is the parent of several trainings."""
-        return self.fold is None and several(self.config)
+        return self.fold is None and self.task_spec is None and several(self.config)
 
 
 def batch_job() -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs import cli, tracking
-from jobs.clue import meaning, processes, settings, started, train_ngram
+from jobs.clue import meaning, processes, settings, started, train_ngram, unchanged
 from jobs.clue import results as clue_results
 from jobs.clue.data import training_sets
 from jobs.clue.prepare import Fold, Prepared, prepare
@@ -20,16 +20,28 @@ if TYPE_CHECKING:
     from jobs.clue.config import Config
     from jobs.clue.data.sources import Data
     from jobs.clue.results import Outcome
+    from jobs.clue.started import Started
     from store.runs import Run
 
 
-def start(config: Config, *, parent: str | None = None, fold: Fold | None = None) -> Outcome | None:
-    """Train one task with one seed; None after --dry-run."""
+def start(
+    config: Config, *, parent: str | None = None, fold: Fold | None = None, beside: Started | None = None
+) -> Outcome | None:
+    """Train one task with one seed; None after --dry-run.
+
+    Args:
+        config: the flags.
+        parent: the run it is a child of.
+        fold: what is held out of train.
+        beside: an earlier child of the same parent, whose data it must have.
+    """
     spec = task_file.find(config.task[0])
     if config.model == names.NGRAM:
-        return train_ngram.start(config, spec, parent=parent)
+        return train_ngram.start(config, spec, parent=parent, beside=beside)
     with processes.join(config.processes) as world:
         prepared = prepare(config, spec, world=world, fold=fold)
+        if beside:
+            unchanged.refuse_other_data(beside, prepared.data)
         if config.dry_run:
             estimate(prepared)
             return None

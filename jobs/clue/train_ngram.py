@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.checkpoints import BEST
+from jobs.clue import unchanged
 
 if TYPE_CHECKING:
     from engine.text.decode import Decoded
     from jobs.clue.config import Config
     from jobs.clue.models.ngram import NgramModel
     from jobs.clue.results import Outcome
+    from jobs.clue.started import Started
 
 
-def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outcome | None:
+def start(
+    config: Config, spec: TaskSpec, *, parent: str | None = None, beside: Started | None = None
+) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from jobs.clue import results as clue_results
     from jobs.clue.models import ngram
@@ -27,6 +31,8 @@ def start(config: Config, spec: TaskSpec, *, parent: str | None = None) -> Outco
         raise cli.InputError(f"--model ngram is for classification and pair tasks; {spec.name} is a {spec.kind} task")
     data = read(config, spec)
     spec = data.spec
+    if beside:
+        unchanged.refuse_other_data(beside, data)
     if config.dry_run:
         print("seconds; nothing was trained or stored")
         return None

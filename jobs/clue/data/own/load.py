@@ -18,6 +18,9 @@ from jobs.clue.data.parsing import Place
 
 DATASET_SPLITS = {"dev": ("validation", "dev", "valid"), "train": ("train",), "test": ("test",)}
 
+HELD_OUT = " (held out)"
+"""behind the file whose rows were held out as dev"""
+
 Rows = Iterator[tuple[Place, dict[str, Any]]]
 
 
@@ -72,7 +75,7 @@ def load(spec: TaskSpec, *, limit: int | None = None, instead: dict[str, Path | 
             f"no dev file: {len(held_out):,} of {len(train.examples):,} rows are held out, an equal share of each "
             "class, equal texts on one side, the same rows every time"
         )
-        files["dev"] = f"{files.get('train', files.get('data', ''))} (held out)"
+        files["dev"] = f"{files.get('train', files.get('data', ''))}{HELD_OUT}"
     counts = {"train": train_examples, "dev": dev_examples, "test": test.examples if test else []}
     spec = replace(spec, sizes={name: len(rows) for name, rows in counts.items() if rows})
     where = {name: files.get(name, files.get("data", "")) for name in ("train", "dev", "test")}
