@@ -1,5 +1,6 @@
 """Ragged rows of token ids: what a split looks like to the training loop."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -53,6 +54,10 @@ class Rows:
     def row(self, index: int) -> np.ndarray:
         """Token ids of row `index`, int32 (length,)."""
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    def fingerprint(self) -> str:
+        """16 hex digits of the sha256 over the tokens of all rows, in order."""
+        return hashlib.sha256(self.offsets.tobytes() + self.tokens.tobytes()).hexdigest()[:16]
 
 
 def pack(rows: Sequence[Sequence[int]], *, dtype: type = np.int32) -> tuple[np.ndarray, np.ndarray]:

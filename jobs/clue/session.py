@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from jobs import checkpoints, cli
 from jobs.checkpoints import BEST, LAST
 from jobs.clue import processes
-from jobs.clue.unchanged import digest
 from jobs.interrupts import stop_requests
 from jobs.models import saving
 from jobs.progress import Bar
@@ -48,7 +47,7 @@ class Session:
         self.without_gain: int = about.get("without_gain", 0)
         self.window: list[float] = about.get("window", [0.0, 0])
         self.evaluated: int = about.get("evaluated", 0)
-        self.rows = digest(prepared.train_rows, prepared.select_rows)
+        self.rows = [rows.fingerprint() for rows in (prepared.train_rows, prepared.select_rows)]
         self.log_every = max(1, self.training.steps // LOGGED_POINTS)
         self.saved_at = self.logged_at = time.monotonic()
         self.save_cost = 0.0

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from engine.text.tasks import Example, TaskSpec
 from jobs import cli
 from jobs.checkpoints import BEST
-from jobs.clue import unchanged
 
 if TYPE_CHECKING:
     from engine.text.decode import Decoded
@@ -23,6 +22,7 @@ def start(
 ) -> Outcome | None:
     """Fit hashed character n-grams, predict, and store the run; None after --dry-run."""
     from jobs.clue import results as clue_results
+    from jobs.clue import unchanged
     from jobs.clue.models import ngram
     from jobs.clue.prepare import read
     from jobs.clue.train import start_run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from jobs.clue.tasks import task_file
 from jobs.models import saving
 
 if TYPE_CHECKING:
-    from engine.text.rows import Rows
     from jobs.clue.data.sources import Data
     from jobs.clue.prepare import Prepared
     from jobs.clue.started import Started
@@ -92,20 +90,12 @@ def refuse_other_rows(was: Started, prepared: Prepared, about: Mapping[str, Any]
             f"{prepared.loaded.name}: its {' and '.join(changed)} changed since run {was.run_id} began; put the model "
             f"back, or {ANEW}"
         )
-    if about.get("rows", own := digest(prepared.train_rows, prepared.select_rows)) != own:
+    rows = [rows.fingerprint() for rows in (prepared.train_rows, prepared.select_rows)]
+    if about.get("rows", rows) != rows:
         raise cli.InputError(
             f"the tokens of {prepared.spec.name} are not those that run {was.run_id} was trained on: its data, its "
             f"tokenizer or clueboard itself have changed; {ANEW}"
         )
-
-
-def digest(*splits: Rows) -> str:
-    """16 hex digits of the sha256 over the tokens of encoded splits."""
-    found = hashlib.sha256()
-    for rows in splits:
-        found.update(rows.offsets.tobytes())
-        found.update(rows.tokens.tobytes())
-    return found.hexdigest()[:16]
 
 
 def _differ(now: Any, before: Any) -> bool:

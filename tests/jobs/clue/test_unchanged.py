@@ -9,6 +9,7 @@ import signal
 import numpy as np
 import pytest
 
+from engine.text.rows import Rows
 from engine.text.tasks import Example
 from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
@@ -159,7 +160,7 @@ def test_a_stopped_run_refuses_other_data_and_another_task(stopped, change, mess
 def test_a_stopped_run_refuses_a_checkpoint_of_other_tokens_and_another_model(stopped, monkeypatch):
     _, config, run_id = stopped
     again = Config(db=config.db, resume=run_id)
-    monkeypatch.setattr(unchanged, "digest", lambda *rows: "0" * 16)
+    monkeypatch.setattr(Rows, "fingerprint", lambda self: "0" * 16)
     with pytest.raises(
         cli.InputError, match=r"the tokens of mine are not those that run .* was trained on: its data, its"
     ):
