@@ -6,7 +6,6 @@ also when a further file of a run arrives later. Each run is imported for itself
 here is said at the end.
 """
 
-import importlib
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,7 +24,8 @@ from store.spool.file import Spool
 from store.spool.lines import decode, encode, plain
 from store.spool.packing import unpack
 
-KINDS = ("tensorboard", "trackio", "mlflow", "wandb")
+IMPORTERS = {"tensorboard": tensorboard, "trackio": trackio, "mlflow": mlflow, "wandb": wandb}
+"""A tracker's module: `found(source)` says whether it wrote there, `read(source, done)` gives its runs."""
 _ENDS = (b'{"end":', b'{"summary":')
 
 
@@ -48,12 +48,12 @@ def import_from(
     if not source.exists():
         raise StoreError(f"{source} is not there")
     kinds = [kind] if kind else kinds_of(source)
-    if kinds[0] not in KINDS:
-        raise StoreError(f"an import must be {', '.join(KINDS)}, got {kind!r}")
+    if kinds[0] not in IMPORTERS:
+        raise StoreError(f"an import must be {', '.join(IMPORTERS)}, got {kind!r}")
     done = Imported()
     runs: list[Foreign] = []
     for one in kinds:
-        found: list[Foreign] = importlib.import_module(f"store.importers.{one}").read(source, done)
+        found = IMPORTERS[one].read(source, done)
         for run in found:
             run.experiment = experiment or run.experiment or one
         runs += found
@@ -87,15 +87,15 @@ def kinds_of(source: Path) -> list[str]:
     Raises:
         StoreError: if nothing known is in it.
     """
-    there = {"mlflow": mlflow.is_source(source), "trackio": trackio.databases(source), "wandb": wandb.files(source)}
-    if found := [kind for kind, anything in there.items() if anything]:
-        return found
+    others = {kind: importer for kind, importer in IMPORTERS.items() if kind != "tensorboard"}
+    if there := [kind for kind, importer in others.items() if importer.found(source)]:
+        return there
     if is_sqlite(source):
         with read_only(source) as con:
             raise StoreError(f"{source} is neither a trackio nor an MLflow database; its tables: {sorted(tables(con))}")
-    if source.is_file() or tensorboard.event_files(source):
+    if tensorboard.found(source):
         return ["tensorboard"]
-    raise StoreError(f"no tensorboard run found in {source}, nor one of trackio, MLflow or Weights & Biases")
+    raise StoreError(f"no tensorboard run found in {source}, nor one of {', '.join(others)}")
 
 
 def _take_summary(run: Foreign) -> None:

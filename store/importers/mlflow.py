@@ -28,7 +28,7 @@ DATABASES = ("*.db", "*.sqlite", "*.sqlite3")
 Point = tuple[str, float, int, int]  # metric, value, timestamp in ms, step
 
 
-def is_source(source: Path) -> bool:
+def found(source: Path) -> bool:
     """Whether a path is an MLflow database, or a folder with one or with runs in files."""
     if source.is_file():
         return _is_database(source)

@@ -44,6 +44,11 @@ def event_files(source: Path) -> list[Path]:
     return sorted(found)
 
 
+def found(source: Path) -> bool:
+    """Whether an event file is at or below a path; a single file may be one, which its bytes show."""
+    return bool(event_files(source))
+
+
 def read(source: Path, done: Imported) -> list[Foreign]:
     """Runs below a folder, one per folder that holds event files; or the run of one file.
 

@@ -20,19 +20,17 @@ ABOUT = "clueboard_about"  # its parameter with status, parent and experiment, w
 LIVE_SECONDS = 600.0  # a run whose last point is younger than this may still be running
 
 
-def databases(source: Path) -> list[Path]:
-    """The trackio databases at or below a path."""
-    files = [source] if source.is_file() else sorted(source.rglob("*.db"))
-    return [
-        file for file in files if is_sqlite(file) and "metrics" in _tables(file) and "experiments" not in _tables(file)
-    ]
+def found(source: Path) -> bool:
+    """Whether a trackio database is at or below a path."""
+    files = [source] if source.is_file() else source.rglob("*.db")
+    return any(is_sqlite(file) and "metrics" in _tables(file) and "experiments" not in _tables(file) for file in files)
 
 
 def read(source: Path, done: Imported) -> list[Foreign]:
     """Runs of a project's database, or of all below a folder; a database that cannot be read is left out."""
     runs: list[Foreign] = []
     for file in [source] if source.is_file() else sorted(source.rglob("*.db")):
-        if source.is_dir() and mlflow.is_source(file):
+        if source.is_dir() and mlflow.found(file):
             continue
         try:
             with read_only(file) as con:

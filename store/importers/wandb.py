@@ -23,6 +23,11 @@ def files(source: Path) -> list[Path]:
     return sorted(found.values())
 
 
+def found(source: Path) -> bool:
+    """Whether a `.wandb` file is at or below a path."""
+    return bool(files(source))
+
+
 def read(source: Path, done: Imported) -> list[Foreign]:
     """The runs of the files; a run that was resumed has several. A file that cannot be read is left out.
 
