@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.model.encoders import BertEncoder, EncoderConfig, Packed, parameter_depth
-from engine.model.families.registry import config_from_hf, config_to_hf, weights_from_hf, weights_to_hf
+from engine.model.families.registry import FAMILIES, config_from_hf, config_to_hf, weights_from_hf, weights_to_hf
 
 CONFIG = EncoderConfig(vocab_size=60, hidden_size=16, layers=2, heads=2, intermediate_size=32, max_positions=24)
 
@@ -83,7 +83,7 @@ def test_wrong_checkpoints_are_refused(encoder):
         match=r"'words.weight' .embeddings.word_embeddings.weight. has shape \(59, 16\), the config says \(60, 16\)",
     ):
         weights_from_hf(weights, CONFIG)
-    with pytest.raises(ValueError, match="expected one of bert, ernie, electra, roberta, xlm-roberta, got 'roformer'"):
+    with pytest.raises(ValueError, match=f"expected one of {', '.join(FAMILIES)}, got 'roformer'"):
         config_from_hf({"model_type": "roformer"})
     with pytest.raises(ValueError, match="a row has 25 tokens but the encoder 24 positions"):
         encoder(Packed.of(np.zeros(25, dtype=int), np.array([25])))
