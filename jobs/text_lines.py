@@ -7,7 +7,9 @@ is left out but an empty one after the last line end.
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 from jobs.cli import InputError
 from jobs.clue.data.own.encodings import detect
@@ -40,6 +42,20 @@ def _other(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
             f"{path}:{line}: not UTF-8 at byte {error.start}, and not GBK, Big5 or UTF-16 as a whole: "
             "the file is damaged or of another encoding; convert it to UTF-8"
         ) from error
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        InputError: if it is missing or no JSON.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.parent} has no {path.name}")
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def read_lines(path: Path) -> list[str]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from engine.evidence.validation import check_prior, check_probs
 from jobs import cli
+from jobs.clue.data.own import encodings
+from jobs.text_lines import read_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +121,7 @@ def read_frame(path: Path) -> pl.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
-        return pl.read_csv(path, has_header=_has_header(path), infer_schema_length=None)
+        return pl.read_csv(read_text(path).encode(), has_header=_has_header(path), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
         raise ValueError(str(error).splitlines()[0]) from error
 
@@ -144,7 +146,9 @@ def blocks(path: Path, size: int) -> Iterator[pl.DataFrame]:
         return
     import pyarrow.csv
 
-    options = pyarrow.csv.ReadOptions(autogenerate_column_names=not _has_header(path))
+    options = pyarrow.csv.ReadOptions(
+        encoding=encodings.detect(path)[0], autogenerate_column_names=not _has_header(path)
+    )
     held: list[pl.DataFrame] = []
     for batch in pyarrow.csv.open_csv(path, read_options=options):
         held.append(pl.DataFrame(pl.from_arrow(batch)))
@@ -201,8 +205,8 @@ def _floats(values: np.ndarray) -> np.ndarray:
 
 
 def _has_header(path: Path) -> bool:
-    with path.open(encoding="utf-8") as file:
-        first = file.readline().strip().split(",")
+    with encodings.open_text(path, encodings.detect(path)[0]) as file:
+        first = file.readline().lstrip("\ufeff").strip().split(",")
     try:
         [float(cell) for cell in first]
     except ValueError:

@@ -130,8 +130,8 @@ def check(config: Config) -> None:
         raise cli.InputError("--seeds and --folds cannot be combined; run --folds once for each --seed")
     if config.lora < 0:
         raise cli.InputError(f"--lora must not be negative, got {config.lora}")
-    if config.lora and (config.model in ("tiny", "ngram") or config.fgm or config.head == "standard"):
-        raise cli.InputError("--lora freezes a pretrained encoder: not with tiny, ngram, --fgm or --head standard")
+    if config.lora and (config.model in ("tiny", "ngram") or config.fgm):
+        raise cli.InputError("--lora freezes a pretrained encoder: not with tiny, ngram or --fgm")
     if config.head == "standard" and config.pooling != "first":
         raise cli.InputError(f"--head standard reads the first token; --pooling {config.pooling} goes with our heads")
     if config.init and config.model != "tiny":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from jobs import cli
+from jobs import cli, text_lines
 
 RAW = ("quantization_config", "compression_config")
 LOOK_BOTH_WAYS = ("bert", "ernie", "electra", "roberta", "xlm-roberta")
@@ -67,12 +66,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: if the file is missing or holds something else.
     """
-    if not path.is_file():
-        raise cli.InputError(f"{path.parent} has no {path.name}")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise cli.InputError(f"{path}: {error}") from error
+    value = text_lines.read_json(path)
     if not isinstance(value, dict):
         raise cli.InputError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value

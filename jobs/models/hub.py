@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jobs import cli
+from jobs.text_lines import read_json
 
 FILES = (
     "*.json",
@@ -78,8 +77,8 @@ def missing(folder: Path) -> list[str]:
     if not modules.is_file():
         return _missing_of_encoder(folder)
     try:
-        listed = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in _read(modules)]
-    except (TypeError, KeyError, ValueError):
+        listed = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in read_json(modules)]
+    except (TypeError, KeyError, ValueError, cli.InputError):
         return [f"a readable {modules.name}"]
     lacking = []
     for kind, place in listed:
@@ -102,16 +101,11 @@ def _missing_of_encoder(folder: Path) -> list[str]:
         return lacking
     for index in indices:
         try:
-            names = set(_read(index)["weight_map"].values())
-        except (TypeError, KeyError, ValueError):
+            names = set(read_json(index)["weight_map"].values())
+        except (TypeError, KeyError, ValueError, cli.InputError):
             return [*lacking, f"a readable {index.name}"]
         return lacking + sorted(str(name) for name in names if not (folder / str(name)).is_file())
     return [*lacking, "model.safetensors"]
-
-
-def _read(path: Path) -> Any:
-    content: Any = json.loads(path.read_text(encoding="utf-8"))
-    return content
 
 
 def is_reachable() -> bool:

@@ -6,9 +6,12 @@ gives the same ids faster; for everything else the rules of transformers are run
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from engine.text.tokenizer import SPECIALS, WordPiece
 from jobs import cli
 from jobs.models.any_tokenizer import AnyTokenizer
 from jobs.models.config_file import read_json
+from jobs.text_lines import read_lines
 
 if TYPE_CHECKING:
     from engine.text.tokenizer import Tokenizer
@@ -81,8 +85,10 @@ def _family(folder: Path) -> str:
 
 def _word_piece(path: Path, *, lower: bool) -> WordPiece:
     with cli.input_errors(str(path)):
-        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
-        return WordPiece([token.rstrip("\r") for token in lines], lower=lower)
+        tokens = read_lines(path)
+        while tokens and not tokens[-1]:
+            tokens.pop()
+        return WordPiece(tokens, lower=lower)
 
 
 def _by_transformers(folder: Path) -> Tokenizer:
@@ -91,7 +97,8 @@ def _by_transformers(folder: Path) -> Tokenizer:
     if not any(any(folder.glob(name)) for name in ("vocab.txt", "tokenizer.json", "vocab.json", "*.model")):
         raise cli.InputError(f"{folder} has no vocab.txt and no tokenizer.json")
     try:
-        made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        with _without_marks(folder) as readable:
+            made = AutoTokenizer.from_pretrained(readable, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # whatever a damaged file makes it raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise cli.InputError(f"{folder}: its tokenizer cannot be read ({reason})") from error
@@ -102,6 +109,23 @@ def _by_transformers(folder: Path) -> Tokenizer:
     names = {name: str(token) for name in SPECIAL if (token := getattr(made, f"{name}_token", None)) is not None}
     plain = None if jieba else as_word_piece(rules, names)
     return plain or AnyTokenizer(rules, names, jieba=jieba)
+
+
+@contextlib.contextmanager
+def _without_marks(folder: Path) -> Iterator[Path]:
+    """The folder, or a copy of its text files where one begins with a byte order mark: transformers knows none."""
+    files = [path for path in folder.iterdir() if path.suffix in (".txt", ".json", ".model")]
+    contents = {path.name: path.read_bytes() for path in files if path.suffix != ".model"}
+    if not any(content.startswith(codecs.BOM_UTF8) for content in contents.values()):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as name:
+        for path in files:
+            if path.name in contents:
+                (Path(name) / path.name).write_bytes(contents[path.name].removeprefix(codecs.BOM_UTF8))
+            else:
+                (Path(name) / path.name).symlink_to(path.resolve())
+        yield Path(name)
 
 
 def _rules(backend: Any) -> tuple[dict[str, Any], bool]:

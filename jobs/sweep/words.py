@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs import cli
 from jobs.sweep.config import Config
+from jobs.text_lines import read_text
 
 OWN = frozenset(field.name for field in dataclasses.fields(Config))
 
@@ -71,10 +72,8 @@ def read(path: Path) -> Words:
         InputError: if it cannot be read, or holds what no flag takes.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise cli.InputError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise cli.InputError(f"{path} is no TOML file: {error}") from None
     job, command = document.pop("job", ""), document.pop("command", [])
     parameters = document.pop("parameters", {})

@@ -14,6 +14,7 @@ from engine.embeddings.pooling import View
 from engine.embeddings.similarity import unit_rows
 from jobs import cli
 from jobs.models.weight_files import read_tensors, weight_files
+from jobs.text_lines import read_json
 
 KINDS = {
     "cls_token": "cls",
@@ -177,17 +178,3 @@ def _dense(place: Path) -> tuple[np.ndarray, np.ndarray, str]:
 
 def _tensors(place: Path) -> dict[str, np.ndarray]:
     return {name: tensor.float().numpy() for name, tensor in read_tensors(weight_files(place)).items()}
-
-
-def read_json(path: Path) -> Any:
-    """Content of a JSON file.
-
-    Raises:
-        InputError: if it is missing or no JSON.
-    """
-    if not path.is_file():
-        raise cli.InputError(f"{path.parent} has no {path.name}")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise cli.InputError(f"{path}: {error}") from error

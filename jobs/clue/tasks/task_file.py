@@ -24,6 +24,7 @@ from engine.evidence.metrics import metrics_of
 from engine.text.tasks import TASKS, Kind, TaskSpec, get_task
 from jobs import cli
 from jobs.cli import InputError
+from jobs.text_lines import read_text
 
 KINDS: dict[Kind, tuple[str, ...]] = {
     "classification": (),
@@ -74,10 +75,8 @@ def read(path: Path) -> TaskSpec:
         InputError: naming the file and the key that is wrong.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not a TOML file ({error})") from error
     _check(path, values)
     kind: Kind = values["kind"]

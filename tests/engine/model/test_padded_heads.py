@@ -15,6 +15,7 @@ from engine.text.tasks import TaskSpec
 from engine.text.tokenizer import SPECIALS, WordPiece
 from jobs.clue.models.heads import build, take_pooler
 from jobs.models import loading, saving
+from jobs.models.lora import add_adapters
 from jobs.models.padded import HEADS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -68,8 +69,10 @@ def family(request, tmp_path_factory):
     return request.param, folder
 
 
-def built(folder, kind):
-    loaded = loading.load(str(folder))
+def built(folder, kind, adapters=0):
+    loaded = loading.load(str(folder), packed=not adapters)
+    if adapters:
+        add_adapters(loaded.encoder, adapters)
     spec = TaskSpec(name="x", title="X", kind=kind, fields=("a",), labels=LABELS)
     model = build(loaded.encoder, spec, head="standard")
     model.initialize_head(torch.Generator().manual_seed(1))
@@ -106,14 +109,19 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["classification", "choice", "span", "entities"])
-def test_transformers_loads_the_trained_folder_with_the_same_logits(family, kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "adapters"),
+    [("classification", 0), ("choice", 0), ("span", 0), ("entities", 0), ("classification", 4), ("entities", 4)],
+)
+def test_transformers_loads_the_trained_folder_with_the_same_logits(family, kind, adapters, tmp_path):
     _, folder = family
     if not has_head(folder, kind):
         with pytest.raises(ValueError, match=f"transformers has no AutoModelFor{HEADS[kind]} of .*; --head ours works"):
             built(folder, kind)
         return
-    model = built(folder, kind)
+    if adapters:
+        pytest.importorskip("peft")
+    model = built(folder, kind, adapters)
     assert isinstance(model, PaddedStandardModel)
     if kind in TARGETS:  # one step, so that every weight of head and pooler is its own
         rows = batch(targets=TARGETS[kind])
@@ -139,7 +147,7 @@ def test_transformers_loads_the_trained_folder_with_the_same_logits(family, kind
         assert loaded.config.id2label == dict(enumerate(LABELS))
     assert mine.std() > 0
     assert torch.allclose(mine, found, atol=1e-5)
-    again = built(folder, kind)
+    again = built(folder, kind, adapters)
     again.load_state_dict(model.state_dict())
     with torch.inference_mode():
         assert torch.allclose(again.eval()(rows), model(rows), atol=1e-6)

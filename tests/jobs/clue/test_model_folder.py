@@ -50,10 +50,12 @@ def an_albert(folder: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("family", ["tiny", "albert"])
+@pytest.mark.parametrize("family", ["tiny", "albert", "albert with adapters"])
 def test_a_standard_head_answers_in_transformers_as_in_the_run(tmp_path, family):
-    model = an_albert(tmp_path / "albert") if family == "albert" else family
-    config, run = train(tmp_path, task=("tnews",), head="standard", model=model, learning_rate=1e-2)
+    if lora := 4 * (family == "albert with adapters"):
+        pytest.importorskip("peft")
+    model = family if family == "tiny" else an_albert(tmp_path / "albert")
+    config, run = train(tmp_path, task=("tnews",), head="standard", model=model, lora=lora, learning_rate=1e-2)
     folder = tmp_path / "out"
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

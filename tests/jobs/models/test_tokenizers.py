@@ -173,3 +173,22 @@ def test_jieba_words_are_kept_by_checkpoints(tmp_path):
     (tmp_path / "out").mkdir()
     saving.save_tokenizer(tmp_path / "out", ours, longest=64)
     assert read_tokenizer(tmp_path / "out").encode(TEXTS) == ours.encode(TEXTS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("class_name", ["BertTokenizer", "RoFormerTokenizer"])
+def test_marks_windows_line_ends_and_blank_last_lines_change_no_id(tmp_path, class_name, encoding):
+    usual = class_name == "BertTokenizer"
+    if not usual:
+        pytest.importorskip("rjieba")
+        encoding = "utf-8-sig"
+    lines, said = [*VOCABULARY, "天气"], json.dumps({"tokenizer_class": class_name, "strip_accents": None})
+    for name, end, coded in (("plain", "\n", "utf-8"), ("odd", "\r\n", encoding)):
+        (tmp_path / name).mkdir()
+        blank = end * (1 if name == "plain" else 4 if usual else 1)
+        (tmp_path / name / "vocab.txt").write_bytes((end.join(lines) + blank).encode(coded))
+        (tmp_path / name / "tokenizer_config.json").write_bytes((said if not usual else "{}").encode(coded))
+    plain, odd = read_tokenizer(tmp_path / "plain"), read_tokenizer(tmp_path / "odd")
+    assert isinstance(odd, WordPiece) == usual
+    assert odd.encode(TEXTS) == plain.encode(TEXTS)
+    assert describe(odd) == describe(plain)
