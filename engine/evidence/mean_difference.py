@@ -119,7 +119,7 @@ def score_variance(values: ArrayLike, counts: ArrayLike, theta: ArrayLike, *, bo
         slope = (part * away / np.where(used, np.maximum(1 + tilt[..., None] * away, 1e-13), 1.0)).sum(axis=-1)
         low, high = np.where(total > 0, tilt, low), np.where(total > 0, high, tilt)
         step = tilt + total / np.maximum(slope, 1e-300)
-        moved = np.where((step > low) & (step < high), step, (low + high) / 2)
+        moved = np.where((step >= low) & (step <= high), step, (low + high) / 2)  # a root that is found stays
         previous, tilt = tilt, np.where(at_low | at_high, tilt, moved)
         if (np.abs(tilt - previous) <= 1e-10 * (1 + np.abs(tilt))).all():
             break

@@ -25,7 +25,7 @@ def test_the_variance_of_right_and_wrong_answers_is_tangos(only_a, only_b, alike
     share = (np.sqrt(linear**2 + 8 * n * only_a * theta * (1 - theta)) - linear) / (4 * n)
     expected = (2 * share + theta * (1 - theta)) / (n - 1) if n > 1 else 2 * share + theta * (1 - theta)
     found = score_variance(RIGHT_OR_WRONG, np.array([only_a, alike, only_b], float), theta, bound=1.0)
-    assert found == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
 def test_the_variance_of_other_scores_is_that_of_the_likeliest_distribution():
