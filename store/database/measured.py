@@ -162,9 +162,10 @@ def _typed(axis: str, kind: str) -> str:
 def _view_names(axes: Mapping[str, str]) -> dict[str, str]:
     taken, names = {"run_id", *FIXED}, dict[str, str]()
     for axis in axes:
-        name, number = axis or "axis", 2
+        own = axis.replace("\0", "␀") or "axis"
+        name, number = own, 2
         while name.lower() in taken:
-            name, number = f"{axis}_{number}", number + 1
+            name, number = f"{own}_{number}", number + 1
         taken.add(name.lower())
         names[axis] = name
     return names

@@ -57,5 +57,5 @@ def quote(name: str) -> str:
 
 
 def literal(value: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
+    """A string as an SQL expression; a null character, which no statement can hold, is computed."""
+    return " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in value.split("\0"))

@@ -61,7 +61,10 @@ ODD = (
 NAMES = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-@example(dict.fromkeys(ODD, math.nan), {"Metric": True, "metric ": False, "Run_id": True, "run_ID": False})
+@example(
+    dict.fromkeys(ODD, math.nan),
+    {"Metric": True, "metric ": False, "Run_id": True, "run_ID": False, "a\0b": True, "a␀b": False},
+)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, st.floats(), min_size=1, max_size=8), st.dictionaries(NAMES, st.booleans(), max_size=6))
 def test_names_are_data(start, db, values, axes):
