@@ -240,10 +240,10 @@ def summary_names(run_ids: Names | None = None, db: Path | None = None) -> list[
     return [row[0] for row in found.fetchall()]
 
 
-def artifacts(run_id: str, db: Path | None = None) -> pl.DataFrame:
-    """run_id, name, kind, path, bytes, sha256 of a run's files, and `file`, the absolute path."""
+def artifacts(run_ids: Names, db: Path | None = None) -> pl.DataFrame:
+    """run_id, name, kind, path, bytes, sha256 of the files of one or more runs, and `file`, the absolute path."""
     folder = str(locate(db).folder)
-    return _of_runs("artifacts", run_id, db).with_columns(pl.format("{}/{}", pl.lit(folder), "path").alias("file"))
+    return _of_runs("artifacts", run_ids, db).with_columns(pl.format("{}/{}", pl.lit(folder), "path").alias("file"))
 
 
 def metric_names(run_ids: Names | None = None, db: Path | None = None) -> list[str]:
@@ -467,7 +467,10 @@ def _of_runs(table: str, run_ids: Names | None, db: Path | None) -> pl.DataFrame
     con = _con(db)
     if ids is None:
         return _frame(con, f"SELECT * FROM {table}")
-    return _frame(con, f"SELECT * FROM {table} WHERE run_id IN (SELECT unnest(?)) ORDER BY ALL", [ids])
+    wanted, values = "SELECT unnest(?)", list[Any]([ids])
+    if 0 < len(ids) <= FEW:  # one by one they reach the scan of the runs; a list is met after all rows are joined
+        wanted, values = ", ".join("?" * len(ids)), ids
+    return _frame(con, f"SELECT * FROM {table} WHERE run_id IN ({wanted}) ORDER BY ALL", values)
 
 
 def _wide_summary(con: duckdb.DuckDBPyConnection, run_ids: pl.Series, names: list[str]) -> pl.DataFrame:

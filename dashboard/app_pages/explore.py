@@ -63,7 +63,7 @@ if chosen.is_empty():
     st.stop()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs={tuple: repr})
 def with_params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
     """Typed parameters of the runs, one column each."""
     return configurations.parameter_values(queries.params(version, run_ids))

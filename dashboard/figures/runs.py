@@ -74,8 +74,7 @@ def curves(
         elif smoothing:
             figure.add_trace(_line(raw, str(name), color, opacity=0.3))
         figure.add_trace(_line(part, str(name), color))
-    figure.update_layout(hovermode="x unified")
-    return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y)
+    return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, hovermode="x unified")
 
 
 def is_curve(frame: pl.DataFrame, names: Sequence[str]) -> bool:
@@ -105,17 +104,24 @@ def finding(frame: pl.DataFrame, names: Sequence[str], *, x: str = "step") -> st
     return f"{words.name(name)}: {word} {words.value(name, best['value'])} {at}{odd}"
 
 
-def finish_curves(figure: go.Figure, *, metric: str, x: str, log_x: bool, log_y: bool, height: int = 320) -> go.Figure:
+def finish_curves(
+    figure: go.Figure,
+    *,
+    metric: str,
+    x: str,
+    log_x: bool,
+    log_y: bool,
+    height: int = 320,
+    hovermode: str | None = None,
+) -> go.Figure:
     """Axes of curves: fractions in percent, logarithms where asked; a view survives new points."""
-    style.finish(figure, x=X_TITLES.get(x, x), y=words.name(metric), height=height, legend=True)
-    figure.update_layout(uirevision=f"{metric}-{x}-{log_x}-{log_y}")
-    if log_x:
-        figure.update_xaxes(style.log_axis(*(trace.x for trace in figure.data)))
-    if log_y:
-        figure.update_yaxes(style.log_axis(*(trace.y for trace in figure.data)))
+    x_axis = style.log_axis(*(trace.x for trace in figure.data)) if log_x else {}
+    y_axis = style.log_axis(*(trace.y for trace in figure.data)) if log_y else {}
     if words.is_fraction(metric):
-        style.percent_axis(figure)
-    return style.zoomable(figure)
+        y_axis |= style.PERCENT
+    title = X_TITLES.get(x, x)
+    style.finish(figure, x=title, y=words.name(metric), height=height, legend=True, x_axis=x_axis, y_axis=y_axis)
+    return style.zoomable(figure, uirevision=f"{metric}-{x}-{log_x}-{log_y}", hovermode=hovermode)
 
 
 def on_common_grid(part: pl.DataFrame) -> pl.DataFrame:

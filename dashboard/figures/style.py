@@ -172,10 +172,15 @@ def log_axis(*values: Iterable[float]) -> dict[str, Any]:
     return {"type": "log", "tickformat": spelled} | ({"dtick": step} if decades >= 0.7 else {})
 
 
-def zoomable(figure: go.Figure) -> go.Figure:
-    """Dragging draws a box over a range of x, which the page reads again; the plot's own zoom stays in its buttons."""
-    modebar = {"remove": ["lasso2d", "autoScale2d"]}
-    return figure.update_layout(dragmode="select", selectdirection="h", modebar=modebar)
+def zoomable(figure: go.Figure, **layout: Any) -> go.Figure:
+    """Dragging draws a box over a range of x, which the page reads again; the plot's own zoom stays in its buttons.
+
+    Args:
+        figure: changed in place and returned.
+        layout: further settings of its layout.
+    """
+    box = {"dragmode": "select", "selectdirection": "h", "modebar": {"remove": ["lasso2d", "autoScale2d"]}}
+    return figure.update_layout(box | layout, overwrite=True)
 
 
 def band(
@@ -265,8 +270,12 @@ def published_marker(
     )
 
 
+PERCENT = {"tickformat": ".1%", "hoverformat": ".2%"}
+"""Settings of an axis that shows fractions as percent."""
+
+
 def percent_axis(figure: go.Figure, *, axis: str = "y") -> go.Figure:
     """Show fractions as percent on an axis (stored values stay fractions)."""
     update = figure.update_yaxes if axis == "y" else figure.update_xaxes
-    update(tickformat=".1%", hoverformat=".2%")
+    update(PERCENT)
     return figure

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import gammaincinv
 
 from engine.arrays import numbers, to_unit_scale
 
@@ -43,5 +43,5 @@ def two_nearest_dimension(embeddings: ArrayLike) -> Dimension:
     total, m = float(logs.sum()), len(logs)
     if not total > 0:
         raise ValueError("all vectors have their two neighbours at one distance, so the ratio tells no dimension")
-    low, high = (float(bound) / total for bound in stats.gamma.ppf([0.025, 0.975], m))
+    low, high = (float(bound) / total for bound in gammaincinv(m, [0.025, 0.975]))
     return Dimension(m / total, low, high, m)

@@ -43,11 +43,9 @@ def _balanced_accuracy(labels: np.ndarray, preds: np.ndarray) -> float:
 
 def _auc(labels: np.ndarray, positive: np.ndarray) -> float:
     """Probability that a row of class 1 ranks above one of class 0, ties counted half."""
-    from scipy.stats import rankdata  # half a second, and only two classes need it
-
-    n_positive = int(labels.sum())
-    ranks = rankdata(positive)[labels == 1].sum() - n_positive * (n_positive + 1) / 2
-    return float(ranks / (n_positive * (len(labels) - n_positive)))
+    zeros, ones = np.sort(positive[labels == 0]), positive[labels == 1]
+    above = np.searchsorted(zeros, ones, side="left") + np.searchsorted(zeros, ones, side="right")
+    return float(above.sum() / (2 * len(zeros) * len(ones)))
 
 
 def _average_precision(labels: np.ndarray, positive: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 import streamlit as st
-from scipy import stats
+from scipy.special import gammaln
 
 from dashboard import queries
 from dashboard.figures import words
@@ -66,10 +66,12 @@ def settings() -> tuple[Cloud, Method, int, float, int]:
 def law_of(method: str, n: int, sd: float, grid: np.ndarray) -> tuple[np.ndarray, str]:
     """Density of one pair's ratio, and what it is called."""
     if method == "gaussian":
-        return n * stats.chi2.pdf(n * grid, n), "exact law of a pair (χ²ₙ / n)"
+        density = np.exp(n / 2 * (np.log(n * grid / 2) - grid) - gammaln(n / 2)) / grid  # of χ²ₙ at n x, times n
+        return density, "exact law of a pair (χ²ₙ / n)"
     if method == "pca":
         return np.full_like(grid, np.nan), "no law: it depends on the data"
-    return stats.norm.pdf(grid, 1, max(sd, 1e-3)), "normal law with the exact variance"
+    sd = max(sd, 1e-3)
+    return np.exp(-(((grid - 1) / sd) ** 2) / 2) / (sd * np.sqrt(2 * np.pi)), "normal law with the exact variance"
 
 
 def picture() -> Reading:

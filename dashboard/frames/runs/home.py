@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from engine.evidence.joint import LEAST_SEEDS
 
@@ -61,4 +61,4 @@ def last_and_best(frame: pl.DataFrame, metric: str, *, higher_is_better: bool) -
 def _half(sd: float | None, n: int) -> float | None:
     if sd is None or n < LEAST_SEEDS or not np.isfinite(sd):
         return None
-    return float(t.ppf(0.975, n - 1) * sd / np.sqrt(n))
+    return float(stdtrit(n - 1, 0.975) * sd / np.sqrt(n))

@@ -1,7 +1,5 @@
 """The runs whose predictions CAN can correct: which one a chapter opens on, and their arrays."""
 
-from itertools import islice
-
 import polars as pl
 import streamlit as st
 
@@ -11,6 +9,7 @@ from dashboard.parts.runs import run_picker
 from engine.can.correct import alternating_normalization
 from store.errors import StoreError
 
+PROBABILITIES = "probabilities-dev.parquet"
 TRIED = 6
 """runs whose corrections are tried"""
 LOOKED_AT = 200
@@ -37,7 +36,9 @@ def liveliest(version: str) -> str | None:
         pl.col("task").is_in(list(tasks)), pl.col("status") == "finished"
     )
     runs = [str(run_id) for run_id, _ in sorted(found.select("run_id", "task").rows(), key=lambda run: -tasks[run[1]])]
-    correctable = list(islice((run_id for run_id in runs[:LOOKED_AT] if has_probabilities(version, run_id)), TRIED))
+    files = queries.artifacts_of(version, tuple(runs[:LOOKED_AT]))
+    kept = set(files.filter(name=PROBABILITIES)["run_id"])
+    correctable = [run_id for run_id in runs[:LOOKED_AT] if run_id in kept][:TRIED]
     for run_id in correctable:
         lab = load(version, run_id)
         if isinstance(lab, can_predictions.Lab) and changes(lab):
@@ -47,7 +48,7 @@ def liveliest(version: str) -> str | None:
 
 def has_probabilities(version: str, run_id: str) -> bool:
     """Whether a run stored class probabilities of dev."""
-    return "probabilities-dev.parquet" in queries.artifacts(version, run_id)["name"].to_list()
+    return PROBABILITIES in queries.artifacts(version, run_id)["name"].to_list()
 
 
 def changes(lab: can_predictions.Lab) -> int:

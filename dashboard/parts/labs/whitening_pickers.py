@@ -66,7 +66,8 @@ def pick_whitening(stored: StoredVectors, page: str) -> tuple[Whitening, Whiteni
 def _runs_with_vectors(version: str) -> list[str]:
     """Runs that kept vectors, newest first."""
     ids = queries.run_list(version, experiment="whitening")["run_id"]
-    return [run_id for run_id in ids if stored_vectors.available(queries.artifacts(version, run_id))]
+    files = queries.artifacts_of(version, tuple(ids)).partition_by("run_id", as_dict=True)
+    return [run_id for run_id in ids if (run_id,) in files and stored_vectors.available(files[(run_id,)])]
 
 
 @st.cache_resource(show_spinner="Reading vectors", max_entries=16)

@@ -1,10 +1,13 @@
 """Examples of two settings: what most seeds say, which rows differ, in what order; and slices offered to the test."""
 
 import json
+import re
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.frames import example_filters
 from dashboard.frames.comparison import paired_predictions, seed_votes, slice_candidates
@@ -79,3 +82,17 @@ def test_classes_lengths_and_words_are_offered_as_slices():
     lengths = rows["text"].str.len_chars()
     assert lengths.is_between(low, high).to_list() == short.rows.tolist()
     assert not any(name.startswith("label") for name in slice_candidates.candidates(rows, has_classes=False))
+
+
+@given(st.lists(st.text(alphabet="花呗还款a bXYZ\n\ud83d𠀀。", max_size=12), min_size=1, max_size=30))
+def test_words_are_found_in_all_texts_at_once_as_in_each_alone(texts):
+    counted = {}
+    for number, text in enumerate(texts):
+        for run in re.findall(r"[a-zA-Z]{2,}|[\u4e00-\u9fff]+", text):
+            pieces = {run} if run.isascii() else {run[i : i + 2] for i in range(len(run) - 1)}
+            for piece in pieces:
+                counted.setdefault(piece, set()).add(number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slice_candidates, "LEAST_ROWS", 0.25)  # once is enough
+        found = slice_candidates._rows_of_pieces(texts)
+    assert {piece: sorted(rows) for piece, rows in counted.items()} == {k: rows.tolist() for k, rows in found.items()}
