@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from engine.names import nearest
 from jobs.interrupts import as_keyboard_interrupt
 from store.errors import StoreError
+from store.output import outlived
 from store.spool.file import end_open
 
 UNHASHED = frozenset(
@@ -97,6 +98,7 @@ Job = tuple[type[Any], Callable[[Any], object] | str]
 """a config class, and the function that takes it or where that function is (`package.module:function`)"""
 
 
+@outlived()
 def main(doc: str | None, jobs: Job | Mapping[str, Job]) -> None:
     """Parse the command line, run the job, and exit.
 

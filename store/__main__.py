@@ -12,11 +12,13 @@ from pathlib import Path
 
 from store.editing import delete_run, restore_run
 from store.errors import StoreError
+from store.output import outlived
 from store.subprocesses import without_pandas
 
 MEGABYTE = 1 << 20
 
 
+@outlived()
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -40,8 +42,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0
 
 
 def ingest(options: argparse.Namespace) -> int:

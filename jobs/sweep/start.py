@@ -24,6 +24,7 @@ from jobs.sweep.study import Study, count
 from jobs.sweep.target import Job, Target, find, samples
 from jobs.sweep.words import Words
 from store import paths, runs
+from store.output import outlived
 
 WORDS = "words.json"
 WRITE_EVERY = 5.0
@@ -37,6 +38,7 @@ AGAIN = frozenset(
 """Flags that may be given beside --resume: they do not change what the sweep is."""
 
 
+@outlived()
 def main(doc: str, arguments: Sequence[str]) -> None:
     """Sort the words, and run what they ask for."""
     if not arguments or {"-h", "--help"} & set(arguments):

@@ -151,6 +151,11 @@ class Spool:
 _OPEN: "weakref.WeakSet[Spool]" = weakref.WeakSet()
 
 
+def any_open() -> bool:
+    """Whether this process writes a run."""
+    return any(not spool.closed for spool in list(_OPEN))
+
+
 def end_open(status: str) -> None:
     """Write the end of every run that is still open in this process: a signal came before anything could close it."""
     for spool in list(_OPEN):
