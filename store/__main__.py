@@ -12,7 +12,7 @@ from pathlib import Path
 
 from store.editing import delete_run, restore_run
 from store.errors import StoreError
-from store.output import outlived
+from store.output import can_write, outlived
 from store.subprocesses import without_pandas
 
 MEGABYTE = 1 << 20
@@ -97,7 +97,12 @@ def sql(options: argparse.Namespace) -> int:
 
     result = query(options.statement, limit=options.limit, timeout=options.timeout, db=options.db)
     with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=60, tbl_hide_dataframe_shape=True, tbl_width_chars=options.width
+        tbl_formatting=None if can_write("│") else "ASCII_FULL_CONDENSED",
+        tbl_rows=-1,
+        tbl_cols=-1,
+        fmt_str_lengths=60,
+        tbl_hide_dataframe_shape=True,
+        tbl_width_chars=options.width,
     ):
         print(result.frame)
     rows = f"{len(result.frame):,} row{'s' * (len(result.frame) != 1)}"

@@ -1,8 +1,10 @@
-"""What a command does when its output can be read no more: `| head` has its lines, the terminal or its disk has gone.
+"""What a command does when its output cannot be written: `| head` has its lines, the terminal or its disk has gone.
 
 A run goes on in silence, since its numbers are in the store; anything else ends, with code 0 where the reader left.
+Characters that the terminal's encoding lacks, such as Chinese ones in Latin-1, are written as their codes.
 """
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -48,9 +50,21 @@ class _Output:
         return getattr(self._stream, name)
 
 
+def can_write(text: str) -> bool:
+    """Whether the encoding of standard output has all characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def outlived() -> Iterator[None]:
-    """Run a command whose output may be closed before it ends."""
+    """Run a command whose output may be closed before it ends, or lack characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with redirect_stdout(_Output(sys.stdout)), redirect_stderr(_Output(sys.stderr)):
         try:
             yield

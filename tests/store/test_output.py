@@ -1,5 +1,6 @@
 """What is printed when nobody can read it any more."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import queries
-from store.output import outlived
+from store.output import can_write, outlived
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_few_lines_that_nobody_reads_are_no_error_either(gone):
     with pytest.raises(SystemExit) as end:
         outlived()(sys.stdout.write)("one")
     assert end.value.code == 0
+
+
+def test_what_an_encoding_lacks_is_written_as_its_code(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="gb2312"))
+    assert can_write("新闻")
+    assert not can_write("😀")
+    outlived()(write)("新闻 😀 \udc80 ß")
+    assert written.getvalue().decode("gb2312") == "新闻 \\U0001f600 \\udc80 \\xdf"
 
 
 def test_a_full_disk_is_said_where_no_run_is_open(gone):
