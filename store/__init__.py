@@ -8,9 +8,10 @@ run.log({"dev/accuracy": 0.73})
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from store.tracking.files import Artifact
     from store.tracking.session import current, define_metric, finish, init, log
 
-__all__ = ["config", "current", "define_metric", "finish", "init", "log", "run", "summary"]
+__all__ = ["Artifact", "config", "current", "define_metric", "finish", "init", "log", "run", "summary"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,11 +22,19 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         if name.startswith("__"):
             raise AttributeError(f"module 'store' has no attribute {name!r}")
-        from store.tracking.missing import sentence
+        from store.tracking import missing
 
-        raise AttributeError(sentence(name, "module 'store'"))
+        if not missing.knows(name):
+            raise AttributeError(missing.sentence(name, "module 'store'"))
+        from store.tracking.session import of_another_tracker
+
+        return of_another_tracker(name)
     from store.tracking import session
 
+    if name == "Artifact":
+        from store.tracking.files import Artifact
+
+        return Artifact
     if name in ("config", "summary"):
         return getattr(session.current(), name)
     return session._current if name == "run" else getattr(session, name)

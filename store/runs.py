@@ -111,7 +111,13 @@ class Run:
         self._follower = Follower(layout, run_id) if follow and parent.may_follow() else None
 
     def log(
-        self, values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True
+        self,
+        values: Mapping[str, Any] | None = None,
+        step: int | None = None,
+        commit: bool | None = None,
+        *,
+        epoch: float | None = None,
+        **others: Any,
     ) -> None:
         """Log numbers of a step.
 
@@ -119,15 +125,19 @@ class Run:
             values: name -> number; None is left out, names of nested mappings are joined by `/`. Tables and the
                 leaderboard recognise `<split>/<metric>` as a score: `dev/accuracy`, `train/loss`.
             step: optimizer step; None takes the next one.
-            epoch: position in epochs, where it makes sense; NaN says nothing.
             commit: False keeps the values for the next call.
+            epoch: position in epochs, where it makes sense; NaN says nothing.
+            others: the names that wandb and trackio have for these: data and metrics for values; sync has no effect.
 
         Raises:
             StoreError: if something cannot be stored; nothing of the call is written then.
         """
-        if not commit or self.pending:
+        if values is None or others:
+            values = _called_otherwise(values, others)
+        waits = commit is not None and not commit
+        if waits or self.pending:
             values = {**self.pending, **dict(numbers(values))}
-            if not commit:
+            if waits:
                 self.pending = values
                 return
         at = self._step + 1 if step is None else step
@@ -146,6 +156,11 @@ class Run:
         self._step = at
         if self.pending:
             self.pending = {}
+
+    @property
+    def step(self) -> int:
+        """Step of the last call of `log`."""
+        return self._step
 
     def log_many(self, rows: Iterable[Mapping[str, Any]], *, steps: Iterable[int] | None = None) -> None:
         """Log what is there at once - a curve computed elsewhere, say - many steps in one line of the spool.
@@ -358,6 +373,20 @@ def resume(run_id: str, step: int, db: Path | None = None, *, follow: bool = Tru
     spool.start_new_line()
     spool.record({"resumed_at_step": step, "host": socket.gethostname(), "pid": os.getpid()})
     return Run(layout, run_id, spool, follow=follow, step=step)
+
+
+def _called_otherwise(values: Mapping[str, Any] | None, others: dict[str, Any]) -> Mapping[str, Any]:
+    """What is logged, where it came under the name that another tracker has for it."""
+    given = [found for name in ("data", "metrics") if (found := others.pop(name, None)) is not None]
+    unknown = [name for name in others if name != "sync"]
+    if unknown:
+        raise StoreError(f"log takes values, step, commit and epoch, got {unknown[0]!r}")
+    if values is not None:
+        given.append(values)
+    if len(given) != 1:
+        raise StoreError(f"log needs one mapping of names to numbers, got {len(given)}")
+    only: Mapping[str, Any] = given[0]
+    return only
 
 
 def first_line(run_id: str, db: Path | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from zlib import crc32
 
 from store.errors import StoreError
+from store.left_out import is_left_out
 
 MARK = b',"crc":'
 HALVES = (b"\\ud", b"\\uD")  # how JSON may spell half a character, which no UTF-8 can carry
@@ -198,7 +199,7 @@ def numbers(values: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str
         raise StoreError(f"expected a mapping of names to numbers, got {_shown(values)}")
     for name, value in values.items():
         full = prefix + metric_name(name)
-        if value is None:
+        if value is None or is_left_out(value):
             continue
         if isinstance(value, Mapping):
             if depth == DEEPEST:

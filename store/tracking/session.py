@@ -21,12 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from store import runs
 from store.errors import StoreError
+from store.left_out import LeftOut, say_once
 from store.spool.lines import canonical
 from store.tracking import environment, missing
+
+if TYPE_CHECKING:
+    from store.tracking.files import Artifact
 
 UNHASHED = frozenset(
     {"seed", "device", "output", "output_dir", "logging_dir", "log_dir", "data_dir", "cache_dir", "group"}
@@ -35,7 +39,15 @@ UNHASHED = frozenset(
 IGNORED = frozenset(
     {
         *("entity", "dir", "reinit", "save_code", "settings", "anonymous", "force", "sync_tensorboard", "magic"),
-        *("allow_val_change", "monitor_gym", "config_exclude_keys", "config_include_keys", "resume_from", "fork_from"),
+        *(
+            "allow_val_change",
+            "monitor_gym",
+            "tensorboard",
+            "config_exclude_keys",
+            "config_include_keys",
+            "resume_from",
+            "fork_from",
+        ),
         *("embed", "space_id", "dataset_id", "bucket_id", "server_url", "private", "webhook_url", "webhook_min_level"),
         *("auto_log_gpu", "gpu_log_interval", "auto_log_cpu", "cpu_log_interval"),
     }
@@ -43,6 +55,10 @@ IGNORED = frozenset(
 """Arguments of `wandb.init` and `trackio.init` that mean nothing here and are taken without effect."""
 AGGREGATES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "first": lambda old, _: old}
 
+OF_WANDB = {"entity": "", "sweep_id": None, "sweep_url": None, "offline": True, "disabled": False, "starting_step": 0}
+"""what else a run of wandb says of itself"""
+PAGE = "http://localhost:8501/run?run="
+"""where the dashboard shows a run"""
 MODES = ("online", "offline", "shared", "dryrun", "disabled")
 """of wandb; all but the last are the same here"""
 
@@ -83,6 +99,11 @@ class Config(MutableMapping[str, Any]):
     def as_dict(self) -> dict[str, Any]:
         """All parameters."""
         return dict(self._values)
+
+    def setdefaults(self, values: Any) -> dict[str, Any]:
+        """Set the parameters that are not set yet, and return all."""
+        self.update({name: value for name, value in flat(values).items() if name not in self._values})
+        return self.as_dict()
 
     def update(self, *values: Any, allow_val_change: bool = True, **more: Any) -> None:
         """Set parameters; those of a mapping, a dataclass or a namespace, and those given by name."""
@@ -142,6 +163,7 @@ class Session:
         self.experiment = self.project = experiment
         self.config = Config(self, config)
         self.summary = Summary(run)
+        self.resumed = run.step > 0
         self._pid = os.getpid()
         self.__dict__["log"] = run.log
         self._defined: dict[str, str] = {}
@@ -150,7 +172,11 @@ class Session:
         self._watchers: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(missing.sentence(name, "a run"))
+        if name in ("group", "job_type"):
+            return self.config.get(name)
+        if name in OF_WANDB:
+            return OF_WANDB[name]
+        return missing.answer(name, "a run")
 
     @property
     def name(self) -> str | None:
@@ -188,27 +214,56 @@ class Session:
         return self.run.run_id
 
     @property
+    def url(self) -> str:
+        """Page of the run, while the dashboard is open on this machine."""
+        return PAGE + self.run.run_id
+
+    def get_url(self) -> str:
+        """The same as `url`."""
+        return self.url
+
+    @property
+    def path(self) -> str:
+        """Experiment and id."""
+        return f"{self.experiment}/{self.run.run_id}"
+
+    @property
+    def step(self) -> int:
+        """Step of the last call of `log`."""
+        return self.run.step
+
+    @property
     def dir(self) -> str:
         """Folder for files of the run; `run.artifact(name, kind, path)` registers one."""
         return str(self.run.folder)
 
     def log(
-        self, values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True
+        self,
+        values: Mapping[str, Any] | None = None,
+        step: int | None = None,
+        commit: bool | None = None,
+        *,
+        epoch: float | None = None,
+        **others: Any,
     ) -> None:
         """Log numbers of a step, see `store.runs.Run.log`.
 
         As long as no metric is defined, a session's `log` is its run's: a call costs no more then.
         """
         waited = self.run.pending
-        self.run.log(values, step, epoch=epoch, commit=commit)
-        if commit:
-            self._remember({**waited, **values})
+        self.run.log(values, step, commit, epoch=epoch, **others)
+        if commit is None or commit:
+            given = values or others.get("data") or others.get("metrics") or {}
+            self._remember({**waited, **given})
 
     def define_metric(
         self,
         name: str,
+        step_metric: Any = None,
+        step_sync: Any = None,
+        hidden: Any = None,
+        summary: str | None = None,
         *,
-        summary: Literal["max", "min", "last", "first", "best"] | None = None,
         goal: Literal["maximize", "minimize"] | None = None,
         **_: Any,
     ) -> None:
@@ -216,6 +271,9 @@ class Session:
 
         Args:
             name: with its split (`dev/distance`), or without it for every split.
+            step_metric: without effect: curves are drawn over the step of `log`, and over its epoch.
+            step_sync: without effect.
+            hidden: without effect.
             summary: which value stands for the run: its largest, smallest, first or last (the default); "best" is
                 the one of these that the goal asks for.
             goal: which value is better; without it the name decides, and a word like `loss` or `error` means smaller.
@@ -223,6 +281,9 @@ class Session:
         Raises:
             StoreError: if summary or goal is something else.
         """
+        if step_metric is not None:
+            say_once("step_metric", "curves are drawn over the step and the epoch of log")
+        summary = _one_rule(summary)
         if summary == "best" and goal in ("maximize", "minimize"):
             summary = "max" if goal == "maximize" else "min"
         if summary == "best" and goal is None:
@@ -272,15 +333,36 @@ class Session:
             classes=classes, ids=ids, dataset=dataset or self.experiment,
         )  # fmt: skip
 
+    def save(self, glob_str: Any, base_path: Any = None, policy: Any = None, **_: Any) -> list[str]:
+        """Copy the files that a path or a pattern names into `run.dir`, as they are now, and register them."""
+        from store.tracking.files import save
+
+        return save(self.run, glob_str, base_path)
+
+    def log_artifact(
+        self, artifact_or_path: Any, name: str | None = None, type: str | None = None, **_: Any
+    ) -> "Artifact":
+        """Copy the files of an `Artifact`, or of a path, into `run.dir`, and register them."""
+        from store.tracking.files import log_artifact
+
+        return log_artifact(self.run, artifact_or_path, name, type)
+
+    def log_model(self, path: Any, name: str | None = None, **_: Any) -> "Artifact":
+        """Copy the files of a model into `run.dir`, and register them."""
+        return self.log_artifact(path, name, "model")
+
     def artifact(self, name: str, kind: str, path: Path | str) -> None:
         """Register a file below `run.dir`."""
         self.run.artifact(name, kind, path)
 
-    def finish(self, exit_code: int = 0, *, status: str | None = None, error: str | None = None) -> None:
+    def finish(
+        self, exit_code: int | None = 0, quiet: Any = None, *, status: str | None = None, error: str | None = None
+    ) -> None:
         """End the run; a script that ends does this by itself."""
         global _current
         if os.getpid() != self._pid:
             return
+        self.config.update(_set_on_the_module())
         for watcher in self._watchers:
             watcher.stop()
         if self.run.pending:
@@ -323,8 +405,10 @@ class NoRun:
         self.summary: dict[str, Any] = {}
         self.id = self.name = self.dir = ""
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return LeftOut()
 
     def finish(self, *_: Any, **__: Any) -> None:
         """From now on no run is open."""
@@ -341,18 +425,18 @@ class NoRun:
 
 def init(
     project: str | None = None,
-    *,
     name: str | None = None,
+    *,
     experiment: str | None = None,
     config: Any = None,
     group: str | None = None,
-    tags: Iterable[str] | str = (),
+    tags: Iterable[str] | str | None = (),
     note: str | None = None,
     notes: str | None = None,
     job_type: str | None = None,
     resume: bool | str | None = None,
     id: str | None = None,
-    mode: str = "online",
+    mode: str | None = "online",
     system_metrics: float = 15.0,
     console: bool = True,
     db: Path | str | None = None,
@@ -384,7 +468,8 @@ def init(
         StoreError: if the store cannot be written, an argument is not understood, or there is no run to go on with.
     """
     global _current
-    parameters = flat(config)
+    parameters = _set_on_the_module() | flat(config)
+    mode, tags = mode or "online", tags or ()
     parameters |= {key: value for key, value in (("group", group), ("job_type", job_type)) if value is not None}
     if mode not in MODES:
         raise StoreError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
@@ -443,22 +528,55 @@ def current() -> Session | NoRun:
     return _current
 
 
-def log(values: Mapping[str, Any], step: int | None = None, *, epoch: float | None = None, commit: bool = True) -> None:
+def log(
+    values: Mapping[str, Any] | None = None,
+    step: int | None = None,
+    commit: bool | None = None,
+    *,
+    epoch: float | None = None,
+    **others: Any,
+) -> None:
     """Log numbers of a step to the open run."""
     if _current is not None or environment.rank() == 0:
-        current().log(values, step, epoch=epoch, commit=commit)
+        current().log(values, step, commit, epoch=epoch, **others)
 
 
-def define_metric(name: str, **options: Any) -> None:
+def define_metric(name: str, *arguments: Any, **options: Any) -> None:
     """Say of the open run what a metric is (arguments as in `Session.define_metric`)."""
     if _current is not None or environment.rank() == 0:
-        current().define_metric(name, **options)
+        current().define_metric(name, *arguments, **options)
 
 
-def finish(exit_code: int = 0) -> None:
+def finish(exit_code: int | None = 0, quiet: Any = None) -> None:
     """End the open run, if there is one."""
     if _current is not None:
         _current.finish(exit_code)
+
+
+def of_another_tracker(name: str) -> Any:
+    """What a name of wandb or trackio stands for in this module; the calls of a run are those of the open one."""
+    if name == "join":
+        return finish
+    if name in missing.OF_A_RUN:
+        return LeftOut() if _current is None and environment.rank() > 0 else getattr(current(), name)
+    return missing.answer(name, "module 'store'")
+
+
+def _set_on_the_module() -> dict[str, Any]:
+    """Parameters that a script has written as `wandb.config = {...}`, taken from the module that it imported."""
+    return flat(vars(sys.modules["store"]).pop("config", None))
+
+
+def _one_rule(summary: str | None) -> str | None:
+    """The rule of a summary, of which wandb takes several joined by commas; what cannot be kept is said."""
+    words = [word.strip() for word in str(summary or "").split(",")]
+    words = [word for word in words if word not in ("", "last", "copy", "none")]
+    if "mean" in words:
+        say_once("summary='mean'", "the last value stands for the run")
+    kept = [word for word in words if word != "mean"]
+    if len(kept) > 1:
+        say_once(f"summary={summary!r}", f"one value stands for the run, here {kept[0]}")
+    return kept[0] if kept else None
 
 
 def flat(config: Any) -> dict[str, Any]:
@@ -502,6 +620,8 @@ def _resumed(
 ) -> runs.Run | None:
     if resume not in (True, "must", "allow", "auto"):
         raise StoreError(f"resume must be True, 'must', 'allow' or 'never', got {resume!r}")
+    if not name and not part and resume in ("allow", "auto"):
+        return None
     if not name and not part:
         raise StoreError("resume needs the name (or the id) of the run to go on with")
     from store.tracking.resuming import last_step, newest

@@ -192,15 +192,103 @@ def test_a_script_written_for_another_tracker_runs_with_its_import_changed(db, t
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("Table", "no tables and media"), ("Artifact", "run.artifact"), ("alert", "leave the call out"),
-     ("sweep", "jobs.sweep"), ("login", "no account"), ("nonsense", "has no attribute 'nonsense'")],
+    [("use_artifact", "no server to fetch files"), ("restore", "open the file by its path"), ("sweep", "jobs.sweep"),
+     ("Api", "store.queries"), ("start_run", "call store.init"), ("log_metric", "use store.log"),
+     ("SummaryWriter", "then store.log"), ("nonsense", "has no attribute 'nonsense'")],
 )  # fmt: skip
-def test_what_is_not_there_is_said_in_one_sentence(db, name, said):
+def test_what_a_script_cannot_go_on_without_is_refused_in_one_sentence(db, name, said):
     run = store.init(console=False, system_metrics=0)
     for where in (store, run):
-        with pytest.raises(AttributeError, match=said):
+        with pytest.raises(AttributeError, match=said) as caught:
             getattr(where, name)
+        assert "\n" not in str(caught.value)
     assert not hasattr(store, "__no_such__")
+
+
+LONG = """
+import numpy, pathlib
+wandb.login(key="x")
+wandb.config = {"early": 1}
+run = wandb.init(entity=None, project="intent", name="first", config={"lr": 1}, tags=None, mode=None, resume="allow",
+                 settings=wandb.Settings(start_method="fork"), tensorboard=False)
+wandb.config.setdefaults({"lr": 2, "size": 3})
+wandb.define_metric("val/*", "epoch", summary="min,max")
+run.define_metric("x", step_metric="epoch", summary="mean")
+wandb.watch(object(), log="all", log_freq=10)
+table = wandb.Table(columns=["a"], data=[[1]])
+table.add_data(1)
+assert isinstance(table, wandb.Table) and not isinstance(table, wandb.Image)
+wandb.log({"loss": 1.0, "table": table, "images": [wandb.Image(numpy.zeros((2, 2))), wandb.Image("a.png")],
+           "nested": {"histogram": wandb.Histogram([1]), "value": 2}}, step=0, commit=True, sync=False)
+wandb.log(data={"loss": 0.9}, step=1)
+wandb.log({"loss": 0.8}, 2, True)
+run.log(metrics={"val/a": 3})
+wandb.log({"val/a": 1, "roc": wandb.plot.roc_curve([1], [[0.5]])}, commit=None)
+wandb.alert(title="done", text="x", level=wandb.AlertLevel.WARN)
+pathlib.Path("sub").mkdir()
+pathlib.Path("weights.txt").write_text("w")
+pathlib.Path("sub/notes.txt").write_text("n")
+assert [pathlib.Path(path).name for path in wandb.save("*.txt")] == ["weights.txt"]
+assert wandb.save("none.*") == []
+model = wandb.Artifact("model", type="model", metadata={"a": 1})
+model.add_file("weights.txt")
+model.add_dir("sub", name="more")
+model.add(table, "table")
+with model.new_file("made.json") as file:
+    file.write("{}")
+run.log_artifact(model, aliases=["best"]).wait()
+run.log_code(".")
+wandb.log_model("weights.txt", name="last")
+print(run.url, run.get_url(), run.path, run.entity, run.group, run.job_type, run.offline, run.resumed, run.sweep_id)
+assert (run.step, len(wandb.util.generate_id()), wandb.run) == (4, 8, run)
+run.mark_preempting()
+wandb.finish(exit_code=None, quiet=True)
+with wandb.init(project="intent", mode="disabled") as off:
+    off.log_artifact("x").wait()
+    wandb.save("x")
+    off.watch(1)
+    wandb.log({"x": wandb.Image("none")})
+"""
+
+
+def test_the_usual_calls_of_a_script_for_wandb_work_or_are_left_out_and_said(db):
+    done = script(db, "\nimport store as wandb" + LONG)
+    assert done.returncode == 0, done.stderr
+    for name in ("login", "watch", "Table", "Image", "plot", "alert", "Artifact.add", "log_code", "step_metric"):
+        assert done.stderr.count(f"{name} is left out: ") == 1, name
+    row = only(db)
+    assert (row["loss"], row["val/a"], row["nested/value"], row["status"]) == (0.8, 1.0, 2.0, "finished")
+    assert parameters(db) == {"early": "1", "lr": "1", "size": "3"}
+    kept = dict(queries.artifacts(row["run_id"], db).select("name", "kind").rows())
+    assert kept.pop("console.log")
+    assert kept == {
+        **{"weights.txt": "file", "model/weights.txt": "model", "model/more/notes.txt": "model"},
+        **{"model/made.json": "model", "last/weights.txt": "model"},
+    }
+
+
+def test_files_that_cannot_be_kept_are_refused_by_name(db, tmp_path):
+    run = store.init("own", db=db, system_metrics=0, console=False)
+    (tmp_path / "a.txt").write_text("a")
+    artifact = store.Artifact("../../out", type="model")
+    for call, said in (
+        (lambda: artifact.add_file(tmp_path / "none"), "there is no file"),
+        (lambda: artifact.add_dir(tmp_path / "a.txt"), "there is no folder"),
+        (lambda: (artifact.add_file(tmp_path / "a.txt"), run.log_artifact(artifact)), "a path below the run's folder"),
+        (lambda: run.log_artifact(tmp_path / "a.txt", name="/etc/x"), "a path below the run's folder"),
+        (lambda: run.log_artifact(tmp_path / "none"), "there is no file"),
+        (lambda: run.log({"a": 1}, nonsense=2), "log takes values, step, commit and epoch, got 'nonsense'"),
+        (lambda: run.log({"a": 1}, data={"b": 1}), "one mapping of names to numbers, got 2"),
+        (lambda: run.log(), "one mapping of names to numbers, got 0"),
+        (lambda: run.log({"a": [store.Image(), 1]}), "a must be one number"),
+    ):
+        with pytest.raises(StoreError, match=said):
+            call()
+    inside = Path(run.dir) / "own.txt"
+    inside.write_text("own")
+    run.save(str(inside))
+    run.finish()
+    assert queries.artifacts(run.id, db)["name"].to_list() == ["own.txt"]
 
 
 def test_the_goal_of_a_metric_goes_before_its_name(db):
