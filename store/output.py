@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from store.spool.file import any_open
@@ -62,11 +63,13 @@ def can_write(text: str) -> bool:
 @contextmanager
 def outlived() -> Iterator[None]:
     """Run a command whose output may be closed before it ends, or lack characters."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    with redirect_stdout(_Output(sys.stdout)), redirect_stderr(_Output(sys.stderr)):
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
+    with Path(os.devnull).open("w") as nowhere:
+        streams = [stream or nowhere for stream in (sys.stdout, sys.stderr)]  # None: closed before Python began
+        for stream in streams:
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        with redirect_stdout(_Output(streams[0])), redirect_stderr(_Output(streams[1])):
+            try:
+                yield
+            finally:
+                sys.stdout.flush()

@@ -70,6 +70,11 @@ def test_what_an_encoding_lacks_is_written_as_its_code(monkeypatch):
     assert written.getvalue().decode("gb2312") == "新闻 \\U0001f600 \\udc80 \\xdf"
 
 
+def test_a_standard_output_that_was_never_there_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    outlived()(write)("one")
+
+
 def test_a_full_disk_is_said_where_no_run_is_open(gone):
     gone("disk")
     with pytest.raises(OSError, match="No space left"):
