@@ -127,11 +127,11 @@ def conclusion(found: list[Slice]) -> str:
             f"No slice stands out: {len(found)} were found on one half of the examples, none is confirmed on the other."
         )
     told = [
-        f"{item.name} ({100 * item.difference.value:+.1f} points, {100 * item.difference.low:+.1f} to "
-        f"{100 * item.difference.high:+.1f}; elsewhere {100 * item.rest.value:+.1f})"
+        f"{item.name}, {100 * item.difference.value:+.1f} points ({100 * item.difference.low:+.1f} to "
+        f"{100 * item.difference.high:+.1f}), elsewhere {100 * item.rest.value:+.1f}"
         for item in standing
     ]
-    return f"Confirmed on the half that did not choose them: {'; '.join(told)}."
+    return f"Found on one half of the examples and confirmed on the other: {'; '.join(told)}."
 
 
 def _welch(a: np.ndarray, b: np.ndarray) -> float:

@@ -80,7 +80,8 @@ def caveat(joint: Joint, *, decided: bool) -> str:
         again = _of_winner(joint.again) if decided else joint.again
         low, high = _points(again.low, sign=True), _points(again.high, sign=True)
         return (
-            f"Two seeds are too few to tell of training again ({low} to {high} points), so this speaks of these weights"
+            f"Two seeds do not show what training again would change (their interval: {low} to {high} points), "
+            "so this speaks of these weights"
         )
     if decided or not _decided(joint.weights, joint.weights_p, 0.05):
         return ""

@@ -238,7 +238,7 @@ def test_verdict_says_what_it_speaks_of():
     a, b = sides(3, 0.05)
     assert said(a, b[:, :1]).startswith("One seed of one of the two, so this speaks of these weights")
     two = said(*sides(2, 0.04))
-    assert two.startswith("Two seeds are too few to tell of training again (")
+    assert two.startswith("Two seeds do not show what training again would change (their interval: ")
     assert "4 and 3 seeds" in said(sides(4, 0.05)[0], sides(3, 0.05)[1])
 
 

@@ -22,7 +22,7 @@ def test_a_planted_slice_is_found_and_confirmed():
     assert found[0].stands_out
     assert found[0].difference.low > found[0].rest.high
     assert found[0].share > 0.3
-    assert conclusion(found).startswith("Confirmed on the half that did not choose them: word 0 (+")
+    assert conclusion(found).startswith("Found on one half of the examples and confirmed on the other: word 0, +")
 
 
 def test_no_slice_stands_out_where_there_is_none():
