@@ -18,7 +18,7 @@ from jobs.progress import Bar
 from jobs.whitening import artifacts
 from jobs.whitening.scores import Scorer, Scores, accumulate
 from jobs.whitening.sentence_vectors import Index, ReadyVectors, embed, embed_texts, load_vectors, open_source
-from jobs.whitening.settings import NONE, Plan, check_sizes, dimension, plan
+from jobs.whitening.settings import NONE, Settings, check_sizes, dimension, settle
 from jobs.whitening.sts import sources
 from jobs.whitening.sts.sets import StsData
 
@@ -53,7 +53,7 @@ class Report:
 def start(config: Evaluate) -> None:
     """Check the flags, read the sets, score everything in a run, print the table."""
     source = open_source(config.encoder, device=config.device, db=config.db)
-    settings = plan(config, source)
+    settings = settle(config, source)
     sets = sources.load(config.data, data_dir=config.data_dir, limit=config.limit)
     if isinstance(source, ReadyVectors) and len(sets) > 1 and not source.path.is_dir():
         raise cli.InputError(f"--encoder {source.path} holds the vectors of one set, name it with --data")
@@ -89,7 +89,11 @@ def run_fields(config: Any, source: SentenceEncoder | ReadyVectors, sets: Sequen
 
 
 def _check_sizes(
-    settings: Plan, source: SentenceEncoder | ReadyVectors, data: StsData, index: Index, other: list[str] | np.ndarray
+    settings: Settings,
+    source: SentenceEncoder | ReadyVectors,
+    data: StsData,
+    index: Index,
+    other: list[str] | np.ndarray,
 ) -> None:
     """Refuse before a run is opened what cannot be fitted."""
     width = source.check(data, index) if isinstance(source, ReadyVectors) else source.width
@@ -108,7 +112,7 @@ def _check_sizes(
 def _evaluate_set(
     run: Run,
     config: Evaluate,
-    settings: Plan,
+    settings: Settings,
     source: SentenceEncoder | ReadyVectors,
     data: StsData,
     index: Index,
@@ -138,7 +142,7 @@ def _evaluate_set(
 def _score_pooling(
     run: Run,
     config: Evaluate,
-    settings: Plan,
+    settings: Settings,
     scorer: Scorer,
     pooling: str,
     table: np.ndarray,
@@ -164,7 +168,7 @@ def _score_pooling(
 
 
 def _settings(
-    config: Evaluate, settings: Plan, accumulator: WhiteningAccumulator, dataset: str
+    config: Evaluate, settings: Settings, accumulator: WhiteningAccumulator, dataset: str
 ) -> Iterator[tuple[str, int, float, float]]:
     """(column of the printed table, n_components, beta, gamma) of every whitening."""
     width = len(accumulator.mean)
@@ -189,7 +193,7 @@ def _statistics(
         return accumulate(other, np.arange(len(other)))
 
 
-def _other_texts(config: Evaluate, settings: Plan, data: StsData) -> list[str] | np.ndarray:
+def _other_texts(config: Evaluate, settings: Settings, data: StsData) -> list[str] | np.ndarray:
     """The sentences, or ready vectors, of `nli` or `file` statistics; [] where neither is wanted."""
     if "file" in settings.statistics:
         path = Path(config.statistics_file or "")
@@ -268,7 +272,7 @@ def _measure_statistics(
     )
 
 
-def _summary(report: Report, settings: Plan) -> dict[str, float]:
+def _summary(report: Report, settings: Settings) -> dict[str, float]:
     """Mean over the sets of the first pooling's scores, by column."""
     first = settings.poolings[0].name
     sums: dict[str, list[float]] = {}
@@ -278,7 +282,7 @@ def _summary(report: Report, settings: Plan) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
-def _print(report: Report, settings: Plan, sets: Sequence[StsData], encoder: str) -> None:
+def _print(report: Report, settings: Settings, sets: Sequence[StsData], encoder: str) -> None:
     """The post's table: a row a pooling, a column a set, none / whitened / reduced in each cell."""
     names = [data.spec.name for data in sets]
     rows = [["", *names]]

@@ -38,7 +38,7 @@ weighted by the subsets' sizes. Huang et al. (2021): the same layers, statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Settings:
     """The settings of an evaluation, defaults and preset filled in."""
 
     poolings: tuple[Pooling, ...]
@@ -47,8 +47,8 @@ class Plan:
     average: str
 
 
-def plan(config: Any, source: SentenceEncoder | ReadyVectors) -> Plan:
-    """Settings of an `evaluate` config for an encoder.
+def settle(config: Any, source: SentenceEncoder | ReadyVectors) -> Settings:
+    """Settle what the flags of an `evaluate` config left out, for an encoder.
 
     Raises:
         InputError: if a name is unknown or the encoder lacks a pooling.
@@ -71,10 +71,10 @@ def plan(config: Any, source: SentenceEncoder | ReadyVectors) -> Plan:
         check_component(name)
     if config.resamples < 1:
         raise cli.InputError(f"--resamples must be positive, got {config.resamples}")
-    return Plan(poolings=parse(names, source), components=components, statistics=statistics, average=average)
+    return Settings(poolings=parse(names, source), components=components, statistics=statistics, average=average)
 
 
-def check_sizes(settings: Plan, width: int, sentences: Mapping[str, int], dataset: str) -> None:
+def check_sizes(settings: Settings, width: int, sentences: Mapping[str, int], dataset: str) -> None:
     """Refuse what cannot be fitted whatever the vectors are: too few sentences for the wanted components.
 
     Args:
