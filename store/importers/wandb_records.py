@@ -47,11 +47,15 @@ def _pieces(path: Path, done: Imported) -> Iterator[tuple[int, int, bytes]]:
         while True:
             if (left := BLOCK - at % BLOCK) < HEAD:
                 at += len(file.read(left))
+                left = BLOCK
             head = file.read(HEAD)
             if not head:
                 return
             check, length, kind = struct.unpack("<IHB", head) if len(head) == HEAD else (0, 0, 0)
             data = file.read(length)
+            if HEAD + length > left:  # a piece ends with its block: this is no length
+                done.skip(f"{path.name}: damaged record at byte {at}; the rest of the file was left out")
+                return
             if len(head) < HEAD or len(data) < length:
                 done.skip(f"{path.name}: unfinished record at byte {at}")
                 return

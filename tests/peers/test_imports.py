@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from store import queries
+from store.importers import wandb_records
 from store.importers.into_spools import import_from
+from store.importers.records import Imported
 
 pytestmark = pytest.mark.peers
 
@@ -175,11 +177,14 @@ def test_a_torn_or_damaged_file_of_wandb_gives_what_is_whole(made, tmp_path):
     made("wandb", WANDB)
     files = sorted((tmp_path / "wandb").glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_size)
     whole = files[-1].read_bytes()
-    torn, damaged, other = (tmp_path / f"{name}.wandb" for name in ("torn", "damaged", "other"))
-    torn.write_bytes(whole[: len(whole) // 2])
-    damaged.write_bytes(whole[:40_000] + b"xxxx" + whole[40_004:])
+    places = [at for at, *_ in wandb_records._pieces(files[-1], Imported())]
+    at = places[len(places) // 2]  # in front of its head: 4 bytes of checksum, 2 of length, 1 of type
+    torn, damaged, longer, other = (tmp_path / f"{name}.wandb" for name in ("torn", "damaged", "longer", "other"))
+    torn.write_bytes(whole[: at + 8])
+    damaged.write_bytes(whole[: at + 7] + bytes([whole[at + 7] ^ 1]) + whole[at + 8 :])
+    longer.write_bytes(whole[: at + 4] + b"\xff\xff" + whole[at + 6 :])
     other.write_bytes(b"no such file")
-    for file, words in ((torn, "unfinished record"), (damaged, "damaged record")):
+    for file, words in ((torn, "unfinished record"), (damaged, "damaged record"), (longer, "damaged record")):
         db = tmp_path / f"{file.stem}.duckdb"
         done = import_from(file, db=db)
         assert any(words in what for what in done.not_understood)
