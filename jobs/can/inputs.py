@@ -47,6 +47,7 @@ def from_run(part: str, *, split: str = "dev", db: Path | None = None) -> Predic
     run_id = row["run_id"]
     stored = set(queries.artifacts(run_id, db)["name"])
     if f"probabilities-{split}.parquet" not in stored:
+        _name_the_children(run_id, split, db)
         kinds = "runs of classification and pair tasks (tnews, iflytek, afqmc, ocnli, ...) store them"
         raise cli.InputError(
             f"run {run_id} ({row['experiment']} {row['task'] or ''}) has no {split} probabilities; {kinds}"
@@ -75,6 +76,24 @@ def from_run(part: str, *, split: str = "dev", db: Path | None = None) -> Predic
         train_prior=prior,
         notes=notes,
     )
+
+
+def _name_the_children(run_id: str, split: str, db: Path | None) -> None:
+    """Refuse a parent of several trainings with the ids of those that have probabilities."""
+    from store import queries
+
+    runs = queries.runs(db=db).filter(parent_run_id=run_id).sort("run_id")
+    stored = queries.artifacts(runs["run_id"].to_list(), db) if len(runs) else runs.clear()
+    children = [
+        name
+        for name in runs["run_id"]
+        if not stored.filter(run_id=name, name=f"probabilities-{split}.parquet").is_empty()
+    ]
+    if children:
+        raise cli.InputError(
+            f"run {run_id} is the parent of several trainings, each with {split} probabilities of its own: name one "
+            f"of them by --run ({', '.join(children[:10])}{', ...' if len(children) > 10 else ''})"
+        )
 
 
 def from_files(probs: Path, labels: Path, *, logits: bool = False) -> Predictions:

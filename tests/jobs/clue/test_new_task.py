@@ -173,6 +173,24 @@ def test_a_file_called_like_a_task_of_clue_gets_another_name(tmp_path, monkeypat
     assert task_file.read(new_task.write(write(tmp_path / "tnews.csv", rows(SHAPES["classes"][1])))).name == "my-tnews"
 
 
+@pytest.mark.parametrize("name", ["d.conll", "d.bmes", "d.txt", "d.tsv", "d.conll.gz"])
+@pytest.mark.parametrize(
+    ("between", "end", "scheme"), [("\t", "\n", "BIO"), (" ", "\r\n", "BMES"), (" NN x ", "\n", "BIOES")]
+)
+def test_a_token_and_its_tag_a_line_are_read_as_sentences(tmp_path, monkeypatch, name, between, end, scheme):
+    said = {"BIO": "B-PER I-PER O O B-LOC", "BMES": "B-PER E-PER O O S-LOC", "BIOES": "B-PER E-PER O O S-LOC"}[scheme]
+    sentence = [f"{token}{between}{tag}" for token, tag in zip("王明来#京", said.split(), strict=True)]
+    lines = ["-DOCSTART- -X- O" if between != "\t" else "", *([*sentence, ""] * 30), *sentence]
+    content = end.join(lines).encode("utf-8-sig")
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    monkeypatch.chdir(tmp_path)
+    spec = task_file.read(new_task.write(tmp_path / name))
+    assert spec.kind == "entities"
+    rows = load.read_file(spec, tmp_path / name)
+    assert len(rows) == 31
+    assert (rows[0].fields["text"], rows[0].label) == ("王明来#京", [("PER", 0, 1), ("LOC", 4, 4)])
+
+
 def test_a_saved_data_set_gets_a_task_file_also_with_tags_as_numbers(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.chdir(tmp_path)
@@ -226,7 +244,8 @@ OBJECTS = [{"text": text, "label": i % 2} for i, text in enumerate(TEXTS)]
         ("d.zip", packed("d.csv"), "unpack it"),
         ("d.csv", packed("d.csv"), "unpack it"),
         ("d.csv.bz2", b"BZh9", "unpack it"),
-        ("d.conll", b"x", "a token and its tag a line are not read"),
+        ("d.conll", "王 B-PER\n明\n来 O\n".encode(), "d.conll:2: expected a token and its tag, got '明'"),
+        ("d.conll", "王 B-PER\n明 PER\n来 O\n\n".encode() * 5, "d.conll:2: tag 'PER' is none of O, B-TYPE"),
         ("d.tsv", text_lines("token\ttag", *["王\tB-PER", "明\tI-PER", "来\tO"] * 9),
          "a token and its tag a row are not read"),
         ("d.csv", CSV.partition(b"\n")[2], "first row must name the columns, but its 'a' is also a label"),

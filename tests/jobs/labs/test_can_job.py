@@ -32,13 +32,15 @@ def no_follower(monkeypatch):
     monkeypatch.setattr(tracking.runs, "start", start_alone)
 
 
-def store_run(db, *, names=NAMES, n=300, counts=True, probabilities=True, labelled=True):
+def store_run(db, *, names=NAMES, n=300, counts=True, probabilities=True, labelled=True, parent=None):
     """A finished CLUE-like run with synthetic predictions; returns its id and the problem."""
     rng = np.random.default_rng(0)
     problem = draw(Setting(n_classes=len(names), n_test=n, n_confident=0, class_bias=1.0, accuracy=0.6), rng=rng)
     ids = [str(row) for row in range(n)]
     labels = np.array(names)[problem.labels].tolist()
-    with runs.start("clue", config={}, command="", config_hash="h", db=db, task="tnews", follow=False) as run:
+    with runs.start(
+        "clue", config={}, command="", config_hash="h", db=db, task="tnews", follow=False, parent_run_id=parent
+    ) as run:
         frame = pl.DataFrame(
             {
                 "example_id": ids,
@@ -243,6 +245,15 @@ def test_runs_that_cannot_be_swept_are_refused(db, stored, flags, message):
     with pytest.raises(cli.InputError, match=message):
         sweep(run=run_id, db=db, **flags)
     assert queries.runs(experiment="can", db=db).is_empty()
+
+
+def test_a_parent_of_several_trainings_names_those_that_can_be_swept(db):
+    with runs.start("clue", config={}, command="", config_hash="p", db=db, task="eprstmt", follow=False) as parent:
+        pass
+    children = [store_run(db, n=60, parent=parent.run_id)[0] for _ in range(2)]
+    store_run(db, n=60, parent=parent.run_id, probabilities=False)
+    with pytest.raises(cli.InputError, match=rf"is the parent of several .* by --run \({', '.join(children)}\)"):
+        sweep(run=parent.run_id, db=db)
 
 
 def test_files_that_cannot_be_swept_are_refused(files, db, tmp_path):

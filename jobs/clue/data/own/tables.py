@@ -1,4 +1,4 @@
-"""Rows of a file as dictionaries, each with its place: JSON lines, a JSON array, CSV, TSV, Parquet, also gzipped.
+"""Rows of a file as dictionaries, each with its place: JSON, CSV, TSV, Parquet, CoNLL, also gzipped.
 
 Text files are read as a stream, so that the first rows of a large one cost nothing; the others are read whole.
 """
@@ -15,23 +15,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.cli import InputError
-from jobs.clue.data.own import encodings, json_rows
+from jobs.clue.data.own import encodings, json_rows, tagged_lines
 from jobs.clue.data.parsing import Place
 
-FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "conll")
 _SUFFIXES = {
     **{"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "csv", "tsv": "tsv", "txt": "tsv"},
     **{"parquet": "parquet", "pq": "parquet"},
+    **dict.fromkeys(("conll", "bio", "bioes", "bmes", "iob", "iob2"), "conll"),
 }
 _EXCEL = "an Excel workbook; save its sheet as CSV UTF-8 and give that"
 _PACKED = "an archive or packed in a way that is not read here; unpack it (or gzip it) and give the file inside"
-TAGGED = 'write JSON lines {"tokens": ["王", "明"], "tags": ["B-PER", "I-PER"]}, a sentence each'
+TAGGED = "take the row of names away, put a blank line after each sentence, and call the file .conll"
 _OTHERS = {
     **dict.fromkeys(("xlsx", "xls", "xlsm", "xlsb", "et"), _EXCEL),
     "ods": "an OpenDocument table; save its sheet as CSV UTF-8 and give that",
     **dict.fromkeys(("zip", "bz2", "xz", "zst", "7z", "rar", "tar", "tgz"), _PACKED),
     **dict.fromkeys(("docx", "doc", "pdf"), "a document, not a table; write its rows as CSV or JSON lines"),
-    **dict.fromkeys(("conll", "bio", "bioes", "bmes"), f"a token and its tag a line are not read; {TAGGED}"),
 }  # fmt: skip
 """name of a file -> what to do with it"""
 _CONTENTS = (
@@ -100,7 +100,14 @@ def rows(path: Path, *, encoding: str = "", notes: list[str] | None = None) -> I
             notes.append(f"{path.name}: read as {encoding.upper()} (guessed; `encoding` in the task file names it)")
     if kind in ("jsonl", "json"):
         return _decoded(path, json_rows.rows(path, encoding), encoding)
+    if kind == "conll" or (kind == "tsv" and _is_tagged(path, encoding)):
+        return _decoded(path, tagged_lines.rows(path, encoding), encoding)
     return _decoded(path, _csv_rows(path, encoding, tabs=kind == "tsv"), encoding)
+
+
+def _is_tagged(path: Path, encoding: str) -> bool:
+    with encodings.open_text(path, encoding) as file:
+        return tagged_lines.looks_tagged(file.read(SAMPLE).removeprefix("\ufeff"))
 
 
 def _by_content(path: Path, kind: str) -> str:
