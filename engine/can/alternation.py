@@ -19,7 +19,9 @@ the range of a double (alpha = 6 and d = 5 raise a probability to the power 7,77
 be trusted is added up again in logarithms; at usual settings there is none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy.special import softmax
@@ -50,16 +52,27 @@ def correct_rows(
     Returns:
         (u, m) rows that sum to one. A class without mass in both the row and the reference keeps 0.
     """
+    iterations = whole_number(iterations, name="iterations", low=1)
+    return next(islice(each_correction(rows, reference, prior, alpha=alpha), iterations - 1, None))
+
+
+def each_correction(
+    rows: np.ndarray, reference: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0
+) -> Iterator[np.ndarray]:
+    """What `correct_rows` gives after one iteration, after two, and so on without end: each costs one iteration."""
     rows, reference, prior = _checked(rows, reference, prior)
-    alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
-    if alpha == 1 and iterations == 1 and min(prior.min(), rows.max(axis=1).min(initial=1.0)) > SMALL:
+    alpha = number(alpha, name="alpha", above=0)
+    plain = alpha == 1 and min(prior.min(), rows.max(axis=1).min(initial=1.0)) > SMALL
+    if plain:  # no logarithm
         scaled = prior * rows / np.maximum(reference.sum(axis=0) + rows, TINY)
-        return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+        yield np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
     log_rows, log_prior, log_reference = _log(rows), np.log(prior), _log(reference)
     log_column = _log_sum(alpha * log_reference, axis=0)  # (m,)
     log_s = _scale(log_prior, np.logaddexp(log_column, alpha * log_rows), empty=0)  # (u, m)
     power = alpha
-    for _ in range(iterations - 1):
+    if not plain:
+        yield np.asarray(softmax(power * log_rows + log_s, axis=1))
+    while True:
         own = _alternate_reference(log_reference, _scale(log_prior, log_column), alpha, power)
         size = max(16, BLOCK_CELLS // len(reference))
         for start in range(0, len(rows), size):
@@ -67,7 +80,7 @@ def correct_rows(
             log_s[block] = _next_scales(log_s[block], log_rows[block], own, log_prior, alpha, power)
         log_column = own.log_column
         power *= alpha
-    return np.asarray(softmax(power * log_rows + log_s, axis=1))
+        yield np.asarray(softmax(power * log_rows + log_s, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +155,22 @@ def correct_together(
 
     Arguments and result as in `correct_rows`; it is another algorithm, not a faster form of the same one.
     """
+    iterations = whole_number(iterations, name="iterations", low=1)
+    return next(islice(each_correction_together(rows, reference, prior, alpha=alpha), iterations - 1, None))
+
+
+def each_correction_together(
+    rows: np.ndarray, reference: np.ndarray, prior: np.ndarray, *, alpha: float = 1.0
+) -> Iterator[np.ndarray]:
+    """What `correct_together` gives after one iteration, after two, and so on without end."""
     rows, reference, prior = _checked(rows, reference, prior)
-    alpha, iterations = number(alpha, name="alpha", above=0), whole_number(iterations, name="iterations", low=1)
+    alpha = number(alpha, name="alpha", above=0)
     log_both, log_prior = _log(np.vstack([reference, rows])), np.log(prior)
-    for _ in range(iterations):
+    while True:
         log_both = alpha * log_both
         log_both = log_both + _scale(log_prior, _log_sum(log_both, axis=0))
         log_both = log_both - _log_sum(log_both, axis=1)[:, None]
-    return np.asarray(np.exp(log_both[len(reference) :]))
+        yield np.asarray(np.exp(log_both[len(reference) :]))
 
 
 def _checked(rows: np.ndarray, reference: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,14 +13,16 @@ Uncertainty of a row, from its k largest probabilities, has three published form
   threshold).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.arrays import numbers, whole_number
-from engine.can.alternation import correct_rows, correct_together
+from engine.can.alternation import each_correction, each_correction_together
 from engine.evidence.validation import check_prior, check_probs
 
 Uncertainty = Literal["blog", "paper", "any_k"]
@@ -117,25 +119,41 @@ def alternating_normalization(
     Raises:
         ValueError: for bad probabilities, prior or settings.
     """
+    _check_settings(threshold, alpha, iterations)
+    each = corrections(
+        probs, prior, k=k, threshold=threshold, alpha=alpha, reference=reference, uncertainty=uncertainty, batch=batch
+    )
+    return next(islice(each, iterations - 1, None))
+
+
+def corrections(
+    probs: ArrayLike,
+    prior: ArrayLike,
+    *,
+    k: int = 3,
+    threshold: float = 0.9,
+    alpha: float = 1.0,
+    reference: ArrayLike | None = None,
+    uncertainty: Uncertainty = "blog",
+    batch: bool = False,
+) -> Iterator[np.ndarray]:
+    """What `alternating_normalization` gives after one iteration, two, and so on without end; each costs one more.
+
+    Arguments and errors as there; what is wrong is said when the first is asked for.
+    """
+    _check_settings(threshold, alpha, 1)
     array = check_probs(probs)
     q = check_prior(prior, array.shape[1])
-    _check_settings(threshold, alpha, iterations)
     unsure = _uncertainty(array, usable_k(k, array.shape[1], uncertainty), uncertainty) >= threshold
-    if not unsure.any():
-        return array.copy()
     known = array[~unsure] if reference is None else check_probs(reference, name="reference", width=array.shape[1])
     if len(known) == 0:
         known = np.eye(array.shape[1])
-    correct = correct_together if batch else correct_rows
-    result = array.copy()
-    result[unsure] = correct(
-        array[unsure].astype(np.float64, copy=False),
-        known.astype(np.float64, copy=False),
-        q,
-        alpha=alpha,
-        iterations=iterations,
-    )
-    return result
+    each = each_correction_together if batch else each_correction
+    rows, confident = (part.astype(np.float64, copy=False) for part in (array[unsure], known))
+    for corrected in each(rows, confident, q, alpha=alpha) if unsure.any() else repeat(rows):
+        result = array.copy()
+        result[unsure] = corrected
+        yield result
 
 
 @dataclass(frozen=True, slots=True)

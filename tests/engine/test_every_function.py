@@ -122,6 +122,18 @@ TABLE = {
     # can
     "can.alternation.correct_rows": row(alternation.correct_rows, rows=PROBS, reference=PROBS, prior=PRIOR),
     "can.alternation.correct_together": row(alternation.correct_together, rows=PROBS, reference=PROBS, prior=PRIOR),
+    "can.alternation.each_correction": row(
+        lambda **arrays: next(alternation.each_correction(**arrays)), rows=PROBS, reference=PROBS, prior=PRIOR
+    ),
+    "can.alternation.each_correction_together": row(
+        lambda **arrays: next(alternation.each_correction_together(**arrays)), rows=PROBS, reference=PROBS, prior=PRIOR
+    ),
+    "can.correct.corrections": row(
+        lambda probs, prior, reference: next(correct.corrections(probs, prior, k=2, reference=reference)),
+        probs=PROBS,
+        prior=PRIOR,
+        reference=PROBS,
+    ),
     "can.alternation.half_steps": row(
         lambda matrix, prior: [s.matrix for s in alternation.half_steps(matrix, prior)], matrix=PROBS, prior=PRIOR
     ),

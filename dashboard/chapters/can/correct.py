@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures.labs import can as figures
+from dashboard.frames.kept import Kept
 from dashboard.frames.labs import can_predictions
 from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, downloads, headings, links, plots
@@ -103,15 +104,20 @@ def uncertainty_of(version: str, run_id: str, k: int) -> np.ndarray:
     return correct.top_k_entropy(lab.probs, k=k)
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def iterated(version: str, run_id: str, prior: str, *, k: int, threshold: float, alpha: float) -> Kept[np.ndarray]:
+    """Probabilities after one iteration, after two, and so on: the next one costs one iteration, not all."""
+    lab = lab_of(version, run_id)
+    return Kept(correct.corrections(lab.probs, lab.priors[prior], k=k, threshold=threshold, alpha=alpha))
+
+
 @st.cache_resource(show_spinner=False, max_entries=32)
 def corrected(
     version: str, run_id: str, prior: str, *, k: int, threshold: float, alpha: float, iterations: int
 ) -> tuple[np.ndarray, Gain]:
-    """Probabilities after the correction, and the gain; several iterations can take a second."""
+    """Probabilities after the correction, and the gain; several iterations take some tenths of a second."""
     lab = lab_of(version, run_id)
-    after = correct.alternating_normalization(
-        lab.probs, lab.priors[prior], k=k, threshold=threshold, alpha=alpha, iterations=iterations
-    )
+    after = iterated(version, run_id, prior, k=k, threshold=threshold, alpha=alpha)[iterations - 1]
     touched = uncertainty_of(version, run_id, k) >= threshold
     before, now = lab.probs.argmax(axis=1), after.argmax(axis=1)
     return after, evaluate(lab.labels, before, now, n_classes=len(lab.names), touched=touched)

@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.can.correct import alternating_normalization, alternating_normalization_cells, top_k_entropy, uncertain_rows
+from engine.can.correct import (
+    alternating_normalization,
+    alternating_normalization_cells,
+    corrections,
+    top_k_entropy,
+    uncertain_rows,
+)
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "can_examples.json").read_text(encoding="utf-8"))
 FOUR = np.array(
@@ -148,3 +154,16 @@ def test_bad_cells_are_refused():
         alternating_normalization_cells(np.array([[-1.0]]), 0.1)
     with pytest.raises(ValueError, match=r"one number or one per label \(2\), got \(3,\)"):
         alternating_normalization_cells(np.array([[0.1, 0.2]]), [0.1, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_iterations_one_after_the_other_equal_those_from_the_start(alpha, batch):
+    rng = np.random.default_rng(0)
+    probs, prior = rng.dirichlet(np.full(5, 0.4), 60), rng.dirichlet(np.full(5, 3.0))
+    each = corrections(probs, prior, alpha=alpha, batch=batch)
+    for iterations in range(1, 6):
+        again = alternating_normalization(probs, prior, alpha=alpha, batch=batch, iterations=iterations)
+        assert next(each) == pytest.approx(again, abs=0)
+    sure = corrections(np.eye(4), np.full(4, 0.25))
+    assert [next(sure).tolist() for _ in range(2)] == [np.eye(4).tolist()] * 2
