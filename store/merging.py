@@ -3,7 +3,8 @@
 Files first, then the spool that names them, so that a kill in between loses nothing and a second merge goes on. A
 spool that is here already and is the beginning of the other one grows; the other way round it is skipped. Two
 different runs that happen to share an id keep both: the newcomer's id gets a suffix made of its first line, the same
-at every merge. The other store is somebody else's: its links are not followed, and names that lead elsewhere stay out.
+at every merge, and what its own store says of it (its children, what people wrote) follows it. The other store is
+somebody else's: its links are not followed, and names that lead elsewhere stay out.
 """
 
 import os
@@ -11,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from store.aside import written_whole
 from store.database.publish import verify_target
@@ -19,7 +21,7 @@ from store.errors import StoreError
 from store.ingest import ingest, spools
 from store.paths import Layout, inside, locate
 from store.spool.file import Spool
-from store.spool.lines import decode
+from store.spool.lines import decode, encode
 from store.spool.packing import read_packed, unpack
 
 
@@ -54,27 +56,37 @@ def merge(other: Path, db: Path | None = None) -> Merged:
         for path in sorted(there.predictions.glob("*.parquet")):
             if _is_own(path) and not any(path.name.startswith(f"{run_id}-") for run_id in deleted):
                 _copy_new(path, here.predictions / path.name)
-        for path, file, _ in spools(there):
-            if path != there.edits and file.removesuffix(".jsonl") not in deleted:
-                _bring(here, there, path, file.removesuffix(".jsonl"), done)
-        done.edits = _bring_edits(here, there)
+        found = {file.removesuffix(".jsonl"): path for path, file, _ in spools(there) if path != there.edits}
+        runs = {run_id: path for run_id, path in found.items() if run_id not in deleted}
+        ids: dict[str, str] = {}
+        for run_id in sorted(runs):
+            _bring(here, there, runs, run_id, ids, done)
+        done.edits = _bring_edits(here, there, ids)
     except OSError as error:
         raise StoreError(f"cannot merge {there.db}: {error.filename or ''} {error.strerror}") from error
     ingest(here.db, wait=30.0, force=True)
     return done
 
 
-def _bring(here: Layout, there: Layout, path: Path, run_id: str, done: Merged) -> None:
-    theirs = _lines(path)
-    if not theirs:
+def _bring(here: Layout, there: Layout, runs: dict[str, Path], run_id: str, ids: dict[str, str], done: Merged) -> None:
+    """Bring one run, its parent first; `ids` gets the id that it has here."""
+    if run_id in ids or not (theirs := _lines(runs[run_id])):
         return
     target, ours = run_id, _ours(here, run_id)
-    if ours and not (ours.startswith(theirs) or theirs.startswith(ours)):
+    ids[run_id] = target
+    first = decode(theirs.partition(b"\n")[0]) or {}
+    parent = (first.get("run") or {}).get("parent_run_id")
+    if parent in runs:
+        _bring(here, there, runs, parent, ids, done)
+    if (its_own := ids.get(str(parent), parent)) != parent and not _continue(ours, theirs):
+        first["run"]["parent_run_id"] = its_own
+        theirs = _encoded(first) + theirs.partition(b"\n")[2]
+    if not _continue(ours, theirs):
         first_line = theirs.partition(b"\n")[0]
         target = f"{run_id}{sha256(first_line).hexdigest()[:8]}"
-        ours = _ours(here, target)
+        ours, ids[run_id] = _ours(here, target), target
         done.renamed += not ours
-        if ours and not (ours.startswith(theirs) or theirs.startswith(ours)):
+        if not _continue(ours, theirs):
             raise StoreError(f"run {run_id} of {there.db} went on differently here and there: it cannot be merged")
     _copy_tree(there.artifacts / run_id, here.folder_of(target), newer=len(theirs) > len(ours))
     spool = here.spool_file(target)
@@ -88,6 +100,16 @@ def _bring(here: Layout, there: Layout, path: Path, run_id: str, done: Merged) -
         with written_whole(spool) as aside:
             aside.write_bytes(theirs)
         done.new += 1
+
+
+def _continue(ours: bytes, theirs: bytes) -> bool:
+    """Whether one of two spools is the beginning of the other; nothing is the beginning of any."""
+    return ours.startswith(theirs) or theirs.startswith(ours)
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    """A changed record as a line."""
+    return encode({name: value for name, value in record.items() if name != "crc"})
 
 
 def _grow(spool: Path, theirs: bytes) -> None:
@@ -111,17 +133,23 @@ def _lines(path: Path) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _bring_edits(here: Layout, there: Layout) -> int:
+def _bring_edits(here: Layout, there: Layout, ids: dict[str, str]) -> int:
     ours = set(here.edits.read_bytes().split(b"\n")) if here.edits.exists() else set()
     theirs = _lines(there.edits).split(b"\n") if _is_own(there.edits) else []
-    new = [
-        line
-        for line in theirs
-        if line not in ours and (record := decode(line)) and record.get("edit") not in _DELETIONS
-    ]
+    said = [(line, record) for line in theirs if (record := decode(line)) and record.get("edit") not in _DELETIONS]
+    lines = [_about(line, record, ids) for line, record in said]
+    new = [line for line in lines if line not in ours]
     if new:
         append_edits(here, b"\n".join(new) + b"\n")
     return len(new)
+
+
+def _about(line: bytes, record: dict[str, Any], ids: dict[str, str]) -> bytes:
+    """The line of an edit about a run, under the id that the run has here."""
+    run_id = record.get("run_id")
+    if not isinstance(run_id, str) or ids.get(run_id, run_id) == run_id:
+        return line
+    return _encoded({**record, "run_id": ids[run_id]}).rstrip(b"\n")
 
 
 _DELETIONS = ("delete", "restore", "remove")  # stay with the store they were said in

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,15 +183,23 @@ def _unwanted_runs(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[tuple
         "AND (deleted OR archived) AND (r.status IS NULL OR r.status <> 'running') ORDER BY ALL",
         [known],
     ).fetchall()
-    found = [(why, run_id, _run_files(layout, run_id, known)) for why, run_id in rows]
+    owners: dict[str, set[str]] = {}
+    for owner, file in con.execute("SELECT run_id, file FROM raw.files JOIN raw.runs USING (run_no)").fetchall():
+        owners.setdefault(file, set()).add(owner)
+    found = [(why, run_id, _run_files(layout, run_id, known, owners)) for why, run_id in rows]
     return [(why, run_id, paths) for why, run_id, paths in found if paths or why != "removed"]
 
 
-def _run_files(layout: Layout, run_id: str, known: list[str]) -> list[Path]:
-    """Everything a run wrote; of two ids of which one begins like the other, each has its own files."""
+def _run_files(layout: Layout, run_id: str, known: list[str], owners: Mapping[str, set[str]]) -> list[Path]:
+    """Everything a run wrote; of two ids of which one begins like the other, each has its own files.
+
+    A run that a merge has given another id kept the names of its files, which its lines say: those stay too.
+    """
     spool = layout.spool_file(run_id)
     longer = tuple(f"{other}-" for other in known if other != run_id and other.startswith(f"{run_id}-"))
-    predictions = [path for path in layout.predictions.glob(f"{run_id}-*") if not path.name.startswith(longer)]
+    begin_so = layout.predictions.glob(f"{run_id}-*")
+    own = [path for path in begin_so if not path.name.startswith(longer)]
+    predictions = [path for path in own if not owners.get(path.name, set()) - {run_id}]
     paths = [spool, spool.with_name(spool.name + ".gz"), *sorted(predictions), layout.folder_of(run_id)]
     return [path for path in paths if path.exists()]
 
