@@ -248,7 +248,7 @@ def _average_folds(config: Config, spec: TaskSpec, children: Sequence[str], run:
         dev_fingerprint=data.fingerprints["dev"],
     )
     outcome = clue_results.store(run, config, data, decoded)
-    clue_results.closing_lines(run, config, outcome, chosen=f"average of {len(children)} folds")
+    clue_results.closing_lines(run, config, outcome, made=f"average of {len(children)} folds")
 
 
 def table(run: Run, done: dict[Child, str], config: Config) -> None:

@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 
 FOLD_FILE = "fold_probabilities.npz"
 _TEXTS = "texts of "
+MATCHES = {
+    "exact": "whole",
+    "near": "whole but for spaces and punctuation",
+    "first": "first text",
+    "second": "second text",
+    "passage": "passage",
+}
+"""Kinds of `Overlap.counts`, as they are called in the closing line."""
 PAGE = "http://localhost:8501/run?run="
 
 
@@ -95,7 +103,8 @@ def finish(session: Session) -> Outcome:
         run.measure("clue_rows", {"split": split, "max_length": prepared.max_length}, source="exact", **counts)
     if prepared.config.output:
         export(session, prepared.config.output, outcome)
-    closing_lines(run, prepared.config, outcome, chosen=f"checkpoint of epoch {about['best_epoch']:.3g}")
+    made = f"checkpoint of epoch {about['best_epoch']:.3g}"
+    closing_lines(run, prepared.config, outcome, made=made, chosen_on_dev=True)
     return outcome
 
 
@@ -321,18 +330,21 @@ def export_answers(source: Path, folder: Path, outcome: Outcome) -> None:
         raise cli.InputError(f"--output {folder}: {error.strerror}") from error
 
 
-def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int, *, split: str = "dev") -> str:
+def unseen_line(spec: TaskSpec, unseen: Unseen, rows: int, *, split: str, chosen_on_it: bool = False) -> str:
     """How many rows of a split stand in train, and the score on the others."""
     seen = unseen.counts["seen"]
     if not seen:
         return f"no {split} row of {spec.name} stands in train"
-    how = ", ".join(f"{name} {count:,}" for name, count in unseen.counts.items() if name != "seen" and count)
+    counts = {name: count for name, count in unseen.counts.items() if name in MATCHES and count}
+    if counts.get("near") == counts.get("exact"):
+        counts.pop("near", None)
+    how = ", ".join(f"{MATCHES[name]} {count:,}" for name, count in counts.items())
     start = f"{seen:,} of {rows:,} {split} rows stand in train ({how})"
     if not unseen.scores:
         return f"{start}: no row is left that the model has not seen"
     named = {name.removeprefix(metrics.UNSEEN): value for name, value in unseen.scores.items()}
     shown = ", ".join(_with_interval(name, named[name], unseen) for name in dict.fromkeys((spec.metric, *named)))
-    chosen = "; the checkpoint was chosen on all rows" if split == "dev" else ""
+    chosen = "; the checkpoint was chosen on all rows" if chosen_on_it else ""
     return f"{start}; {shown} on the other {unseen.rows:,}{chosen}"
 
 
@@ -341,17 +353,25 @@ def _with_interval(name: str, value: float, unseen: Unseen) -> str:
     return f"{name} {value:.4f}" + (f" (95 %: {interval.low:.4f} to {interval.high:.4f})" if interval else "")
 
 
-def closing_lines(run: Run, config: Config, outcome: Outcome, *, chosen: str) -> None:
-    """The last lines on the terminal: result beside majority and chance, run id, and how to see its page."""
+def closing_lines(run: Run, config: Config, outcome: Outcome, *, made: str, chosen_on_dev: bool = False) -> None:
+    """The last lines on the terminal: result beside majority and chance, run id, and how to see its page.
+
+    Args:
+        run: the run.
+        config: its flags.
+        outcome: what it came to.
+        made: what gave the answers.
+        chosen_on_dev: whether dev chose the checkpoint among others.
+    """
     spec = outcome.spec
     parts = [f"{spec.name} dev {spec.metric} {outcome.scores[spec.metric]:.4f}"]
     parts += [f"{name} {value:.4f}" for name, value in outcome.scores.items() if name != spec.metric]
     if spec.kind not in ("span", "entities"):
         parts += [f"majority {outcome.baselines['majority']:.4f}", f"chance {outcome.baselines['chance']:.4f}"]
     source = "; built-in sample, not CLUE data" if outcome.data.source == "sample" else ""
-    print(f"{'   '.join(parts)}   ({len(outcome.data.dev):,} examples, {chosen}{source})")
+    print(f"{'   '.join(parts)}   ({len(outcome.data.dev):,} examples, {made}{source})")
     if outcome.unseen:
-        print(unseen_line(spec, outcome.unseen, len(outcome.data.dev)))
+        print(unseen_line(spec, outcome.unseen, len(outcome.data.dev), split="dev", chosen_on_it=chosen_on_dev))
     for line in filter(None, outcome.tests.values()):
         print(line)
     print(f"run    {run.run_id}")

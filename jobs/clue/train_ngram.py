@@ -45,7 +45,7 @@ def start(
         outcome = clue_results.store(run, config, data, decoded)
         if config.output:
             clue_results.export_answers(run.folder, config.output, outcome)
-        clue_results.closing_lines(run, config, outcome, chosen="linear model")
+        clue_results.closing_lines(run, config, outcome, made="linear model")
     return outcome
 
 

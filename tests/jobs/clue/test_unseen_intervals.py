@@ -31,6 +31,8 @@ def test_they_stand_in_the_closing_line_the_store_and_the_card(tmp_path, data_di
     )
     run(config)
     line = next(line for line in capsys.readouterr().out.splitlines() if "dev rows stand in train" in line)
+    assert "10 of 40 dev rows stand in train (whole 10, first text 10, second text 10); " in line
+    assert line.endswith("on the other 30; the checkpoint was chosen on all rows")
     for name in ("accuracy", "macro_f1", "auc"):
         assert re.search(rf"{name} [01]\.\d{{4}} \(95 %: [01]\.\d{{4}} to [01]\.\d{{4}}\)", line), (name, line)
     run_id = queries.runs(db=config.db)["run_id"][0]
@@ -41,3 +43,9 @@ def test_they_stand_in_the_closing_line_the_store_and_the_card(tmp_path, data_di
     for name, how in {"accuracy": "Wilson", "macro_f1": "jackknife", "auc": "Newcombe"}.items():
         assert re.search(rf"\| unseen_{name} \(30 rows\) \| .* to .* \({how}\) \|", card), name
         assert re.search(rf"\| {name} \| .* to .* \({how}\) \|", card), name
+
+
+def test_a_linear_model_has_no_checkpoint_that_dev_could_choose(data_dir, tmp_path, capsys):
+    run(Config(task=("afqmc",), model="ngram", data_dir=data_dir, db=tmp_path / "x.duckdb"))
+    line = next(line for line in capsys.readouterr().out.splitlines() if "dev rows stand in train" in line)
+    assert line.endswith("on the other 30")
