@@ -57,6 +57,7 @@ def apply(config: Apply) -> None:
         return alternating_normalization(probs, prior, reference=known, **setting)
 
     with tracking.start(config, experiment="can", parent=reference.run_id, device="cpu", **reference.about) as run:
+        print(f"run {run.run_id}")
         rows, changed = write(config, reference.names, correct, run)
         run.summary({"test/rows": rows, "test/flips": changed})
     print(f"{config.output}: {rows:,} rows, {changed:,} decisions changed (reference: {len(known):,} confident rows)")

@@ -24,7 +24,7 @@ TWO_CLASSES = (
 def heading(predictions: Predictions, run_id: str) -> str:
     """Which predictions, and what is known against them."""
     about = predictions.about
-    name = " ".join(str(about[key]) for key in ("task", "model", "dataset") if about.get(key))
+    name = " ".join(dict.fromkeys(str(about[key]) for key in ("task", "model", "dataset") if about.get(key)))
     lines = [f"run {run_id}: {len(predictions.labels):,} rows, {len(predictions.names)} classes of {name}"]
     if about.get("data_source") == "sample":
         lines.append("sample data: generated sentences, no score of the real task")

@@ -38,11 +38,17 @@ def simulate(config: Simulate) -> None:
     repeats = min(3, config.repeats) if config.quick else config.repeats
     points = [(axis, value) for axis, values in AXES.items() for value in (values[::3] if config.quick else values)]
     with tracking.start(config, experiment="can", task="simulation", data_source="simulated", device="cpu") as run:
+        print(f"run {run.run_id}")
         for axis, value in progress.track(points, "simulate", run=run):
             outcomes = repeat(base, axis, value, repeats, config.seed)
-            run.measure("can_simulation", {"axis": axis, "at": float(value)}, **summarise(outcomes))
-            gain = np.mean([item.can for item in outcomes])
-            print(f"{axis:<12} {value:>8g}   CAN {100 * gain:+.2f} points", flush=True)
+            found = summarise(outcomes)
+            run.measure("can_simulation", {"axis": axis, "at": float(value)}, **found)
+            gain, low, high, n = found["can"]
+            print(
+                f"{axis:<12} {value:>8g}   CAN {100 * gain:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f}, "
+                f"{n} problems)",
+                flush=True,
+            )
 
 
 def repeat(base: Setting, axis: str, value: float, repeats: int, seed: int) -> list[Outcome]:

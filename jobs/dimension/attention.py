@@ -26,6 +26,7 @@ def attention(config: Attention) -> None:
         raise cli.InputError("--lengths must be 4 or more, --head-sizes, --steps and --repeats 1 or more")
     cells: list[Cell] = [(p, length, d) for p in config.patterns for length in lengths for d in sizes if d <= length]
     with tracking.start(config, experiment="dimension", task="attention", device="cpu") as run:
+        print(f"run {run.run_id}")
         kls: dict[Cell, list[float]] = {}
         with progress.Bar(sum(length**2 for _, length, _ in cells), "attention", run=run) as bar:
             for cell in cells:

@@ -24,11 +24,17 @@ def entropy(config: Entropy) -> None:
         entropy_rule.condensation_entropy(np.array(dims), rho=config.rho)
     cells = [(size, n) for size in sizes for n in dims]
     with tracking.start(config, experiment="dimension", task="entropy", device="cpu") as run:
+        print(f"run {run.run_id}")
         for size in sizes:
             for form in ("pairs", "rows"):
                 exact = float(entropy_rule.dimension_for(size, form=form, rho=config.rho))
                 axes = {"form": form, "vocabulary": size}
                 run.measure("entropy_threshold", axes, source="exact", n_components=exact)
+        print(
+            f"nats of a table of N x N pairs and of one row, mean of {repeats} draws (intervals: table entropy), "
+            "beside the rule's 2 ln N + h and ln N + h; scaled: the row with scores over sqrt n; retrieved: share of "
+            "keys found"
+        )
         print(f"{'N':>6} {'n':>4} {'pairs':>8} {'2lnN+h':>8} {'row':>8} {'lnN+h':>8} {'scaled':>8} {'retrieved':>9}")
         for size, n in progress.track(cells, "entropy", run=run):
             line = [f"{size:>6} {n:>4}"]

@@ -48,6 +48,7 @@ def skipgram(config: Skipgram) -> None:
     with tracking.start(
         config, experiment="dimension", device="cpu", train_fingerprint=data.fingerprints.get("train"), **fields
     ) as run:
+        print(f"run {run.run_id}")
         print(f"{len(texts):,} texts of {config.task} ({data.source}), window {config.window}, {config.units}")
         for size in config_sizes:
             _vocabulary(run, [splits[size, r] for r in range(repeats)], dims, steps, config)

@@ -21,6 +21,7 @@ def bounds(config: Bounds) -> None:
                 ladder["exact_union_half", n, e] = int(jl_dim(n, eps=e, delta=0.5))
     cells = [(n, e) for n in samples for e in eps if n <= config.measure_up_to]
     with tracking.start(config, experiment="johnson_lindenstrauss", task="bounds", device="cpu") as run:
+        print(f"run {run.run_id}")
         for (bound, n, e), value in ladder.items():
             source = "exact" if bound.startswith("exact") else "bound"
             run.measure("jl_dimension", {"bound": bound, "eps": e, "n_samples": n}, source=source, n_components=value)

@@ -30,6 +30,7 @@ def distortion(config: Distortion) -> None:
     _check_dims(dims)
     fields = {"task": "distortion", **jl_data.describe(data), "parent": _parent(config.run, config)}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
+        print(f"run {run.run_id}")
         cells = [(points, kind, n) for points in data for kind in kinds for n in dims]
         largest = {}
         for points, kind, n_components in progress.track(cells, "distortion", run=run):
@@ -48,6 +49,7 @@ def pca(config: Pca) -> None:
     _check_dims(dims)
     fields = {"task": "pca", **jl_data.describe(data), "parent": _parent(config.run, config)}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
+        print(f"run {run.run_id}")
         cells = [(points, n) for points in data for n in dims]
         table = {}
         for points, n_components in progress.track(cells, "principal components", run=run):

@@ -28,6 +28,7 @@ def lsh(config: Lsh) -> None:
     name, vectors = _vectors(config)
     fields: dict[str, Any] = {"task": "lsh", "dataset": name, "data_source": None if name == "clustered" else "files"}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
+        print(f"run {run.run_id}")
         for cosine in progress.track(config.cosines, "cosines", run=run):
             for n_bits in bits:
                 _cosine(run, cosine, n_bits, pairs, config)

@@ -36,8 +36,16 @@ def svd(config: Svd) -> None:
             )
     fields: dict[str, Any] = {"task": "svd", "dataset": ", ".join(matrices)}
     with tracking.start(config, experiment="johnson_lindenstrauss", device="cpu", **fields) as run:
+        print(f"run {run.run_id}")
         cells = [(name, rank) for name in matrices for rank in ranks]
         columns = ("optimum", "q first", "q last", "repaired", "post, QR", "post raw")
+        few, many = config.power_iterations[0], config.power_iterations[-1]
+        print(
+            f"Frobenius norm of the error over that of the matrix, mean of {repeats} draws (intervals: "
+            "table svd_error): the best of rank k; "
+            f"{max(config.oversampling)} more columns with q = {few} and {many} passes; the post's recipe repaired, "
+            "with QR and as printed"
+        )
         print(f"{'matrix':<14} {'k':>4} " + " ".join(f"{column:>9}" for column in columns))
         for name, rank in progress.track(cells, "svd", run=run):
             _cell(run, name, matrices[name], rank, repeats, config)

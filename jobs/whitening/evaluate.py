@@ -62,6 +62,7 @@ def start(config: Evaluate) -> None:
     for data, index in zip(sets, indices, strict=True):
         _check_sizes(settings, source, data, index, others[data.spec.name])
     with tracking.start(config, **run_fields(config, source, sets)) as run:
+        print(f"run {run.run_id}")
         report = Report()
         for data, index in zip(sets, indices, strict=True):
             _evaluate_set(run, config, settings, source, data, index, others[data.spec.name], report)

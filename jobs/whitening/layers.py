@@ -39,6 +39,7 @@ def start(config: Layers) -> None:
         raise cli.InputError(f"--encoder {config.encoder} has no layers to pair: name a BERT-type encoder")
     sets = sources.load(config.data, data_dir=config.data_dir, limit=config.limit)
     with tracking.start(config, **run_fields(config, source, sets)) as run:
+        print(f"run {run.run_id}")
         for data in sets:
             found = _score_set(run, config, source, data)
             run.summary({f"{data.spec.name}/{setting}": value for setting, (value, _) in found.items()})

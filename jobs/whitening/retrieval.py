@@ -52,6 +52,7 @@ def start(config: Retrieval) -> None:
     indices = [Index.of(data) for data in sets]
     queries = [_queries(config, data, index) for data, index in zip(sets, indices, strict=True)]
     with tracking.start(config, **run_fields(config, source, sets)) as run:
+        print(f"run {run.run_id}")
         print(
             f"{'set':<10} {'vectors':<10} {'dim':>5} {'search':<8} {'recall':>7} {'MRR':>7} {'ms/query':>9} {'MB':>8}"
         )
