@@ -194,6 +194,9 @@ def _check_replay(layout: Layout, report: Report, copy: Path, aside: Path) -> No
     con = open_file(aside)
     try:
         con.execute(f"ATTACH {literal(str(copy))} AS stored (READ_ONLY)")
+        harmed = "FROM damaged ANTI JOIN stored.damaged USING (file, byte_offset) WHERE file LIKE '%.parquet'"
+        for file, reason in con.execute(f"SELECT file, reason {harmed} ORDER BY ALL").fetchall():
+            report.problems.append(f"{file}: {reason}; what it held is in the database")
         for table in ("points", "cells", "predictions"):
             joined = f"{{0}}raw.{table} JOIN {{0}}raw.runs r USING (run_no)"
             count = f"SELECT r.run_id, count(*) AS n FROM {joined} GROUP BY r.run_id"

@@ -33,7 +33,7 @@ class Rebuilt:
     """What a rebuild did."""
 
     lines: int
-    kept: list[str]  # runs whose spool is missing or shorter than it was
+    kept: list[str]  # runs whose spool is missing or shorter than it was, or whose predictions are damaged
     unreadable: list[Path]  # databases that may have held more such runs
 
 
@@ -51,7 +51,8 @@ def hold(layout: Layout) -> Iterator[None]:
 def rebuild(db: Path | None = None) -> Rebuilt:
     """Make the working database anew from the spools, put it in place of the old one, publish it.
 
-    Runs whose spool is missing, or shorter than it was, are kept as the old or the published database has them.
+    Runs whose spool is missing, or shorter than it was, and what stood in files that are damaged now, are kept as the
+    old or the published database has them.
 
     Raises:
         StoreError: if the disk refuses.
@@ -98,7 +99,7 @@ def _keep(layout: Layout, aside: Path) -> tuple[list[str], list[Path]]:
             open_file(copy).close()
             con = open_file(aside)
             try:
-                kept += keep_missing(con, copy, current=source == layout.work)
+                kept += keep_missing(con, copy, current=source == layout.work, but=kept)
             finally:
                 con.close()
         except (DamagedError, duckdb.Error):

@@ -1,9 +1,10 @@
-"""What an older database holds beyond a rebuilt one: the runs whose spool is missing or shorter than it was.
+"""What an older database holds beyond a rebuilt one: runs whose spool or predictions are gone, cut or damaged.
 
 A rebuild reads the spools. A store that came without them, or lost some, has those runs in its database alone; they are
 carried over, row by row, with numbers that fit the new one.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,19 +16,31 @@ from store.spool.parsing import join_kinds
 _OF_RUNS = ("runs", "params", "points", "summary", "cells", "predictions", "files", "artifacts")
 
 
-def keep_missing(con: duckdb.DuckDBPyConnection, older: Path, *, current: bool) -> list[str]:
+_CUT = "o.run_id || '.jsonl' IN (SELECT file FROM older.main.damaged WHERE reason LIKE 'cut: %')"
+"""the spool lost its end after it was read"""
+_DAMAGED = (
+    "n.run_no IN (SELECT run_no FROM raw.files JOIN damaged USING (file)) AND "
+    "(SELECT count(*) FROM older.raw.predictions p WHERE p.run_no = o.run_no) > "
+    "(SELECT count(*) FROM raw.predictions p WHERE p.run_no = n.run_no)"
+)
+"""a file of predictions was read when it was whole, and is damaged or gone now"""
+
+
+def keep_missing(con: duckdb.DuckDBPyConnection, older: Path, *, current: bool, but: Sequence[str] = ()) -> list[str]:
     """Bring over what an older database holds and this one lacks; returns the ids of the runs.
 
     Args:
         con: a database that was just made from the spools.
         older: another one, of the same schema, closed.
         current: whether it has read everything that the spools hold; what people wrote is then taken from it as it is.
+        but: runs that were brought over from a newer database.
     """
     con.execute(f"ATTACH {literal(str(older))} AS older (READ_ONLY)")
     try:
         con.execute("BEGIN")
         _keep_edits(con, current=current)
-        kept = _keep_runs(con)
+        kept = _keep_runs(con, but)
+        _keep_examples(con)
         _keep_figures(con)
         con.execute(
             "UPDATE raw.meta SET value = (greatest(value::BIGINT, (SELECT value::BIGINT FROM older.raw.meta "
@@ -42,14 +55,16 @@ def keep_missing(con: duckdb.DuckDBPyConnection, older: Path, *, current: bool) 
     return kept
 
 
-def _keep_runs(con: duckdb.DuckDBPyConnection) -> list[str]:
+def _keep_runs(con: duckdb.DuckDBPyConnection, but: Sequence[str]) -> list[str]:
     con.execute(
         "CREATE OR REPLACE TEMP TABLE kept AS SELECT o.run_id, o.run_no AS old_no, n.run_no AS shorter_no, "
         "coalesce(n.run_no, (SELECT coalesce(max(run_no), 0) FROM raw.runs) + row_number() OVER (ORDER BY o.run_no)) "
         "::INTEGER AS run_no FROM older.raw.runs o JOIN older.raw.spools os USING (run_no) "
         "LEFT JOIN raw.runs n USING (run_id) LEFT JOIN raw.spools ns ON ns.run_no = n.run_no "
-        "WHERE os.read > ns.read "
-        "OR (n.run_no IS NULL AND o.run_id NOT IN (SELECT run_id FROM raw.edits WHERE deleted))"
+        f"WHERE NOT list_contains($1, o.run_id) "
+        f"AND (os.read > ns.read OR (os.read = ns.read AND ({_CUT} OR {_DAMAGED})) "
+        "OR (n.run_no IS NULL AND o.run_id NOT IN (SELECT run_id FROM raw.edits WHERE deleted)))",
+        [list(but)],
     )
     ids = [row[0] for row in con.execute("SELECT run_id FROM kept ORDER BY run_id").fetchall()]
     if not ids:
@@ -76,6 +91,12 @@ def _keep_runs(con: duckdb.DuckDBPyConnection) -> list[str]:
         "INSERT INTO damaged BY NAME SELECT d.* FROM older.main.damaged d JOIN kept ON d.file = run_id || '.jsonl' "
         "ANTI JOIN damaged n USING (file, byte_offset)"
     )
+    _keep_axes(con)
+    return ids
+
+
+def _keep_examples(con: duckdb.DuckDBPyConnection) -> None:
+    """Texts whose file is gone or damaged, or was named by a spool that is gone."""
     con.execute(
         "INSERT INTO raw.files BY NAME FROM older.raw.files o ANTI JOIN raw.files n USING (file) WHERE o.run_no IS NULL"
     )
@@ -83,8 +104,6 @@ def _keep_runs(con: duckdb.DuckDBPyConnection) -> list[str]:
         "INSERT INTO raw.examples BY NAME FROM older.raw.examples o "
         "ANTI JOIN raw.examples n USING (dataset, split, example_id, hash)"
     )
-    _keep_axes(con)
-    return ids
 
 
 def _keep_axes(con: duckdb.DuckDBPyConnection) -> None:

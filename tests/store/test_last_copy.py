@@ -141,6 +141,39 @@ def test_a_lost_spool_takes_no_run_with_it_in_a_rebuild(db, fill, everything):
     assert queries.run(ids[2], db)["note"] == "later"
 
 
+@pytest.mark.parametrize("ingested", [True, False])
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_a_spool_that_was_cut_takes_no_point_with_it_in_a_rebuild(db, fill, everything, at, ingested):
+    run_id = fill(db, (0.5, 0.4, 0.3, 0.2))
+    fill(db, (0.9,))
+    ingest(db, force=True)
+    before = everything(db)
+    spool = locate(db).spool_file(run_id)
+    third = spool.read_bytes().split(b"\n")[:3]
+    with spool.open("r+b") as file:
+        file.truncate(len(b"\n".join(third)) + 1 + at)  # at the end of a line, and beside it
+    if ingested:  # which finds that it was cut
+        ingest(db, force=True)
+    for _ in range(2):
+        assert upkeep.rebuild(db).kept == [run_id]
+        assert everything(db) == before
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+@pytest.mark.parametrize("kind", ["examples", "predictions"])
+def test_a_damaged_file_of_rows_takes_none_with_it_in_a_rebuild(db, fill, everything, kind, harm):
+    run_id = fill(db)
+    ingest(db, force=True)
+    before = everything(db)
+    assert before[kind]
+    [path] = locate(db).predictions.glob("examples-*" if kind == "examples" else f"{run_id}-*")
+    path.write_bytes(path.read_bytes()[:500]) if harm == "cut" else path.unlink()
+    assert any(path.name in problem for problem in checking.check(db, deep=True).problems)
+    for _ in range(2):
+        assert upkeep.rebuild(db).kept == ([run_id] if kind == "predictions" else [])
+        assert everything(db) == before
+
+
 def test_a_published_file_that_holds_more_is_not_replaced(tmp_path, fill):
     mine, theirs = tmp_path / "mine.duckdb", tmp_path / "theirs.duckdb"
     first = fill(mine)
