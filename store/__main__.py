@@ -136,7 +136,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def merge(options: argparse.Namespace) -> int:
-    """Bring the runs of another store, with their files."""
+    """Bring the runs of another store, with their files; exit code 1 if something was left out."""
     from store.merging import merge as run
 
     done = run(options.other, options.db)
@@ -144,7 +144,9 @@ def merge(options: argparse.Namespace) -> int:
         f"{done.new} runs new, {done.grown} grown, {done.same} already here, "
         f"{done.renamed} got another id, {done.edits} edits"
     )
-    return 0
+    for run_id, why in done.left_out.items():
+        print(f"left out: run {run_id}: {why}", file=sys.stderr)
+    return 1 if done.left_out else 0
 
 
 def import_(options: argparse.Namespace) -> int:

@@ -151,6 +151,8 @@ def _check_spools(con: duckdb.DuckDBPyConnection, layout: Layout, report: Report
         there.add(file)
         if not os.access(path, os.R_OK):
             report.problems.append(f"{file} cannot be read by this user: what it says beyond the database is not shown")
+        if path.suffix == ".gz" and not path.stat().st_size:
+            report.problems.append(f"{path.name} is empty: the database is the only copy of what it said")
         behind = size - read.get(file, 0)
         if path.suffix == ".jsonl" and behind > 0 and not alive(path) and file != "edits.jsonl":
             report.notes.append(f"{file}: ends with {behind} bytes of a line that was never finished")

@@ -9,7 +9,7 @@ somebody else's: its links are not followed, and names that lead elsewhere stay 
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Merged:
     same: int = 0
     renamed: int = 0
     edits: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)  # run of the other store -> why it did not come
 
 
 def merge(other: Path, db: Path | None = None) -> Merged:
@@ -60,7 +61,7 @@ def merge(other: Path, db: Path | None = None) -> Merged:
         runs = {run_id: path for run_id, path in found.items() if run_id not in deleted}
         ids: dict[str, str] = {}
         for run_id in sorted(runs):
-            _bring(here, there, runs, run_id, ids, done)
+            _bring_or_name(here, there, runs, run_id, ids, done)
         done.edits = _bring_edits(here, there, ids)
     except OSError as error:
         raise StoreError(f"cannot merge {there.db}: {error.filename or ''} {error.strerror}") from error
@@ -68,16 +69,29 @@ def merge(other: Path, db: Path | None = None) -> Merged:
     return done
 
 
+def _bring_or_name(
+    here: Layout, there: Layout, runs: dict[str, Path], run_id: str, ids: dict[str, str], done: Merged
+) -> None:
+    """Bring one run, or say why it stays where it is: a damaged spool stops no other run."""
+    if run_id not in ids and run_id not in done.left_out:
+        try:
+            _bring(here, there, runs, run_id, ids, done)
+        except StoreError as error:
+            done.left_out[run_id] = str(error)
+
+
 def _bring(here: Layout, there: Layout, runs: dict[str, Path], run_id: str, ids: dict[str, str], done: Merged) -> None:
     """Bring one run, its parent first; `ids` gets the id that it has here."""
-    if run_id in ids or not (theirs := _lines(runs[run_id])):
+    if not (theirs := _lines(runs[run_id])):
+        if runs[run_id].suffix == ".gz":
+            raise StoreError(f"packed spool {runs[run_id]} is empty")
         return
     target, ours = run_id, _ours(here, run_id)
     ids[run_id] = target
     first = decode(theirs.partition(b"\n")[0]) or {}
     parent = (first.get("run") or {}).get("parent_run_id")
     if parent in runs:
-        _bring(here, there, runs, parent, ids, done)
+        _bring_or_name(here, there, runs, parent, ids, done)
     if (its_own := ids.get(str(parent), parent)) != parent and not _continue(ours, theirs):
         first["run"]["parent_run_id"] = its_own
         theirs = _encoded(first) + theirs.partition(b"\n")[2]

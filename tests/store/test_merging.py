@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from store import checking, editing, queries, runs, upkeep
+from store.__main__ import main
 from store.merging import merge
 from store.paths import locate
 from store.tracking.answers import store_answers
@@ -82,3 +84,18 @@ def test_what_belongs_to_one_of_two_runs_with_one_id_stays_with_it(tmp_path, mon
     [theirs] = listed.filter(pl.col("parent_run_id").is_null(), command="theirs")["run_id"]
     assert queries.predictions(theirs, db=here)["prediction"].to_list() == ["theirs"]
     assert checking.check(here, deep=True).clean
+
+
+@pytest.mark.parametrize("kept", [0, 1, 300])
+def test_a_damaged_spool_of_the_other_store_is_named_and_stops_no_other_run(tmp_path, fill, capsys, kept):
+    here, there = tmp_path / "here.duckdb", tmp_path / "there.duckdb"
+    parent = fill(there)
+    child = fill(there, parent_run_id=parent)
+    upkeep.compact(there)
+    spool = locate(there).spool_file(parent).with_suffix(".jsonl.gz")
+    spool.write_bytes(spool.read_bytes()[:kept])
+    if not kept:
+        assert any(f"{spool.name} is empty" in problem for problem in checking.check(there).problems)
+    assert main(["merge", str(there), "--db", str(here)]) == 1
+    assert f"left out: run {parent}: packed spool {spool}" in capsys.readouterr().err
+    assert queries.runs(db=here)["run_id"].to_list() == [child]
