@@ -15,6 +15,7 @@ from dashboard.parts import downloads, guard, headings, local_time, plots, saved
 from dashboard.parts.runs import run_actions, run_list, run_search
 
 SIZE = 50
+NEWS_EVERY = 3  # seconds
 CHARTS = 4  # drawn at first
 GROUPS = 60  # listed
 NO_VIEW = ("selected", "runs_page")  # parts of the address that a saved view leaves out
@@ -31,11 +32,20 @@ groups and choices are part of the address: a link shows somebody else the same.
 
 run_search.take_earlier_filters("runs_text", "app_pages/runs.py")
 version = queries.store_version()
+
+
+def look_for_news() -> None:
+    """Show the page anew when a run began, ended or was published since."""
+    if queries.store_version() != version:
+        st.rerun()
+
+
 everything = tables.headline(queries.run_table(version), judged_by=queries.judged_by(version))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     run_actions.undo("runs")
     run_actions.deleted(version, "runs")
+    guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
 COLORS = queries.colors(version)
 KNOWN_PARAMS = sorted(set(queries.param_names(version)["name"]) - set(everything.columns))
@@ -281,6 +291,8 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
     shown = metrics if st.session_state.get("runs_every_chart") else metrics[:CHARTS]
 
     def draw() -> None:
+        if running:
+            look_for_news()
         options: dict[str, Any] = {"x": x, "buckets": run_grid.BUCKETS}
         if running:
             frame = queries.live_curves(ids, tuple(shown), **options)
@@ -308,6 +320,7 @@ if not archived and "is:archived" not in text:
 run_actions.undo("runs")
 if found.is_empty():
     st.info(f"None of the {everything.height:,} runs matches this search.", icon=":material/filter_alt_off:")
+    guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
 found = with_params(found, [sort, group or ""])
 newest_first = sort == "started_at" and not ascending  # as the store hands them out
@@ -347,3 +360,5 @@ else:
             st.info("Every run of this page is hidden from the charts.", icon=":material/visibility_off:")
         else:
             show_charts(drawn, group)
+if view == "Table" or not drawn["status"].eq("running").any():  # charts of running jobs look themselves: two would meet
+    guard.fragment(run_every=NEWS_EVERY)(look_for_news)()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +113,22 @@ def test_a_run_is_found_renamed_deleted_and_brought_back(tmp_path, filled_store,
         assert shown.problems == []
 
 
-def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, window):
-    db = tmp_path / "results.duckdb"
+WATCH = """() => {
+    const main = document.querySelector('[data-testid="stMain"]');
+    main.scrollTo(0, 60);
+    const seen = window.seen = {popovers: 9, faded: 0, scrolls: {}};
+    setInterval(() => {
+        const boxes = [...document.querySelectorAll('[data-testid="stElementContainer"]:has(.js-plotly-plot)')];
+        seen.faded += boxes.some(box => getComputedStyle(box).opacity < 1);
+        seen.popovers = Math.min(seen.popovers, document.querySelectorAll('[data-testid="stPopoverBody"]').length);
+        seen.scrolls[main.scrollTop] = true;
+    }, 40);
+}"""
+
+
+@contextmanager
+def working(db):
+    """A job that logs ten points a second until the context ends; yields its run."""
     run = runs.start(
         "clue", config={}, command="python -m jobs.clue", config_hash="live", db=db, task="afqmc", model="tiny"
     )
@@ -123,28 +138,49 @@ def test_the_curve_of_a_running_job_moves_without_a_click(tmp_path, serve, windo
         step = 0
         while not stop.wait(0.1):
             step += 1
-            run.log({"train/loss": 1 / step}, step=step)
+            run.log({"train/loss": 1 / step, "dev/accuracy": 1 - 1 / step}, step=step)
             run.progress(min(step / 1000, 0.99), eta_s=5.0)
 
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        with serve(db) as base:
-            shown = window()
-            shown.page.goto(f"{base}/run?run={run.run_id}")
-            shown.page.wait_for_selector(".js-plotly-plot", timeout=40_000)
-            before = shown.page.evaluate(POINTS)[0]
-            shown.page.wait_for_function(f"({POINTS})()[0] >= {before + 20}", timeout=20_000)
-            shown.page.get_by_text("left ·").first.wait_for(timeout=20_000)
-            stop.set()
-            worker.join()
-            run.finish()
-            shown.page.get_by_text("finished").first.wait_for(timeout=20_000)
-            assert shown.problems == []
+        yield run
     finally:
         stop.set()
         worker.join()
         run.finish()
+
+
+@pytest.mark.parametrize("address", ["run?run={}", "runs"])
+def test_curves_of_a_running_job_move_while_the_place_and_the_open_help_stay(address, tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    with serve(db) as base:
+        with working(db) as run:
+            queries.refresh(db)
+            shown = window(height=600)
+            shown.page.goto(f"{base}/{address.format(run.run_id)}")
+            shown.page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length > 1", timeout=60_000)
+            shown.page.get_by_role("button", name="Help").first.click()
+            shown.page.get_by_test_id("stPopoverBody").wait_for(timeout=20_000)
+            shown.page.evaluate(WATCH)
+            before = shown.page.evaluate(POINTS)[0]
+            shown.page.wait_for_function(f"({POINTS})()[0] >= {before + 25}", timeout=90_000)
+            seen = shown.page.evaluate("window.seen")
+            assert (seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 1, 1)
+        if address != "runs":
+            shown.page.get_by_text("finished").first.wait_for(timeout=40_000)
+        assert shown.problems == []
+
+
+def test_the_list_of_runs_shows_a_run_that_began_after_it_was_opened(tmp_path, serve, window):
+    db = tmp_path / "results.duckdb"
+    with serve(db) as base:
+        shown = window()
+        shown.page.goto(f"{base}/runs")
+        shown.page.get_by_text("This command fills it").wait_for(timeout=40_000)
+        with working(db):
+            shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
+        assert shown.problems == []
 
 
 @pytest.mark.slow
