@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from dashboard.figures import words
+
 UNSEEN = "unseen_"
 TITLE = "On unseen rows"
 
@@ -30,10 +32,15 @@ def of_measured(measured: pl.DataFrame, unseen: pl.DataFrame, *, split: str) -> 
 
 def readable(found: pl.DataFrame) -> pl.DataFrame:
     """What `of_measured` gives, as people read it: percent, a row a task and model, best first."""
-    percent = [(100 * pl.col(name)).round(2).alias(title) for name, title in (("value", TITLE), ("sd", "sd"))]
+    percent = (100 * pl.col("value")).round(2).alias(TITLE)
     ordered = found.sort("task", "value", descending=[False, True])
+    spread = [words.UNSET if sd is None else f"{100 * sd:.2f}" for sd in ordered["sd"]]
     return ordered.select(
-        pl.col("task").alias("Task"), pl.col("row").alias("Model"), *percent, pl.col("n").alias("Seeds")
+        pl.col("task").alias("Task"),
+        pl.col("row").alias("Model"),
+        percent,
+        pl.Series("sd", spread, dtype=pl.String),
+        pl.col("n").alias("Seeds"),
     )
 
 

@@ -16,6 +16,11 @@ function element(tag, classes, text) {
   return made;
 }
 
+// A name breaks between its parts only, never within 3e-4.
+function parts(name) {
+  return name.split(" · ").flatMap((part, number) => [...(number ? [" · "] : []), element("span", "run-part", part)]);
+}
+
 function icon(name, label) {
   const sign = element("span", "run-icon", name);
   sign.setAttribute("role", label ? "img" : "presentation");
@@ -155,7 +160,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const dot = element("span", row.sign ? "run-sign" : "run-dot", row.sign || "");
     dot.style[row.sign ? "color" : "background"] = row.color;
     dot.setAttribute("aria-hidden", "true");
-    const link = element(data.plain ? "span" : "a", "", row.name);
+    const link = element(data.plain ? "span" : "a", "");
+    link.append(...parts(row.name));
     link.title = row.title || row.name;
     if (!data.plain) {
       link.href = row.href;

@@ -62,6 +62,14 @@ def test_links_and_numbers_that_are_dragged_are_readable(theme):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_warnings_are_readable_in_captions_too(theme, ground):
+    colors, captions = THEMES[theme], re.search(r"stCaptionContainer\"\] \{ opacity: (0\.\d+)", STYLE)
+    for share in (1.0, float(captions[1])):
+        assert contrast(mixed(colors["orangeTextColor"], colors[ground], share), rgb(colors[ground])) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_signs_of_a_status_are_seen(theme):
     signs = re.findall(r"\.run-icon \{ color: (#[0-9a-f]{6})", STYLE)
     assert len(signs) == 5

@@ -1,5 +1,6 @@
 import polars as pl
 
+from dashboard.figures import words
 from dashboard.frames.comparison import unseen_scores
 from store import runs
 from store.ingest import ingest
@@ -25,8 +26,10 @@ def test_scores_on_unseen_rows_are_found_for_the_configurations_shown():
     assert found.rows() == [("ngram", "tnews", 0.52, 0.02, 3)]
     assert found.columns == ["row", "task", "value", "sd", "n"]
     assert unseen_scores.readable(found).to_dicts() == [
-        {"Task": "tnews", "Model": "ngram", "On unseen rows": 52.0, "sd": 2.0, "Seeds": 3}
+        {"Task": "tnews", "Model": "ngram", "On unseen rows": 52.0, "sd": "2.00", "Seeds": 3}
     ]
+    one = found.with_columns(sd=pl.lit(None, pl.Float64), n=pl.lit(1))
+    assert unseen_scores.readable(one)["sd"].to_list() == [words.UNSET]
 
 
 def test_the_score_on_unseen_rows_stands_beside_the_score_on_all():
