@@ -22,6 +22,12 @@ from store.paths import locate
 HERE = Path(__file__).resolve().parent
 
 
+@pytest.fixture(autouse=True)
+def _no_heartbeat(monkeypatch):
+    """A run that is open while a test looks at all rows says nothing of its own accord, however long that takes."""
+    monkeypatch.setattr("store.spool.heartbeat.EVERY", 600.0)
+
+
 @pytest.fixture
 def db(tmp_path):
     """Path of a store that does not exist yet; in memory where the system has such a folder."""
