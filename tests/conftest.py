@@ -1,16 +1,50 @@
 """Settings of all tests."""
 
+import gc
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
-from store import follow
+from store import follow, runs
+from store.ingest import ingest
 
+# hundreds of tests start a Python of their own: without bytecode each compiles the project anew (a third of their time)
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 follow.PATIENCE = 120.0  # a test reads what its job published, however busy the machine is
-settings.register_profile("clueboard", deadline=None)  # a busy machine is no failure
-settings.load_profile("clueboard")
+settings.register_profile("thorough", deadline=None, max_examples=500)  # --hypothesis-profile thorough: searches anew
+settings.register_profile("default run", deadline=None, derandomize=True, max_examples=30)  # the same in every run
+settings.load_profile("default run")
 
 
 def pytest_xdist_auto_num_workers(config):
     """Workers of the whole suite: one a core and one more, as some wait for a browser; named files start at once."""
     return 0 if config.args_source.name == "ARGS" else min((os.cpu_count() or 1) + 1, 4)
+
+
+def pytest_collection_finish(session):
+    """Torch, streamlit and all tests stay for good: every later garbage collection would look through them again."""
+    gc.collect()
+    gc.freeze()
+
+
+class IngestAtTheEnd:
+    """Takes the place of `store.follow.Follower`: no process of its own, one ingest when the run ends."""
+
+    def __init__(self, layout, run_id):
+        self._layout = layout
+
+    def finish(self):
+        ingest(self._layout.db, wait=60.0, force=True)
+        return True
+
+    def forget(self):
+        pass
+
+
+@pytest.fixture
+def no_follower(monkeypatch):
+    """Runs of this process are ingested by it when they end: starting a follower for each costs half a second."""
+    monkeypatch.setattr(runs, "Follower", IngestAtTheEnd)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def db(tmp_path, monkeypatch):
+def db(tmp_path, monkeypatch, no_follower):
     path = tmp_path / "results.duckdb"
     monkeypatch.setenv("CLUEBOARD_DB", str(path))
     monkeypatch.setattr(session, "_watching_the_end", True)  # the end of pytest is not the end of a script
