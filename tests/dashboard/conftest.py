@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -22,11 +23,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard import rooms
 from store import queries, runs
 
+# each new AppTest reads what all installed packages say of themselves: two thirds of a page's time; once is enough
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
 SENTENCES = (
     "花呗怎么还款",
@@ -361,6 +365,20 @@ def narrow(chromium: Any) -> Iterator[Window]:
     """One dark window of 390 pixels that every page is opened in: its cache makes the tests of many pages quick."""
     with browser_window(chromium, width=390, dark=True) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def _wide(chromium: Any) -> Iterator[Window]:
+    with browser_window(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def wide(_wide: Window) -> Window:
+    """The one window of 1280 pixels for tests that need no profile of their own: a new one costs twice as much."""
+    _wide.page.goto("about:blank")
+    _wide.problems.clear()
+    return _wide
 
 
 @contextmanager
