@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file; many tests read the same ones."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """Dotted names that a tree imports."""
     for node in ast.walk(tree):
@@ -34,7 +41,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def at_the_top(path: Path) -> set[str]:
     """Packages imported when the module is imported (not inside functions, not for type checkers only)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     kept = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     return {name.split(".")[0] for name in imported(ast.Module(kept, []))}
 
@@ -43,7 +50,7 @@ def at_the_top(path: Path) -> set[str]:
 def test_packages_import_only_along_the_arrows(package):
     assert sources(package)
     for path in sources(package):
-        names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        names = {name.split(".")[0] for name in imported(parsed(path))}
         wrong = (names & set(PACKAGES)) - ALLOWED[package] - {package}
         assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
 
@@ -58,7 +65,7 @@ def test_a_wrong_arrow_is_found(tmp_path):
 def test_inside_dashboard_figures_frames_and_reports_are_pure(folder):
     assert sources(f"dashboard/{folder}")
     for path in sources(f"dashboard/{folder}"):
-        names = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+        names = set(imported(parsed(path)))
         wrong = {name for name in names if name.split(".")[0] in ("streamlit", "store") or "dashboard.queries" in name}
         assert not wrong, f"{path.name} imports {', '.join(wrong)}"
 
@@ -67,7 +74,7 @@ def test_inside_dashboard_streamlit_stays_in_pages_chapters_and_parts():
     allowed = ("app_pages/", "chapters/", "parts/", "Home.py", "queries.py")
     for path in sources("dashboard"):
         name = path.relative_to(ROOT / "dashboard").as_posix()
-        names = {found.split(".")[0] for found in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        names = {found.split(".")[0] for found in imported(parsed(path))}
         assert "streamlit" not in names or name.startswith(allowed), name
 
 
@@ -89,7 +96,7 @@ def test_inside_engine_packages_import_only_what_is_listed():
     found = set()
     for path in sources("engine"):
         here = path.relative_to(ROOT / "engine").parts[0]
-        for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in imported(parsed(path)):
             parts = name.split(".")
             if parts[0] == "engine" and len(parts) > 1 and parts[1] != here:
                 found.add((here, parts[1]))
@@ -98,7 +105,7 @@ def test_inside_engine_packages_import_only_what_is_listed():
 
 def test_inside_dashboard_pages_read_the_store_through_queries():
     for path in sources("dashboard/app_pages") + sources("dashboard/chapters"):
-        names = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+        names = set(imported(parsed(path)))
         wrong = {name for name in names if name.startswith("store") and not name.startswith("store.errors")}
         assert not wrong, f"{path.name} imports {', '.join(wrong)}"
         assert "duckdb" not in names
@@ -109,7 +116,7 @@ def test_only_the_store_opens_the_database():
         for path in sources(package):
             if "benchmarks" in path.parts:
                 continue
-            names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+            names = {name.split(".")[0] for name in imported(parsed(path))}
             assert "duckdb" not in names, path.relative_to(ROOT)
 
 
@@ -122,7 +129,7 @@ def test_torch_is_imported_at_the_top_only_by_the_torch_half_of_the_engine():
 
 def test_the_dashboard_imports_nothing_of_the_torch_half():
     for path in sources("dashboard"):
-        names = imported(ast.parse(path.read_text(encoding="utf-8")))
+        names = imported(parsed(path))
         wrong = {name for name in names if name.startswith(("engine.model.", "engine.smoothing.activations"))}
         assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(wrong)}"
 
@@ -132,11 +139,7 @@ def loaded_with(path: Path, seen: set[Path]) -> set[str]:
     if path in seen or not path.exists():
         return set()
     seen.add(path)
-    kept = [
-        node
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    kept = [node for node in parsed(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = set(imported(ast.Module(kept, [])))
     places = [ROOT / name.replace(".", "/") for name in names if name.startswith("jobs.")]
     below = [
@@ -178,7 +181,7 @@ def test_package_inits_hold_one_docstring_and_nothing_else():
         for path in (ROOT / package).rglob("__init__.py"):
             if path == ROOT / "store" / "__init__.py":  # offers `store.init` and its like, importing them when asked
                 continue
-            body = ast.parse(path.read_text(encoding="utf-8")).body
+            body = parsed(path).body
             assert len(body) == 1, path
             assert isinstance(body[0], ast.Expr), path
 

@@ -21,12 +21,24 @@ from store.runs import example_hash
 
 pytestmark = pytest.mark.browser
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
+
+
+def _some(names, quick):
+    """Parameters of which only the quick ones belong to the default run."""
+    assert quick <= set(names), quick - set(names)
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 RESULTS = [room.script for room in rooms.ROOMS if room.script not in ("home", "new_run")]
 POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .map(plot => Math.max(0, ...plot.calcdata.map(trace => trace.length)))"""
 
 
-@pytest.mark.parametrize("page", rooms.addresses())
+NARROW = set(rooms.addresses()[::8])
+"""Pages that the default run opens at 390 pixels: each costs a browser three seconds of a processor."""
+
+
+@pytest.mark.parametrize("page", _some(rooms.addresses(), NARROW))
 def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narrow):
     narrow.problems.clear()
     narrow.open(f"{served}/{page}")
@@ -35,6 +47,7 @@ def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narr
     assert narrow.problems == []
 
 
+@pytest.mark.slow
 def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, serve, window):
     with serve(tmp_path / "none" / "results.duckdb") as base:
         shown = window(width=390)
@@ -45,14 +58,13 @@ def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, se
         assert shown.problems == []
 
 
-def test_dark_and_light_follow_the_reader(served, window):
-    colors = {}
-    for dark in (False, True):
-        shown = window(dark=dark)
+def test_dark_and_light_follow_the_reader(served, wide, narrow):
+    colors = []
+    for shown in (wide, narrow):
         shown.open(f"{served}/sql")
         app = shown.page.locator('[data-testid="stApp"]')
-        colors[dark] = app.evaluate("element => getComputedStyle(element).backgroundColor")
-    assert colors == {False: "rgb(255, 255, 255)", True: "rgb(18, 22, 29)"}
+        colors.append(app.evaluate("element => getComputedStyle(element).backgroundColor"))
+    assert colors == ["rgb(255, 255, 255)", "rgb(18, 22, 29)"]
 
 
 def test_a_link_restores_search_order_and_choice(served, filled_store, window):
@@ -76,16 +88,16 @@ def test_a_link_restores_search_order_and_choice(served, filled_store, window):
     assert first.problems == second.problems == []
 
 
-def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, window):
+def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, wide):
     run = queries.runs(task="tnews", status="finished", db=filled_store).row(0, named=True)
     for press in (lambda link: link.click(), lambda link: link.press("Enter")):
-        shown = window()
-        shown.open(served)
-        press(shown.page.get_by_role("link", name="tnews · ngram · s1"))
-        shown.page.wait_for_url(f"**/run?run={run['run_id']}")
-        shown.page.get_by_role("heading", name="Run", exact=True).wait_for(timeout=40_000)
-        shown.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'", timeout=40_000)
-        assert shown.problems == []
+        wide.open(served)
+        press(wide.page.get_by_role("link", name="tnews · ngram · s1"))
+        wide.page.wait_for_url(f"**/run?run={run['run_id']}")
+        wide.page.get_by_role("heading", name="Run", exact=True).wait_for(timeout=40_000)
+        wide.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'", timeout=40_000)
+        wide.settle()
+        assert wide.problems == []
 
 
 def test_a_run_is_found_renamed_deleted_and_brought_back(tmp_path, filled_store, serve, window):
@@ -224,6 +236,7 @@ def compare_link(db):
     return "/compare?runs=" + ",".join(frame["run_id"])
 
 
+@pytest.mark.slow
 def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, window):
     first = window()
     first.open(served + compare_link(filled_store))
@@ -248,8 +261,9 @@ def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, windo
     assert second.problems == []
 
 
-def test_points_of_the_scatter_select_their_runs(served, filled_store, window):
-    shown = window()
+@pytest.mark.slow
+def test_points_of_the_scatter_select_their_runs(served, filled_store, wide):
+    shown = wide
     shown.open(f"{served}/explore?explore_experiment=clue")
     box = shown.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     shown.page.mouse.move(box["x"] + 2, box["y"] + 2)
@@ -264,6 +278,7 @@ def test_points_of_the_scatter_select_their_runs(served, filled_store, window):
     assert shown.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["run", "compare"])
 def test_a_saved_report_opens_without_a_network(page, served, filled_store, window, tmp_path):
     shown = window()
@@ -284,8 +299,9 @@ def test_a_saved_report_opens_without_a_network(page, served, filled_store, wind
     assert shown.problems == reader.problems == []
 
 
-def test_a_figure_is_saved_as_html_and_csv(served, filled_store, window, tmp_path):
-    shown = window()
+@pytest.mark.slow
+def test_a_figure_is_saved_as_html_and_csv(served, filled_store, wide, tmp_path):
+    shown = wide
     shown.open(served + compare_link(filled_store))
     shown.page.get_by_role("button", name="Save", exact=True).first.click()
     for name, part in (("Data as CSV", "difference,"), ("Interactive HTML", "Plotly.newPlot")):
@@ -296,16 +312,16 @@ def test_a_figure_is_saved_as_html_and_csv(served, filled_store, window, tmp_pat
         assert part in file.read_text(encoding="utf-8-sig")
 
 
-def test_the_sql_page_answers_and_plots(served, window):
-    shown = window()
+def test_the_sql_page_answers_and_plots(served, wide):
+    shown = wide
     shown.open(f"{served}/sql?sql=SELECT+step,+value+FROM+metrics+WHERE+name+=+'train/loss'&sql_tab=Plot")
     shown.page.wait_for_selector(".js-plotly-plot", timeout=20_000)
     assert shown.page.evaluate(POINTS)[0] > 10
     assert shown.problems == []
 
 
-def test_the_runs_page_can_be_worked_by_the_keyboard(served, window):
-    shown = window()
+def test_the_runs_page_can_be_worked_by_the_keyboard(served, wide):
+    shown = wide
     shown.open(f"{served}/runs?runs_view=Table")
     reached = set()
     until = time.monotonic() + 20
@@ -325,34 +341,59 @@ FIRST = ".run-list, [data-testid=stDataFrame], .js-plotly-plot, textarea, .st-ke
 CONTROL = (
     "[data-testid=stMainBlockContainer] [data-testid=stButtonGroup], [data-testid=stSlider], [data-testid=stSelectbox]"
 )
+WITHOUT_A_TABLE = {"Examples", "New run"}
 
 
+def test_a_walk_by_the_navigation_shows_something_above_300_in_every_room(served, wide):
+    wide.open(f"{served}/new_run")
+    for room in (*rooms.ROOMS, *rooms.LABS):
+        if getattr(room, "hidden", False):
+            continue
+        if isinstance(room, rooms.Lab):
+            wide.page.get_by_test_id("stTopNavSection").click()
+        before = wide.page.title()
+        link = wide.page.get_by_test_id(re.compile("^stTopNav(Dropdown)?Link$"))
+        link.filter(has_text=re.compile(f"{room.title}$")).click()
+        wide.page.wait_for_function("before => document.title !== before", arg=before, timeout=40_000)
+        wide.settle()
+        assert wide.page.locator('[data-testid="stException"]').count() == 0
+        assert wide.sideways() <= 2, room.title
+        if room.title not in WITHOUT_A_TABLE:
+            kinds = CONTROL if isinstance(room, rooms.Lab) else FIRST
+            wide.page.wait_for_selector(kinds, timeout=40_000)
+            assert wide.page.evaluate(TOP, kinds) < 300, room.title
+    assert wide.problems == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["", "runs", "compare", "leaderboard", "explore", "sql"])
-def test_the_first_table_or_chart_begins_above_300(page, served, window):
-    shown = window()
+def test_the_first_table_or_chart_begins_above_300(page, served, wide):
+    shown = wide
     shown.open(f"{served}/{page}")
     shown.page.wait_for_selector(FIRST)
     assert shown.page.evaluate(TOP, FIRST) < 300
 
 
-def test_the_first_curve_of_a_run_begins_above_300(served, filled_store, window):
+def test_the_first_curve_of_a_run_begins_above_300(served, filled_store, wide):
     finished = queries.runs(task="afqmc", status="finished", db=filled_store)["run_id"].unique(maintain_order=True)
     curved = next(run_id for run_id in finished if "train/loss" in queries.metric_names(run_id, filled_store))
-    shown = window()
+    shown = wide
     shown.open(f"{served}/run?run={curved}")
     shown.page.wait_for_selector(".js-plotly-plot")
     assert shown.page.evaluate(TOP, ".js-plotly-plot") < 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lab", [lab.key for lab in rooms.LABS])
-def test_the_reader_of_a_lab_has_something_to_move_above_300(lab, served, window):
-    shown = window()
+def test_the_reader_of_a_lab_has_something_to_move_above_300(lab, served, wide):
+    shown = wide
     for chapter in rooms.lab_of(lab).chapters[:2]:
         shown.open(f"{served}/{lab}?chapter={chapter.key}")
         shown.page.wait_for_selector(CONTROL)
         assert shown.page.evaluate(TOP, CONTROL) < 300, chapter.key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "place", "choice"),
     [
@@ -361,8 +402,8 @@ def test_the_reader_of_a_lab_has_something_to_move_above_300(lab, served, window
         ("tasks?tasks_task=cmrc2018", "/leaderboard?", ["leaderboard_view=Tasks", "tasks_task=cmrc2018"]),
     ],
 )
-def test_an_earlier_link_lands_on_the_same_place_with_its_choices(old, place, choice, served, window):
-    shown = window()
+def test_an_earlier_link_lands_on_the_same_place_with_its_choices(old, place, choice, served, wide):
+    shown = wide
     shown.open(f"{served}/{old}")
     assert place in shown.page.url
     assert [part for part in choice if part not in shown.page.url] == []
@@ -416,6 +457,7 @@ def test_the_first_minutes_on_an_empty_store(tmp_path, serve, window):
         assert shown.problems == []
 
 
+@pytest.mark.slow
 def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
     db = tmp_path / "results.duckdb"
     with serve(db, CLUEBOARD_JOBS="1") as base:
@@ -460,6 +502,7 @@ def many_rows(tmp_path_factory):
     return db, run.run_id
 
 
+@pytest.mark.slow
 def test_three_iterations_on_ten_thousand_rows_say_that_they_are_computing(many_rows, serve, window):
     db, run_id = many_rows
     with serve(db) as base:

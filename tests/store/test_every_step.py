@@ -65,7 +65,9 @@ def work(zygote):
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("what", WORK)
+@pytest.mark.parametrize(
+    "what", [what if what in ("ingest", "merge") else pytest.param(what, marks=pytest.mark.slow) for what in WORK]
+)
 def test_work_that_is_killed_before_a_step_loses_nothing_and_doubles_nothing(
     what, every, template, work, tmp_path, everything
 ):

@@ -56,7 +56,7 @@ def play(db, other, steps):
     return run.run_id, {name: value for name, _, value in points} | said, points
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(st.one_of(STEPS), max_size=9))
 def test_live_rebuilt_and_merged_agree(tmp_path_factory, everything, steps):
     folder = tmp_path_factory.mktemp("history")

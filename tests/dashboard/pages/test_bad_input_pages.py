@@ -9,6 +9,7 @@ import pytest
 from store import queries, runs
 
 PAGES = ("home", "runs", "run", "leaderboard", "tasks", "compare", "examples", "explore", "sql")
+SOME = [page if page in ("run", "compare") else pytest.param(page, marks=pytest.mark.slow) for page in PAGES]
 ROWS = 200
 
 
@@ -98,7 +99,7 @@ def test_rows_that_train_and_dev_share_are_warned_of(db, open_page):
     assert "30 of 200 dev rows" in said(open_page("run", db, run=ids[0], run_tab="Predictions"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SOME)
 def test_nan_infinity_and_a_run_of_one_point_are_shown(page, db, open_page):
     ids = [
         add_run(db, "nan", predictions=answers(), points=(float("nan"), float("inf"), 1.0), accuracy=float("nan")),
@@ -114,7 +115,7 @@ def test_nan_infinity_and_a_run_of_one_point_are_shown(page, db, open_page):
         assert not app.error
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SOME)
 def test_a_new_version_under_the_open_page_is_taken_up(page, db, open_page):
     ids = [add_run(db, name, predictions=answers(wrong=n), points=(1.0, 0.5)) for n, name in ((3, "a"), (5, "b"))]
     queries.refresh(db)
@@ -128,7 +129,7 @@ def test_a_new_version_under_the_open_page_is_taken_up(page, db, open_page):
     assert not app.error
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SOME)
 def test_a_store_of_a_newer_schema_is_one_sentence(page, db, open_page):
     add_run(db, "a", predictions=answers())
     queries.refresh(db)

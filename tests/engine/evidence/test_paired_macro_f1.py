@@ -57,7 +57,7 @@ def test_the_test_keeps_its_level_and_finds_a_real_difference():
     assert found >= 12
 
 
-@pytest.mark.parametrize("n", [60, 600])
+@pytest.mark.parametrize("n", [60, pytest.param(600, marks=pytest.mark.slow)])
 def test_the_interval_covers_the_true_difference(n):
     rng, inside, narrower = np.random.default_rng(13), 0, 0
     true = true_macro_f1(classifier(0.65)) - true_macro_f1(classifier(0.55))
@@ -102,7 +102,7 @@ def many_seeds():
     return tuple(seed_scores(rng, labels, skill, 1000) for skill in (0.55, 0.62))
 
 
-@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("paired", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_comparison_over_seeds_keeps_its_level_and_covers(paired, many_seeds):
     rng, (many_a, many_b) = np.random.default_rng(15), many_seeds
     true = many_b.mean() - many_a.mean()

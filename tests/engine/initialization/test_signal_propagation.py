@@ -63,7 +63,9 @@ def test_semi_orthogonal_layers(widths, name):
     assert np.mean([m.backward[0, 0] for m in moments]) == pytest.approx(expected["backward"], rel=0.03)
 
 
-@pytest.mark.parametrize("activation", ["linear", "relu", "gelu"])
+@pytest.mark.parametrize(
+    "activation", [pytest.param("linear", marks=pytest.mark.slow), "relu", pytest.param("gelu", marks=pytest.mark.slow)]
+)
 def test_vectors_have_the_law_of_matrices(activation):
     widths, options = [48, 128, 48, 96], {"activation": activation, "gain": "forward"}
     rng = np.random.default_rng(11)

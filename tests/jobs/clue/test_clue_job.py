@@ -88,7 +88,9 @@ def _predict_again(tmp_path: Path, config: Config, stored: pl.DataFrame) -> None
     np.testing.assert_allclose([answer["confidence"] for answer in answers], stored["confidence"], atol=1e-5)
 
 
-@pytest.mark.parametrize("task", ["chid", "cluener", "cmrc2018"])
+@pytest.mark.parametrize(
+    "task", ["cluener", *(pytest.param(task, marks=pytest.mark.slow) for task in ("chid", "cmrc2018"))]
+)
 def test_other_kinds_of_task_run_through(tmp_path, task):
     config = small(tmp_path, task=(task,), epochs=1, max_length=128, limit=20, batch_size=8)
     start.run(config)

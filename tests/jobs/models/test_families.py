@@ -59,6 +59,7 @@ SLOW: dict[str, Any] = {
     "qwen3": transformers.Qwen3Config(**SMALL, num_key_value_heads=1, head_dim=16, pad_token_id=0),
 }
 LENGTHS = np.array([5, 12, 3, 12])
+QUICK = ("bert", "ernie", "electra, narrow", "xlm-roberta", "roformer", "qwen3")
 CAUSAL = ("bert that decodes", "qwen3")
 
 
@@ -79,7 +80,10 @@ def write_vocabulary(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
 
 
-@pytest.fixture(scope="module", params=[*FAST, *SLOW])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in (*FAST, *SLOW)],
+)
 def family(request, tmp_path_factory):
     """Name, transformers' model, and its folder."""
     config = (FAST | SLOW)[request.param]

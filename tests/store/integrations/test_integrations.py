@@ -9,7 +9,7 @@ from store.tracking import session
 
 
 @pytest.fixture
-def db(tmp_path, monkeypatch):
+def db(tmp_path, monkeypatch, no_follower):
     path = tmp_path / "results.duckdb"
     monkeypatch.setenv("CLUEBOARD_DB", str(path))
     monkeypatch.setattr(session, "_watching_the_end", True)
@@ -26,6 +26,7 @@ def stored(db):
     return row, names
 
 
+@pytest.mark.slow  # the library takes several seconds to import
 @pytest.mark.filterwarnings("ignore")
 def test_transformers(db, tmp_path):
     torch = pytest.importorskip("torch")
@@ -58,6 +59,7 @@ def test_transformers(db, tmp_path):
     assert points.filter(points["name"] == "train/loss")["step"].to_list() == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_lightning(db, tmp_path):
     lightning = pytest.importorskip("lightning.pytorch")
