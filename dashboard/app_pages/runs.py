@@ -265,8 +265,8 @@ def show_groups(frame: pl.DataFrame, by: str) -> None:
     )
 
 
-def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
-    """A chart a metric, with all runs that are shown."""
+def show_charts(drawn: pl.DataFrame, group: str | None) -> bool:
+    """A chart a metric, with all runs that are shown; returns whether the charts look for news themselves."""
     ids = tuple(drawn["run_id"])
     running = bool(drawn["status"].eq("running").any())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -285,7 +285,7 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
     metrics = run_grid.ordered(read(ids) if running else read(version, ids))
     if not metrics:
         st.info("None of these runs logged a curve.", icon=":material/info:")
-        return
+        return False
     column = run_rows.GROUPS.get(group or "config", group)
     lines = run_grid.lines(drawn, queries.names(version, ids), COLORS, column if column != "tags" else None)
     shown = metrics if st.session_state.get("runs_every_chart") else metrics[:CHARTS]
@@ -307,6 +307,7 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> None:
     guard.fragment(run_every=2 if running else None)(draw)()
     if len(metrics) > CHARTS:
         st.toggle(f"All {len(metrics)} metrics", key="runs_every_chart", bind="query-params")
+    return running
 
 
 text, view, group = top_row()
@@ -343,6 +344,7 @@ shown = tables.page(ordered, min(number, pages), SIZE)
 hidden = ids_in_link("hidden")
 drawn = ordered.filter(pl.col("run_id").is_in(selected)) if selected else shown
 drawn = drawn.filter(~pl.col("run_id").is_in(hidden))
+followed = False
 if view == "Table":
     if group:
         show_groups(ordered, group)
@@ -359,6 +361,6 @@ else:
         if drawn.is_empty():
             st.info("Every run of this page is hidden from the charts.", icon=":material/visibility_off:")
         else:
-            show_charts(drawn, group)
-if view == "Table" or not drawn["status"].eq("running").any():  # charts of running jobs look themselves: two would meet
+            followed = show_charts(drawn, group)
+if not followed:  # two that look would disturb each other
     guard.fragment(run_every=NEWS_EVERY)(look_for_news)()

@@ -184,14 +184,18 @@ def test_curves_of_a_running_job_move_while_the_place_and_the_open_help_stay(add
         assert shown.problems == []
 
 
-def test_the_list_of_runs_shows_a_run_that_began_after_it_was_opened(tmp_path, serve, window):
+def test_the_list_of_runs_shows_what_began_after_it_was_opened(tmp_path, serve, window):
+    """First nothing is stored, then a run without a curve runs, then one with curves begins."""
     db = tmp_path / "results.duckdb"
     with serve(db) as base:
         shown = window()
         shown.page.goto(f"{base}/runs")
         shown.page.get_by_text("This command fills it").wait_for(timeout=40_000)
-        with working(db):
-            shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
+        with runs.start("own", config={}, command="python x.py", config_hash="silent", db=db, task="quiet"):
+            shown.page.get_by_text("None of these runs logged a curve").wait_for(timeout=60_000)
+            with working(db):
+                shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
+                shown.page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
         assert shown.problems == []
 
 
