@@ -171,7 +171,12 @@ def going_on(module: str, run_id: str, db: Path | None) -> str:
     >>> going_on("jobs.clue", "20261128-120000-7f3a", Path("my runs/r.duckdb"))
     "python -m jobs.clue --resume 20261128-120000-7f3a --db 'my runs/r.duckdb'"
     """
-    return shlex.join(["python", "-m", module, "--resume", run_id, *(("--db", str(db)) if db else ())])
+    return shlex.join(["python", "-m", module, "--resume", run_id, *db_flag(db)])
+
+
+def db_flag(db: Path | None) -> list[str]:
+    """The words that name a database in a command, where one was given."""
+    return ["--db", str(db)] if db else []
 
 
 def command(config: Any) -> str:

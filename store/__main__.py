@@ -6,6 +6,7 @@ python -m store sql "SELECT run_id, status FROM runs"   # read-only, prints a ta
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -172,7 +173,8 @@ def remove(options: argparse.Namespace) -> int:
     run_id = queries.run(options.run, options.db)["run_id"]
     delete_run(run_id, options.db)
     run(options.db, wait=30.0, force=True)
-    print(f"{run_id} removed; python -m store restore {run_id} brings it back")
+    again = shlex.join(["python", "-m", "store", "restore", run_id, *(("--db", str(options.db)) if options.db else ())])
+    print(f"{run_id} removed; {again} brings it back")
     return 0
 
 

@@ -7,6 +7,7 @@ finished and goes on with the one that was stopped.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -298,4 +299,5 @@ def upload(run: Run, config: Config) -> None:
         print(f"no zip for the CLUE site: {error}")
         return
     run.artifact(target.name, "submission", target)
-    print(f"for the CLUE site: {target} (or python -m jobs.submit --parent {run.run_id})")
+    again = shlex.join(["python", "-m", "jobs.submit", "--parent", run.run_id, *cli.db_flag(config.db)])
+    print(f"for the CLUE site: {target} (or {again})")

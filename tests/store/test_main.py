@@ -1,5 +1,6 @@
 """The command line `python -m store`."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import __main__ as command_line
+from store import queries
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +75,17 @@ def test_options_of_sql_are_checked(flags, sentence, capsys):
         command_line.main(["sql", "SELECT 1", *flags])
     assert stopped.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_the_printed_way_back_is_a_command_that_works(tmp_path, fill, capsys, monkeypatch):
+    db = tmp_path / "张's folder" / "r.duckdb"
+    db.parent.mkdir()
+    run_id = fill(db)
+    monkeypatch.setattr(command_line, "without_pandas", lambda: None)
+    assert command_line.main(["remove", run_id, "--db", str(db)]) == 0
+    again = capsys.readouterr().out.partition("removed; ")[2].removesuffix(" brings it back\n")
+    words = shlex.split(again)
+    assert words[:3] == ["python", "-m", "store"]
+    assert queries.runs(db=db).is_empty()
+    assert command_line.main(words[3:]) == 0
+    assert queries.runs(db=db)["run_id"].to_list() == [run_id]
