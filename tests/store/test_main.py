@@ -9,6 +9,7 @@ import pytest
 
 from store import __main__ as command_line
 from store import queries
+from store.ingest import ingest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,6 +82,7 @@ def test_the_printed_way_back_is_a_command_that_works(tmp_path, fill, capsys, mo
     db = tmp_path / "张's folder" / "r.duckdb"
     db.parent.mkdir()
     run_id = fill(db)
+    ingest(db, force=True)
     monkeypatch.setattr(command_line, "without_pandas", lambda: None)
     assert command_line.main(["remove", run_id, "--db", str(db)]) == 0
     again = capsys.readouterr().out.partition("removed; ")[2].removesuffix(" brings it back\n")
