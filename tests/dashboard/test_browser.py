@@ -34,7 +34,7 @@ POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .map(plot => Math.max(0, ...plot.calcdata.map(trace => trace.length)))"""
 
 
-NARROW = set(rooms.addresses()[::8])
+NARROW = set(rooms.addresses()[::16])
 """Pages that the default run opens at 390 pixels: each costs a browser three seconds of a processor."""
 
 

@@ -22,15 +22,15 @@ def filled(tmp_path_factory):
     "statement",
     [
         "SELECT run_id FROM runs",
-        "-- with a comment\nFROM runs SELECT count(*);",
-        "WITH a AS (SELECT 1 AS x) SELECT * FROM a",
+        pytest.param("-- with a comment\nFROM runs SELECT count(*);", marks=pytest.mark.slow),
+        pytest.param("WITH a AS (SELECT 1 AS x) SELECT * FROM a", marks=pytest.mark.slow),
         "EXPLAIN ANALYZE SELECT * FROM metrics",
-        "DESCRIBE metrics",
+        pytest.param("DESCRIBE metrics", marks=pytest.mark.slow),
         "PIVOT (SELECT name, value FROM metrics) ON name USING sum(value)",
-        "UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b",
+        pytest.param("UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b", marks=pytest.mark.slow),
         "\ufeff ;; /* a /* nested */ comment */ select/**/1;",
-        "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM metrics",
-        "EXPLAIN (SELECT 1)",
+        pytest.param("EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM metrics", marks=pytest.mark.slow),
+        pytest.param("EXPLAIN (SELECT 1)", marks=pytest.mark.slow),
     ],
 )
 def test_reading_works(filled, statement):

@@ -76,10 +76,13 @@ CASES = {
     "prompt": {"prompt": "查询：", "normalise": True},
     "short": {"length": 7},
 }
+QUICK = ("several", "last", "dense", "prompt", "short")
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_native_vectors_are_those_of_sentence_transformers(folder, case, tmp_path, monkeypatch):
     model = assemble(folder, **CASES[case])
     model.save(str(tmp_path / "st"))
