@@ -55,12 +55,7 @@ _REFUSED = {
                     "call store.init(), then store.log({name: value}, step=step)"),
 }  # fmt: skip
 """name -> what to do instead"""
-OF_A_RUN = frozenset(
-    {
-        *("save", "log_artifact", "watch", "unwatch", "alert", "log_code", "mark_preempting", "link_artifact"),
-        *("log_model", "link_model", "use_artifact", "use_model", "restore"),
-    }
-)
+OF_A_RUN = ("save", "log_artifact", "log_model")
 """calls that a module and its run both have"""
 util = SimpleNamespace(generate_id=lambda length=8: os.urandom(length).hex()[:length])
 _CLASSES: dict[str, type[LeftOut]] = {}

@@ -558,7 +558,14 @@ def of_another_tracker(name: str) -> Any:
     if name == "join":
         return finish
     if name in missing.OF_A_RUN:
-        return LeftOut() if _current is None and environment.rank() > 0 else getattr(current(), name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            """Call the open run; processes that store none do nothing."""
+            if _current is None and environment.rank() > 0:
+                return LeftOut()
+            return getattr(current(), name)(*arguments, **options)
+
+        return call
     return missing.answer(name, "module 'store'")
 
 

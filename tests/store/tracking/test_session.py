@@ -267,6 +267,14 @@ def test_the_usual_calls_of_a_script_for_wandb_work_or_are_left_out_and_said(db)
     }
 
 
+def test_a_call_of_another_tracker_is_there_before_a_run_is_open(db):
+    assert hasattr(store, "save")
+    assert hasattr(store, "watch")
+    assert not hasattr(store, "use_artifact")
+    with pytest.raises(StoreError, match=r"no run is open: call store\.init\(\) first"):
+        store.save("x")
+
+
 def test_files_that_cannot_be_kept_are_refused_by_name(db, tmp_path):
     run = store.init("own", db=db, system_metrics=0, console=False)
     (tmp_path / "a.txt").write_text("a")
