@@ -114,5 +114,5 @@ def go_on(was: Started) -> Outcome | None:
 
 def refuse_an_edited_task(was: Started) -> None:
     """Refuse to go on beside a task file that says something else now; one that is gone is not needed."""
-    if was.task_spec and (path := Path(was.task_spec["source"])).is_file():
+    if was.task_spec and (path := Path(was.task_spec.get("source", ""))).is_file():
         unchanged.refuse_other_task(was, task_file.read(path))

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 ANEW = "start a new run, without --resume and --resume-or-start"
 NO_MATTER = frozenset({"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"})
 """of a config of transformers: what changes no number here"""
+SAID = (
+    *("name", "kind", "fields", "columns", "label_column", "labels", "n_choices", "metric", "max_length"),
+    *("epochs", "batch_size", "stride", "dev_share"),
+)
+"""fields of a task that its file decides; what later versions add to a task is none of them"""
 FROM_DATA = ("labels", "n_choices")
 """fields of a task that its data settle where its file names none"""
 
@@ -66,7 +71,7 @@ def refuse_other_task(was: Started, spec: TaskSpec) -> None:
     if not spec.own or not was.task_spec:
         return
     now, before = (json.loads(task_file.describe(one)) for one in (spec, TaskSpec.from_dict(was.task_spec)))
-    names = [name for name in {**before, **now} if name in now or name not in FROM_DATA]
+    names = [name for name in SAID if name in now or name not in FROM_DATA]
     changed = [name for name in names if now.get(name) != before.get(name)]
     if changed:
         raise cli.InputError(
