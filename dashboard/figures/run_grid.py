@@ -88,7 +88,8 @@ def chart(
         y_axis |= style.log_axis(*(values for _, values in curves.values()))
     if words.is_fraction(metric):
         y_axis |= {"tickformat": ".0%" if _spread(frame) > 0.03 else ".1%", "hoverformat": ".2%"}
-    title = {"text": words.name(metric), "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
+    said = words.name(metric) if traces else f"{words.name(metric)}: no value is finite"
+    title = {"text": said, "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
     own = {"title": title, "uirevision": f"{metric}-{x}-{log_y}", "xaxis": x_axis, "yaxis": y_axis}
     return ManyCurves(traces, layout | own)
 

@@ -16,9 +16,10 @@ function element(tag, classes, text) {
   return made;
 }
 
-// A name breaks between its parts only, never within 3e-4.
+// A name breaks between its parts, never within 3e-4; a part that is longer than a line breaks where it must.
 function parts(name) {
-  return name.split(" · ").flatMap((part, number) => [...(number ? [" · "] : []), element("span", "run-part", part)]);
+  const made = (part) => element("span", part.length > 24 ? "" : "run-part", part);
+  return name.split(" · ").flatMap((part, number) => [...(number ? [" · "] : []), made(part)]);
 }
 
 function icon(name, label) {

@@ -60,3 +60,13 @@ def test_the_main_score_and_the_losses_are_drawn_first():
     assert shown[-1] == "own"
     assert sorted(shown) == sorted(set(names) - {"system/cpu"})
     assert run_grid.ordered(["dev/own", "train/loss"]) == ["train/loss", "dev/own"]
+
+
+def test_a_chart_without_a_finite_value_says_so():
+    frame = pl.DataFrame({"run_id": ["a", "a"], "x": [1, 2], "value": [float("nan"), float("inf")]})
+    line = run_grid.Line("a", "#3b7dd8", ("a",))
+    assert run_grid.chart(frame, [line], metric="train/loss").to_dict()["layout"]["title"]["text"] == (
+        "train loss: no value is finite"
+    )
+    finite = frame.with_columns(value=pl.lit(1.0))
+    assert run_grid.chart(finite, [line], metric="train/loss").to_dict()["layout"]["title"]["text"] == "train loss"
