@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import sweep as figures
+from dashboard.figures import words
 from dashboard.frames.runs import sweep_trials
 from dashboard.frames.runs.sweep_trials import Sweep
 from dashboard.parts import headings, plots
@@ -62,7 +63,9 @@ The effect of a parameter is its share in what tells the best quarter of the tri
         )
         _effects(found, str(folder), _stamp(folder))
     table = found.trials.rename({f"p:{name}": name for name in found.parameters})
-    st.dataframe(table, key="explore_sweep_trials", alt="Trials with their scores and parameters", hide_index=True)
+    titles = dict(zip(table.columns, map(words.heading, table.columns), strict=True))
+    alt = "Trials with their scores and parameters"
+    st.dataframe(table, key="explore_sweep_trials", alt=alt, hide_index=True, column_config=titles)
 
 
 def _facts(found: Sweep, row: dict[str, object]) -> None:
@@ -72,10 +75,12 @@ def _facts(found: Sweep, row: dict[str, object]) -> None:
     failed = sum(bool(training["failed"]) and training["score"] is None for training in trainings)
     with st.container(horizontal=True):
         st.metric("Status", str(row["status"]))
-        st.metric("Trainings done", f"{len(trainings)} of {found.state.get('total', '?')}")
+        if "total" in found.state:  # written by the sweep itself, which one that was killed early did not do
+            st.metric("Trainings done", f"{len(trainings)} of {found.state['total']}")
         st.metric("Settings complete", counts.get("complete", 0))
         st.metric("Ended early", counts.get("pruned", 0))
-        st.metric("Failed trainings", failed)
+        if "total" in found.state:
+            st.metric("Failed trainings", failed)
     conclusion = found.state.get("conclusion")
     if conclusion:
         icon = ":material/gavel:" if conclusion.startswith("Decided") else ":material/balance:"

@@ -31,6 +31,8 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     for number in range(9):
         params = {"epochs": number + 1, "rate": number / 9}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=0.5 + number / 50))
+    app = open_page("explore", db, explore_view="Sweeps", explore_sweep=run.run_id)
+    assert [metric.label for metric in app.metric] == ["Status", "Settings complete", "Ended early"]  # no state yet
     state = {
         "metric": "dev/accuracy",
         "total": 27,
@@ -47,6 +49,7 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     assert "Decided: no other candidate is better than epochs=9" in said
     assert "python -m jobs.clue --epochs 9 --seed 0" in said
     assert "0.6600, 95 % interval over seeds 0.6400 to 0.6800" in said
+    assert {metric.label: metric.value for metric in app.metric}["Trainings done"] == "1 of 27"
     assert len(app.get("plotly_chart")) == 3
 
 
