@@ -242,3 +242,14 @@ def test_spiky_data_cost_a_sparse_projection_its_accuracy(open_page, empty_store
     frame = table("spiky", 32, 0.5, "sd")
     errors = dict(zip(frame["name"], frame["value"], strict=True))
     assert errors["very sparse, 1/√m 极稀疏"] > 1.5 * errors["Gaussian 高斯"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 300])
+def test_the_laws_of_a_pair_are_those_of_scipy(n):
+    from scipy import stats
+
+    from dashboard.chapters.johnson_lindenstrauss.distances import law_of
+
+    grid = np.linspace(0.01, 3, 50)
+    assert law_of("gaussian", n, 0.1, grid)[0] == pytest.approx(n * stats.chi2.pdf(n * grid, n), rel=1e-9, abs=1e-12)
+    assert law_of("sparse", n, 0.1, grid)[0] == pytest.approx(stats.norm.pdf(grid, 1, 0.1), rel=1e-9, abs=1e-12)
