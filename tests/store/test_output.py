@@ -91,4 +91,4 @@ def test_a_run_goes_on_when_its_output_cannot_be_written(kind, gone, start, db):
     queries.refresh(db)
     stored = queries.run(run.run_id, db)
     assert stored["status"] == "finished"
-    assert queries.table_of_run("metrics", run.run_id, db)["value"].to_list() == [0.0, 1.0, 2.0]
+    assert queries.table_of_run("metrics", run.run_id, db).sort("step")["value"].to_list() == [0.0, 1.0, 2.0]
