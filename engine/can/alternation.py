@@ -33,7 +33,7 @@ TINY = 1e-290
 SMALL = 1e-140  # products of two such numbers still count
 NEGLIGIBLE = 1e-140  # smaller shares count as 0: products of two of them would be denormal numbers, which are slow
 TRUSTED = 1e-100  # a sum of products at least as large has lost less than a rounding error to the negligible shares
-NEAR = 1e-15  # the least sum of a row up to which its reciprocal needs no logarithm
+NEAR = 1e-15  # the least sum of a row up to which its power is taken as it is
 BLOCK_CELLS = 1_000_000  # cells of the (block, n) temporaries: few enough for the cache, and memory stays linear
 
 
@@ -115,8 +115,8 @@ def _next_scales(
     relative -= shift
     log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
     sums = _shares(relative) @ own.within.T  # (u, n), 1 / r relative to the reference's own
-    if alpha == 1 and sums.min() >= NEAR:  # the usual case: no logarithm of u x n numbers
-        weights = np.reciprocal(sums, out=sums)
+    if sums.min() >= max(NEAR, LARGEST ** (-1 / alpha)):  # the usual case: no power leaves the range of a double
+        weights = np.reciprocal(sums, out=sums) if alpha == 1 else _power(sums, -alpha)
         log_weights, largest = None, np.zeros((1, 1))
     else:
         log_weights = -alpha * _log_of_sums(sums, relative, own.log_within)
@@ -129,6 +129,11 @@ def _next_scales(
         log_weights = np.log(weights) if totals.min() < TRUSTED else weights  # not looked at where all is well
     log_total = own.log_column + _log_of_sums(totals, log_weights, own.log_between.T) + largest
     return _scale(log_prior, np.logaddexp(log_total, alpha * (power * log_rows + log_rho[:, None])), empty=0)
+
+
+def _power(values: np.ndarray, exponent: float) -> np.ndarray:
+    """Positive values to a power, in their place: by logarithms, which numpy computes several at once."""
+    return np.exp(np.multiply(np.log(values, out=values), exponent, out=values), out=values)
 
 
 def _log_of_sums(sums: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
