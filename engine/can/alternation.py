@@ -133,7 +133,10 @@ def _next_scales(
 
 def _power(values: np.ndarray, exponent: float) -> np.ndarray:
     """Positive values to a power, in their place: by logarithms, which numpy computes several at once."""
-    return np.exp(np.multiply(np.log(values, out=values), exponent, out=values), out=values)
+    np.log(values, out=values)
+    values *= exponent
+    np.exp(values, out=values)
+    return values
 
 
 def _log_of_sums(sums: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
