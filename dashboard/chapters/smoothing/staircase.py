@@ -64,14 +64,14 @@ def rolling(kernel: str, start: float, end: float, seed: int) -> tuple[go.Figure
     found = descend(problem, np.array([answer + 2.5]), widths=anneal(start, end, BALL_STEPS), kernel=kernel)
     theta = np.linspace(answer - 3, answer + 3, 241)
     widths = np.append(found.widths, found.widths[-1])
-    curves = np.array([problem.smoothed(theta[:, None], kernel=kernel, width=width) for width in widths])
-    heights = np.array(
+    path = found.thetas[:, 0]
+    with_ball = np.array(  # the ball's place behind those of the curve: half as many calls
         [
-            float(problem.smoothed(at, kernel=kernel, width=width))
-            for at, width in zip(found.thetas, widths, strict=True)
+            problem.smoothed(np.append(theta, at)[:, None], kernel=kernel, width=width)
+            for at, width in zip(path, widths, strict=True)
         ]
     )
-    path = found.thetas[:, 0]
+    curves, heights = with_ball[:, :-1], with_ball[:, -1]
     figure = moving_figures.ball(theta, problem.loss(theta[:, None]), curves, path, heights, widths)
     return figure, float(path[0]), float(path[-1]), answer
 
