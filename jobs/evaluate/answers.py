@@ -35,7 +35,7 @@ ANSWERS = (
     "label",
 )
 """columns that hold the answers, the first that is there"""
-SHARES = ("probabilities", "probs", "logits")
+PROBABILITY_COLUMNS = ("probabilities", "probs", "logits")
 """columns that hold a number for each class"""
 
 
@@ -118,7 +118,7 @@ def _answers_in(spec: TaskSpec, columns: Sequence[str], path: Path) -> str:
         raise InputError(f"{path}: 'text' or 'label' may hold the answers; --answer names the column")
     if found:
         return found[0]
-    shares = any(name in columns for name in SHARES) or set(spec.labels) <= set(columns)
+    shares = any(name in columns for name in PROBABILITY_COLUMNS) or set(spec.labels) <= set(columns)
     if shares and spec.kind in ("classification", "pair"):
         return ""
     hint = "; its first row must name the columns" if set(columns) & set(spec.labels) else "; --answer names it"

@@ -123,7 +123,7 @@ def translate(spec: TaskSpec, paired: Paired) -> Mapped:
 
 
 def probabilities(spec: TaskSpec, paired: Paired) -> np.ndarray | None:
-    """Class probabilities, float32 (rows, classes): a column of `SHARES` (by label or a list), or one a class.
+    """Class probabilities, float32 (rows, classes): one of `PROBABILITY_COLUMNS` (by label or a list), or one a class.
 
     Raises:
         InputError: if some rows have them and others do not, or they are none of the task's classes.
@@ -153,7 +153,7 @@ def _of_row(spec: TaskSpec, row: dict[str, Any], number: int) -> list[float] | N
     Raises:
         InputError: if they are not one for each class.
     """
-    name = next((name for name in answers.SHARES if row.get(name) not in (None, "")), "")
+    name = next((name for name in answers.PROBABILITY_COLUMNS if row.get(name) not in (None, "")), "")
     given = row.get(name)
     if isinstance(given, str):
         try:
