@@ -119,7 +119,9 @@ def alternating_normalization(
     Raises:
         ValueError: for bad probabilities, prior or settings.
     """
-    _check_settings(threshold, alpha, iterations)
+    if iterations < 1:
+        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    iterations = whole_number(iterations, name="iterations", low=1)
     each = corrections(
         probs, prior, k=k, threshold=threshold, alpha=alpha, reference=reference, uncertainty=uncertainty, batch=batch
     )
@@ -141,7 +143,10 @@ def corrections(
 
     Arguments and errors as there; what is wrong is said when the first is asked for.
     """
-    _check_settings(threshold, alpha, 1)
+    if not np.isfinite(threshold):
+        raise ValueError(f"threshold must be a number, got {threshold}")
+    if not (np.isfinite(alpha) and alpha > 0):
+        raise ValueError(f"alpha must be positive, got {alpha}")
     array = check_probs(probs)
     q = check_prior(prior, array.shape[1])
     unsure = _uncertainty(array, usable_k(k, array.shape[1], uncertainty), uncertainty) >= threshold
@@ -202,15 +207,6 @@ def alternating_normalization_cells(
     else:
         corrected, values = np.stack(unsure, axis=1), np.stack(fixed, axis=1)
     return MultiLabelCorrection(np.where(corrected, values, cells).astype(cells.dtype), corrected)
-
-
-def _check_settings(threshold: float, alpha: float, iterations: int) -> None:
-    if not np.isfinite(threshold):
-        raise ValueError(f"threshold must be a number, got {threshold}")
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha must be positive, got {alpha}")
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, got {iterations}")
 
 
 def _largest(array: np.ndarray, k: int) -> np.ndarray:

@@ -72,7 +72,9 @@ def test_what_an_encoding_lacks_is_written_as_its_code(monkeypatch):
 
 def test_a_standard_output_that_was_never_there_is_no_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
-    outlived()(write)("one")
+    written = outlived()(lambda: sys.stdout.write("one"))()
+    assert written == 3
+    assert sys.stdout is None
 
 
 def test_a_full_disk_is_said_where_no_run_is_open(gone):

@@ -167,3 +167,15 @@ def test_iterations_one_after_the_other_equal_those_from_the_start(alpha, batch)
         assert next(each) == pytest.approx(again, abs=0)
     sure = corrections(np.eye(4), np.full(4, 0.25))
     assert [next(sure).tolist() for _ in range(2)] == [np.eye(4).tolist()] * 2
+
+
+def test_iterations_are_a_whole_number_however_it_is_written():
+    probs, prior = np.random.default_rng(0).dirichlet(np.ones(4), 20), np.full(4, 0.25)
+    two = alternating_normalization(probs, prior, iterations=2, threshold=0.5)
+    for same in (2.0, np.float64(2), np.int64(2)):
+        assert np.array_equal(alternating_normalization(probs, prior, iterations=same, threshold=0.5), two)
+    for wrong in (2.5, float("nan")):
+        with pytest.raises(ValueError, match=f"iterations must be a whole number, 1 or more, got {wrong}"):
+            alternating_normalization(probs, prior, iterations=wrong, threshold=0.5)
+    with pytest.raises(ValueError, match="iterations must be at least 1, got 0"):
+        alternating_normalization(probs, prior, iterations=0)
