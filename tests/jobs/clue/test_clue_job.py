@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from jobs.clue.config import Config
 from jobs.clue.data import sources as clue_data
 from jobs.models import saving
 from store import paths, queries
+from tests.jobs.clue.conftest import press_ctrl_c_at
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +122,7 @@ def test_ctrl_c_leaves_a_run_that_resumes_bitwise(tmp_path, monkeypatch, flags):
     whole = small(tmp_path, db=tmp_path / "whole.duckdb", **flags)
     start.run(whole)
     config = small(tmp_path, **flags)
-    _press_ctrl_c_at(monkeypatch, step=3)
+    press_ctrl_c_at(monkeypatch, step=3)
     with pytest.raises(KeyboardInterrupt):
         start.run(config)
     run_id = only_run(config)["run_id"]
@@ -144,23 +143,9 @@ def test_ctrl_c_leaves_a_run_that_resumes_bitwise(tmp_path, monkeypatch, flags):
         start.run(Config(db=config.db, resume=run_id))
 
 
-def _press_ctrl_c_at(monkeypatch, *, step: int) -> None:
-    """Interrupt the first training that reaches `step`, once."""
-    original = session.Session.on_step
-    pending = [step]
-
-    def pressed(self, event):
-        if pending == [event.step]:
-            pending.clear()
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self, event)
-
-    monkeypatch.setattr(session.Session, "on_step", pressed)
-
-
 def test_resume_refuses_other_flags_damage_and_unknown_runs(tmp_path, monkeypatch):
     config = small(tmp_path)
-    _press_ctrl_c_at(monkeypatch, step=2)
+    press_ctrl_c_at(monkeypatch, step=2)
     with pytest.raises(KeyboardInterrupt):
         start.run(config)
     run_id = only_run(config)["run_id"]
@@ -181,7 +166,7 @@ def test_resume_refuses_other_flags_damage_and_unknown_runs(tmp_path, monkeypatc
 
 def test_seeds_are_children_of_one_run_and_a_stopped_parent_goes_on(tmp_path, monkeypatch, capsys):
     config = small(tmp_path, epochs=1, seeds=(0, 1))
-    _press_ctrl_c_at(monkeypatch, step=2)
+    press_ctrl_c_at(monkeypatch, step=2)
     with pytest.raises(KeyboardInterrupt):
         start.run(config)
     queries.refresh(db=config.db)

@@ -14,13 +14,7 @@ from jobs.clue.config import Config
 from store import paths, queries
 from store.tracking import parent
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("CLUEBOARD_HUB", "off")
-    for name in ("CLUE_DATA_DIR", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def script(folder, **flags) -> Config:

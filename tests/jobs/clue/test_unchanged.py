@@ -2,9 +2,7 @@
 
 import csv
 import dataclasses
-import os
 import random
-import signal
 
 import numpy as np
 import pytest
@@ -13,22 +11,16 @@ from engine.text.rows import Rows
 from engine.text.tasks import Example
 from jobs import checkpoints, cli
 from jobs.checkpoints import LAST
-from jobs.clue import results, session, start, unchanged
+from jobs.clue import results, start, unchanged
 from jobs.clue.config import Config
 from store import paths, queries
+from tests.jobs.clue.conftest import press_ctrl_c_at
 
+pytestmark = pytest.mark.usefixtures("alone")
 WORDS = {"物流": "快递迟迟没有送到", "质量": "用了两天屏幕就坏了", "退款": "退款一直没有到账"}
 ROWS = [(f"{text}，订单{i}号", label) for i in range(40) for label, text in WORDS.items()]
 TASK = 'name = "mine"\nkind = "classification"\nfields = ["投诉"]\nlabel = "类别"\ntrain = "data.csv"\n'
 SMALL = {"epochs": 2, "batch_size": 16, "max_length": 24, "model": "tiny"}
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("CLUEBOARD_HUB", "off")
-    for name in ("CLUE_DATA_DIR", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def write(folder, rows=ROWS, *, task=TASK, encoding="utf-8", name="data.csv", head=("投诉", "类别")):
@@ -37,18 +29,6 @@ def write(folder, rows=ROWS, *, task=TASK, encoding="utf-8", name="data.csv", he
     if task is not None:
         (folder / "mine.toml").write_text(task, encoding="utf-8")
     return folder / "mine.toml"
-
-
-def stop_at(monkeypatch, step):
-    original, pending = session.Session.on_step, [step]
-
-    def on_step(self, event):
-        if pending == [event.step]:
-            pending.clear()
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self, event)
-
-    monkeypatch.setattr(session.Session, "on_step", on_step)
 
 
 def runs_of(config):
@@ -64,7 +44,7 @@ def stopped(tmp_path_factory):
     config = Config(task=(str(write(folder)),), db=folder / "x.duckdb", **SMALL)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        stop_at(patch, 3)
+        press_ctrl_c_at(patch, 3)
         with pytest.raises(KeyboardInterrupt):
             start.run(config)
     return folder, config, runs_of(config)["run_id"][0]
@@ -176,7 +156,7 @@ def test_the_same_rows_in_another_encoding_go_on_to_the_same_weights(tmp_path, m
     folders = [tmp_path / "whole", tmp_path]
     whole, config = (Config(task=(str(write(folder)),), db=folder / "x.duckdb", **SMALL) for folder in folders)
     start.run(whole)
-    stop_at(monkeypatch, 3)
+    press_ctrl_c_at(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         start.run(config)
     write(tmp_path, encoding="utf-16", task=None)
