@@ -36,11 +36,10 @@ class Config:
 def run(config: Config) -> None:
     """Train them one after the other."""
     more = ("--tags", "demo", "--note", "demo: generated sentences, no real score", "--limit", str(config.limit))
-    store = () if config.db is None else ("--db", str(config.db))
     quiet = {**os.environ, "CLUE_DATA_DIR": "", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     for number, settings in enumerate(SETTINGS, 1):
         print(f"{number} of {len(SETTINGS)}: {' '.join(settings)}", flush=True)
-        command = [sys.executable, "-m", "jobs.clue", *settings, *more, *store]
+        command = [sys.executable, "-m", "jobs.clue", *settings, *more, *cli.db_flag(config.db)]
         done = subprocess.run(command, cwd=ROOT, env=quiet, check=False)
         if done.returncode:
             raise cli.InputError(f"the demo stopped: {' '.join(settings)} ended with code {done.returncode}")
