@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from store import queries
 from store.output import can_write, outlived
+from store.spool import file
 
 
 @pytest.fixture
 def gone(monkeypatch):
     """A function that puts a pipe without a reader, or a full disk, in the place of standard output."""
     streams = []
+    monkeypatch.setattr(file, "_OPEN", weakref.WeakSet())  # not the runs that another test left as if killed
 
     def put(kind):
         if kind == "pipe":
