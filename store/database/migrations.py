@@ -175,18 +175,18 @@ def check_version(
 
 
 def migrate(con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Migration, ...] | None = None) -> int:
-    """Bring an open database to the newest schema, each step in a transaction with its number, then checkpoint.
+    """Bring an open database to the newest schema, all steps in one transaction with their number, then checkpoint.
 
     Returns:
         How many steps were taken.
     """
     version = check_version(con, path, migrations=migrations)
     steps = [step for step in migrations or MIGRATIONS if step.number > version]
-    for step in steps:
+    if steps:
         con.execute("BEGIN")
-        con.execute(step.statements)
+        con.execute("".join(step.statements for step in steps))
         con.execute("DELETE FROM raw.meta WHERE key = 'schema'")
-        con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(step.number)])
+        con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(steps[-1].number)])
         count_change(con)
         con.execute("COMMIT")
         con.execute("CHECKPOINT")
