@@ -351,6 +351,18 @@ def test_choices_count_from_the_same_number_in_every_file(tmp_path):
     assert [example.label for example in sources.read_rows(data.spec, tmp_path / "new.csv")] == [0, 1]
 
 
+def test_only_a_whole_number_is_the_class_of_its_digits(tmp_path):
+    rows = [f"快递{number},{number % 2}" for number in range(40)]
+    (tmp_path / "d.csv").write_bytes(text_lines("text,label", *rows))
+    (tmp_path / "test.csv").write_bytes(text_lines("text,label", "快递,1.0", "快递,1.5", "快递,0"))
+    (tmp_path / "m.toml").write_text(
+        'name = "m"\nkind = "classification"\nfields = ["text"]\nlabel = "label"\ntrain = "d.csv"\ntest = "test.csv"\n'
+    )
+    data = sources.load(task_file.read(tmp_path / "m.toml"))
+    assert [example.label for example in data.tests["own"]] == [1, None, 0]
+    assert "test.csv: labels that are no class of m count as missing (1 of '1.5')" in data.notes
+
+
 def test_labels_of_a_file_to_predict_that_are_no_class_count_as_missing(tmp_path):
     (tmp_path / "d.csv").write_bytes(CSV)
     (tmp_path / "test.csv").write_bytes(text_lines("text,label", "快递,-1", "快递,a", "快递,?", "快递,"))

@@ -70,13 +70,12 @@ def number_labels(spec: TaskSpec, part: Found) -> None:
     index = {label: number for number, label in enumerate(spec.labels)}
     for number, example in enumerate(part.examples):
         if isinstance(example.label, str):
-            if example.label not in index and _WHOLE.fullmatch(example.label):
-                example = replace(example, label=example.label.partition(".")[0])
-            if example.label not in index:
-                near = cli.suggest(example.label, spec.labels)
+            label = example.label if example.label in index else _whole(example.label)
+            if label not in index:
+                near = cli.suggest(label, spec.labels)
                 few = ", ".join(spec.labels[:SHOWN])
-                raise part.places[number].refuse(f"label {example.label!r} is not a class of {spec.name}{near} ({few})")
-            part.examples[number] = replace(example, label=index[example.label])
+                raise part.places[number].refuse(f"label {label!r} is not a class of {spec.name}{near} ({few})")
+            part.examples[number] = replace(example, label=index[label])
 
 
 def forget_strange(spec: TaskSpec, part: Found) -> Counter[str]:
@@ -84,7 +83,7 @@ def forget_strange(spec: TaskSpec, part: Found) -> Counter[str]:
     strange: Counter[str] = Counter()
     for number, example in enumerate(part.examples):
         label = example.label
-        if isinstance(label, str) and label not in spec.labels and label.partition(".")[0] not in spec.labels:
+        if isinstance(label, str) and label not in spec.labels and _whole(label) not in spec.labels:
             strange[label] += 1
             part.examples[number] = replace(example, label=None)
     return strange
@@ -128,7 +127,12 @@ def _whole_numbers(parts: Sequence[Found]) -> None:
     for part in parts:
         for number, example in enumerate(part.examples):
             if isinstance(example.label, str):
-                part.examples[number] = replace(example, label=example.label.partition(".")[0])
+                part.examples[number] = replace(example, label=_whole(example.label))
+
+
+def _whole(label: str) -> str:
+    """1 for 1.0; any other label as it is."""
+    return label.partition(".")[0] if _WHOLE.fullmatch(label) else label
 
 
 def _labels(spec: TaskSpec, examples: Iterable[Example]) -> list[str]:
