@@ -30,7 +30,8 @@ def test_the_f1_interval_is_the_bootstrap_over_examples():
     draws = []
     for _ in range(2000):
         rows = rng.integers(0, len(labels), len(labels))
-        draws.append(precision_recall_fscore_support(labels[rows], preds[rows])[2])
+        right = np.bincount(labels[rows][labels[rows] == preds[rows]], minlength=5)
+        draws.append(2 * right / (np.bincount(labels[rows], minlength=5) + np.bincount(preds[rows], minlength=5)))
     expected = np.quantile(draws, [0.025, 0.975], axis=0).T
     np.testing.assert_allclose(report.f1_bounds, expected, atol=0.012)
 

@@ -223,27 +223,41 @@ def test_a_class_without_training_rows_is_smoothed_and_said(db):
     assert "6 of 7 classes do not occur in training" in notes[0]
 
 
+RUNS = {
+    "whole": {}, "no probabilities": {"probabilities": False}, "a label missing": {"labelled": False},
+    "no counts": {"counts": False},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A store with a run of each kind, and their ids."""
+    db = tmp_path_factory.mktemp("several") / "results.duckdb"
+    return db, {kind: store_run(db, **flags)[0] for kind, flags in RUNS.items()}
+
+
 @pytest.mark.parametrize(
     ("stored", "flags", "message"),
     [
-        ({"probabilities": False}, {}, r"has no dev probabilities; runs of classification and pair tasks"),
-        ({"labelled": False}, {}, "1 of 300 dev rows have no label"),
-        ({"counts": False}, {}, "stored no counts of its training labels: pass the training class frequencies"),
-        ({}, {"split": "test"}, "has no test probabilities"),
-        ({}, {"ks": (6,)}, r"--ks: k must lie in 2..5 for 6 classes, got 6"),
-        ({}, {"ks": (1,)}, r"--ks: k must lie in 2..5 for 6 classes, got 1"),
-        ({}, {"alphas": (0.0,)}, "--alphas: must be positive, got 0"),
-        ({}, {"iterations": (0,)}, "--iterations: must be at least 1, got 0"),
-        ({}, {"thresholds": ()}, "--thresholds: give at least one value"),
-        ({}, {"priors": ("trian",)}, "unknown prior 'trian'; did you mean 'train'"),
-        ({}, {"priors": ("given",)}, "--priors given needs --prior FILE"),
-        ({}, {"logits": True}, "belong to --probs"),
+        ("no probabilities", {}, r"has no dev probabilities; runs of classification and pair tasks"),
+        ("a label missing", {}, "1 of 300 dev rows have no label"),
+        ("no counts", {}, "stored no counts of its training labels: pass the training class frequencies"),
+        ("whole", {"split": "test"}, "has no test probabilities"),
+        ("whole", {"ks": (6,)}, r"--ks: k must lie in 2..5 for 6 classes, got 6"),
+        ("whole", {"ks": (1,)}, r"--ks: k must lie in 2..5 for 6 classes, got 1"),
+        ("whole", {"alphas": (0.0,)}, "--alphas: must be positive, got 0"),
+        ("whole", {"iterations": (0,)}, "--iterations: must be at least 1, got 0"),
+        ("whole", {"thresholds": ()}, "--thresholds: give at least one value"),
+        ("whole", {"priors": ("trian",)}, "unknown prior 'trian'; did you mean 'train'"),
+        ("whole", {"priors": ("given",)}, "--priors given needs --prior FILE"),
+        ("whole", {"logits": True}, "belong to --probs"),
     ],
 )
-def test_runs_that_cannot_be_swept_are_refused(db, stored, flags, message):
-    run_id, _ = store_run(db, **stored)
+def test_runs_that_cannot_be_swept_are_refused(several, stored, flags, message):
+    db, ids = several
     with pytest.raises(cli.InputError, match=message):
-        sweep(run=run_id, db=db, **flags)
+        start(can.Sweep(run=ids[stored], db=db, **flags))
+    ingest(db, force=True)
     assert queries.runs(experiment="can", db=db).is_empty()
 
 
