@@ -184,7 +184,8 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path, *, migrations: tuple[Mig
     steps = [step for step in migrations or MIGRATIONS if step.number > version]
     if steps:
         con.execute("BEGIN")
-        con.execute("".join(step.statements for step in steps))
+        for step in steps:
+            con.execute(step.statements)
         con.execute("DELETE FROM raw.meta WHERE key = 'schema'")
         con.execute("INSERT INTO raw.meta VALUES ('schema', ?)", [str(steps[-1].number)])
         count_change(con)
