@@ -256,7 +256,7 @@ def several(tmp_path_factory):
 def test_runs_that_cannot_be_swept_are_refused(several, stored, flags, message):
     db, ids = several
     with pytest.raises(cli.InputError, match=message):
-        start(can.Sweep(run=ids[stored], db=db, **flags))
+        sweep(run=ids[stored], db=db, **flags)
     ingest(db, force=True)
     assert queries.runs(experiment="can", db=db).is_empty()
 
