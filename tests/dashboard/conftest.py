@@ -250,13 +250,18 @@ def spoken(app: AppTest) -> str:
     return " ".join(texts)
 
 
-READY = """() => {
+WAITING = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
     const main = document.querySelector('[data-testid="stMainBlockContainer"]');
     const state = app && app.getAttribute('data-test-script-state');
-    const busy = document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-stale="true"]');
-    return !!main && main.innerText.trim().length > 0 && (!state || state === 'notRunning') && !busy;
+    const busy = '[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-stale="true"]';
+    const reasons = [...document.querySelectorAll(busy)].map(
+        element => `${element.dataset.testid}: ${element.innerText.slice(0, 60)}`);
+    if (state && state !== 'notRunning') reasons.push(`the script is ${state}`);
+    if (!main || main.innerText.trim().length === 0) reasons.push('the page is empty');
+    return reasons.join('; ');
 }"""
+"""What a page is still waiting for, "" when it is ready."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's client looks for its server below the page's path first: answers of 404 that are no fault of a page."""
 
@@ -328,8 +333,9 @@ class Window:
         """Wait until the page has been ready for half a second."""
         until, calm = time.monotonic() + seconds, 0
         while calm < 5:
-            assert time.monotonic() < until, f"{self.page.url} is not ready after {seconds} s"
-            calm = calm + 1 if self.page.evaluate(READY) else 0
+            waiting = self.page.evaluate(WAITING)
+            assert time.monotonic() < until, f"{self.page.url} is not ready after {seconds} s: {waiting}"
+            calm = 0 if waiting else calm + 1
             self.page.wait_for_timeout(100)
 
     def sideways(self) -> int:
