@@ -1,7 +1,5 @@
 """The dashboard's entry: `streamlit run dashboard/Home.py`. Only the frame; every page is a file of its own."""
 
-import gc
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -9,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import queries, rooms
-from dashboard.parts import guard, headings, inside
+from dashboard.parts import guard, headings, inside, libraries
 
 HERE = Path(__file__).parent
 inside.stay_inside()
@@ -36,16 +34,11 @@ def moved_page(address: str) -> st.Page:
     return st.Page(partial(go_on, script, choice), title=address, url_path=address, visibility="hidden")
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
-def keep_libraries(modules: int) -> None:
-    """Leave what was loaded so far out of garbage collections: walking through it takes 0.1 s of each answer."""
-    gc.freeze()
-
-
-keep_libraries(len(sys.modules))
+libraries.keep()
 labs = [st.Page(f"app_pages/{lab.script}.py", title=lab.title, icon=lab.icon) for lab in rooms.LABS]
 moved = [moved_page(address) for address in rooms.MOVED]
 opened = st.navigation({"": [*map(room_page, rooms.ROOMS), *moved], "Labs": labs}, position="top")
 with guard.page(opened.title):
     queries.all_runs(queries.store_version())
     opened.run()
+libraries.load_ahead()
