@@ -1,6 +1,7 @@
 """Figures that set runs side by side: seeds as bands, differences with intervals, parameters against metrics."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -49,7 +50,7 @@ def seed_curves(
         smoothing: weight of the moving average, applied to each run.
         colors: colour of each configuration.
     """
-    figure = go.Figure()
+    traces: list[dict[str, Any]] = []
     names = list(dict.fromkeys(owner.values()))
     colors = colors or dict(zip(names, style.run_colors(names), strict=True))
     named = run_figures.smooth(frame.sort("run_id", "name", "x"), smoothing).with_columns(
@@ -63,22 +64,12 @@ def seed_curves(
         color = colors[str(name)]
         label = f"{name}, {words.name(str(series))}" if several else str(name)
         if part["run_id"].n_unique() > 1:
-            style.band(figure, line["x"], line["low"], line["high"], label, color=color)
-        figure.add_trace(
-            go.Scatter(
-                x=line["x"],
-                y=line["value"],
-                name=label,
-                mode="lines+markers" if line.height < 30 else "lines",
-                line={
-                    "color": color,
-                    "width": 2,
-                    "dash": "dot" if several and str(series).startswith("train/") else "solid",
-                },
-                marker={"size": 5},
-            )
-        )
-    return run_figures.finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
+            traces += style.outline(line["x"], line["low"], line["high"], label, color=color)
+        drawn = run_figures.line(line, label, color)
+        if several and str(series).startswith("train/"):
+            drawn["line"]["dash"] = "dot"
+        traces.append(drawn)
+    return run_figures.finish_curves(style.unchecked(traces), metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
 
 
 def differences(rows: pl.DataFrame) -> go.Figure:

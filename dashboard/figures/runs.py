@@ -1,6 +1,7 @@
 """Figures of single runs: curves with smoothing, confusion matrix, confidence of right and wrong predictions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -66,14 +67,16 @@ def curves(
         log_y: logarithmic y axis.
         smoothing: weight of `smooth`; the values as logged stay visible behind the smoothed curve.
     """
-    figure = go.Figure()
+    traces: list[dict[str, Any]] = []
     for (name,), part in smooth(frame, smoothing).group_by("name", maintain_order=True):
         color, raw = _split_color(str(name)), frame.filter(name=name)
         if (raw["max"] > raw["min"]).any():
-            style.band(figure, raw["x"], raw["min"], raw["max"], words.name(str(name)), color=color)
+            traces += style.outline(raw["x"], raw["min"], raw["max"], words.name(str(name)), color=color)
         elif smoothing:
-            figure.add_trace(_line(raw, str(name), color, opacity=0.3))
-        figure.add_trace(_line(part, str(name), color))
+            behind = {"opacity": 0.3, "showlegend": False, "hoverinfo": "skip"}
+            traces.append(line(raw, words.name(str(name)), color, legendgroup=name) | behind)
+        traces.append(line(part, words.name(str(name)), color, legendgroup=name))
+    figure = style.unchecked(traces)
     return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, hovermode="x unified")
 
 
@@ -151,19 +154,17 @@ def mean_and_range(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.
     return grid[inside], np.nanmean(values, axis=0), np.nanmin(values, axis=0), np.nanmax(values, axis=0)
 
 
-def _line(frame: pl.DataFrame, name: str, color: str, *, opacity: float = 1.0) -> go.Scatter:
-    return go.Scatter(
-        x=frame["x"],
-        y=frame["value"],
-        name=words.name(name),
-        legendgroup=name,
-        showlegend=opacity == 1.0,
-        hoverinfo=None if opacity == 1.0 else "skip",
-        opacity=opacity,
-        mode="lines+markers" if frame.height < 30 else "lines",
-        line={"color": color, "width": 2},
-        marker={"size": 5},
-    )
+def line(frame: pl.DataFrame, name: str, color: str, **more: Any) -> dict[str, Any]:
+    """The trace of a curve: x and value of a frame, with points where there are few."""
+    return {
+        "x": frame["x"].to_numpy(),
+        "y": frame["value"].to_numpy(),
+        "name": name,
+        "mode": "lines+markers" if frame.height < 30 else "lines",
+        "line": {"color": color, "width": 2},
+        "marker": {"size": 5},
+        **more,
+    }
 
 
 def _split_color(name: str) -> str:

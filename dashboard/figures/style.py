@@ -123,8 +123,6 @@ def finish(
 ) -> go.Figure:
     """Give a figure the project's look: axis titles (with units), font with Chinese, margins, legend above the plot.
 
-    All is set in one update, key by key replaced: plotly's own merging takes four times as long.
-
     Args:
         figure: changed in place and returned.
         x: title of every x axis at the bottom row.
@@ -150,7 +148,14 @@ def finish(
         "hoverlabel": {"font": {"family": FONT}},
         "modebar": {"remove": ["select2d", "lasso2d", "autoScale2d"]},
     }
-    return figure.update_layout(look | axes, overwrite=True)
+    return _set(figure, look | axes)
+
+
+def _set(figure: go.Figure, layout: Mapping[str, Any]) -> go.Figure:
+    """Replace settings of the layout one by one: plotly's own update takes four times as long for the same."""
+    for name, value in layout.items():
+        figure.layout[name] = value
+    return figure
 
 
 def log_axis(*values: Iterable[float]) -> dict[str, Any]:
@@ -180,7 +185,7 @@ def zoomable(figure: go.Figure, **layout: Any) -> go.Figure:
         layout: further settings of its layout.
     """
     box = {"dragmode": "select", "selectdirection": "h", "modebar": {"remove": ["lasso2d", "autoScale2d"]}}
-    return figure.update_layout(box | layout, overwrite=True)
+    return _set(figure, box | layout)
 
 
 def band(
@@ -192,7 +197,14 @@ def band(
     *,
     color: str = MEASURED,
 ) -> go.Figure:
-    """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket).
+    """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket), as `outline`."""
+    return figure.add_traces([go.Scatter(trace) for trace in outline(x, low, high, name, color=color)])
+
+
+def outline(
+    x: Iterable[float], low: Iterable[float], high: Iterable[float], name: str, *, color: str = MEASURED
+) -> list[dict[str, Any]]:
+    """The trace of a shaded interval.
 
     Where an end is missing there is no band, and none at all over fewer than two places.
     """
@@ -201,19 +213,20 @@ def band(
     there = ~(np.isnan(low) | np.isnan(high))
     x, low, high = x[there], low[there], high[there]
     if len(x) < 2:
-        return figure
-    outline = go.Scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        fillcolor=fade(color, 0.18),
-        line={"width": 0, "color": color},
-        mode="lines",
-        hoverinfo="skip",
-        name=name,
-        showlegend=False,
-    )
-    return figure.add_trace(outline)
+        return []
+    return [
+        {
+            "x": np.concatenate([x, x[::-1]]),
+            "y": np.concatenate([high, low[::-1]]),
+            "fill": "toself",
+            "fillcolor": fade(color, 0.18),
+            "line": {"width": 0, "color": color},
+            "mode": "lines",
+            "hoverinfo": "skip",
+            "name": name,
+            "showlegend": False,
+        }
+    ]
 
 
 def reference_line(
