@@ -2,6 +2,7 @@
 
 import html
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -244,8 +245,7 @@ def show_curves() -> None:
         figure,
         key="compare_curves",
         title=f"{words.heading(metric)} of the settings over the training",
-        on_select=lambda: curve_controls.zoom("compare", "compare_curves"),
-        selection_mode="box",
+        on_box=partial(curve_controls.zoom, "compare"),
         alt=f"{metric} of the configurations over {view.x}",
     )
     seeds = "Mean over seeds, with their range as a band. " if len(ids) > len(configs) else ""

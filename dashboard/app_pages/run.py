@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +177,8 @@ def show_curves(running: bool, *, system: bool = False) -> None:
                 key=key,
                 title=figures.finding(frame, groups[metric], x=str(view.x)),
                 alt=f"{words.name(metric)} of run {run_id} over {view.x}",
-                on_select=lambda key=key: curve_controls.zoom(page, key),
-                selection_mode="box",
+                live=running,
+                on_box=partial(curve_controls.zoom, page),
             )
     show_points(frame, [name for metric in chosen if metric not in drawn for name in groups[metric]])
     if repeated := int(frame["repeated"].sum()):

@@ -302,7 +302,8 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> bool:
             part = frame.filter(name=shown[number])
             figure = run_grid.chart(part, lines, metric=shown[number], x=str(x), smoothing=smoothing, log_y=log_y)
             with column:
-                plots.bare(figure, key=f"runs_chart_{shown[number]}", alt=f"{words.name(shown[number])} of these runs")
+                alt = f"{words.name(shown[number])} of these runs"
+                plots.bare(figure, key=f"runs_chart_{shown[number]}", alt=alt, live=running)
 
     guard.fragment(run_every=2 if running else None)(draw)()
     if len(metrics) > CHARTS:

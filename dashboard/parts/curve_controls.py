@@ -58,12 +58,9 @@ def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tu
     return View(x or "step", smoothing, log_x, log_y, low, high), chosen
 
 
-def zoom(page: str, chart: str) -> None:
-    """Callback of a chart's selection: the box that was drawn becomes the range."""
-    boxes = st.session_state[chart].selection.get("box", [])
-    if boxes:
-        low, high = sorted(float(end) for end in boxes[0]["x"])
-        st.session_state[f"{page}_low"], st.session_state[f"{page}_high"] = _rounded(low, high)
+def zoom(page: str, low: float, high: float) -> None:
+    """The box that was drawn in a chart becomes the range."""
+    st.session_state[f"{page}_low"], st.session_state[f"{page}_high"] = _rounded(low, high)
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:

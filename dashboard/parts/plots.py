@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.parts import downloads
+from dashboard.parts import downloads, live_chart
 from dashboard.reports import figure_files
 
 import_module("pandas")
@@ -19,7 +19,17 @@ DRAWING: dict[str, Any] = figure_files.DRAWING
 """What the camera above a plot saves: PNG, or SVG where the server has no browser to draw one."""
 
 
-def show(figure: go.Figure, *, key: str, alt: str, title: str, place: Any = st, **options: Any) -> Any:
+def show(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    title: str,
+    place: Any = st,
+    live: bool = False,
+    on_box: Callable[[float, float], None] | None = None,
+    **options: Any,
+) -> Any:
     """Draw a figure, with a small menu that saves it.
 
     Args:
@@ -28,6 +38,8 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str, place: Any = st, 
         alt: what a reader who cannot see it is told.
         title: its finding or the question it answers, above it.
         place: the container it is drawn in.
+        live: whether it follows a running job: new points move the chart that is there.
+        on_box: called with the ends of the range of x over which a reader drew a box.
         options: further options of `st.plotly_chart`, such as on_select.
 
     Returns:
@@ -41,7 +53,26 @@ def show(figure: go.Figure, *, key: str, alt: str, title: str, place: Any = st, 
         st.markdown(f"**{title}**", width="stretch")
         with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
             _menu(figure, key)
+    if _moves(key, live):
+        return live_chart.show(figure, key=f"{key}_live", alt=alt, config=config, on_box=on_box)
+    if on_box:
+        options |= {"on_select": partial(_box, key, on_box), "selection_mode": "box"}
     return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
+
+
+def _box(key: str, on_box: Callable[[float, float], None]) -> None:
+    """Tell the range of the box that was drawn."""
+    if boxes := st.session_state[key].selection.get("box", []):
+        low, high = sorted(float(end) for end in boxes[0]["x"])
+        on_box(low, high)
+
+
+def _moves(key: str, live: bool) -> bool:
+    """Whether a chart is drawn as one that moves: also when its job has ended while it was shown."""
+    moving: set[str] = st.session_state.setdefault("live_charts", set())
+    if live:
+        moving.add(key)
+    return key in moving and live_chart.possible()
 
 
 def _menu(figure: go.Figure, key: str) -> None:
@@ -65,6 +96,10 @@ def _button(label: str, build: Callable[[], bytes | str], key: str, ending: str,
     st.download_button(label, data=build, file_name=name, mime=mime, key=f"{key}_{ending}", on_click="ignore")
 
 
-def bare(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Draw a small figure of a grid: no menu beside it, and the plot's own buttons only while it is pointed at."""
-    st.plotly_chart(figure, key=key, alt=alt, config={**PICTURE, "displayModeBar": False})
+def bare(figure: go.Figure, *, key: str, alt: str, live: bool = False) -> None:
+    """Draw a small figure of a grid, without a menu and without the plot's own buttons."""
+    config = {**PICTURE, "displayModeBar": False}
+    if _moves(key, live):
+        live_chart.show(figure, key=f"{key}_live", alt=alt, config=config)
+    else:
+        st.plotly_chart(figure, key=key, alt=alt, config=config)

@@ -128,7 +128,11 @@ def test_a_run_is_found_renamed_deleted_and_brought_back(tmp_path, filled_store,
 WATCH = """() => {
     const main = document.querySelector('[data-testid="stMain"]');
     main.scrollTo(0, 60);
-    const seen = window.seen = {popovers: 9, faded: 0, scrolls: {}};
+    const seen = window.seen = {popovers: 9, faded: 0, removed: 0, scrolls: {}};
+    const charts = (node) => node.matches?.('.js-plotly-plot') || node.querySelector?.('.js-plotly-plot');
+    new MutationObserver(changes => changes.forEach(change => change.removedNodes.forEach(node => {
+        seen.removed += Boolean(charts(node));
+    }))).observe(main, {childList: true, subtree: true});
     setInterval(() => {
         const boxes = [...document.querySelectorAll('[data-testid="stElementContainer"]:has(.js-plotly-plot)')];
         seen.faded += boxes.some(box => getComputedStyle(box).opacity < 1);
@@ -178,7 +182,7 @@ def test_curves_of_a_running_job_move_while_the_place_and_the_open_help_stay(add
             before = shown.page.evaluate(POINTS)[0]
             shown.page.wait_for_function(f"({POINTS})()[0] >= {before + 25}", timeout=90_000)
             seen = shown.page.evaluate("window.seen")
-            assert (seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 1, 1)
+            assert (seen["removed"], seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 0, 1, 1)
         if address != "runs":
             shown.page.get_by_text("finished").first.wait_for(timeout=40_000)
         assert shown.problems == []
