@@ -11,6 +11,7 @@ who writes makes the working copy from it, with the same runs, versions and coun
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -153,12 +154,12 @@ def open_published(
         try:
             con = duckdb.connect(str(name), read_only=True, config=dict(config or {}))
         except duckdb.Error as error:
-            raise DamagedError(_damaged(layout, error)) from error
+            raise DamagedError(damaged(layout, error)) from error
     try:
         found = check_version(con, layout.db)
     except duckdb.Error as error:
         con.close()
-        raise DamagedError(_damaged(layout, error)) from error
+        raise DamagedError(damaged(layout, error)) from error
     except BaseException:
         con.close()
         raise
@@ -229,15 +230,17 @@ def damage(layout: Layout) -> str | None:
         for schema, table in tables:
             con.execute(f"SELECT bit_xor(hash(t)) FROM {quote(schema)}.{quote(table)} t").fetchall()
     except duckdb.Error as error:
-        return _damaged(layout, error)
+        return damaged(layout, error)
     finally:
         con.close()
     return None
 
 
-def _damaged(layout: Layout, error: Exception) -> str:
+def damaged(layout: Layout, error: Exception) -> str:
+    """What is wrong with the published file, in a sentence that names it and not the name it was opened by."""
     again = "; `python -m store ingest` makes it again from the working copy" if layout.work.exists() else ""
-    return f"{layout.db} is damaged: {_first_line(error)}{again}"
+    what = re.sub(r'"[^"]*[.]reader-\d+-\d+[\\/]', '"', _first_line(error)).rstrip("!.")
+    return f"{layout.db} is damaged: {what}{again}"
 
 
 def verify_published(layout: Layout) -> None:

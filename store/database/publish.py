@@ -24,7 +24,7 @@ import duckdb
 import polars as pl
 
 from store.aside import written_whole
-from store.database.connections import damage, open_published, verify_published
+from store.database.connections import damage, damaged, open_published, verify_published
 from store.database.sql import count_change, insert, one
 from store.errors import DamagedError, StoreError
 from store.paths import Layout, check_kinds, check_target
@@ -109,7 +109,7 @@ def _refuse_less(layout: Layout, current: int) -> tuple[str | None, bool]:
     try:
         theirs, version = _run_ids(con), counter(con)
     except duckdb.Error as error:
-        return f"{layout.db} is damaged: {str(error).splitlines()[0]}", False
+        return damaged(layout, error), False
     finally:
         con.close()
     con = duckdb.connect(str(layout.work), read_only=True)

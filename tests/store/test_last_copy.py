@@ -231,8 +231,9 @@ def test_a_damaged_published_file_is_made_again(db, fill, everything, caplog, da
     db.chmod(0o644)
     damage(db)
     if damage is not rot:
-        with pytest.raises(StoreError, match=r"is damaged.*`python -m store ingest` makes it again"):
+        with pytest.raises(StoreError, match=r"is damaged.*`python -m store ingest` makes it again") as refused:
             queries.runs(db=db)
+        assert ".reader-" not in str(refused.value)
     assert any("is damaged" in problem for problem in checking.check(db).problems)
     WRITERS[who](db)
     assert "it is made again now" in caplog.text or damage is rot
