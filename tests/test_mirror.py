@@ -22,7 +22,6 @@ TESTED_IN = {
     "store/checking.py": "store/test_ingest.py",
     "store/database/keeping.py": "store/test_last_copy.py",
     "store/database/measured.py": "store/test_queries.py",
-    "store/database/sql.py": "store/test_queries.py",
     "store/database/tables.py": "store/test_ingest.py",
     "store/errors.py": "store/test_sandbox.py",
     "store/exporters/mlflow.py": "peers/test_exports.py",

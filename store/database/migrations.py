@@ -146,12 +146,11 @@ MIGRATIONS = (
 
 def version_of(con: duckdb.DuckDBPyConnection) -> int | None:
     """Schema version of an open database: 0 for an empty one, None for one that is not a store."""
-    names = con.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables").fetchall()
-    if not names:
-        return 0
-    if ("raw.meta",) not in names:
-        return None
-    row = one(con, "SELECT value FROM raw.meta WHERE key = 'schema'")
+    try:
+        row = one(con, "SELECT value FROM raw.meta WHERE key = 'schema'")
+    except duckdb.CatalogException:
+        empty = one(con, "SELECT 1 FROM information_schema.tables") is None
+        return 0 if empty else None
     return int(row[0]) if row else None
 
 

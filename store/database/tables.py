@@ -9,7 +9,7 @@ import polars as pl
 
 from store.database import measured
 from store.database.migrations import RUN_COLUMNS
-from store.database.sql import count_change, frame, insert, one, replace
+from store.database.sql import count_change, frame, insert, one, replace, source
 from store.editing import apply_edits
 from store.errors import StoreError
 from store.paths import Layout, inside
@@ -54,6 +54,7 @@ class State:
         if run_no is None:
             run_no, self._next = self._next, self._next + 1
             batch.runs[run_no] = _new_run(run_no, file.removesuffix(".jsonl"))
+            batch.new.add(run_no)
         elif run_no not in batch.runs:
             known = self._runs.get(run_no) or next(iter(_rows(self._con, f"run_no = {run_no}")), None)
             batch.runs[run_no] = known or _new_run(run_no, file.removesuffix(".jsonl"))
@@ -146,6 +147,14 @@ def _new_run(run_no: int, run_id: str) -> Row:
     }
 
 
+def _put(con: duckdb.DuckDBPyConnection, batch: Batch, table: str, rows: pl.DataFrame, keys: list[str]) -> None:
+    """Insert rows of the batch's runs in the place of those with the same keys, which only known runs can have."""
+    if batch.runs.keys() <= batch.new:
+        insert(con, table, rows)
+    else:
+        replace(con, table, rows, keys)
+
+
 def _write_names(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     known = con.execute("SELECT count(*) FROM raw.names").fetchall()[0][0]
     new = list(batch.names.items())[known:]
@@ -167,18 +176,11 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     last = logged.group_by("run_no", "name_no").agg(pl.col("value", "step").last()).with_columns(said=pl.lit(False))
     stated = pl.DataFrame(said, schema=schema, orient="row")
     last = last.join(stated, on=["run_no", "name_no"], how="anti").select(*schema)
-    frame = pl.concat([last, stated])
-    if not frame.is_empty():
-        con.register("new_summary", frame)
-        con.execute(
-            "DELETE FROM raw.summary AS s USING new_summary AS n "
-            "WHERE s.run_no = n.run_no AND s.name_no = n.name_no AND (n.said OR NOT s.said)"
-        )
-        con.execute(
-            "INSERT INTO raw.summary BY NAME "
-            "SELECT * FROM new_summary n ANTI JOIN raw.summary s USING (run_no, name_no)"
-        )
-        con.unregister("new_summary")
+    rows = pl.concat([last, stated])
+    if batch.runs.keys() <= batch.new:
+        insert(con, "raw.summary", rows)
+    else:
+        _replace_summary(con, rows)
     for run_no in batch.cuts:
         con.execute("DELETE FROM raw.summary WHERE run_no = ? AND NOT said", [run_no])
         con.execute(
@@ -190,14 +192,26 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
         )
 
 
+def _replace_summary(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:
+    with source(con, rows) as (incoming, values):
+        con.execute(
+            f"DELETE FROM raw.summary AS s USING {incoming} AS n "
+            "WHERE s.run_no = n.run_no AND s.name_no = n.name_no AND (n.said OR NOT s.said)",
+            values,
+        )
+        con.execute(
+            f"INSERT INTO raw.summary BY NAME FROM {incoming} ANTI JOIN raw.summary USING (run_no, name_no)", values
+        )
+
+
 def _write_runs(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     rows = batch.runs.values()
     columns = [_column(name, [row[name] for row in rows], kind) for name, kind in RUN_SCHEMA.items()]
-    replace(con, "raw.runs", pl.DataFrame(columns), ["run_no"])
+    _put(con, batch, "raw.runs", pl.DataFrame(columns), ["run_no"])
     of_runs = pl.Series("run_no", [run_no for run_no, values in batch.params.items() for _ in values], pl.Int32)
     names = pl.Series("name", [name for values in batch.params.values() for name in values], pl.String)
     texts = pl.Series("value", [text for values in batch.params.values() for text in values.values()], pl.String)
-    replace(con, "raw.params", pl.DataFrame([of_runs, names, texts]), ["run_no", "name"])
+    _put(con, batch, "raw.params", pl.DataFrame([of_runs, names, texts]), ["run_no", "name"])
 
 
 def _column(name: str, values: list[Any], kind: Any) -> pl.Series:
@@ -238,7 +252,7 @@ def _write_artifacts(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
         "bytes": pl.Int64,
         "sha256": pl.String,
     }
-    replace(con, "raw.artifacts", pl.DataFrame(rows, schema=schema), ["run_no", "name"])
+    _put(con, batch, "raw.artifacts", pl.DataFrame(rows, schema=schema), ["run_no", "name"])
 
 
 def _write_examples(con: duckdb.DuckDBPyConnection, layout: Layout, batch: Batch) -> None:

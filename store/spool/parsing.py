@@ -61,6 +61,7 @@ class Batch:
     names: dict[str, int]  # metric name -> number, grown here
     points: Points = field(default_factory=Points)
     runs: dict[int, Row] = field(default_factory=dict)  # touched runs, whole rows
+    new: set[int] = field(default_factory=set)  # those of which the database has nothing yet
     params: dict[int, dict[str, str]] = field(default_factory=dict)
     said: dict[tuple[int, int], float] = field(default_factory=dict)
     cuts: dict[int, int] = field(default_factory=dict)
