@@ -346,7 +346,7 @@ def measured_tables(version: str, run_id: str) -> list[str]:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     """Predictions of a run with their examples: example_id, hash, label, prediction, confidence, text."""
-    return queries.predictions(run_id, split).sort(*_IN_ORDER)
+    return queries.with_texts(answers(version, run_id, split), run_id, split)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -379,8 +379,10 @@ def shared_rows(version: str, run_id: str) -> int:
     dataset = run(version, run_id)["dataset"]
     if dataset is None:
         return 0
-    dev = answers(version, run_id, "dev").select("hash")
-    return dev.join(example_hashes(version, dataset, "train"), on="hash", how="semi").height
+    train = example_hashes(version, dataset, "train")
+    if train.is_empty():
+        return 0
+    return answers(version, run_id, "dev").select("hash").join(train, on="hash", how="semi").height
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -318,20 +318,21 @@ def columns(db: Path | None = None) -> pl.DataFrame:
 def predictions(run_id: str, split: str = "dev", db: Path | None = None, *, texts: bool = True) -> pl.DataFrame:
     """example_id, hash, label, prediction, confidence and, unless left out, text (null where it was not stored)."""
     con = _con(db)
-    found = one(con, "SELECT run_no, dataset FROM raw.shown WHERE run_id = ?", [run_id])
-    number, dataset = found or (-1, None)
+    (number,) = one(con, "SELECT run_no FROM raw.shown WHERE run_id = ?", [run_id]) or (-1,)
     own = _frame(
         con,
         "SELECT example_id, hash, label, prediction, confidence FROM raw.predictions WHERE run_no = ? AND split = ?",
         [number, split],
     )
-    return _with_texts(con, own, dataset, split) if texts else own
+    return with_texts(own, run_id, split, db) if texts else own
 
 
-def _with_texts(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, dataset: str | None, split: str) -> pl.DataFrame:
-    """Add the stored text of examples: those of the run's own data set, else of any that holds the same example."""
+def with_texts(rows: pl.DataFrame, run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
+    """Add the stored text of a run's examples: those of its own data set, else of any that holds the same example."""
+    con = _con(db)
+    dataset = one(con, "SELECT dataset FROM raw.shown WHERE run_id = ?", [run_id]) or (None,)
     keys, statement = ["example_id", "hash"], "SELECT example_id, hash, text FROM raw.examples"
-    known = _frame(con, f"{statement} WHERE dataset = ? AND split = ?", [dataset, split])
+    known = _frame(con, f"{statement} WHERE dataset = ? AND split = ?", [*dataset, split])
     joined = rows.join(known, on=keys, how="left", maintain_order="left")
     if joined.height == rows.height and not joined["text"].null_count():
         return joined

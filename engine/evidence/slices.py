@@ -75,30 +75,32 @@ def slices_that_differ(
         raise ValueError(f"differences must lie in [-{bound:g}, {bound:g}], got {float(np.abs(gaps).max()):g}")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}")
-    first = np.zeros(len(gaps), dtype=bool)
-    first[rng.permutation(len(gaps))[: len(gaps) // 2]] = True
+    mixed = rng.permutation(len(gaps))
+    halves = [np.sort(rows) for rows in (mixed[: len(gaps) // 2], mixed[len(gaps) // 2 :])]
+    first, second = (gaps[rows] for rows in halves)
     proposals: dict[str, float] = {}
     for name, rows in slices.items():
         inside = read(rows, name=f"slice {name!r}")
         if inside.shape != gaps.shape or inside.dtype != bool:
             raise ValueError(f"slice {name!r} must be ({len(gaps)},) booleans, got {inside.dtype} {inside.shape}")
-        parts = [(inside == wanted) & (first == half) for wanted in (True, False) for half in (True, False)]
-        if min(part.sum() for part in parts) >= LEAST_ROWS:
-            proposals[name] = _welch(gaps[inside & first], gaps[~inside & first])
+        among = [inside[rows] for rows in halves]
+        counts = [np.count_nonzero(part) for part in among]
+        if min(*counts, *(len(part) - count for part, count in zip(among, counts, strict=True))) >= LEAST_ROWS:
+            proposals[name] = _welch(first[among[0]], first[~among[0]])
     chosen = sorted(proposals, key=lambda name: proposals[name])[:most]
     if not chosen:
         return []
-    tested = [np.asarray(slices[name]) for name in chosen]
-    p_values = [_welch(gaps[inside & ~first], gaps[~inside & ~first]) for inside in tested]
-    total = float(gaps[~first].sum())
+    tested = [np.asarray(slices[name])[halves[1]] for name in chosen]
+    p_values = [_welch(second[inside], second[~inside]) for inside in tested]
+    total = float(second.sum())
     found = [
         Slice(
             name,
-            mean_difference_interval(gaps[inside & ~first], bound=bound),
-            mean_difference_interval(gaps[~inside & ~first], bound=bound),
+            mean_difference_interval(second[inside], bound=bound),
+            mean_difference_interval(second[~inside], bound=bound),
             p,
             p,
-            float(gaps[inside & ~first].sum()) / total if total else float("nan"),
+            float(second[inside].sum()) / total if total else float("nan"),
         )
         for name, inside, p in zip(chosen, tested, p_values, strict=True)
     ]

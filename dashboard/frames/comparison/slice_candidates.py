@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dashboard.figures.tables import readable_text
+from dashboard.figures.tables import readable_texts
 from engine.evidence.slices import LEAST_ROWS
 
 MOST_CLASSES = 120
@@ -35,7 +35,7 @@ def candidates(examples: pl.DataFrame, *, has_classes: bool) -> dict[str, Candid
         examples: label and text (json of the fields) of each of n examples.
         has_classes: whether labels are classes; spans and entities are not.
     """
-    texts = [readable_text(text) for text in examples["text"]]
+    texts = readable_texts(examples["text"])
     found: dict[str, Candidate] = {}
     if has_classes:
         labels = examples["label"]

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.figures import tables, words
 from dashboard.parts import downloads, saved_queries
@@ -166,3 +168,27 @@ def test_values_are_percent_only_where_the_metric_is_a_fraction():
     assert words.between("dev/accuracy", None, None) == "–"
     assert words.count(1, "run") == "1 run"
     assert words.together(("ngram", "ngram", None)) == "ngram"
+
+
+FIELD = st.text(st.sampled_from('"\\\n\t ,:{}花a|'), max_size=3) | st.sampled_from([1, None, ["a"], {"a": "b"}])
+WRITTEN = st.one_of(
+    st.none(),
+    st.text(max_size=5),
+    st.builds(lambda a, b: json.dumps({"a b": a, 'c"': b}, ensure_ascii=False), FIELD, FIELD),
+    st.dictionaries(st.sampled_from(["a b", "c"]), FIELD, max_size=2).map(json.dumps),
+    st.sampled_from(
+        ['{"a b": "x", "a b": "y"}', '{"a b": "x", "c\\"": "y"} ', '{"a b": "x\n", "c\\"": "y"}', "{}", "[1]"]
+    ),
+)
+
+
+@given(st.lists(WRITTEN, max_size=6))
+def test_texts_read_at_once_are_those_read_one_by_one(texts):
+    assert tables.readable_texts(pl.Series(texts, dtype=pl.String)) == [tables.readable_text(text) for text in texts]
+    same = [json.dumps({"a b": "x", 'c"': "花"}, ensure_ascii=False), *texts]
+    assert tables.readable_texts(pl.Series(same))[0] == "x ｜ 花"
+
+
+def test_a_text_too_deep_to_read_stays_as_it_is():
+    deep = "[" * 100_000
+    assert tables.readable_texts(pl.Series([deep])) == [deep]
