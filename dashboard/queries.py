@@ -460,9 +460,11 @@ def run_history(run_id: str) -> list[dict[str, Any]]:
 
 def delete_runs(run_ids: Sequence[str]) -> None:
     """Take runs out of every list and view until `restore_runs`, and wait until they are gone."""
-    for run_id in run_ids:
-        editing.delete_run(run_id, database())
-    ingest(database(), wait=2.0, force=True)
+    try:
+        for run_id in run_ids:
+            editing.delete_run(run_id, database())
+    finally:
+        ingest(database(), wait=2.0, force=True)
 
 
 def restore_runs(run_ids: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from dashboard.frames.comparison import paired_predictions
 from dashboard.frames.numbers import as_number
 from dashboard.frames.runs import run_names
 from dashboard.parts import badges, dots, downloads, headings, links, plots
-from dashboard.parts.runs import run_picker
+from dashboard.parts.runs import run_actions, run_picker
 from engine.evidence.class_report import class_report
 
 SIZE = 20
@@ -201,8 +201,7 @@ def mark(row: dict[str, object], marks: dict[str, str]) -> None:
         kind = st.radio("Kind", ["label is wrong", "note"], key=f"examples_kind_{place}")
         note = st.text_input("Note", value=marks.get(digest, ""), key=f"examples_note_{place}")
         if st.button("Save", key=f"examples_save_{place}"):
-            queries.mark_example(digest, ids[0][0], kind, note)
-            st.rerun()
+            run_actions.done(lambda: queries.mark_example(digest, ids[0][0], kind, note), "Marked.")
 
 
 def show_list(frame: pl.DataFrame) -> None:

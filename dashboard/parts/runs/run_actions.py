@@ -33,16 +33,20 @@ def bar(version: str, chosen: Sequence[str], key: str) -> None:
             before = str(runs["note"][0] or "") if runs.height == 1 else ""
             note = st.text_area("Note (replaces the old one)", before, key=f"{key}_new_note")
             if st.button("Save", key=f"{key}_save_note"):
-                _done(lambda: queries.edit_runs(chosen, note=note), f"Noted on {words.count(len(chosen), 'run')}.")
+                done(lambda: queries.edit_runs(chosen, note=note), f"Noted on {words.count(len(chosen), 'run')}.")
         archived = bool(runs.height) and bool(runs["archived"].all())
         name = "Unarchive" if archived else "Archive"
         icon = ":material/unarchive:" if archived else ":material/archive:"
         if st.button(name, icon=icon, key=f"{key}_archive", type="tertiary"):
-            _done(lambda: queries.edit_runs(chosen, archived=not archived), f"{name}d {_count(chosen)}.")
+            done(lambda: queries.edit_runs(chosen, archived=not archived), f"{name}d {_count(chosen)}.")
         if may_delete() and st.button("Delete", icon=":material/delete:", key=f"{key}_delete", type="tertiary"):
-            st.session_state["runs_just_deleted"] = list(chosen)
-            st.query_params.pop("selected", None)
-            _done(lambda: queries.delete_runs(chosen), "")
+            done(lambda: _delete(chosen), "")
+
+
+def _delete(chosen: Sequence[str]) -> None:
+    queries.delete_runs(chosen)
+    st.session_state["runs_just_deleted"] = list(chosen)
+    st.query_params.pop("selected", None)
 
 
 def undo(key: str) -> None:
@@ -53,8 +57,12 @@ def undo(key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="run_undo"):
         st.markdown(f":material/delete: Deleted {_count(gone)}.", width="content")
         if st.button("Undo", key=f"{key}_undo", icon=":material/undo:"):
-            st.session_state.pop("runs_just_deleted")
-            _done(lambda: queries.restore_runs(gone), f"Restored {_count(gone)}.")
+            done(lambda: _restore(gone), f"Restored {_count(gone)}.")
+
+
+def _restore(gone: Sequence[str]) -> None:
+    queries.restore_runs(gone)
+    st.session_state.pop("runs_just_deleted")
 
 
 def deleted(version: str, key: str) -> None:
@@ -68,7 +76,7 @@ def deleted(version: str, key: str) -> None:
     }
     back = st.multiselect("Deleted runs", list(labels), format_func=lambda run_id: labels[run_id], key=f"{key}_gone")
     if st.button("Restore", key=f"{key}_restore_gone", icon=":material/restore_from_trash:", disabled=not back):
-        _done(lambda: queries.restore_runs(back), f"Restored {_count(back)}.")
+        done(lambda: queries.restore_runs(back), f"Restored {_count(back)}.")
 
 
 def _rename(version: str, run_id: str, key: str) -> None:
@@ -76,7 +84,7 @@ def _rename(version: str, run_id: str, key: str) -> None:
         before = queries.name(version, run_id)
         name = st.text_input("Name", before, key=f"{key}_name_{run_id}", help="empty: named by its parameters again")
         if st.button("Rename", key=f"{key}_rename", disabled=name.strip() == before):
-            _done(lambda: queries.rename_run(run_id, name), "Renamed.")
+            done(lambda: queries.rename_run(run_id, name), "Renamed.")
 
 
 def _tag(version: str, runs: pl.DataFrame, key: str) -> None:
@@ -90,12 +98,12 @@ def _tag(version: str, runs: pl.DataFrame, key: str) -> None:
         ids = runs["run_id"].to_list()
         with st.container(horizontal=True):
             if st.button("Add", key=f"{key}_add_tag", disabled=not name):
-                _done(lambda: queries.edit_runs(ids, add_tag=name), f"Tagged {_count(ids)}.")
+                done(lambda: queries.edit_runs(ids, add_tag=name), f"Tagged {_count(ids)}.")
             if st.button("Remove", key=f"{key}_remove_tag", disabled=not name):
-                _done(lambda: queries.edit_runs(ids, remove_tag=name), f"Took the tag from {_count(ids)}.")
+                done(lambda: queries.edit_runs(ids, remove_tag=name), f"Took the tag from {_count(ids)}.")
 
 
-def _done(act: Callable[[], None], message: str) -> None:
+def done(act: Callable[[], None], message: str) -> None:
     """Do it, say so, and show the list anew; a store that cannot be written is a sentence."""
     try:
         act()

@@ -7,6 +7,9 @@ import pytest
 
 from dashboard.parts.runs import run_actions
 from store import queries
+from store.editing import delete_run
+from store.errors import StoreError
+from store.ingest import ingest
 
 
 def runs_of(db, **equal):
@@ -132,6 +135,48 @@ def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed,
     app.button(key="runs_undo").click().run()
     assert not app.exception
     assert "我的基线" in names(listed(app, "runs_list"))
+
+
+def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(own_store, open_page, listed, monkeypatch):
+    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
+    run_id = runs_of(own_store, model="ngram")["run_id"][0]
+    app = open_page("runs", own_store, selected=run_id)
+
+    def full(layout, lines):
+        raise StoreError(f"cannot write to {layout.edits}: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("store.editing.append_edits", full)
+        app.button(key="runs_delete").click().run()
+        assert ["No space left on device" in error.value for error in app.error] == [True]
+        assert not app.exception
+    app.run()
+    assert run_id in {row["id"] for row in listed(app, "runs_list")["rows"]}
+    assert "runs_undo" not in {button.key for button in app.button}
+    app.button(key="runs_delete").click().run()
+    with monkeypatch.context() as patch:
+        patch.setattr("store.editing.append_edits", full)
+        app.button(key="runs_undo").click().run()
+        assert len(app.error) == 1
+    app.button(key="runs_undo").click().run()
+    assert run_id in {row["id"] for row in listed(app, "runs_list")["rows"]}
+
+
+def test_what_another_window_deleted_leaves_the_list_and_the_choice(own_store, open_page, listed, monkeypatch):
+    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
+    kept, gone = runs_of(own_store, status="finished")["run_id"][:2]
+    app = open_page("runs", own_store, selected=f"{kept},{gone}")
+    delete_run(gone, own_store)
+    ingest(own_store, force=True)
+    app.button(key="runs_archive").click().run()
+    assert not app.exception
+    assert not app.error
+    assert {kept, gone}.isdisjoint(row["id"] for row in listed(app, "runs_list")["rows"])
+    delete_run(kept, own_store)
+    ingest(own_store, force=True)
+    app.button(key="runs_archive").click().run()
+    assert not app.exception
+    assert "runs_archive" not in {button.key for button in app.button}
 
 
 def test_runs_are_deleted_only_where_the_server_listens_on_this_machine(own_store, open_page, monkeypatch):
