@@ -309,8 +309,10 @@ def show_kin() -> None:
 
 header(RUN)
 running = RUN["status"] == "running"
+progress = st.empty()  # stays when the job ends, so that what is below keeps its place
 if running:
-    guard.fragment(run_every=1)(live_progress)()
+    with progress.container():
+        guard.fragment(run_every=1)(live_progress)()
 TABS = {
     "Curves": lambda: guard.fragment(run_every=1 if running else None)(show_curves)(running),
     "Predictions": lambda: run_predictions.show(VERSION, RUN, SPEC),

@@ -36,7 +36,7 @@ def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tu
         How curves are drawn, and which.
     """
     keys: dict[str, Any] = {"bind": "query-params"}
-    chosen = list(default)
+    chosen = _follow(page, list(default))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{page}_curve_controls"):
         x = st.segmented_control(
             "Over", ["step", "epoch", "time"], default="step", key=f"{page}_x", required=True,
@@ -56,6 +56,15 @@ def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tu
         if low is not None or high is not None:
             st.button("Whole range", icon=":material/zoom_out_map:", key=f"{page}_whole", on_click=_whole, args=(page,))
     return View(x or "step", smoothing, log_x, log_y, low, high), chosen
+
+
+def _follow(page: str, default: list[str]) -> list[str]:
+    """The curves drawn at first; where a reader has left them as they were, those that a job logs later join them."""
+    before, chosen = st.session_state.get(f"{page}_curves_before"), st.session_state.get(f"{page}_curves")
+    st.session_state[f"{page}_curves_before"] = default
+    if chosen is not None and chosen == before != default:
+        st.session_state[f"{page}_curves"] = default
+    return default
 
 
 def zoom(page: str, low: float, high: float) -> None:

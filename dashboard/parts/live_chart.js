@@ -10,16 +10,18 @@ const WIDER = "M32 32C14.3 32 0 46.3 0 64v96c0 17.7 14.3 32 32 32s32-14.3 32-32V
 const charts = new Map(); // key -> chart on this page
 let library;
 
-/** Plotly, from the dashboard's own server, once for all charts. */
+/** Plotly, from the dashboard's own server: once a page, and from the browser's cache where it was loaded before. */
 function plotly(path) {
   const server = new URL("../..", document.querySelector('script[src*="/static/js/"]').src);
-  return (library ??= new Promise((resolve, reject) => {
+  const load = async () => {
+    const answer = await fetch(new URL(path, server), { cache: "force-cache" }); // its address holds its version
+    if (!answer.ok) throw new Error(`${answer.status} for ${path}`);
     const script = document.createElement("script");
-    script.src = new URL(path, server);
-    script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error("no Plotly")));
-    script.onerror = () => reject(new Error(`no Plotly at ${script.src}`));
+    script.textContent = await answer.text();
     document.head.append(script);
-  }));
+    return window.Plotly;
+  };
+  return (library ??= load());
 }
 
 /** What Streamlit's theme gives its own charts, as the template of a figure. */
@@ -89,7 +91,7 @@ class Chart {
   /** Draw what was sent last, unless it is what is drawn. */
   draw() {
     const { Plotly, sent, host, plot } = this;
-    const width = host.clientWidth;
+    const { width } = host.getBoundingClientRect();
     if (!Plotly || !sent || !width || this.held || !host.isConnected) return;
     const full = document.fullscreenElement === host;
     const { data, layout, config } = JSON.parse(sent.text);
@@ -123,8 +125,9 @@ class Chart {
   config(config) {
     const fullscreen = () => (document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen());
     const button = { name: "Fullscreen", title: "Fullscreen", icon: { width: 600, height: 470, path: WIDER }, click: fullscreen };
-    const unused = this.sent.boxes ? ["lasso2d"] : ["lasso2d", "select2d"];
-    return (this.settings ??= { ...config, modeBarButtonsToAdd: [button], modeBarButtonsToRemove: unused });
+    const unused = ["sendChartToCloud", "lasso2d", ...(this.sent.boxes ? [] : ["select2d"])];
+    const buttons = { showSendToCloud: false, modeBarButtonsToAdd: [button], modeBarButtonsToRemove: unused };
+    return (this.settings ??= { ...config, ...buttons });
   }
 
   /** Tell the page which range a box covers, and take the box away. */

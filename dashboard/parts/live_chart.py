@@ -53,7 +53,7 @@ def show(
         "alt": alt,
         "config": config,
         "boxes": on_box is not None,
-        "library": f"_stcore/bidi-components/{LIBRARY}/plotly.min.js",
+        "library": f"_stcore/bidi-components/{LIBRARY}/plotly.min.js?{plotly.__version__}",
         "data": whole["data"],
         "layout": {name: value for name, value in whole["layout"].items() if name != "template"},
     }

@@ -1,5 +1,6 @@
 """What only a browser shows: a curve that moves, links that restore a page, the console, narrow and dark windows."""
 
+import json
 import os
 import re
 import shutil
@@ -167,24 +168,99 @@ def working(db):
         run.finish()
 
 
-@pytest.mark.parametrize("address", ["run?run={}", "runs"])
-def test_curves_of_a_running_job_move_while_the_place_and_the_open_help_stay(address, tmp_path, serve, window):
+LOOK = """() => {
+    const plot = document.querySelector('.js-plotly-plot'), layout = plot._fullLayout;
+    const axis = ({gridcolor, showgrid, zeroline, tickfont, title, ticklabelposition, automargin, fixedrange}) =>
+        ({gridcolor, showgrid, zeroline, tickfont, title, ticklabelposition, automargin, fixedrange});
+    const {font, paper_bgcolor, plot_bgcolor, title, legend, margin, hoverlabel, hovermode, dragmode} = layout;
+    const figure = plot.closest('[role="figure"]');
+    return {
+        font, paper_bgcolor, plot_bgcolor, title, margin, hoverlabel, hovermode, dragmode,
+        size: [layout.width, layout.height],
+        legend: [legend?.font, legend?.valign, legend?.x, legend?.y, legend?.bordercolor],
+        axes: [axis(layout.xaxis), axis(layout.yaxis)],
+        buttons: [...plot.querySelectorAll('.modebar-btn')].map(button => button.dataset.title),
+        picture: plot._context.toImageButtonOptions,
+        name: figure.getAttribute('aria-label'),
+        tall: Math.round(figure.getBoundingClientRect().height),
+    };
+}"""
+"""How the first chart looks and what a reader can do with it."""
+NEWEST = """() => Math.max(...document.querySelector('.js-plotly-plot').calcdata.flat().map(point => point.x))"""
+"""The step of the newest point that the first chart shows."""
+VIEW = """() => {
+    const {xaxis, yaxis} = document.querySelector('.js-plotly-plot')._fullLayout;
+    return JSON.stringify([xaxis.range, yaxis.range]);
+}"""
+
+
+def _look(page):
+    """`LOOK` without what only spells it differently: Streamlit writes a figure's bold title bold once more."""
+    return re.sub(r"\s|<b>|</b>", "", json.dumps(page.evaluate(LOOK), indent=1).lower())
+
+
+def _drag(page, chart):
+    """Draw a box in a chart of the page."""
+    box = page.locator(".js-plotly-plot").nth(chart).bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 200, steps=4)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize(("address", "dark"), [("run?run={}", False), ("runs", True)])
+def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_one(
+    address, dark, tmp_path, serve, window
+):
+    """Nothing is drawn anew: neither with new points, nor at the job's end; the place and an open help stay."""
     db = tmp_path / "results.duckdb"
     with serve(db) as base:
         with working(db) as run:
             queries.refresh(db)
-            shown = window(height=600)
-            shown.page.goto(f"{base}/{address.format(run.run_id)}")
-            shown.page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length > 1", timeout=60_000)
-            shown.page.get_by_role("button", name="Help").first.click()
-            shown.page.get_by_test_id("stPopoverBody").wait_for(timeout=20_000)
-            shown.page.evaluate(WATCH)
-            before = shown.page.evaluate(POINTS)[0]
-            shown.page.wait_for_function(f"({POINTS})()[0] >= {before + 25}", timeout=90_000)
-            seen = shown.page.evaluate("window.seen")
+            shown = window(height=600, dark=dark)
+            page = shown.page
+            page.goto(f"{base}/{address.format(run.run_id)}")
+            page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length > 2", timeout=60_000)
+            page.get_by_role("button", name="Help").first.click()
+            page.get_by_test_id("stPopoverBody").wait_for(timeout=20_000)
+            page.evaluate(WATCH)
+            page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 25}", timeout=90_000)
+            seen = page.evaluate("window.seen")
             assert (seen["removed"], seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 0, 1, 1)
+            look = _look(page)
         if address != "runs":
-            shown.page.get_by_text("finished").first.wait_for(timeout=40_000)
+            page.get_by_text("finished").first.wait_for(timeout=40_000)
+            assert page.evaluate("window.seen.removed") == 0
+        shown.open(page.url)
+        page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for(timeout=40_000)
+        assert _look(page) == look
+        assert shown.problems == []
+
+
+def test_what_a_reader_does_in_a_moving_chart_stays(tmp_path, serve, window):
+    """A zoom survives new points, a curve that begins later is drawn, and a box is read again as a range."""
+    db = tmp_path / "results.duckdb"
+    with serve(db) as base, working(db) as run:
+        queries.refresh(db)
+        shown = window()
+        page = shown.page
+        page.goto(f"{base}/run?run={run.run_id}")
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length > 2", timeout=60_000)
+        page.evaluate(WATCH)
+        page.locator('.modebar-btn[data-title="Zoom"]').first.click()
+        whole = page.evaluate(VIEW)
+        _drag(page, 0)
+        page.wait_for_function(f"({VIEW})() !== {whole!r}", timeout=20_000)
+        part = page.evaluate(VIEW)
+        for step in range(1, 1000, 5):
+            run.log({"dev/f1": 0.5}, step=step)
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length > 4", timeout=40_000)
+        page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 10}", timeout=90_000)
+        assert page.evaluate(VIEW) == part
+        assert "run_curves" not in page.url
+        _drag(page, 2)
+        page.wait_for_url("**run_low=*&run_high=*", timeout=20_000)
+        assert page.evaluate("window.seen.removed") == 0
         assert shown.problems == []
 
 
