@@ -56,9 +56,13 @@ def open_file(path: Path) -> duckdb.DuckDBPyConnection:
         StoreError: if the file is not a store's database.
     """
     if not path.exists():
-        with written_whole(path, name=f"{path.name}.new") as aside:
-            _open(aside).close()
+        _create(path)
     return _open(path)
+
+
+def _create(path: Path) -> None:
+    with written_whole(path, name=f"{path.name}.new") as aside:
+        _open(aside).close()
 
 
 def _seed(layout: Layout) -> None:
