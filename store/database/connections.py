@@ -31,6 +31,7 @@ from store.spool.lines import decode
 
 STORAGE_VERSION = "v1.0.0"  # what command lines from DuckDB 0.10 on can read
 THREADS = 2  # of an ingest; a job that trains on the same machine has the others
+LOCKED = "Conflicting lock"  # in DuckDB's words for a file that another program has open for writing
 _numbers = itertools.count()
 _guard = threading.Lock()
 _readers: dict[Path, tuple[str, duckdb.DuckDBPyConnection]] = {}
@@ -100,6 +101,9 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
             config={"storage_compatibility_version": STORAGE_VERSION, "threads": THREADS, "default_block_size": 16384},
         )
     except duckdb.Error as error:
+        if LOCKED in str(error):
+            holder = _first_line(error).partition(f"{LOCKED} is held in ")[2].partition(". See")[0]
+            raise StoreError(f"{path} is open in {holder or 'another program'}, which must close it") from error
         advice = "`python -m store rebuild` makes it anew from the spools"
         raise DamagedError(f"cannot open {path}: {_first_line(error)}; {advice}") from error
     try:
@@ -154,11 +158,10 @@ def open_published(
         DamagedError: if it cannot be read; the working copy may be whole.
     """
     check_target(layout)
-    with private_name(layout) as name:
-        try:
-            con = duckdb.connect(str(name), read_only=True, config=dict(config or {}))
-        except duckdb.Error as error:
-            raise DamagedError(damaged(layout, error)) from error
+    try:
+        con = _connected(layout, config)
+    except duckdb.Error as error:
+        raise DamagedError(damaged(layout, error)) from error
     try:
         found = check_version(con, layout.db)
     except duckdb.Error as error:
@@ -173,6 +176,21 @@ def open_published(
     if config is None:
         con.execute("SET TimeZone = 'UTC'")
     return con
+
+
+def _connected(layout: Layout, config: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
+    """The published file, or a copy of it where another program has it open for writing: a link shares its locks."""
+
+    def opened(*, copied: bool) -> duckdb.DuckDBPyConnection:
+        with private_name(layout, copied=copied) as name:
+            return duckdb.connect(str(name), read_only=True, config=dict(config or {}))
+
+    try:
+        return opened(copied=False)
+    except duckdb.IOException as error:
+        if LOCKED not in str(error):
+            raise
+        return opened(copied=True)
 
 
 def _of_today(layout: Layout, config: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
@@ -190,29 +208,36 @@ def _of_today(layout: Layout, config: Mapping[str, Any] | None) -> duckdb.DuckDB
 
 
 @contextlib.contextmanager
-def private_name(layout: Layout) -> Iterator[Path]:
-    """A name for the current published version that nobody else uses, gone when the block ends.
+def private_name(layout: Layout, *, copied: bool = False) -> Iterator[Path]:
+    """A name for the current published version, or for a copy of it, that nobody else uses, gone when the block ends.
 
     It is a folder of its own with the database's usual name in it, so that the catalog is called as everywhere.
     """
     unique = f".reader-{os.getpid()}-{next(_numbers)}"
-    folder = layout.folder / unique
+    name = layout.folder / unique / layout.db.name
     try:
-        try:
-            folder.mkdir()
-            os.link(layout.db, folder / layout.db.name)
-        except OSError:
-            _remove(folder)
-            folder = Path(tempfile.gettempdir()) / unique
-            folder.mkdir()
-            shutil.copyfile(layout.db, folder / layout.db.name)
+        if copied or not _linked(layout.db, name):
+            name = Path(tempfile.gettempdir()) / unique / layout.db.name
+            name.parent.mkdir()
+            shutil.copyfile(layout.db, name)
     except OSError as error:
-        _remove(folder)
+        _remove(name.parent)
         raise StoreError(f"cannot read {layout.db}: {error.strerror}") from error
     try:
-        yield folder / layout.db.name
+        yield name
     finally:
-        _remove(folder)
+        _remove(name.parent)
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """Give a file a second name in a new folder; False where the file system or its rights refuse."""
+    try:
+        name.parent.mkdir()
+        os.link(file, name)
+    except OSError:
+        _remove(name.parent)
+        return False
+    return True
 
 
 def _remove(folder: Path) -> None:
