@@ -182,10 +182,11 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own_store(tmp_path: Path) -> Path:
+def own_store(tmp_path: Path, filled_store: Path) -> Path:
     """A filled database of the test's own, which it may change."""
     db = tmp_path / "results.duckdb"
-    fill(db)
+    shutil.copytree(filled_store.with_suffix(""), db.with_suffix(""))
+    shutil.copy(filled_store, db)
     return db
 
 
@@ -262,6 +263,8 @@ WAITING = """() => {
     return reasons.join('; ');
 }"""
 """What a page is still waiting for, "" when it is ready."""
+POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')]
+    .map(plot => Math.max(0, ...plot.calcdata.map(trace => trace.length)))"""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's client looks for its server below the page's path first: answers of 404 that are no fault of a page."""
 
@@ -369,13 +372,13 @@ def window(chromium: Any) -> Iterator[Callable[..., Window]]:
 @pytest.fixture(scope="session")
 def narrow(chromium: Any) -> Iterator[Window]:
     """One dark window of 390 pixels that every page is opened in: its cache makes the tests of many pages quick."""
-    with browser_window(chromium, width=390, dark=True) as opened:
+    with browser_window(chromium, width=390, dark=True, still=True) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def _wide(chromium: Any) -> Iterator[Window]:
-    with browser_window(chromium) as opened:
+    with browser_window(chromium, still=True) as opened:
         yield opened
 
 
@@ -388,9 +391,14 @@ def wide(_wide: Window) -> Window:
 
 
 @contextmanager
-def browser_window(chromium: Any, *, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[Window]:
-    """A window with a profile of its own."""
+def browser_window(
+    chromium: Any, *, width: int = 1280, height: int = 900, dark: bool = False, still: bool = False
+) -> Iterator[Window]:
+    """A window with a profile of its own; a still one asks pages for no motion, which saves a fifth of the time."""
     scheme = "dark" if dark else "light"
-    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    motion = "reduce" if still else "no-preference"
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion=motion
+    )
     yield Window(context.new_page())
     context.close()

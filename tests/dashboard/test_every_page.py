@@ -81,7 +81,8 @@ def foreign(db):
         con.execute("CREATE TABLE runs (x INTEGER)")
 
 
-@pytest.fixture(params=["empty", "filled", "foreign", "half-written", "poisoned"])
+# the poisoned store has what a filled one has, and the tests of the pages and labs open the filled one
+@pytest.fixture(params=["empty", pytest.param("filled", marks=pytest.mark.slow), "foreign", "half-written", "poisoned"])
 def store(request, tmp_path):
     """Kind of a store and its database."""
     db = tmp_path / "results.duckdb"

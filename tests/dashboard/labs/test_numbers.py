@@ -36,23 +36,3 @@ def test_a_drag_moves_its_widget_and_stays_in_its_range(place, value, monkeypatc
     state["sentence"]["moved"] = {"name": "unknown", "place": 1}
     numbers._move({"w": Number("widget", [0.1, 0.2, 0.3, 0.4], "width")}, "sentence")
     assert state["widget"] == value
-
-
-@pytest.mark.browser
-def test_a_number_is_dragged_and_pressed_in_the_browser(served, window):
-    page = window(width=1280)
-    page.open(f"{served}/initialization?chapter=depth")
-    number = page.page.locator(".dragged-number").first
-    box = number.bounding_box()
-    page.page.mouse.move(box["x"] + 4, box["y"] + 4)
-    page.page.mouse.down()
-    page.page.mouse.move(box["x"] + 4 + 7 * 5, box["y"] + 4, steps=5)
-    assert number.inner_text() == "45", "the number moves at once"
-    page.page.mouse.up()
-    page.settle()
-    assert "initialization_depth_layers=45" in page.page.url
-    number.press("ArrowLeft")
-    page.settle()
-    assert number.inner_text() == "44"
-    assert "initialization_depth_layers=44" in page.page.url
-    assert not page.problems
