@@ -176,7 +176,7 @@ def show_curves(running: bool, *, system: bool = False) -> None:
                 draw(frame, metric, groups[metric], view),
                 key=key,
                 title=figures.finding(frame, groups[metric], x=str(view.x)),
-                alt=f"{words.name(metric)} of run {run_id} over {view.x}",
+                alt=f"{words.name(metric)} of run {run_id} over {view.range}",
                 live=running,
                 on_box=partial(curve_controls.zoom, page),
             )

@@ -23,6 +23,12 @@ class View:
     low: float | None
     high: float | None
 
+    @property
+    def range(self) -> str:
+        """Over what and which part of it, in words: `step from 20 to 60`."""
+        ends = [f" {word} {end:g}" for word, end in (("from", self.low), ("to", self.high)) if end is not None]
+        return self.x + "".join(ends)
+
 
 def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tuple[View, list[str]]:
     """The widgets in one line, what is rarely changed folded; every choice is part of the URL as `<page>_<name>`.

@@ -101,6 +101,7 @@ class Chart {
     if (now === this.drawn) return;
     this.drawn = now;
     if (layout.title?.text) layout.title.text = `<b>${layout.title.text}</b>`;
+    layout.uirevision = `${layout.uirevision}|${sent.alt}`; // another run or range: nothing of the zoom before stays
     Object.assign(layout, { template: look, width: Math.max(width, NARROWEST), height });
     if (sent.boxes) layout.clickmode = "event";
     Plotly.react(plot, this.identified(data), layout, this.config(config));

@@ -41,7 +41,8 @@ def show(
     Args:
         figure: as it is now; its height is set.
         key: of the chart.
-        alt: what a reader who cannot see it is told.
+        alt: what a reader who cannot see it is told; where it changes, the chart shows something else, and a zoom of
+            before ends.
         config: of plotly.js.
         on_box: called with the ends of the range of x over which a box was drawn.
     """

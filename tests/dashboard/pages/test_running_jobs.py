@@ -56,6 +56,12 @@ def test_a_moving_chart_is_the_figure_without_streamlits_colours(db, run, open_p
     assert "template" not in chart["layout"]
 
 
+def test_a_range_is_part_of_what_a_chart_is_called(db, run, open_page):
+    app = open_page("run", db, run=run.run_id)
+    app.number_input(key="run_low").set_value(2).run()
+    assert [chart["alt"] for chart in moving(app).values()] == [f"loss of run {run.run_id} over step from 2"]
+
+
 def test_a_message_is_never_the_one_before(db, run, open_page):
     app = open_page("run", db, run=run.run_id)
     first = app.get("bidi_component")[0].proto.bytes
