@@ -38,11 +38,12 @@ def parameters(db):
     return dict(queries.params(db=db).select("name", "value").iter_rows())
 
 
-def script(db, text, *arguments, kill=None):
+def script(db, text, *arguments, followed=False):
     path = db.parent / "train.py"
     path.write_text("import store\n" + textwrap.dedent(text))
     command = [sys.executable, str(path), *arguments]
-    environment = {"CLUEBOARD_DB": str(db), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    folders = str(ROOT) if followed else f"{ROOT / 'tests' / 'unfollowed'}:{ROOT}"
+    environment = {"CLUEBOARD_DB": str(db), "PYTHONPATH": folders, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, env=environment, cwd=db.parent, capture_output=True, text=True, timeout=120)
 
 
@@ -56,6 +57,7 @@ def test_three_lines_store_a_named_run(db):
         print("被训练的模型")
         """,
         "--flag",
+        followed=True,
     )
     assert done.returncode == 0, done.stderr
     row = only(db)
