@@ -1,35 +1,36 @@
 """Server time of every page on a large store: 100,000 runs, 2.4 million points, 20 runs x 50,000 predictions.
 
-The pages are asked through the server's own interface for programs (`/_stcore/agent/interact`), so a time is what a
-browser waits for: from the request until the script has finished (the interface itself waits 60 ms to see whether more
-follows). "first" is a page whose reads are not cached, "widget" the answer to a new value of a widget of that page,
-"again" a rerun of the same page. Where Chromium is found, it opens the pages too: first paint and bytes received.
+The pages are asked for as a browser does, each in a session of its own: a time is from the request until the script
+has finished and all that it shows has arrived. "first" is a page whose reads are not cached, "widget" the answer to a
+new value of a widget of that page, "again" a rerun of the same page. Where Chromium is found, it opens the pages too:
+first paint and bytes received.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.benchmarks import browser, large_store
+from jobs.benchmarks.session import Session
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
 FIRST_CPU_S, WIDGET_CPU_S, CURVES_CPU_S = 0.5, 0.2, 0.4
 """Processor seconds of the server: a page's first answer beside the refresh, a widget's, and 100 curves of a page."""
 PAYLOAD_KB = 500
+LEAST_ELEMENTS = 15
+"""Elements of a page that shows something."""
 RESTS_CPU_S = 0.02
 """A server that uses no more processor than this in half a second has nothing left to do behind its answers."""
 LABS = {
@@ -104,12 +105,13 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
 
 def started(base: str, pid: int) -> dict[str, Any]:
     """The first answer of the server, and what it does behind it: libraries, the refresh and the lists read ahead."""
-    before = _cpu_seconds(pid)
-    first = _timed(base, pid, {"page": "new_run"})
+    before, began = _cpu_seconds(pid), time.perf_counter()
+    with closing(Session(base)) as browser:
+        browser.open("new_run", {})
+    waited = f"{time.perf_counter() - began:.2f} s waited"
     until = time.monotonic() + SECONDS
     while time.monotonic() < until and _works(pid):
         pass
-    waited = f"{first.wall_s:.2f} s waited"
     return _row("libraries, refresh and lists read ahead, processor", _cpu_seconds(pid) - before, "s", None, waited)
 
 
@@ -139,46 +141,35 @@ def measure(base: str, pid: int, case: Case) -> Iterator[dict[str, Any]]:
         pid: its process.
         case: what is asked.
     """
-    first = _timed(
-        base, pid, {"page": case.page, "query_params": {name: [value] for name, value in case.query.items()}}
-    )
-    change = _slide(first.answer["tree"]) if case.change is None else case.change
-    session = {"session_id": first.answer["session_id"]}
-    changed = _timed(base, pid, session | {"widget_state": change})
-    again = sorted((_timed(base, pid, session) for _ in range(5)), key=lambda item: item.wall_s)[2]
+    with closing(Session(base)) as browser:
+        first = _timed(pid, lambda: browser.open(case.page, case.query))
+        if case.change is None:
+            changed = _timed(pid, browser.slide)
+        elif case.change:
+            ((key, value),) = case.change.items()
+            changed = _timed(pid, lambda: browser.change(key, value))
+        else:
+            changed = _timed(pid, browser.again)
+        again = sorted(_rerun(pid, browser) for _ in range(5))[2]
     bars = {"first": FIRST_CPU_S, "widget": WIDGET_CPU_S, "again": WIDGET_CPU_S}
-    for (label, bar), timed in zip(bars.items(), (first, changed, again), strict=True):
+    for (label, bar), (wall_s, cpu_s) in zip(bars.items(), (first, changed, again), strict=True):
         bar = CURVES_CPU_S if case.name.startswith("100 curves") else bar
-        yield _row(f"{case.name}: {label}, processor", timed.cpu_s, "s", bar, f"{timed.wall_s:.2f} s waited")
+        yield _row(f"{case.name}: {label}, processor", cpu_s, "s", bar, f"{wall_s:.2f} s waited")
 
 
-def _slide(tree: Any) -> dict[str, Any]:
-    """The first slider with one handle, moved by one step; nothing where a page has none."""
-    if isinstance(tree, list):
-        return next((found for found in map(_slide, tree) if found), {})
-    if not isinstance(tree, dict):
-        return {}
-    properties = tree.get("props", {})
-    if tree.get("type") == "slider" and tree.get("key") and isinstance(tree.get("value"), int | float):
-        step, value = properties.get("step") or 1, tree["value"]
-        up = value + step <= properties.get("max_value", value)
-        return {tree["key"]: value + step if up else value - step}
-    return _slide(list(tree.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """An answer and what it cost."""
-
-    answer: dict[str, Any]
-    wall_s: float
-    cpu_s: float
-
-
-def _timed(base: str, pid: int, request: dict[str, Any]) -> Timed:
+def _timed(pid: int, work: Callable[[], None]) -> tuple[float, float]:
+    """Seconds waited for an answer of the server, and of its processor."""
     cpu, began = _cpu_seconds(pid), time.perf_counter()
-    answer = ask(base, request)
-    return Timed(answer, time.perf_counter() - began, _cpu_seconds(pid) - cpu)
+    work()
+    return time.perf_counter() - began, _cpu_seconds(pid) - cpu
+
+
+def _rerun(pid: int, browser: Session) -> tuple[float, float]:
+    """The same of a rerun; RuntimeError where the page lost what it shows."""
+    timed = _timed(pid, browser.again)
+    if browser.elements < LEAST_ELEMENTS:
+        raise RuntimeError(f"a rerun showed {browser.elements} elements: the session lost the choices of the page")
+    return timed
 
 
 def _works(pid: int) -> bool:
@@ -197,17 +188,6 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ask(base: str, request: dict[str, Any]) -> dict[str, Any]:
-    """One request; raises RuntimeError where the page does not answer `ready`."""
-    body = json.dumps(request).encode()
-    call = urllib.request.Request(f"{base}/_stcore/agent/interact", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(call, timeout=SECONDS) as reply:
-        answer: dict[str, Any] = json.load(reply)
-    if answer["status"] != "ready":
-        raise RuntimeError(f"{request} answered {answer['status']}: {answer.get('error')}")
-    return answer
-
-
 @contextmanager
 def server(db: Path) -> Iterator[tuple[str, int]]:
     """A dashboard of its own on a free port of this machine; yields its address and its process id."""
@@ -223,8 +203,8 @@ def server(db: Path) -> Iterator[tuple[str, int]]:
         "--server.port",
         str(port),
     ]
-    flags = ["--server.headless", "true", "--server.enableAgentApi", "true", "--server.fileWatcherType", "none"]
-    environment = {**os.environ, "CLUEBOARD_DB": str(db)}
+    flags = ["--server.headless", "true", "--server.fileWatcherType", "none"]
+    environment = {**os.environ, "CLUEBOARD_DB": str(db), "CLUEBOARD_DEBUG": "1"}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([*command, *flags], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
@@ -241,7 +221,7 @@ def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < until and process.poll() is None:
         try:
             urllib.request.urlopen(f"{base}/_stcore/health", timeout=1).close()
-        except urllib.error.URLError:
+        except OSError:  # not there yet, or too busy to answer
             time.sleep(0.1)
         else:
             return

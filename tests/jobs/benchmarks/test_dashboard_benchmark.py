@@ -1,7 +1,9 @@
 """The benchmark of the dashboard: the store that it fills, the pages that it asks for, the slider that it moves."""
 
+from streamlit.proto.Slider_pb2 import Slider
+
 from dashboard import rooms
-from jobs.benchmarks import dashboard, large_store
+from jobs.benchmarks import dashboard, large_store, session
 from store import queries
 
 
@@ -21,10 +23,9 @@ def test_the_large_store_holds_what_the_cases_ask_for(tmp_path):
     assert all(queries.predictions(run_id, db=db).height == 20 for run_id in two)
 
 
-def test_the_first_slider_with_one_handle_is_moved_by_a_step():
-    plain = {"type": "slider", "key": "width", "value": 4, "props": {"step": 2, "max_value": 10}}
-    full = {"type": "slider", "key": "reach", "value": 1.0, "props": {"step": 0.1, "max_value": 1.0}}
-    ranged = {"type": "slider", "key": "range", "value": [0, 1], "props": {"step": 1, "max_value": 5}}
-    assert dashboard._slide({"children": [ranged, {"children": [plain, full]}]}) == {"width": 6}
-    assert dashboard._slide([full]) == {"reach": 0.9}
-    assert dashboard._slide({"children": [ranged]}) == {}
+def test_a_slider_with_one_handle_is_moved_by_a_step():
+    assert session.stepped(Slider(default=[4], step=2, max=10)) == 6
+    assert session.stepped(Slider(default=[1.0], step=0.1, max=1.0, data_type=Slider.FLOAT)) == 0.9
+    assert session.stepped(Slider(default=[0, 1], step=1, max=5)) is None  # a range
+    assert session.stepped(Slider(default=[0], step=1, max=5, options=["a", "b"])) is None
+    assert session.stepped(Slider(default=[0], step=1, max=5, data_type=Slider.DATE)) is None
