@@ -19,7 +19,7 @@ import streamlit as st
 
 from dashboard.figures import tables
 from dashboard.figures.runs import LARGEST
-from dashboard.frames.runs import run_colors, run_names
+from dashboard.frames.runs import run_colors, run_names, search
 from engine.text.tasks import TASKS, TaskSpec
 from store import editing, paths, queries, runs, sandbox, stopping
 from store.database.measured import without_odd_cells
@@ -84,6 +84,7 @@ class _Refresher:
             colors(version)
             param_names(version)
             leaderboard(version)
+            search_texts(version)
         except (OSError, StoreError):
             return  # the page says what is wrong
         finally:
@@ -166,6 +167,12 @@ def run_table(version: str, names: tuple[str, ...] | None = None) -> pl.DataFram
     columns = [pl.col(column) for column in queries.summary_columns(names).values()]
     finite = values.select("run_id", *(pl.when(value.abs() < LARGEST).then(value) for value in columns))
     return runs_.hstack(finite.drop("run_id"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def search_texts(version: str) -> pl.Series:
+    """What a search for a word looks into, one text for each row of `all_runs`."""
+    return search.texts(all_runs(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

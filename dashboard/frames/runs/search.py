@@ -26,6 +26,7 @@ NUMBERS = {"seed": "seed", "duration": "duration_s", "duration_s": "duration_s",
 """The same for columns of numbers."""
 TIMES = ("since", "before")
 ALIASES = {"lr": "learning_rate", "batch": "batch_size", "rows": "limit", "length": "max_length", "acc": "accuracy"}
+_TEXTS = "\ntexts"
 SEARCHED = ("run_id", "name", "experiment", "task", "model", "recipe", "note", "command", "host")
 SPLITS = ("dev", "test", "train")
 _TOKEN = re.compile(r'(?:[^\s"“”]|"[^"]*"|“[^”]*”)+')
@@ -89,6 +90,7 @@ def matching(
     now: datetime,
     params: pl.DataFrame | None = None,
     known: Sequence[str] = (),
+    words_of: pl.Series | None = None,
 ) -> pl.DataFrame:
     """The runs that every term finds.
 
@@ -98,16 +100,25 @@ def matching(
         now: the reader's present moment with its zone, for `since:yesterday`; stored times are in UTC.
         params: run_id, name, value (json text) of the parameters that `parameters` named.
         known: names of all stored parameters.
+        words_of: `texts` of the frame, of a caller that keeps them.
     """
     metrics = [name for name in frame.columns if "/" in name]
-    for term in terms:
-        frame = frame.filter(_condition(term, frame, metrics, params, known, now))
-    return frame
+    conditions = [_condition(term, metrics, params, known, now) for term in terms]
+    if all(term.name for term in terms):
+        return frame.filter(*conditions)
+    read = frame.with_columns((texts(frame) if words_of is None else words_of).alias(_TEXTS))
+    return read.filter(*conditions).drop(_TEXTS)
+
+
+def texts(frame: pl.DataFrame) -> pl.Series:
+    """What a word is looked for in: the texts of each run, in lower case."""
+    columns = [pl.col(name).fill_null("") for name in SEARCHED if name in frame.columns]
+    joined = pl.concat_str([*columns, pl.col("tags").list.join(" ").fill_null("")], separator=" ")
+    return frame.select(joined.str.to_lowercase()).to_series()
 
 
 def _condition(
     term: Term,
-    frame: pl.DataFrame,
     metrics: Sequence[str],
     params: pl.DataFrame | None,
     known: Sequence[str],
@@ -115,7 +126,7 @@ def _condition(
 ) -> pl.Expr:
     place = _place(term, metrics, known)
     if not term.name:
-        found = _has_word(term.value, frame)
+        found = _has_word(term.value)
     elif place in TIMES:
         moment = _moment(term, now)
         found = pl.col("started_at") >= moment if place == "since" else pl.col("started_at") < moment
@@ -160,11 +171,9 @@ def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
     raise SearchError(f"No run has a column, metric or parameter called `{term.name}`.{more}")
 
 
-def _has_word(word: str, frame: pl.DataFrame) -> pl.Expr:
+def _has_word(word: str) -> pl.Expr:
     """A word in the texts of a run; a number also as a parameter of the command spells it."""
-    columns = [pl.col(name).fill_null("") for name in SEARCHED if name in frame.columns]
-    haystack = pl.concat_str([*columns, pl.col("tags").list.join(" ").fill_null("")], separator=" ").str.to_lowercase()
-    lowered = word.lower()
+    haystack, lowered = pl.col(_TEXTS), word.lower()
     found = haystack.str.contains(lowered, literal=True)
     if re.fullmatch(r"s\d{1,9}", lowered):
         found = found | (pl.col("seed") == int(lowered[1:]))

@@ -86,7 +86,7 @@ def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.D
     terms = search.parse(text)
     wanted = search.parameters(terms, metrics, known)
     params = queries.params_named(version, tuple(wanted)) if wanted else None
-    return search.matching(_frame, terms, now=now, params=params, known=known)
+    return search.matching(_frame, terms, now=now, params=params, known=known, words_of=queries.search_texts(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

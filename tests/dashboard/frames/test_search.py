@@ -37,7 +37,11 @@ KNOWN = ("learning_rate", "fgm", "activation", "alphas")
 
 def found(text, now=NOW):
     terms = search.parse(text)
-    return search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN)["run_id"].to_list()
+    rows = search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN)
+    kept = search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN, words_of=search.texts(RUNS))
+    assert kept.equals(rows)
+    assert rows.columns == RUNS.columns
+    return rows["run_id"].to_list()
 
 
 @pytest.mark.parametrize(
