@@ -146,7 +146,7 @@ def show_labs() -> None:
 
 def show_first_steps() -> None:
     """An empty store: three commands, and a small store of examples."""
-    st.info("No run is stored yet. This command fills it; two others follow.", icon=":material/inbox:")
+    st.info("No run is stored yet. Each of these three ways stores one.", icon=":material/inbox:")
     for number, (column, (name, command, note)) in enumerate(zip(st.columns(3), STEPS, strict=True), 1):
         with column:
             st.markdown(f"**{number}. {name}**")

@@ -84,9 +84,9 @@ def chart(
     layout = _layout()
     x_axis = layout["xaxis"] | {"title": {"text": run_figures.X_TITLES.get(x, x), "font": {"size": 11}}}
     y_axis = dict(layout["yaxis"])
-    if log_y:
-        y_axis |= style.log_axis(*(values for _, values in curves.values()))
-    if words.is_fraction(metric):
+    drawn, fraction = [values for _, values in curves.values()], words.is_fraction(metric)
+    y_axis |= style.log_axis(*drawn) if log_y else style.flat_axis(*drawn, fraction=fraction)
+    if fraction:
         y_axis |= {"tickformat": ".0%" if _spread(frame) > 0.03 else ".1%", "hoverformat": ".2%"}
     said = words.name(metric) if traces else f"{words.name(metric)}: no value is finite"
     title = {"text": said, "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}

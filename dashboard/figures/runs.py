@@ -76,8 +76,10 @@ def curves(
             behind = {"opacity": 0.3, "showlegend": False, "hoverinfo": "skip"}
             traces.append(line(raw, words.name(str(name)), color, legendgroup=name) | behind)
         traces.append(line(part, words.name(str(name)), color, legendgroup=name))
-    figure = style.unchecked(traces)
-    return finish_curves(figure, metric=metric, x=x, log_x=log_x, log_y=log_y, hovermode="x unified")
+    names = frame["name"].unique().to_list()
+    said = str(names[0]) if len(names) == 1 else metric  # one curve is named at the axis, not in a legend
+    look: dict[str, Any] = {"legend": len(names) > 1, "hovermode": "x unified"}
+    return finish_curves(style.unchecked(traces), metric=said, x=x, log_x=log_x, log_y=log_y, **look)
 
 
 def is_curve(frame: pl.DataFrame, names: Sequence[str]) -> bool:
@@ -115,15 +117,18 @@ def finish_curves(
     log_x: bool,
     log_y: bool,
     height: int = 320,
+    legend: bool = True,
     hovermode: str | None = None,
 ) -> go.Figure:
     """Axes of curves: fractions in percent, logarithms where asked; a view survives new points."""
+    fraction = words.is_fraction(metric)
     x_axis = style.log_axis(*(trace.x for trace in figure.data)) if log_x else {}
-    y_axis = style.log_axis(*(trace.y for trace in figure.data)) if log_y else {}
-    if words.is_fraction(metric):
+    drawn = [trace.y for trace in figure.data]
+    y_axis = style.log_axis(*drawn) if log_y else style.flat_axis(*drawn, fraction=fraction)
+    if fraction:
         y_axis |= style.PERCENT
     title = X_TITLES.get(x, x)
-    style.finish(figure, x=title, y=words.name(metric), height=height, legend=True, x_axis=x_axis, y_axis=y_axis)
+    style.finish(figure, x=title, y=words.name(metric), height=height, legend=legend, x_axis=x_axis, y_axis=y_axis)
     return style.zoomable(figure, uirevision=f"{metric}-{x}-{log_x}-{log_y}", hovermode=hovermode)
 
 

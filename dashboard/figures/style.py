@@ -177,6 +177,25 @@ def log_axis(*values: Iterable[float]) -> dict[str, Any]:
     return {"type": "log", "tickformat": spelled} | ({"dtick": step} if decades >= 0.7 else {})
 
 
+def flat_axis(*values: Iterable[float], fraction: bool = False) -> dict[str, Any]:
+    """Settings of a linear axis that has one value only: a tenth of it to either side; nothing where values differ.
+
+    Plotly would show one to either side: a learning rate of 0.001 would lie at 0, an accuracy of 61 % on a scale to
+    150 %.
+
+    Args:
+        values: all that is drawn along the axis; what is not finite is left out.
+        fraction: the axis ends at 0 and 1.
+    """
+    drawn = np.concatenate([np.asarray(part, dtype=float).ravel() for part in values] or [np.ones(0)])
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size or drawn.min() < drawn.max() or (drawn[0] == 0 and not fraction):
+        return {}
+    value = float(drawn[0])
+    low, high = (max(0.0, value - 0.05), min(1.0, value + 0.05)) if fraction else (0.9 * value, 1.1 * value)
+    return {"autorangeoptions": {"include": [low, high]}}
+
+
 def zoomable(figure: go.Figure, **layout: Any) -> go.Figure:
     """Dragging draws a box over a range of x, which the page reads again; the plot's own zoom stays in its buttons.
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import tomllib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.chapters.smoothing import maximum
-from dashboard.figures import leaderboard, runs, sql, style, tasks
+from dashboard.figures import leaderboard, run_grid, runs, sql, style, tasks
 from dashboard.figures.labs import moving, smoothing_moving
 from engine.text.tasks import TASKS, Example
 
@@ -110,10 +111,39 @@ def test_the_temperatures_of_the_sentences_are_among_the_frames():
     assert set(maximum.TEMPERATURES) <= set(maximum.T.round(12))
 
 
+def _in_the_grid(frame, metric):
+    return go.Figure(run_grid.chart(frame, [run_grid.Line("a", "#3b7dd8", ("a",))], metric=metric).to_dict())
+
+
+@pytest.mark.parametrize("draw", [lambda f, m: runs.curves(f, metric=m), _in_the_grid], ids=["run", "grid"])
+@pytest.mark.parametrize(
+    ("metric", "values", "range_"),
+    [
+        ("train/learning_rate", [0.001, 0.001], [0.0009, 0.0011]),
+        ("dev/accuracy", [0.61], [0.56, 0.66]),
+        ("dev/accuracy", [1.0, math.nan], [0.95, 1.0]),
+        ("train/loss", [2.0, 1.0], None),
+        ("train/loss", [-math.inf], None),
+        ("train/gradient", [0.0, 0.0], None),
+    ],
+)
+def test_an_axis_of_one_value_stays_near_it(draw, metric, values, range_):
+    axis = draw(curve("a", metric, values), metric).layout.yaxis.to_plotly_json()
+    found = axis.get("autorangeoptions", {}).get("include")
+    assert found is None if range_ is None else list(found) == pytest.approx(range_)
+
+
+def test_a_lone_curve_is_named_at_its_axis_and_two_in_a_legend():
+    one = curve("a", "train/loss", [1, 2])
+    two = pl.concat([one, curve("a", "dev/loss", [1, 2])])
+    looks = [runs.curves(frame, metric="loss").layout for frame in (one, two)]
+    assert [(look.yaxis.title.text, look.showlegend) for look in looks] == [("train loss", False), ("loss", True)]
+
+
 def test_curves_have_titles_and_a_log_axis_on_demand():
     figure = runs.curves(curve("a", "train/loss", [1, 2]), metric="loss", x="time", log_y=True)
     assert figure.layout.xaxis.title.text == "seconds since the start"
-    assert figure.layout.yaxis.title.text == "loss"
+    assert figure.layout.yaxis.title.text == "train loss"
     assert figure.layout.yaxis.type == "log"
 
 
