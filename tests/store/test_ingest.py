@@ -216,10 +216,10 @@ def test_one_spool_that_cannot_be_read_stops_no_other(start, db, layout, monkeyp
             raise PermissionError(13, "Permission denied", str(path))
         return real(path, *rest)
 
-    monkeypatch.setattr(ingesting, "whole_lines", refused)
-    ingest(db, force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingesting, "whole_lines", refused)
+        ingest(db, force=True)
     assert queries.runs(db=db)["run_id"].to_list() == [plain.run_id]
-    monkeypatch.undo()
     ingest(db, force=True)
     assert queries.runs(db=db).height == 2
 

@@ -169,21 +169,21 @@ def test_a_packed_spool_is_unpacked_within_bounds(tmp_path, foreign, fill, monke
     db = tmp_path / "here" / "results.duckdb"
     mine = fill(db)
     there = foreign()
-    monkeypatch.setattr("store.spool.packing.SPARE", 1 << 20)
-    bomb = there.spool / "20260102-000000-aaaa.jsonl.gz"
-    bomb.write_bytes(gzip.compress(b"0" * (8 << 20)))
-    began = time.process_time()
-    why = merge(there.db, db).left_out["20260102-000000-aaaa"]
-    assert re.search(r"unpacks to more than \d+ bytes: it is no packed spool", why)
-    (locate(db).spool / bomb.name).write_bytes(bomb.read_bytes())
-    ingest(db, force=True)
-    assert mine in queries.runs(db=db)["run_id"].to_list()
-    assert [problem for problem in checking.check(db).problems if "unpacks to more than" in problem]
-    assert time.process_time() - began < 20
-    same = tmp_path / "same.jsonl"
-    same.write_bytes(b"0" * (8 << 20))
-    assert pack(same) == 0  # what would not come out again does not go in
-    assert same.exists()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("store.spool.packing.SPARE", 1 << 20)
+        bomb = there.spool / "20260102-000000-aaaa.jsonl.gz"
+        bomb.write_bytes(gzip.compress(b"0" * (8 << 20)))
+        began = time.process_time()
+        why = merge(there.db, db).left_out["20260102-000000-aaaa"]
+        assert re.search(r"unpacks to more than \d+ bytes: it is no packed spool", why)
+        (locate(db).spool / bomb.name).write_bytes(bomb.read_bytes())
+        ingest(db, force=True)
+        assert mine in queries.runs(db=db)["run_id"].to_list()
+        assert [problem for problem in checking.check(db).problems if "unpacks to more than" in problem]
+        assert time.process_time() - began < 20
+        same = tmp_path / "same.jsonl"
+        same.write_bytes(b"0" * (8 << 20))
+        assert pack(same) == 0  # what would not come out again does not go in
+        assert same.exists()
     pack(same)
     assert read_packed(tmp_path / "same.jsonl.gz") == b"0" * (8 << 20)

@@ -180,10 +180,10 @@ def test_what_another_window_deleted_leaves_the_list_and_the_choice(own_store, o
 
 
 def test_runs_are_deleted_only_where_the_server_listens_on_this_machine(own_store, open_page, monkeypatch):
-    for address, allowed in (("localhost", True), ("127.0.0.1", True), ("0.0.0.0", False), (None, False)):
-        monkeypatch.setattr("streamlit.get_option", lambda name, address=address: address)
-        assert run_actions.may_delete() is allowed
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        for address, allowed in (("localhost", True), ("127.0.0.1", True), ("0.0.0.0", False), (None, False)):
+            patch.setattr("streamlit.get_option", lambda name, address=address: address)
+            assert run_actions.may_delete() is allowed
     app = open_page("runs", own_store, selected=runs_of(own_store)["run_id"][0])
     assert "runs_archive" in {button.key for button in app.button}
     assert "runs_delete" not in {button.key for button in app.button}

@@ -184,11 +184,11 @@ def test_seeds_of_one_run_never_meet_other_data(tmp_path, monkeypatch, model):
             write(tmp_path)
         return original(child, **about)
 
-    monkeypatch.setattr(start.many.train, "start", edited)
-    with pytest.raises(cli.InputError, match="1 of 2 trainings failed: mine: the train rows of mine are not those"):
-        start.run(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(start.many.train, "start", edited)
+        with pytest.raises(cli.InputError, match="1 of 2 trainings failed: mine: the train rows of mine are not those"):
+            start.run(config)
     another_label(tmp_path)
-    monkeypatch.undo()
     [parent] = runs_of(config).filter(status="failed")["run_id"]
     start.run(Config(db=config.db, resume=parent))
     assert runs_of(config).filter(status="failed").is_empty()

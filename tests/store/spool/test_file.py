@@ -120,10 +120,10 @@ def test_a_writer_goes_on_when_there_is_space_again(start, db, monkeypatch):
     run = start()
     run.log({"train/loss": 1.0}, step=1)
     real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
-    with pytest.raises(StoreError, match="no space left on device"):
-        run.log({"train/loss": 2.0}, step=2)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
+        with pytest.raises(StoreError, match="no space left on device"):
+            run.log({"train/loss": 2.0}, step=2)
     run.log({"train/loss": 3.0}, step=3)
     run.finish()
     ingest(db, force=True)
