@@ -76,7 +76,9 @@ class IngestAtTheEnd:
         pass
 
 
-@pytest.fixture
-def no_follower(monkeypatch):
+@pytest.fixture(scope="module")
+def no_follower():
     """Runs of this process are ingested by it when they end: starting a follower for each costs half a second."""
-    monkeypatch.setattr(runs, "Follower", IngestAtTheEnd)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "Follower", IngestAtTheEnd)
+        yield
