@@ -9,7 +9,7 @@ import pytest
 from engine.can.correct import alternating_normalization, uncertain_rows
 from engine.can.simulation import Setting
 from engine.can.simulation import simulate as draw
-from jobs import cli, tracking
+from jobs import cli
 from jobs.can import apply, simulate, tables
 from jobs.can import config as can
 from jobs.can.inputs import train_prior
@@ -19,17 +19,6 @@ from store.ingest import ingest
 
 NAMES = tuple(f"c{index}" for index in range(6))
 QUICK = {"ks": (3,), "thresholds": (0.9, 0.7), "alphas": (1.0,), "iterations": (1, 2), "resamples": 200}
-
-
-@pytest.fixture(autouse=True)
-def no_follower(monkeypatch):
-    """Runs write their spool only; the tests ingest themselves, which saves a process for every run."""
-    start = runs.start
-
-    def start_alone(*args, **kwargs):
-        return start(*args, **{**kwargs, "follow": False})
-
-    monkeypatch.setattr(tracking.runs, "start", start_alone)
 
 
 def store_run(db, *, names=NAMES, n=300, counts=True, probabilities=True, labelled=True, parent=None):

@@ -7,19 +7,13 @@ import polars as pl
 import pytest
 
 from engine.dimension.entropy import dimension_for
-from jobs import cli, tracking
+from jobs import cli
 from jobs.dimension.attention import attention, crossing
 from jobs.dimension.config import Attention, Entropy, Skipgram
 from jobs.dimension.entropy import entropy
 from jobs.dimension.skipgram import skipgram
-from store import queries, runs
+from store import queries
 from store.ingest import ingest
-
-
-@pytest.fixture(autouse=True)
-def no_follower(monkeypatch):
-    start = runs.start
-    monkeypatch.setattr(tracking.runs, "start", lambda *a, **k: start(*a, **{**k, "follow": False}))
 
 
 def measured(db, tbl):

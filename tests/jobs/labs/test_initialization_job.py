@@ -11,17 +11,10 @@ from jobs import cli, tracking
 from jobs.initialization import config as initialization
 from jobs.initialization import measure, stacks, train
 from jobs.initialization.measure import encoder_widths
-from store import queries, runs
+from store import queries
 from store.ingest import ingest
 
 SMALL = {"widths": (16, 64, 16), "seeds": 6, "batch": 4, "spectrum_draws": 1, "activations": ("relu",)}
-
-
-@pytest.fixture(autouse=True)
-def no_follower(monkeypatch):
-    """Runs write their spool only; the tests ingest themselves, which saves a process for every run."""
-    start = runs.start
-    monkeypatch.setattr(tracking.runs, "start", lambda *args, **kwargs: start(*args, **{**kwargs, "follow": False}))
 
 
 def table(db, name):

@@ -6,7 +6,7 @@ import pytest
 
 from engine.johnson_lindenstrauss.bounds import jl_dim
 from engine.johnson_lindenstrauss.hashing import collision_probability
-from jobs import cli, tracking
+from jobs import cli
 from jobs.johnson_lindenstrauss.bounds import bounds
 from jobs.johnson_lindenstrauss.config import Bounds, Distortion, Lsh, Pca, Svd
 from jobs.johnson_lindenstrauss.distortion import distortion, pca
@@ -17,12 +17,6 @@ from store.ingest import ingest
 
 MODES = {"bounds": (Bounds, bounds), "distortion": (Distortion, distortion), "lsh": (Lsh, lsh)}
 MODES |= {"svd": (Svd, svd), "pca": (Pca, pca)}
-
-
-@pytest.fixture(autouse=True)
-def no_follower(monkeypatch):
-    start = runs.start
-    monkeypatch.setattr(tracking.runs, "start", lambda *a, **k: start(*a, **{**k, "follow": False}))
 
 
 def measured(db, tbl):

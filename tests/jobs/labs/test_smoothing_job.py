@@ -7,15 +7,8 @@ from jobs.benchmarks import smoothing as benchmark
 from jobs.clue import start
 from jobs.smoothing import config as smoothing
 from jobs.smoothing import errors, train
-from store import queries, runs
+from store import queries
 from store.ingest import ingest
-
-
-@pytest.fixture(autouse=True)
-def no_follower(monkeypatch):
-    """Runs write their spool only; the tests ingest themselves, which saves a process for every run."""
-    start = runs.start
-    monkeypatch.setattr(tracking.runs, "start", lambda *args, **kwargs: start(*args, **{**kwargs, "follow": False}))
 
 
 def table(db, name):
