@@ -339,8 +339,10 @@ with tools:
     downloads.download(found, "runs", label="CSV")
 known = set(everything["run_id"].filter(everything["run_id"].is_in(ids_in_link("selected"))))
 selected = [run_id for run_id in ids_in_link("selected") if run_id in known]
+acts = st.empty()  # there also without a choice, so that the charts below keep their place
 if selected:
-    run_actions.bar(version, selected, "runs")
+    with acts.container():
+        run_actions.bar(version, selected, "runs")
 shown = tables.page(ordered, min(number, pages), SIZE)
 hidden = ids_in_link("hidden")
 drawn = ordered.filter(pl.col("run_id").is_in(selected)) if selected else shown

@@ -69,7 +69,8 @@ class Chart {
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.host);
     this.host.addEventListener("pointerdown", () => this.hold());
-    document.addEventListener("fullscreenchange", () => this.draw(), { signal: (this.ended = new AbortController()).signal });
+    this.ended = new AbortController();
+    document.addEventListener("fullscreenchange", () => this.draw(), { signal: this.ended.signal });
   }
 
   /** While something is dragged in the chart, and until Plotly has made a box or a double click of it, points wait. */
@@ -143,7 +144,7 @@ class Chart {
     this.resized.disconnect();
     this.ended.abort();
     this.Plotly?.purge(this.plot);
-    charts.delete(this.key);
+    if (charts.get(this.key) === this) charts.delete(this.key);
   }
 }
 
