@@ -33,7 +33,7 @@ def test_a_script_of_the_page_stores_a_run(title, tmp_path):
     db = tmp_path / "results.duckdb"
     path = tmp_path / "script.py"
     path.write_text(SCRIPTS[title], encoding="utf-8")
-    environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": f"{ROOT / 'tests' / 'unfollowed'}:{ROOT}"}
+    environment = {**os.environ, "CLUEBOARD_DB": str(db), "PYTHONPATH": str(ROOT), "CLUEBOARD_FOLLOW": "0"}
     done = subprocess.run([sys.executable, str(path)], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ingest(db, wait=60.0, force=True)
