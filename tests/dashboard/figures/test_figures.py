@@ -57,6 +57,13 @@ def test_metrics_of_one_kind_share_a_plot_and_loss_comes_first():
     assert groups["loss"] == ["dev/loss", "train/loss"]
 
 
+def test_metrics_with_numbers_in_their_names_stand_in_the_order_of_the_numbers():
+    names = ["x/10", "x/2_a", "x/layer_10", "x/layer_2", "x/layer", "x/层２", "x/"]
+    groups = runs.metric_groups([*names, "train/loss"])
+    assert list(groups) == ["loss", "", "2_a", "10", "layer", "layer_2", "layer_10", "层２"]
+    assert list(runs.metric_groups(["9" * 5000, "1" * 5001])) == ["9" * 5000, "1" * 5001]
+
+
 def test_curves_of_a_run_are_coloured_by_split():
     one = pl.concat([curve("a", "train/loss", [1, 2]), curve("a", "dev/loss", [1, 2])])
     colors = {trace.name: trace.line.color for trace in runs.curves(one, metric="loss").data}
