@@ -78,23 +78,22 @@ def differences(rows: pl.DataFrame) -> go.Figure:
     Args:
         rows: name, metric, value, low, high (fractions).
     """
-    figure = go.Figure(
-        go.Scatter(
-            x=rows["value"] * 100,
-            y=[_in_lines(name) for name in rows["name"]],
-            customdata=rows["name"],
-            mode="markers",
-            name="difference",
-            marker={"size": 9, "color": style.MEASURED},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (rows["high"] - rows["value"]) * 100,
-                "arrayminus": (rows["value"] - rows["low"]) * 100,
-            },
-            hovertemplate="%{customdata}: %{x:+.2f} points<extra></extra>",
-        )
-    )
+    points = {
+        "x": (rows["value"] * 100).to_numpy(),
+        "y": [_in_lines(name) for name in rows["name"]],
+        "customdata": rows["name"].to_list(),
+        "mode": "markers",
+        "name": "difference",
+        "marker": {"size": 9, "color": style.MEASURED},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": ((rows["high"] - rows["value"]) * 100).to_numpy(),
+            "arrayminus": ((rows["value"] - rows["low"]) * 100).to_numpy(),
+        },
+        "hovertemplate": "%{customdata}: %{x:+.2f} points<extra></extra>",
+    }
+    figure = style.unchecked([points])
     style.reference_line(figure, 0, "no difference", axis="x")
     title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
     style.finish(figure, x=title, y="", height=150 + 46 * len(rows))

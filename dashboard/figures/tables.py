@@ -130,6 +130,8 @@ def readable_texts(texts: pl.Series) -> list[str]:
         return [readable_text(text) for text in texts]
     fields = texts.str.extract_groups(pattern).struct.unnest()
     joined = fields.select(pl.concat_str(pl.all(), separator=" ｜ ")).to_series()
+    if not joined.null_count():
+        return joined.to_list()
     return [readable_text(text) if at_once is None else at_once for text, at_once in zip(texts, joined, strict=True)]
 
 
