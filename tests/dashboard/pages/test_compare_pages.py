@@ -11,6 +11,7 @@ from dashboard.figures import compare as figures
 from dashboard.reports import html_report
 from store import queries
 from store.errors import StoreError
+from store.ingest import ingest
 
 PAGES = ("compare", "examples", "explore")
 
@@ -99,6 +100,7 @@ def test_an_example_is_marked_and_a_full_disk_says_so(own_store, open_page, monk
     app.button(key=save).click().run()
     assert not app.error
     assert app.toast[0].value == "Marked."
+    ingest(own_store, force=True)  # as the next refresh does
     assert queries.marks(db=own_store)["note"].to_list() == ["看错了"]
 
 
