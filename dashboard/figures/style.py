@@ -185,15 +185,15 @@ def flat_axis(*values: Iterable[float], fraction: bool = False) -> dict[str, Any
 
     Args:
         values: all that is drawn along the axis; what is not finite is left out.
-        fraction: the axis ends at 0 and 1.
+        fraction: the axis ends at 0 and 1, half a point of room for the marker.
     """
     drawn = np.concatenate([np.asarray(part, dtype=float).ravel() for part in values] or [np.ones(0)])
-    drawn = drawn[np.isfinite(drawn)]
+    drawn = drawn[np.abs(drawn) < 1e300]  # the largest floats have no room above them
     if not drawn.size or drawn.min() < drawn.max() or (drawn[0] == 0 and not fraction):
         return {}
     value = float(drawn[0])
-    low, high = (max(0.0, value - 0.05), min(1.0, value + 0.05)) if fraction else (0.9 * value, 1.1 * value)
-    return {"autorangeoptions": {"include": [low, high]}}
+    low, high = (max(-0.005, value - 0.05), min(1.005, value + 0.05)) if fraction else (0.9 * value, 1.1 * value)
+    return {"range": sorted((low, high))}
 
 
 def zoomable(figure: go.Figure, **layout: Any) -> go.Figure:
