@@ -91,6 +91,13 @@ function filled(cell, kind, value, color, act) {
   }
 }
 
+/** Open a page of the dashboard as the browser's Back does. `st.switch_page` would race with a page that runs by itself
+ * every second or two: a run asked for by the old page after the new one was made leaves the new one empty. */
+function go(address) {
+  history.pushState(null, "", address);
+  window.dispatchEvent(new PopStateEvent("popstate"));
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const focused = document.activeElement && parentElement.contains(document.activeElement)
     ? document.activeElement.dataset.focus : null;
@@ -170,7 +177,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       link.onclick = (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
-        setTriggerValue("open", row.id);
+        data.open ? setTriggerValue("open", row.id) : go(link.href);
       };
     }
     first.append(dot, link);

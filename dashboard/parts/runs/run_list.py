@@ -82,10 +82,10 @@ def show(
         compact: in a narrow place: long names take two lines.
         plain: names are no links.
         tall: at most as high as the window, with heads and names that stay in sight.
-        on: what a reader does -> what is called with it: `open` (id; the run's page where left out), `choose` (ids and
+        on: what a reader does -> what is called with it: `open` (id; its address where left out), `choose` (ids and
             among: those offered), `hide`, `pin`, `stop` (id), `sort` (column), `cell` (what the cell names).
     """
-    acts = {"open": _open_run, **(on or {})}
+    acts = on or {}
     data = {
         "label": label,
         "heading": heading,
@@ -94,6 +94,7 @@ def show(
         "tall": tall,
         "rows": [_row(row) for row in rows],
         "columns": [{"id": n, **asdict(column)} for n, column in enumerate(columns)],
+        "open": "open" in acts,
         "choose": "choose" in acts,
         "hide": "hide" in acts,
         "stop": "stop" in acts,
@@ -111,9 +112,6 @@ def show(
 
     answers: dict[str, Any] = {f"on_{name}_change": answer(name) for name in acts}
     _mount(key=key, data=data, **answers)
-    wanted = st.session_state.pop("run_to_open", None)
-    if wanted is not None:
-        st.switch_page("app_pages/run.py", query_params={"run": wanted})
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -121,8 +119,3 @@ def _row(row: Row) -> dict[str, Any]:
     cells = [asdict(cell) if isinstance(cell, Cell) else cell for cell in row.cells]
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     return {**values, "cells": cells, "href": row.href or f"run?run={row.id}"}
-
-
-def _open_run(run_id: str) -> None:
-    """A page cannot be switched in a callback: the rerun that follows does it."""
-    st.session_state["run_to_open"] = run_id
