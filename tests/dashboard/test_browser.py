@@ -126,7 +126,9 @@ def _drag(page, chart):
     page.mouse.up()
 
 
-@pytest.mark.parametrize(("address", "dark"), [("run?run={}", False), ("runs", True)])
+@pytest.mark.parametrize(
+    ("address", "dark"), [("run?run={}", False), pytest.param("runs", True, marks=pytest.mark.slow)]
+)
 def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_one(
     address, dark, tmp_path, serve, window
 ):
@@ -155,6 +157,7 @@ def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_o
         assert shown.problems == []
 
 
+@pytest.mark.slow
 def test_what_a_reader_does_in_a_moving_chart_stays(tmp_path, serve, window):
     """A zoom survives new points, a curve that begins later is drawn, and a box is read again as a range."""
     db = tmp_path / "results.duckdb"
