@@ -54,7 +54,7 @@ def show_running(version: str, running: pl.DataFrame) -> None:
             [] if curves is None else home.curve_of(curves, wanted),
             words.UNSET if found is None else words.value(score, found[0]),
             words.UNSET if found is None else words.value(score, found[1]),
-            min(max(row["progress"] or 0.0, 0.0), 1.0),
+            words.share_done(row["progress"], row["eta_s"]),
             words.UNSET if row["eta_s"] is None else words.duration(row["eta_s"]),
             words.ago(row["heartbeat_at"]),
         )

@@ -202,9 +202,12 @@ def live_progress() -> None:
     now = queries.run(queries.store_version(), run_id)
     if now["status"] != "running":
         st.rerun()
-    share = min(max(now["progress"] or 0.0, 0.0), 1.0)
+    share, life = words.share_done(now["progress"], now["eta_s"]), f"last sign of life {words.ago(now['heartbeat_at'])}"
+    if share is None:
+        st.progress(0.0, text=f"The job has not said how far it is · {life}")
+        return
     eta = f"{words.duration(now['eta_s'])} left" if now["eta_s"] is not None else "time left unknown"
-    st.progress(share, text=f"{share:.0%} · {eta} · last sign of life {words.ago(now['heartbeat_at'])}")
+    st.progress(share, text=f"{share:.0%} · {eta} · {life}")
 
 
 def measured(name: str) -> pl.DataFrame:

@@ -148,6 +148,13 @@ def over(n: object, what: str) -> str:
     return "" if n is None else f" over {count(int(as_number(n)), what)}"
 
 
+def share_done(progress: float | None, eta_s: float | None) -> float | None:
+    """How much of a job is done, 0 to 1; None for one that has said neither that nor the time left."""
+    if not progress and eta_s is None:
+        return None
+    return min(max(progress or 0.0, 0.0), 1.0)
+
+
 def duration(seconds: float | None) -> str:
     """`3 h 05 min`, `2 min 10 s`, `0.8 s`, or an en dash for what is not known."""
     if seconds is None or not math.isfinite(seconds):

@@ -60,6 +60,7 @@ function spark(points, color) {
 }
 
 function filled(cell, kind, value, color, act) {
+  if (value === null && kind === "progress") cell.textContent = "–"; // a job that says neither how far it is nor how long
   if (value === null || value === undefined) return;
   if (kind === "status") {
     const [symbol, label] = SIGNS[value] || ["help", value];

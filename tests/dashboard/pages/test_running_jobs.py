@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.parts import live_chart
 from store import queries, runs
+from store.ingest import ingest
 
 
 @pytest.fixture
@@ -84,3 +85,18 @@ def test_a_browser_that_cannot_load_plotly_gets_streamlits_charts(db, run, open_
     app.run()
     assert not moving(app)
     assert len(app.get("plotly_chart")) == 1
+
+
+def progress_of(app):
+    """The text over the progress bar of a run's page."""
+    return app.get("progress")[0].proto.text
+
+
+def test_a_job_that_does_not_say_how_far_it_is_has_no_percentage(db, run, open_page, listed):
+    page, home = (open_page(*where, run=run.run_id) for where in (("run", db), ("home", db)))
+    assert progress_of(page).startswith("The job has not said how far it is · last sign of life")
+    assert listed(home, "home_running")["rows"][0]["cells"][3:5] == [None, "–"]
+    run.progress(0.25, eta_s=90.0)
+    ingest(db, force=True)
+    assert progress_of(page.run()).startswith("25% · 1 min 30 s left · last sign of life")
+    assert listed(home.run(), "home_running")["rows"][0]["cells"][3:5] == [0.25, "1 min 30 s"]
