@@ -433,26 +433,35 @@ def folder() -> Path:
     return paths.locate().folder
 
 
+@contextmanager
+def _readable_afterwards() -> Iterator[None]:
+    """Wait until what was written can be read, also where a later part of it failed."""
+    try:
+        yield
+    finally:
+        ingest(database(), wait=2.0, force=True)
+
+
 def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
     """Write `add_tag`, `remove_tag`, `note` or `archived` for runs, and wait until it can be read."""
     known = all_runs(store_version()).filter(pl.col("run_id").is_in(list(run_ids)))
-    for run_id, tags in known.select("run_id", "tags").iter_rows():
-        if "note" in edit:
-            runs.edit(database(), "note", run_id=run_id, note=edit["note"])
-        if "archived" in edit:
-            runs.edit(database(), "archive", run_id=run_id, archived=edit["archived"])
-        kept = [tag for tag in tags if tag != edit.get("remove_tag")]
-        if edit.get("add_tag") and edit["add_tag"] not in kept:
-            kept.append(edit["add_tag"])
-        if kept != tags:
-            runs.edit(database(), "tags", run_id=run_id, tags=kept)
-    ingest(database(), wait=2.0, force=True)
+    with _readable_afterwards():
+        for run_id, tags in known.select("run_id", "tags").iter_rows():
+            if "note" in edit:
+                runs.edit(database(), "note", run_id=run_id, note=edit["note"])
+            if "archived" in edit:
+                runs.edit(database(), "archive", run_id=run_id, archived=edit["archived"])
+            kept = [tag for tag in tags if tag != edit.get("remove_tag")]
+            if edit.get("add_tag") and edit["add_tag"] not in kept:
+                kept.append(edit["add_tag"])
+            if kept != tags:
+                runs.edit(database(), "tags", run_id=run_id, tags=kept)
 
 
 def rename_run(run_id: str, name: str) -> None:
     """Name a run (an empty name takes the given one away) and wait until it can be read."""
-    editing.rename_run(run_id, name, database())
-    ingest(database(), wait=2.0, force=True)
+    with _readable_afterwards():
+        editing.rename_run(run_id, name, database())
 
 
 def stop_run(run_id: str, *, kill: bool) -> None:
@@ -467,20 +476,16 @@ def run_history(run_id: str) -> list[dict[str, Any]]:
 
 def delete_runs(run_ids: Sequence[str]) -> None:
     """Take runs out of every list and view until `restore_runs`, and wait until they are gone."""
-    try:
+    with _readable_afterwards():
         for run_id in run_ids:
             editing.delete_run(run_id, database())
-    finally:
-        ingest(database(), wait=2.0, force=True)
 
 
 def restore_runs(run_ids: Sequence[str]) -> None:
     """Bring deleted runs back; StoreError where the files of one were removed since."""
-    try:
+    with _readable_afterwards():
         for run_id in run_ids:
             editing.restore_run(run_id, database())
-    finally:
-        ingest(database(), wait=2.0, force=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -73,8 +73,9 @@ def _follow(page: str, default: list[str]) -> list[str]:
     return default
 
 
-def zoom(page: str, low: float, high: float) -> None:
-    """The box that was drawn in a chart becomes the range."""
+def zoom(page: str, ends: Sequence[float | str]) -> None:
+    """The box that was drawn in a chart, from one end to the other, becomes the range."""
+    low, high = sorted(map(float, ends))
     st.session_state[f"{page}_low"], st.session_state[f"{page}_high"] = _rounded(low, high)
 
 

@@ -4,7 +4,7 @@ Streamlit takes its own chart away and draws another whenever the data change, w
 one is drawn by Plotly itself (`live_chart.js`), which the dashboard's server sends from the installed package.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def show(
     key: str,
     alt: str,
     config: dict[str, Any],
-    on_box: Callable[[float, float], None] | None = None,
+    on_box: Callable[[Sequence[float | str]], None] | None = None,
 ) -> None:
     """Draw a figure, or change the one that is drawn into it.
 
@@ -44,7 +44,7 @@ def show(
         alt: what a reader who cannot see it is told; where it changes, the chart shows something else, and a zoom of
             before ends.
         config: of plotly.js.
-        on_box: called with the ends of the range of x over which a box was drawn.
+        on_box: called with the two ends, in any order, of the range of x over which a box was drawn.
     """
     _offer_plotly()
     whole = figure.to_dict()
@@ -61,8 +61,7 @@ def show(
 
     def boxed() -> None:
         if on_box and (ends := st.session_state[key].get("boxed")):
-            low, high = sorted(float(end) for end in ends)
-            on_box(low, high)
+            on_box(ends)
 
     _mount(
         key=key,

@@ -1,6 +1,6 @@
 """A figure on a page, with a menu that takes it elsewhere: SVG, PDF, PNG, its data, an interactive file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -27,7 +27,7 @@ def show(
     title: str,
     place: Any = st,
     live: bool = False,
-    on_box: Callable[[float, float], None] | None = None,
+    on_box: Callable[[Sequence[float | str]], None] | None = None,
     **options: Any,
 ) -> Any:
     """Draw a figure, with a small menu that saves it.
@@ -39,7 +39,7 @@ def show(
         title: its finding or the question it answers, above it.
         place: the container it is drawn in.
         live: whether it follows a running job: new points move the chart that is there.
-        on_box: called with the ends of the range of x over which a reader drew a box.
+        on_box: called with the two ends, in any order, of the range of x over which a reader drew a box.
         options: further options of `st.plotly_chart`, such as on_select.
 
     Returns:
@@ -60,11 +60,10 @@ def show(
     return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
 
 
-def _box(key: str, on_box: Callable[[float, float], None]) -> None:
+def _box(key: str, on_box: Callable[[Sequence[float | str]], None]) -> None:
     """Tell the range of the box that was drawn."""
     if boxes := st.session_state[key].selection.get("box", []):
-        low, high = sorted(float(end) for end in boxes[0]["x"])
-        on_box(low, high)
+        on_box(boxes[0]["x"])
 
 
 def _moves(key: str, live: bool) -> bool:

@@ -149,7 +149,7 @@ def _new_run(run_no: int, run_id: str) -> Row:
 
 def _put(con: duckdb.DuckDBPyConnection, batch: Batch, table: str, rows: pl.DataFrame, keys: list[str]) -> None:
     """Insert rows of the batch's runs in the place of those with the same keys, which only known runs can have."""
-    if batch.runs.keys() <= batch.new:
+    if batch.only_new:
         insert(con, table, rows)
     else:
         replace(con, table, rows, keys)
@@ -177,7 +177,7 @@ def _write_summary(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     stated = pl.DataFrame(said, schema=schema, orient="row")
     last = last.join(stated, on=["run_no", "name_no"], how="anti").select(*schema)
     rows = pl.concat([last, stated])
-    if batch.runs.keys() <= batch.new:
+    if batch.only_new:
         insert(con, "raw.summary", rows)
     else:
         _replace_summary(con, rows)

@@ -73,6 +73,12 @@ class Batch:
     edits: list[Row] = field(default_factory=list)
     damaged: list[tuple[str, int, str, str]] = field(default_factory=list)
     read: dict[str, tuple[int | None, int, bool]] = field(default_factory=dict)  # file -> run_no, bytes read, over
+
+    @property
+    def only_new(self) -> bool:
+        """Whether the database has nothing yet of any run of the batch, so that nothing has to be replaced."""
+        return self.runs.keys() <= self.new
+
     gathered: Gathered = field(default_factory=Gathered)
     lines: int = 0
     latest: float | None = None  # Unix time of the last point of the file being read

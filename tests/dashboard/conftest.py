@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import rooms
 from store import queries, runs
+from store.errors import StoreError
 
 # each new AppTest reads what all installed packages say of themselves: two thirds of a page's time; once is enough
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
@@ -188,6 +189,22 @@ def own_store(tmp_path: Path, filled_store: Path) -> Path:
     shutil.copytree(filled_store.with_suffix(""), db.with_suffix(""))
     shutil.copy(filled_store, db)
     return db
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """`with full_disk():` no edit of a run can be written."""
+
+    def full(layout: Any, lines: bytes) -> None:
+        raise StoreError(f"cannot write to {layout.edits}: No space left on device")
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr("store.editing.append_edits", full)
+            yield
+
+    return context
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from dashboard.figures import compare as figures
 from dashboard.reports import html_report
 from store import queries
-from store.errors import StoreError
 from store.ingest import ingest
 
 PAGES = ("compare", "examples", "explore")
@@ -80,19 +79,14 @@ def test_a_word_filters_the_examples(filled_store, open_page):
     assert f"{expected} of 80 examples" in texts(app)
 
 
-def test_an_example_is_marked_and_a_full_disk_says_so(own_store, open_page, monkeypatch):
+def test_an_example_is_marked_and_a_full_disk_says_so(own_store, open_page, full_disk):
     run = clue_runs(own_store, task="afqmc", data_source="files")[0]
     app = open_page("examples", own_store, runs=run, examples_show="all")
     place = app.expander[0].proto.id.partition("examples_open_")[2]
     save, note = f"examples_save_{place}", f"examples_note_{place}"
     app.session_state[f"examples_open_{place}"] = True
     app.run()
-
-    def full(layout, lines):
-        raise StoreError(f"cannot write to {layout.edits}: No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("store.editing.append_edits", full)
+    with full_disk():
         app.text_input(key=note).set_value("看错了")
         app.button(key=save).click().run()
         assert ["No space left on device" in error.value for error in app.error] == [True]

@@ -8,7 +8,6 @@ import pytest
 from dashboard.parts.runs import run_actions
 from store import queries
 from store.editing import delete_run
-from store.errors import StoreError
 from store.ingest import ingest
 
 
@@ -137,16 +136,13 @@ def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed,
     assert "我的基线" in names(listed(app, "runs_list"))
 
 
-def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(own_store, open_page, listed, monkeypatch):
+def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(
+    own_store, open_page, listed, full_disk, monkeypatch
+):
     monkeypatch.setattr(run_actions, "may_delete", lambda: True)
     run_id = runs_of(own_store, model="ngram")["run_id"][0]
     app = open_page("runs", own_store, selected=run_id)
-
-    def full(layout, lines):
-        raise StoreError(f"cannot write to {layout.edits}: No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("store.editing.append_edits", full)
+    with full_disk():
         app.button(key="runs_delete").click().run()
         assert ["No space left on device" in error.value for error in app.error] == [True]
         assert not app.exception
@@ -154,8 +150,7 @@ def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(own_s
     assert run_id in {row["id"] for row in listed(app, "runs_list")["rows"]}
     assert "runs_undo" not in {button.key for button in app.button}
     app.button(key="runs_delete").click().run()
-    with monkeypatch.context() as patch:
-        patch.setattr("store.editing.append_edits", full)
+    with full_disk():
         app.button(key="runs_undo").click().run()
         assert len(app.error) == 1
     app.button(key="runs_undo").click().run()
