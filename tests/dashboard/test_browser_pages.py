@@ -89,6 +89,13 @@ def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, 
         assert wide.problems == []
 
 
+RANGE = """() => {
+    const ends = ['From', 'To'].map(end => document.querySelector(`input[aria-label="${end}"]`)?.value);
+    return ends.every(Boolean) && ends.map(Number);
+}"""
+"""Both ends of the range of curves once their inputs show them, else false."""
+
+
 def compare_link(db):
     frame = queries.runs(experiment="clue", task="afqmc", status="finished", db=db).filter(data_source="files")
     return "/compare?runs=" + ",".join(frame["run_id"])
@@ -114,7 +121,8 @@ def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, windo
     second.open(first.page.url)
     second.page.get_by_text("points of macro F1").first.wait_for(timeout=20_000)
     second.page.get_by_role("button", name="Curves, smoothing, range").click()
-    low, high = (float(second.page.get_by_label(end, exact=True).input_value()) for end in ("From", "To"))
+    second.page.wait_for_function(RANGE)  # a number input stands empty before it shows its number
+    low, high = second.page.evaluate(RANGE)
     assert 10 < low < 25 < 35 < high < 50
     assert second.problems == []
 
