@@ -302,7 +302,7 @@ def published_marker(
     )
 
 
-PERCENT = {"tickformat": ".1%", "hoverformat": ".2%"}
+PERCENT = {"tickformat": ".1~%", "hoverformat": ".2%"}
 """Settings of an axis that shows fractions as percent."""
 
 

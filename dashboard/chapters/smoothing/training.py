@@ -101,7 +101,7 @@ def show_encoders() -> None:
     badges.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
     plots.show(
-        figure.update_xaxes(tickformat=".1%"),
+        figure.update_xaxes(tickformat=".1~%"),
         key="smoothing_training_encoders",
         title=f"Does the activation change the score on {task}?",
         alt="Score by activation",

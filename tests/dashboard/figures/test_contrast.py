@@ -79,8 +79,14 @@ def test_signs_of_a_status_are_seen(theme):
 @pytest.mark.parametrize(("theme", "place"), [("light", 0), ("dark", 1)])
 def test_words_that_have_a_colour_in_each_theme_are_readable(theme, place):
     pairs = re.findall(r"([^{}]+) \{ (?:color|fill): light-dark\((#[0-9a-f]{3,6}), (#[0-9a-f]{3,6})\)", STYLE)
-    assert len(pairs) >= 6
+    assert len(pairs) >= 9
     for where, *both in pairs:
         color = both[place] if len(both[place]) == 7 else "#" + 2 * both[place][1:]
         ground = "primaryColor" if "Primary" in where or "primary" in where else "secondaryBackgroundColor"
         assert contrast(rgb(color), rgb(THEMES[theme][ground])) >= 4.5, where
+
+
+@pytest.mark.parametrize("part", ["comment", "operator", "boolean", "function", "string", "keyword", "number"])
+def test_every_part_of_code_has_a_colour_of_the_stylesheet(part):
+    rules = re.findall(r'stCode"\] \.token([^{]*) \{ color: light-dark', STYLE)
+    assert any(re.search(rf"\.{part}\b", rule) for rule in rules)

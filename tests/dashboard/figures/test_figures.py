@@ -72,7 +72,7 @@ def test_curves_of_a_run_are_coloured_by_split():
 
 def test_fractions_are_drawn_in_percent_and_a_drag_draws_a_box():
     figure = runs.curves(curve("a", "dev/accuracy", [0.5, 0.6]), metric="accuracy")
-    assert figure.layout.yaxis.tickformat == ".1%"
+    assert figure.layout.yaxis.tickformat == ".1~%"
     assert figure.layout.dragmode == "select"
     assert runs.curves(curve("a", "dev/loss", [1, 2]), metric="loss").layout.yaxis.tickformat is None
 
