@@ -19,6 +19,7 @@ import streamlit as st
 
 from dashboard.figures import tables
 from dashboard.figures.runs import LARGEST
+from dashboard.frames import name_order
 from dashboard.frames.runs import run_colors, run_names, search
 from engine.text.tasks import TASKS, TaskSpec
 from store import editing, paths, queries, runs, sandbox, stopping
@@ -347,7 +348,7 @@ def without_measurements() -> Iterator[None]:
 @st.cache_resource(show_spinner=False, max_entries=64)
 def measured_tables(version: str, run_id: str) -> list[str]:
     """Names of the tables of measurements to which a run added."""
-    return sorted(queries.table_of_run("measurements", run_id)["tbl"].unique())
+    return name_order.ordered(queries.table_of_run("measurements", run_id)["tbl"].unique())
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import compare as figures
 from dashboard.figures import tables, words
+from dashboard.frames import name_order
 from dashboard.frames.comparison import configurations
 from dashboard.parts import headings, links, local_time, plots
 from dashboard.parts.runs import run_tables, sweep_view
@@ -83,7 +84,7 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     joined = joined.with_columns(started.dt.replace_time_zone(None))  # the reader's clock, as plotly draws it
     return (
         joined,
-        sorted(metrics, key=lambda name: (not configurations.is_score(name), name not in MAIN, name)),
+        sorted(metrics, key=lambda name: (not configurations.is_score(name), name not in MAIN, name_order.key(name))),
         [*kept, "duration_s", "seed", "started_at"],
     )
 

@@ -10,18 +10,23 @@ import streamlit as st
 from dashboard import queries, rooms
 from dashboard.figures import run_grid, tables, words
 from dashboard.frames.runs import home, run_rows
-from dashboard.parts import guard, headings, last_visit, links, local_time
+from dashboard.parts import commands, guard, headings, last_visit, links, local_time
 from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10
 STEPS = (
     ("Train a small model", "python -m jobs.clue --task afqmc", "about a minute, on generated sentences"),
-    ("Train on real data", "python -m jobs.clue --task tnews --model ngram --data-dir DIR", "the official CLUE files"),
+    (
+        "Train on CLUE's data",
+        "python -m jobs.clue --task tnews --model ngram",
+        "seconds; the data come from the hub, or from your files with `--data-dir FOLDER`",
+    ),
     (
         "Log from your own script",
-        'import store\nstore.init("my experiment", config={"lr": 0.1})\nstore.log({"train/loss": 0.5}, step=1)',
-        "three lines of Python",
+        'python - <<\'END\'\nimport store\nstore.init("my experiment", config={"lr": 0.1})\n'
+        'store.log({"train/loss": 0.5}, step=1)\nEND',
+        "three lines of Python, here handed to it by the shell",
     ),
 )
 WAITING = "home_demo"
@@ -151,7 +156,7 @@ def show_first_steps() -> None:
         with column:
             st.markdown(f"**{number}. {name}**")
             st.caption(note)
-            st.code(command, language="python" if "\n" in command else "bash", wrap_lines=True)
+            st.code(commands.of_this_store(command), language="bash", wrap_lines=True)
     if not run_actions.may_delete():
         return
     job = st.session_state.get(WAITING)

@@ -349,10 +349,10 @@ if sample:
     )
 
 if measured.is_empty():
-    folder = "" if sample else " --data-dir DIR"
+    where = "" if sample else " The data come from the hub, or from your files with `--data-dir FOLDER`."
     headings.empty(
-        f"python -m jobs.clue --task {group} --model ngram{folder}",
-        f"No finished run on {data} has a {split} score yet.",
+        f"python -m jobs.clue --task {group} --model ngram",
+        f"No finished run on {data} has a {split} score yet.{where}",
     )
 levels = baselines(split, sample=sample)
 shown = papers if not sample else papers.clear()

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.frames.runs import job_form
-from dashboard.parts import guard, headings, links
+from dashboard.parts import commands, guard, headings, links
 from dashboard.parts.runs import job_queue
 
 KEY = "new_run"
@@ -107,7 +107,7 @@ def form(number: int) -> dict[str, str | bool]:
 
 def show_command(found: job_form.Command, *, estimates: bool) -> None:
     """The command to copy, what is wrong with it, and the buttons where jobs may be started."""
-    st.code(found.line, language="bash", wrap_lines=True)
+    st.code(commands.of_this_store(found.line), language="bash", wrap_lines=True)
     for problem in found.problems:
         st.error(problem, icon=":material/error:")
     if found.sweep:
@@ -138,7 +138,7 @@ def show_how_to_turn_on() -> None:
             "This server was not started for it. Jobs run as you, on this machine, so the page starts them only where "
             "it is asked to, and only while the dashboard listens on this machine alone:"
         )
-        st.code(f"{job_queue.SWITCH}=1 streamlit run dashboard/Home.py", language="bash")
+        st.code(commands.of_this_store(f"{job_queue.SWITCH}=1 streamlit run dashboard/Home.py"), language="bash")
 
 
 def show_queue() -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
+from dashboard.frames import name_order
 from dashboard.frames.comparison import configurations
 from dashboard.parts import badges, curve_controls, downloads, guard, headings, links, local_time, plots
 from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tables, try_sentence
@@ -111,7 +112,8 @@ def scores() -> list[str]:
         shown = shown & ~pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # no class to guess
     bare = pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # what guessing gives, last
     split = ~pl.col("name").str.starts_with("dev/")
-    ordered = summary.filter(shown).sort(pl.col("name") != main, split, bare, "name").head(SCORES)
+    summary = summary.filter(shown)
+    ordered = summary.sort(pl.col("name") != main, split, bare, name_order.places(summary["name"])).head(SCORES)
     return [
         f"**{words.name(name)} {words.value(name, value)}**" if name == main or not number else
         f"{words.name(name)} {words.value(name, value)}"
@@ -188,7 +190,8 @@ def show_curves(running: bool, *, system: bool = False) -> None:
 
 def show_points(frame: pl.DataFrame, names: list[str]) -> None:
     """Curves of one point are a number."""
-    rows = frame.filter(pl.col("name").is_in(names)).sort("name")
+    rows = frame.filter(pl.col("name").is_in(names))
+    rows = rows.sort(name_order.places(rows["name"]))
     if rows.is_empty():
         return
     st.caption("Logged once:")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import run_grid, tables, words
+from dashboard.frames import name_order
 from dashboard.frames.comparison import configurations
 from dashboard.frames.runs import run_rows
 from dashboard.parts import downloads, guard, headings, local_time, plots, saved_queries
@@ -48,7 +49,7 @@ if everything.is_empty():
     guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
 COLORS = queries.colors(version)
-KNOWN_PARAMS = sorted(set(queries.param_names(version)["name"]) - set(everything.columns))
+KNOWN_PARAMS = name_order.ordered(set(queries.param_names(version)["name"]) - set(everything.columns))
 
 
 def ids_in_link(name: str) -> list[str]:

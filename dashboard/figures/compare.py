@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from dashboard.frames import name_order
 from dashboard.frames.numbers import as_number
 from engine.evidence.calibration import calibration_interval
 from engine.evidence.class_report import ClassReport
@@ -58,7 +59,7 @@ def seed_curves(
     )
     several = named["name"].n_unique() > 1
     parts = named.partition_by("configuration", "name", as_dict=True)
-    for name, series in sorted(parts, key=lambda key: (names.index(str(key[0])), key[1])):
+    for name, series in sorted(parts, key=lambda key: (names.index(str(key[0])), name_order.key(str(key[1])))):
         part = parts[name, series]
         line = run_figures.on_common_grid(part.filter(pl.col("value").is_finite()))
         color = colors[str(name)]

@@ -12,6 +12,7 @@ import polars as pl
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, tables, words
 from dashboard.figures.many_curves import ManyCurves, packed
+from dashboard.frames import name_order
 from dashboard.frames.numbers import as_number
 
 HEIGHT = 230
@@ -44,17 +45,19 @@ def ordered(names: Sequence[str]) -> list[str]:
     """
     main = next((f"dev/{metric}" for metric in tables.HEADLINES if f"dev/{metric}" in names), "")
 
-    def rank(name: str) -> tuple[int, str]:
+    def rank(name: str) -> int:
         split, _, metric = name.partition("/")
         if name == main:
-            return 0, name
+            return 0
         if not metric:
-            return 6, name
+            return 6
         if metric == "loss":
-            return (1 if split == "dev" else 2), name
-        return {"dev": 3, "test": 4, "train": 5}.get(split, 6), name
+            return 1 if split == "dev" else 2
+        return {"dev": 3, "test": 4, "train": 5}.get(split, 6)
 
-    return sorted((name for name in names if not name.startswith("system/")), key=rank)
+    return sorted(
+        (name for name in names if not name.startswith("system/")), key=lambda name: (rank(name), name_order.key(name))
+    )
 
 
 def chart(

@@ -1,6 +1,5 @@
 """Figures of single runs: curves with smoothing, confusion matrix, confidence of right and wrong predictions."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.frames import name_order
 from engine.evidence.metrics import METRICS, metric_of
 
 Curve = tuple[np.ndarray, np.ndarray]
@@ -44,15 +44,9 @@ def smooth(frame: pl.DataFrame, weight: float) -> pl.DataFrame:
 def metric_groups(names: Sequence[str]) -> dict[str, list[str]]:
     """Curves that belong into one plot: `{"loss": ["dev/loss", "train/loss"], ...}`, loss first, layer 2 before 10."""
     groups: dict[str, list[str]] = {}
-    for name in sorted(names):
+    for name in name_order.ordered(names):
         groups.setdefault(name.split("/", 1)[-1], []).append(name)
-    return dict(sorted(groups.items(), key=lambda item: (item[0] != "loss", -len(item[1]), _counting(item[0]))))
-
-
-def _counting(name: str) -> list[tuple[str, int, str]]:
-    """Key of an order in which numbers within names count: layer 2 before layer 10."""
-    pairs = ((text, digits.lstrip("0")) for text, digits in re.findall(r"([^0-9]*)([0-9]*)", name))
-    return [(text, len(number), number) for text, number in pairs]
+    return dict(sorted(groups.items(), key=lambda item: (item[0] != "loss", -len(item[1]), name_order.key(item[0]))))
 
 
 def curves(

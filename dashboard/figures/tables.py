@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from dashboard.frames import name_order
 from engine.text.tasks import TASKS
 
 RUN_COLUMNS = (
@@ -106,7 +107,7 @@ def all_tags(frame: pl.DataFrame) -> list[str]:
 def class_order(counts: pl.DataFrame) -> list[str]:
     """Classes that occur as label or prediction, numbers in numerical order."""
     names = set(counts["label"].drop_nulls()) | set(counts["prediction"].drop_nulls())
-    return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    return name_order.ordered(names)
 
 
 def with_class_titles(frame: pl.DataFrame, task: str | None) -> pl.DataFrame:

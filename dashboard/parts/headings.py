@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.parts import commands
+
 NAME = "clueboard"
 ICON = str(Path(__file__).parents[1] / "icon.svg")
 STYLE = Path(__file__).parents[1] / "style.css"
@@ -56,6 +58,6 @@ def help_sign(*, chinese: str = "", note: str = "", formula: str = "", source: s
 
 
 def empty(command: str, what: str = "Nothing is stored here yet.") -> None:
-    """Designed empty state: what is missing and the command that fills it."""
+    """Designed empty state: what is missing and the command that fills it, as it runs in a shell."""
     st.info(f"{what} This command fills it:", icon=":material/inbox:")
-    st.code(command, language="bash", wrap_lines=True)
+    st.code(commands.of_this_store(command), language="bash", wrap_lines=True)

@@ -4,8 +4,12 @@ Markdown makes an image of `![x](https://...)`, and the browser of everybody who
 names, classes, metrics and errors come to Markdown in a hundred places; on the way to the browser all of them pass
 here, and the sign that would begin an image gets a backslash. HTML is escaped where it is made; the project's own texts
 hold no image of Markdown.
+
+In sentences a name stays on one line: a browser breaks lines behind every hyphen, so that one line would end with
+`mini-` or `3e-` and the next begin with `zh` or `4`. A sign of no width behind the hyphen forbids it.
 """
 
+import re
 from functools import wraps
 from typing import Any
 
@@ -16,44 +20,62 @@ MARKDOWN = frozenset(("body", "label", "help", "title", "text", "delta", "delta_
 """Fields that Streamlit may read as Markdown."""
 NO_MARKDOWN = frozenset(("html", "json", "code", "plotly_chart", "dataframe", "bidi_component"))
 """Elements of which it reads nothing so."""
+JOINER = "\N{WORD JOINER}"
+LONGEST_WORD = 24
+"""Characters of a word that still fits into a line of a narrow window; longer ones may break."""
+_KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
+"""What is no text for people: code, formulas, tags, targets of links, icons and colours, addresses."""
+_HYPHENATED = re.compile(rf"(?P<kept>{_KEPT})|[^\W_]+(?:\\?-[^\W_]+)+")
 
 
 def stay_inside() -> None:
-    """Let every message to a browser pass `without_images`; doing it again changes nothing."""
+    """Let every message to a browser pass `as_meant`; doing it again changes nothing."""
     send = ScriptRunContext.enqueue
     if getattr(send, "stays_inside", False):
         return
 
     @wraps(send)
     def enqueue(self: ScriptRunContext, msg: ForwardMsg) -> None:
-        without_images(msg)
+        as_meant(msg)
         send(self, msg)
 
     enqueue.stays_inside = True  # type: ignore[attr-defined]
     ScriptRunContext.enqueue = enqueue  # type: ignore[method-assign]
 
 
-def without_images(msg: ForwardMsg) -> None:
-    """Put a backslash into what would begin an image of Markdown."""
+def as_meant(msg: ForwardMsg) -> None:
+    """Put a backslash into what would begin an image of Markdown, and keep hyphenated words of sentences together."""
     if msg.WhichOneof("type") != "delta":
         return
     kind = msg.delta.WhichOneof("type")
     if kind == "new_element":
         element = msg.delta.new_element.WhichOneof("type")
         if element is not None and element not in NO_MARKDOWN:
-            _escape(getattr(msg.delta.new_element, element))
+            _mend(getattr(msg.delta.new_element, element))
     elif kind == "add_block":
         block = msg.delta.add_block.WhichOneof("type")
         if block is not None:
-            _escape(getattr(msg.delta.add_block, block))
+            _mend(getattr(msg.delta.add_block, block))
 
 
-def _escape(proto: Any) -> None:
+def _mend(proto: Any) -> None:
     for field, value in proto.ListFields():
         if field.name not in MARKDOWN:
             continue
         if isinstance(value, str):
-            if "![" in value:
-                setattr(proto, field.name, value.replace("![", "!\\["))
+            text = value.replace("![", "!\\[")
+            text = unbroken(text) if field.name == "body" else text
+            if text != value:
+                setattr(proto, field.name, text)
         elif field.name == "captions":
             value[:] = [text.replace("![", "!\\[") for text in value]
+
+
+def unbroken(text: str) -> str:
+    """Markdown in which words with hyphens stay on one line; code, formulas and addresses stay as they are."""
+    return _HYPHENATED.sub(_joined, text) if "-" in text else text
+
+
+def _joined(found: re.Match[str]) -> str:
+    word = found.group()
+    return word if found["kept"] or len(word) > LONGEST_WORD else word.replace("-", f"-{JOINER}")

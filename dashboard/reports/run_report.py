@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
+from dashboard.frames import name_order
 from dashboard.reports import html_report
 
 WRONG = 50  # wrong predictions listed
@@ -54,14 +55,17 @@ def _plain(value: object) -> str:
 
 def parameters(params: pl.DataFrame, *, unset: bool = False) -> pl.DataFrame:
     """Parameter and Value of name and value (JSON text); those that were left unset only if asked for."""
-    rows = [(name, words.setting(value)) for name, value in params.sort("name").select("name", "value").iter_rows()]
+    rows = [
+        (name, words.setting(value))
+        for name, value in params.sort(name_order.places(params["name"])).select("name", "value").iter_rows()
+    ]
     kept = [row for row in rows if unset or row[1] != words.UNSET]
     return pl.DataFrame(kept, schema=["Parameter", "Value"], orient="row")
 
 
 def scores(summary: pl.DataFrame) -> pl.DataFrame:
     """Metric and Value of a run's summary, dev ones first."""
-    ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), "name")
+    ordered = summary.sort(~pl.col("name").str.starts_with("dev/"), name_order.places(summary["name"]))
     rows = [(words.name(name), words.value(name, value)) for name, value in ordered.select("name", "value").iter_rows()]
     return pl.DataFrame(rows, schema=["Metric", "Value"], orient="row")
 

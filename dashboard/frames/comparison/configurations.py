@@ -13,6 +13,7 @@ import polars as pl
 
 from dashboard.figures import style, words
 from dashboard.figures.runs import LARGEST
+from dashboard.frames import name_order
 from dashboard.frames.comparison import unseen_scores
 from dashboard.frames.runs import run_names
 from engine.evidence import intervals
@@ -97,7 +98,7 @@ def _special_settings(runs: pl.DataFrame, params: pl.DataFrame) -> dict[str, str
         for run_id, name, value in params.select("run_id", "name", "value").iter_rows():
             if run_id in ids and name not in NO_SETTINGS:
                 values.setdefault(name, {})[run_id] = words.setting(value).replace(", ", "/")
-        for name, of_run in sorted(values.items()):
+        for name, of_run in sorted(values.items(), key=lambda item: name_order.key(item[0])):
             if len(of_run) < len(ids):  # a version that does not know the setting says nothing of it
                 continue
             usual = Counter(of_run.values()).most_common(1)[0][0]

@@ -1,0 +1,41 @@
+"""Commands that pages show run as they are pasted into a shell, and write to the store that the pages show."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard import rooms
+from dashboard.parts import commands
+from store import paths
+
+BLANK = re.compile(r"(?<![$\w{])(?:DIR|FILE|FOLDER|RUN|PATH|TASK|MODEL|NAME)\b|<[a-z ]+>|…|\.\.\.")
+"""A word that the reader would have to replace."""
+
+
+@pytest.mark.parametrize("room", [room.script for room in rooms.ROOMS])
+def test_the_commands_of_an_empty_store_name_it_and_leave_nothing_to_fill_in(room, empty_store, open_page):
+    shown = [code.value for code in open_page(room, empty_store).code]
+    assert shown or room == "leaderboard", "an empty room says how to fill it"
+    for command in shown:
+        assert not BLANK.search(command), command
+        assert command.startswith(f"{paths.ENVIRONMENT}={shlex.quote(str(empty_store))} "), command
+
+
+def test_the_script_of_the_first_steps_stores_a_run_when_it_is_pasted(empty_store, open_page):
+    (script,) = (code.value for code in open_page("home", empty_store).code if "\n" in code.value)
+    surroundings = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    del surroundings[paths.ENVIRONMENT]
+    subprocess.run(["bash", "-c", script], check=True, cwd=paths.ROOT, env=surroundings, capture_output=True)
+    (spool,) = paths.locate(empty_store).spool.glob("2*.jsonl")
+    for stored in ("my experiment", "train/loss"):
+        assert f'"{stored}"' in spool.read_text()
+
+
+def test_the_usual_store_needs_no_place(monkeypatch):
+    monkeypatch.delenv(paths.ENVIRONMENT, raising=False)
+    assert commands.of_this_store("python -m jobs.clue") == "python -m jobs.clue"
