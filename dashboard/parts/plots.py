@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.parts import downloads, live_chart
+from dashboard.parts import downloads, guard, live_chart
 from dashboard.reports import figure_files
 
 import_module("pandas")
@@ -51,8 +51,7 @@ def show(
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
         st.markdown(f"**{title}**", width="stretch")
-        with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{key}_save"):
-            _menu(figure, key)
+        _save(figure, key)
     if _moves(key, live):
         return live_chart.show(figure, key=f"{key}_live", alt=alt, config=config, on_box=on_box)
     if on_box:
@@ -72,6 +71,15 @@ def _moves(key: str, live: bool) -> bool:
     if live:
         moving.add(key)
     return key in moving and live_chart.possible()
+
+
+@guard.fragment
+def _save(figure: go.Figure, key: str) -> None:
+    """The menu; its buttons are built once a reader opens it, without the rest of the page."""
+    name = f"{key}_save"
+    with st.popover("Save", icon=":material/download:", type="tertiary", key=name, on_change="rerun") as menu:
+        if menu.open:
+            _menu(figure, key)
 
 
 def _menu(figure: go.Figure, key: str) -> None:

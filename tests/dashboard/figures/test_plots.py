@@ -77,6 +77,21 @@ def test_a_browser_draws_svg_and_pdf(kind, part):
     assert part in figure_files.picture(figure, kind)
 
 
+def test_the_buttons_of_a_menu_are_there_once_it_is_opened(open_page, empty_store):
+    app = open_page("smoothing/kernels", empty_store)
+    assert not saved_as(app, "smoothing_curves")
+    app.session_state["smoothing_curves_save"] = True
+    assert {"csv", "parquet", "html"} <= saved_as(app.run(), "smoothing_curves")
+    app.session_state["smoothing_curves_save"] = False
+    assert not saved_as(app.run(), "smoothing_curves")
+
+
+def saved_as(app, key):
+    """Kinds of files that a page offers of a figure."""
+    names = [item.proto.id.rpartition("-")[2] for item in app.get("download_button")]
+    return {name.removeprefix(f"{key}_") for name in names if name.startswith(f"{key}_")}
+
+
 def test_every_figure_of_a_page_has_a_title():
     """Figures come to a page only through `plots`: there the title has no default and an empty one is an error."""
     folder = Path(plots.__file__).parents[1]
