@@ -70,24 +70,31 @@ def run_to_the_end(training: Training, stop_at: int | None = None) -> list[float
     return losses
 
 
-@pytest.mark.parametrize("kind", ["pair", "choice", "span", "entities"])
+RECIPES = {
+    "modern": {"tokens_per_batch": 60},
+    "blog": {
+        "precision": "bf16",
+        "accumulation": 2,
+        "schedule": "constant",
+        "warmup": 0.0,
+        "clip_norm": None,
+        "blog": True,
+    },
+    "regularized": {"tokens_per_batch": 60, "fgm": 0.5, "ema": 0.9},
+}
+OFTEN = (("pair", "regularized"), ("choice", "modern"), ("span", "blog"), ("entities", "regularized"))
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("kind", "recipe"),
     [
-        {"tokens_per_batch": 60},
-        {
-            "precision": "bf16",
-            "accumulation": 2,
-            "schedule": "constant",
-            "warmup": 0.0,
-            "clip_norm": None,
-            "blog": True,
-        },
-        {"tokens_per_batch": 60, "fgm": 0.5, "ema": 0.9},
+        pytest.param(kind, recipe, marks=() if (kind, recipe) in OFTEN else pytest.mark.slow)
+        for kind in ("pair", "choice", "span", "entities")
+        for recipe in RECIPES
     ],
-    ids=["modern", "blog", "regularized"],
 )
-def test_a_resumed_training_is_bitwise_the_uninterrupted_one(kind, options):
+def test_a_resumed_training_is_bitwise_the_uninterrupted_one(kind, recipe):
+    options = RECIPES[recipe]
     whole, first, second = make(kind, **options), make(kind, **options), make(kind, **options)
     losses = run_to_the_end(whole)
     start = run_to_the_end(first, stop_at=2)
