@@ -6,7 +6,8 @@ here, and the sign that would begin an image gets a backslash. HTML is escaped w
 hold no image of Markdown.
 
 In sentences a name stays on one line: a browser breaks lines behind every hyphen, so that one line would end with
-`mini-` or `3e-` and the next begin with `zh` or `4`. A sign of no width behind the hyphen forbids it.
+`mini-` or `3e-` and the next begin with `zh` or `4`. Such words go into `:small[...]`, a span that the stylesheet keeps
+on one line at the size of its sentence; a sign of no width behind the hyphen would be copied along with a name.
 """
 
 import re
@@ -20,12 +21,13 @@ MARKDOWN = frozenset(("body", "label", "help", "title", "text", "delta", "delta_
 """Fields that Streamlit may read as Markdown."""
 NO_MARKDOWN = frozenset(("html", "json", "code", "plotly_chart", "dataframe", "bidi_component"))
 """Elements of which it reads nothing so."""
-JOINER = "\N{WORD JOINER}"
+SENTENCES = frozenset(("markdown", "alert", "heading"))
+"""Elements whose body is text in lines."""
 LONGEST_WORD = 24
 """Characters of a word that still fits into a line of a narrow window; longer ones may break."""
 _KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
 """What is no text for people: code, formulas, tags, targets of links, icons and colours, addresses."""
-_HYPHENATED = re.compile(rf"(?P<kept>{_KEPT})|[^\W_]+(?:\\?-[^\W_]+)+")
+_HYPHENATED = re.compile(rf"(?P<kept>{_KEPT})|(?<![:\\])(?<![^\W_])[^\W_]+(?:\\?-[^\W_]+)+")
 
 
 def stay_inside() -> None:
@@ -51,31 +53,32 @@ def as_meant(msg: ForwardMsg) -> None:
     if kind == "new_element":
         element = msg.delta.new_element.WhichOneof("type")
         if element is not None and element not in NO_MARKDOWN:
-            _mend(getattr(msg.delta.new_element, element))
+            proto = getattr(msg.delta.new_element, element)
+            _escape(proto)
+            if element in SENTENCES and not getattr(proto, "allow_html", False):
+                proto.body = unbroken(proto.body)
     elif kind == "add_block":
         block = msg.delta.add_block.WhichOneof("type")
         if block is not None:
-            _mend(getattr(msg.delta.add_block, block))
+            _escape(getattr(msg.delta.add_block, block))
 
 
-def _mend(proto: Any) -> None:
+def _escape(proto: Any) -> None:
     for field, value in proto.ListFields():
         if field.name not in MARKDOWN:
             continue
         if isinstance(value, str):
-            text = value.replace("![", "!\\[")
-            text = unbroken(text) if field.name == "body" else text
-            if text != value:
-                setattr(proto, field.name, text)
+            if "![" in value:
+                setattr(proto, field.name, value.replace("![", "!\\["))
         elif field.name == "captions":
             value[:] = [text.replace("![", "!\\[") for text in value]
 
 
 def unbroken(text: str) -> str:
     """Markdown in which words with hyphens stay on one line; code, formulas and addresses stay as they are."""
-    return _HYPHENATED.sub(_joined, text) if "-" in text else text
+    return _HYPHENATED.sub(_together, text) if "-" in text else text
 
 
-def _joined(found: re.Match[str]) -> str:
+def _together(found: re.Match[str]) -> str:
     word = found.group()
-    return word if found["kept"] or len(word) > LONGEST_WORD else word.replace("-", f"-{JOINER}")
+    return word if found["kept"] or len(word) > LONGEST_WORD else f":small[{word}]"

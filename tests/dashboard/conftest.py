@@ -27,6 +27,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard import rooms
+from dashboard.parts import inside
 from store import queries, runs
 from store.errors import StoreError
 
@@ -243,6 +244,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def opened(page: str, db: Path, *, more: bool = False, **query: str) -> AppTest:
         monkeypatch.setenv("CLUEBOARD_DB", str(db))
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
+        monkeypatch.setattr(inside, "unbroken", str)  # sentences are read as they are written
         app = AppTest.from_file(str(HOME), default_timeout=60)
         app.run()
         for name, value in query.items():

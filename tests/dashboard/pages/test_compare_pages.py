@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from dashboard.figures import compare as figures
-from dashboard.parts.inside import unbroken
 from dashboard.reports import html_report
 from store import queries
 from store.ingest import ingest
@@ -58,7 +57,7 @@ def test_runs_of_different_tasks_are_not_compared_and_the_page_says_why(filled_s
 def test_a_link_to_a_run_that_is_gone_names_it(filled_store, open_page):
     known = clue_runs(filled_store, task="afqmc", data_source="files")[0]
     app = open_page("compare", filled_store, runs=f"{known},20200101-000000-0000")
-    assert unbroken("20200101-000000-0000") in texts(app)
+    assert "20200101-000000-0000" in texts(app)
     assert "Choose two to twenty runs" in texts(app)
 
 

@@ -1,8 +1,9 @@
 """Words with hyphens stay on one line of a sentence, and nothing else is changed on the way to the browser."""
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from dashboard.parts.inside import JOINER, LONGEST_WORD, unbroken
+from dashboard.parts.inside import LONGEST_WORD, as_meant, unbroken
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,8 @@ from dashboard.parts.inside import JOINER, LONGEST_WORD, unbroken
 def test_a_hyphenated_word_does_not_break(text, words):
     mended = text
     for word in words:
-        mended = mended.replace(word, word.replace("-", "-" + JOINER))
+        mended = mended.replace(word, f":small[{word}]")
     assert unbroken(text) == mended != text
-    assert mended.replace(JOINER, "") == text
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,21 @@ def test_a_hyphenated_word_does_not_break(text, words):
 )
 def test_code_addresses_formulas_and_signs_stay_as_they_are(text):
     assert unbroken(text) == text
+
+
+@pytest.mark.parametrize(
+    ("element", "settings", "sent"),
+    [
+        ("markdown", {}, "lr :small[3e-4]"),
+        ("alert", {}, "lr :small[3e-4]"),
+        ("markdown", {"allow_html": True}, "lr 3e-4"),
+        ("text", {}, "lr 3e-4"),
+    ],
+)
+def test_only_elements_that_read_markdown_are_sent_with_it(element, settings, sent):
+    message = ForwardMsg()
+    proto = getattr(message.delta.new_element, element)
+    for name, value in {"body": "lr 3e-4", **settings}.items():
+        setattr(proto, name, value)
+    as_meant(message)
+    assert proto.body == sent
