@@ -5,6 +5,7 @@ from typing import TypedDict
 import numpy as np
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.figures.labs import can as figures
@@ -44,10 +45,10 @@ probs[unsure] = fixed / fixed.sum(axis=1, keepdims=True)
 """
 
 
-def settings(lab: can_predictions.Lab) -> tuple[Knobs, str]:
-    """The sliders, and the name of the class prior."""
+def settings(lab: can_predictions.Lab, controls: DeltaGenerator) -> tuple[Knobs, str]:
+    """The sliders, beside the choice of the run, and the name of the class prior."""
     m = len(lab.names)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with controls:
         highest = min(10, m - 1) if m > 2 else 2
         k = 2
         if highest > 2:
@@ -144,25 +145,36 @@ def show_uncertainty(lab: can_predictions.Lab, uncertainty: np.ndarray, threshol
     can_correction.show_assumption(gain)
 
 
+def mix_title(mix: pl.DataFrame) -> str:
+    """Whether the shares of the classes come nearer to the true ones, in points on average."""
+    before, after = (100 * as_number((mix[name] - mix["labels"]).abs().mean()) for name in ("before", "after"))
+    if f"{before:.2f}" == f"{after:.2f}":
+        return f"CAN leaves the class shares {before:.2f} points from the true ones on average"
+    verb = "nearer to" if after < before else "away from"
+    return f"CAN moves the class shares {verb} the true ones: {before:.2f} → {after:.2f} points off on average"
+
+
 def show_mix(lab: can_predictions.Lab, prior: np.ndarray, after: np.ndarray) -> None:
     """Share of each class in the prior, the labels and the predictions."""
     mix = can_predictions.class_mix(lab, prior, after)
-    most = f": the {mix.height} of {len(lab.names)} whose share moves most" if mix.height < len(lab.names) else ""
+    most = f" (the {mix.height} of {len(lab.names)} that move most)" if mix.height < len(lab.names) else ""
     plots.show(
         figures.class_mix(mix),
         key="can_mix",
-        title=f"Share of each class{most}",
+        title=mix_title(mix) + most,
         alt="Share of each class in prior, labels and predictions",
     )
 
 
 def picture() -> Reading | None:
     """The correction of one run."""
-    found = chosen_lab()
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
+        found = chosen_lab()
     if found is None:
         return None
     version, run_id, lab = found
-    knobs, prior = settings(lab)
+    knobs, prior = settings(lab, controls)
     if len(lab.names) == 2:
         st.info(
             "Two classes: only k = 2 exists and an uncertain row is one near 0.5, so CAN can only move that threshold "
@@ -308,8 +320,8 @@ def onward() -> None:
 CHAPTER = Chapter(
     question="What does CAN change in a run?",
     chinese="用先验分布修正不确定的预测 · CAN on stored predictions",
-    lead="Predictions that are unsure are moved so that the mix of classes fits the known frequencies; the others stay "
-    "as they are. Below is what that does to one run, row by row, and whether the gain is more than chance.",
+    lead="Uncertain predictions are moved so that the mix of classes fits the known frequencies: does that make more "
+    "of a run's rows right?",
     guess=Guess(
         question="the post corrects 2,599 IFLYTEK rows. By how many does the number of right ones change?",
         answers=("about 10", "about 100", "about 500"),

@@ -61,7 +61,9 @@ def picture() -> Reading:
     mean, low, high, _ = mean_interval(found)
     lesson.titled(
         figures.cells(CURVE, after, cut=cut),
-        "What CAN makes of the probability of one label",
+        f"CAN moves the decision on a label from 0.5 to {cut:.3f}"
+        if abs(cut - 0.5) > CURVE[1] - CURVE[0]
+        else "CAN leaves the decision on a label at 0.5",
         key="can_labels_curve",
         alt="Probability of a label after CAN against before",
     )
@@ -87,8 +89,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="What if a row has several labels?",
     chinese="多标签形式 · multi-label CAN",
-    lead="Where several labels may hold at once, every cell is a problem of its own: the label holds or not. The paper "
-    "corrects each uncertain cell alone, with the rate of its label as the prior. Drag the rate and the bias.",
+    lead="Where several labels may hold at once, each uncertain cell of the table is corrected alone, with the rate "
+    "of its label as the prior.",
     guess=Guess(
         question="with two classes, how many different things can CAN do to a decision?",
         answers=("reorder rows", "move the threshold", "both"),

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.figures import words
@@ -58,34 +59,38 @@ def nearest(options: tuple[int, ...], value: int) -> int:
     return min(options, key=lambda option: abs(np.log(option / max(1, value))))
 
 
-def pick() -> tuple[int, int, float, float, tuple[Faults, str] | None]:
-    """The choices: classes, confident rows, bias, shift, and the run on the map."""
+def pick(below: DeltaGenerator) -> tuple[int, int, float, float, tuple[Faults, str] | None]:
+    """The choices: classes, confident rows, bias, shift, and, below the map, the run on it."""
     version = queries.store_version()
     can_runs.prefer_classification(version)
-    run_id = can_runs.pick(version)
+    with below:
+        run_id = can_runs.pick(version)
     place = run_faults(version, run_id) if run_id else None
     start = (15, 100) if place is None else (nearest(CLASSES, place[1]), nearest(CONFIDENT, place[2]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        m = st.select_slider("Classes", CLASSES, start[0], key="can_simulation_classes", bind="query-params", width=190)
+        m = st.select_slider("Classes", CLASSES, start[0], key="can_simulation_classes", bind="query-params", width=150)
         sure = st.select_slider(
-            "Confident rows", CONFIDENT, start[1], key="can_simulation_confident", bind="query-params", width=190
+            "Confident rows", CONFIDENT, start[1], key="can_simulation_confident", bind="query-params", width=150
         )
-        bias = st.select_slider("Bias", BIASES, 1.2, key="can_simulation_bias", bind="query-params", width=190)
-        shift = st.select_slider("Shift", SHIFTS, 0.0, key="can_simulation_shift", bind="query-params", width=190)
+        bias = st.select_slider("Bias", BIASES, 1.2, key="can_simulation_bias", bind="query-params", width=150)
+        shift = st.select_slider("Shift", SHIFTS, 0.0, key="can_simulation_shift", bind="query-params", width=150)
     return m, sure, bias, shift, (place[0], "your run") if place else None
 
 
 def picture() -> Reading:
     """The map."""
-    m, sure, bias, shift, run = pick()
+    above, shown, below = st.container(), st.container(), st.container()
+    with above:
+        m, sure, bias, shift, run = pick(below)
     mean, half = gains(m, sure)
     figure = can_map.gain_map(BIASES, SHIFTS, mean, half, chosen=Faults(bias, shift), run=run)
-    lesson.titled(
-        figure,
-        "Gain of CAN in points of accuracy; in brackets: not told from zero",
-        key="can_simulation_map",
-        alt="Map of the gain over class bias and prior shift",
-    )
+    with shown:
+        lesson.titled(
+            figure,
+            f"CAN changes accuracy by {mean.min():+.1f} to {mean.max():+.1f} points; in brackets: not told from zero",
+            key="can_simulation_map",
+            alt="Map of the gain over class bias and prior shift",
+        )
     here = SHIFTS.index(shift), BIASES.index(bias)
     own = ""
     if run is not None:
@@ -95,7 +100,7 @@ def picture() -> Reading:
             int(np.abs(np.array(BIASES) - place.class_bias).argmin()),
         )
         own = (
-            f" The star is the run chosen above: bias {place.class_bias:.2f}, shift {place.prior_shift:.2f}, where the "
+            f" The star is the run chosen below: bias {place.class_bias:.2f}, shift {place.prior_shift:.2f}, where the "
             f"map says {mean[near]:+.1f} points."
         )
     return Reading(
@@ -203,9 +208,8 @@ def stored_simulation() -> None:
 CHAPTER = Chapter(
     question="When does CAN help?",
     chinese="CAN 什么时候有用 · when it helps and when it hurts",
-    lead="Two faults decide: a **bias** of the classifier towards some classes, which CAN repairs, and a **shift** of "
-    "the test data away from the training mix, which makes it harmful. The map shows the gain for each pair of both, "
-    "and the star is your own run.",
+    lead="CAN repairs a classifier's bias towards some classes, and does harm where the test data have another mix: "
+    "the map shows the gain.",
     guess=Guess(
         question="the probabilities are perfect posteriors. What does CAN add?",
         answers=("a little accuracy", "nothing, or it costs", "much accuracy"),

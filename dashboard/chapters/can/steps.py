@@ -121,13 +121,15 @@ def picture() -> Reading | None:
     show_decision(matrix, after, classes)
     lesson.titled(
         figures.half_steps(matrix, steps, classes),
-        "Each half-step: drag from the rows as given to the last one",
+        "What does each half-step do to the rows? Drag the slider",
         key="can_steps_bars",
         alt="Bars of every row, moving from half-step to half-step",
     )
+    further = half_steps(matrix, prior, alpha=alpha, iterations=10)
+    end = further[-1].matrix[-1]
     lesson.titled(
-        figures.path(half_steps(matrix, prior, alpha=alpha, iterations=10), matrix[-1], classes),
-        "The uncertain row, iteration by iteration",
+        figures.path(further, matrix[-1], classes),
+        f"After ten iterations the uncertain row gives {classes[int(end.argmax())]} {end.max():.2f}",
         key="can_steps_path",
         alt="Probabilities of the uncertain row over ten iterations",
     )
@@ -151,9 +153,8 @@ def picture() -> Reading | None:
 CHAPTER = Chapter(
     question="How does one correction work?",
     chinese="交替归一化 · alternating normalization (CAN)",
-    lead="Nine of ten questions are answered and nobody said D, so the tenth is probably D. The last row below is an "
-    "uncertain prediction, those above it are confident, the line below is the known mix of classes. Edit any number: "
-    "each **column** is scaled until its mean is the prior, then each **row** until it sums to one.",
+    lead="An uncertain prediction is corrected with the known mix of classes: columns are scaled to the prior, then "
+    "rows to one. Edit any number.",
     guess=Guess(
         question="the last row is unsure between several classes. Which one gains most from the column step?",
         answers=("its largest", "the one that confident rows gave least", "the most frequent in the prior"),

@@ -96,7 +96,7 @@ def picture() -> Reading | None:
     gains = show_choice(version, sweep)
     grid = grid_of(version, sweep)
     cells, x, y, metric = cells_to_show(grid)
-    name = f"{figures.METRICS[metric]} over {x} and {y}"
+    name = f"{figures.METRICS[metric]}: how does it depend on {x} and {y}?"
     plots.show(
         figures.sweep(cells, x=x, y=y, metric=metric), key="can_sweep_heat", title=name[0].upper() + name[1:], alt=name
     )
@@ -131,8 +131,8 @@ def reading(gains: pl.DataFrame, settings: int) -> Reading:
 CHAPTER = Chapter(
     question="Which setting is best, and is the gain real?",
     chinese="所有参数组合与交叉验证的增益 · cross-fitted gain",
-    lead="Each combination of threshold, k, α, iterations and prior is one cell of the map below. Above it stands the "
-    "gain that is left when the setting is chosen on one half of the rows and scored on the other.",
+    lead="The map shows every setting of CAN on one run; the gain above it is that of a setting chosen on other rows "
+    "than it is scored on.",
     guess=Guess(
         question="of 100 settings that all do nothing, what does the best of them show?",
         answers=("a loss", "no gain", "a gain"),

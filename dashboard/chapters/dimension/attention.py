@@ -90,7 +90,7 @@ def picture() -> Reading | None:
     plots.show(
         figures.needed(measured, laws, lengths),
         key="dimension_attention_needed",
-        title="Head size that reaches a mean KL of 0.05 nats, and four rules",
+        title="Which of four rules does the head size follow that is enough (mean KL 0.05 nats)?",
         alt="Head size needed against L",
     )
     return Reading(
@@ -132,7 +132,7 @@ def show_fits() -> None:
     plots.show(
         figures.attention(part, metric=metric, length=length),
         key="dimension_attention_fit",
-        title=f"Is there a head size at which {words.name(metric)} bends? Length {length}",
+        title=f"{figures.bends(figures.FIT_METRICS[metric])} L = {length}",
         alt="Quality of the fits against head size",
     )
     st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")
@@ -144,8 +144,8 @@ def show_fits() -> None:
 CHAPTER = Chapter(
     question="How large must an attention head be?",
     chinese="注意力的 head_size · attention heads",
-    lead="softmax(QKᵀ) with free Q and K of size L × d is fitted to four kinds of attention patterns. Which d reaches "
-    "them, and which of four rules does it follow?",
+    lead="softmax(QKᵀ) with free Q and K of size L × d is fitted to four kinds of patterns: which d is enough, and "
+    "which rule does it follow?",
     guess=Guess(
         question="a dense random pattern over 256 tokens: which head size fits it well?",
         answers=("about 15", "about 50", "about 100"),

@@ -1,5 +1,6 @@
 """Where 8.33 comes from: Laplace's method step by step, with the reader's own numbers."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,7 @@ print(h(96), 2 * np.log(1e5) + h(96))    # -23.17, -0.15: zero near n = 95.4
 """
 
 
-def entropy_step(size: int, n: int) -> None:
+def entropy_step(size: int, n: int) -> lesson.Picture:
     """The entropy of a table of pairs."""
     shift, total = float(entropy.condensation_entropy(n)), 2 * np.log(size)
     verdict = (
@@ -38,20 +39,20 @@ def entropy_step(size: int, n: int) -> None:
         f"dimensions lower it by hₙ = **{shift:.3f}**, so H = **{total + shift:.3f}**. {verdict}"
     )
     dims = np.linspace(2, max(1.25 * n, 11 * np.log(size)), 120)
-    lesson.titled(
+    return lesson.Picture(
         figures.entropy(
             dims,
             total + entropy.condensation_entropy(dims),
             [],
             threshold=float(entropy.dimension_for(size)),
         ),
-        f"2 ln N + hₙ for N = {size:,}",
+        f"For N = {size:,} the formula's entropy is 0 at n = {float(entropy.dimension_for(size)):.1f}",
         key="dimension_laplace_entropy",
         alt="Entropy against the number of dimensions",
     )
 
 
-def angle_step(size: int, n: int) -> None:
+def angle_step(size: int, n: int) -> lesson.Picture:
     """Which angles carry the mass."""
     st.latex(r"\langle u,v\rangle=n\cos\theta,\qquad p_n(\theta)\propto\sin^{n-2}\theta")
     mean = float(entropy.tilted_cosine(n))
@@ -62,20 +63,20 @@ def angle_step(size: int, n: int) -> None:
     )
     theta = np.linspace(0.01, np.pi - 0.01, 300)
     per_degree = np.pi / 180
-    lesson.titled(
+    return lesson.Picture(
         figures.tilted(
             np.degrees(theta),
             angle_density(theta, n=n) * per_degree,
             laplace.tilted_density(theta, n=n) * per_degree,
             place=np.degrees(laplace.ANGLE),
         ),
-        f"The angle of all pairs, and of the pairs that carry the mass, n = {n}",
+        f"The pairs that carry the mass have a mean cosine of {mean:.3f}, all pairs of 0 (n = {n})",
         key="dimension_laplace_angles",
         alt="Density of the angle with and without the weight",
     )
 
 
-def laplace_step(size: int, n: int) -> None:
+def laplace_step(size: int, n: int) -> lesson.Picture:
     """A parabola instead of the exponent."""
     st.latex(r"\int e^{n(\ln\sin\theta+\cos\theta)}\,\frac{d\theta}{\sin^2\theta}")
     st.latex(r"\approx\varphi\,\sqrt{\frac{2\pi}{\sqrt5\,n}}\;e^{0.377428\,n}")
@@ -88,15 +89,15 @@ def laplace_step(size: int, n: int) -> None:
         "which does not change the slope in n."
     )
     theta = np.linspace(0.06, 2.2, 200)
-    lesson.titled(
+    return lesson.Picture(
         figures.exponent(theta, laplace.exponent(theta), laplace.parabola(theta), place=laplace.ANGLE),
-        "The exponent per dimension and the parabola that replaces it",
+        "Near its maximum a parabola can replace the exponent",
         key="dimension_laplace_exponent",
         alt="The exponent and its parabola",
     )
 
 
-def slope_step(size: int, n: int) -> None:
+def slope_step(size: int, n: int) -> lesson.Picture:
     """The slope of the entropy."""
     st.latex(r"\frac{h_n}{n}\to 0.377428-0.618034=-0.240606=-\frac{\ln\varphi}{2}")
     exact = float(entropy.condensation_entropy(n))
@@ -106,11 +107,11 @@ def slope_step(size: int, n: int) -> None:
         f"**{float(entropy.condensation_entropy_asymptote(n)) / n:.5f}**."
     )
     dims = np.unique(np.geomspace(2, 4096, 80).astype(int)).astype(float)
-    lesson.titled(
+    return lesson.Picture(
         figures.shift(
             dims, entropy.condensation_entropy(dims), -0.24 * dims, entropy.condensation_entropy_asymptote(dims)
         ),
-        "hₙ per dimension: exact, the post's rounding, two terms",
+        "Each dimension lowers the entropy by about 0.2406 nats; the post rounds to 0.24",
         key="dimension_laplace_shift",
         alt="Entropy shift per dimension",
     )
@@ -142,7 +143,7 @@ the rule asks for {entropy.POST_COEFFICIENT * np.log(1e5):.0f}, by rows for
 
 DIMENSIONS = (4, 8, 16, 32, 64, 96, 128, 256, 512)
 WORDS, DRAWS = 128, 8
-STEPS = {
+STEPS: dict[str, Callable[[int, int], lesson.Picture | None]] = {
     "1 Entropy": entropy_step,
     "2 Angles": angle_step,
     "3 Laplace": laplace_step,
@@ -161,12 +162,14 @@ def drawn(n: int) -> tuple[float, float, float]:
 
 def picture() -> Reading:
     """The step that is open."""
+    shown = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size = st.number_input(
             "Words N", 2, 10**12, 100_000, key="dimension_laplace_size", bind="query-params", width=180
         )
         n = st.select_slider("Dimensions n", DIMENSIONS, 64, key="dimension_laplace_n", bind="query-params", width=280)
-    steps.walk("dimension_laplace_step", {name: partial(step, int(size), int(n)) for name, step in STEPS.items()})
+    with shown:
+        steps.walk("dimension_laplace_step", {name: partial(step, int(size), int(n)) for name, step in STEPS.items()})
     mean, low, high = drawn(int(n))
     law = 2 * np.log(WORDS) + float(entropy.condensation_entropy(n))
     return Reading(
@@ -187,9 +190,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="Where does 8.33 come from?",
     chinese="最小熵原理与拉普拉斯近似：8.33 ln N 的推导 · Laplace's method",
-    lead="From the golden ratio: 4 / ln φ = 8.3123, and 8.33 by rounding. The entropy of a table of random vectors "
-    "is an "
-    "integral over one angle, and in many dimensions a single angle decides it. Five steps with your own N and n.",
+    lead="Five steps lead from the entropy of random vectors to 4 / ln φ = 8.3123, with φ the golden ratio, which the "
+    "post rounds to 8.33.",
     guess=Guess(
         question="nearly all random pairs meet at 90°. At which angle lie the pairs that carry the table's mass?",
         answers=("90°", "52°", "0°"),

@@ -1,5 +1,6 @@
 """How many dimensions do N words need? The entropy rule, its exact constant, and where random tables freeze."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -70,6 +71,15 @@ def settings() -> tuple[int, Form]:
     return n_words, form
 
 
+def at_the_rule(points: Sequence[tuple[float, float, float, float]], threshold: float) -> str:
+    """What random tables keep at the drawn dimension next to the rule."""
+    n, mean, low, high = min(points, key=lambda point: abs(point[0] - threshold))
+    kept = f"{mean:.2f} nats (95 % {low:.2f} to {high:.2f})"
+    if low > 0:
+        return f"At n = {n:g}, next to the rule, random tables keep {kept}, not 0"
+    return f"At n = {n:g}, next to the rule, random tables keep {kept}: not told from 0"
+
+
 def picture() -> Reading:
     """Where the entropy of random tables freezes."""
     n_words, form = settings()
@@ -80,7 +90,7 @@ def picture() -> Reading:
             dims, terms * np.log(n_words) + entropy.condensation_entropy(dims), points, threshold=threshold
         ),
         key="dimension_entropy",
-        title=f"Entropy of a random table of {n_words} × {n_words} pairs: law, and draws with 95 % intervals",
+        title=at_the_rule(points, threshold),
         alt="Measured entropy of random tables",
     )
     small = next(point for point in points if point[0] == 8)
@@ -218,7 +228,7 @@ def show_retrieval(run_id: str, vocabulary: int) -> None:
             retrieved["n_components"].to_numpy(), retrieved, float(entropy.retrieval_threshold(vocabulary))
         ),
         key="dimension_retrieval",
-        title=f"Finding one of {vocabulary:,} keys",
+        title=f"How many dimensions does finding one of {vocabulary:,} keys need?",
         alt="Probability on the true key",
     )
     st.caption(f"Means{words.over(retrieved['n'].max(), 'random table')} of keys; the band is the 95 % interval.")
@@ -227,8 +237,8 @@ def show_retrieval(run_id: str, vocabulary: int) -> None:
 CHAPTER = Chapter(
     question="How many dimensions do N words need?",
     chinese="最小熵原理：词向量的维度 · n > 8.33 ln N",
-    lead="A table of random vectors is read as a joint law of pairs of words. Its entropy falls with the dimension and "
-    "reaches zero near n = 8.3 ln N: that is the post's rule. What happens there, and what does it depend on?",
+    lead="The entropy of a table of random vectors falls with the dimension and would reach zero near n = 8.3 ln N: "
+    "what happens there?",
     guess=Guess(
         question="beyond the rule the formula gives a negative entropy. What does the entropy of a real table do?",
         answers=("it becomes negative", "it reaches 0", "it levels off above 0"),

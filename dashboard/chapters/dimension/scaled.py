@@ -51,7 +51,8 @@ def picture() -> Reading:
     measured = {names[0]: drawn(length, False), names[1]: drawn(length, True)}
     lesson.titled(
         figures.scaled(sizes, lines, measured, most=most),
-        f"Entropy of a row over {length} random keys, with and without the division",
+        f"Divided by √d a row keeps {min(row[1] for row in measured[names[1]]) / most:.0%} of ln L or more, "
+        f"without it {measured[names[0]][-1][1] / most:.0%} at d = {SIZES[-1]}".replace("%", " %"),
         key="dimension_scaled_entropy",
         alt="Entropy of attention rows against the head size",
     )
@@ -77,8 +78,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="Does scaled attention have a threshold?",
     chinese="缩放点积注意力没有维度阈值 · scaled attention",
-    lead="The rule 8.33 ln L presumes logits ⟨q, k⟩, but every Transformer divides them by √d. The picture shows what "
-    "the division does to the entropy of a row over random keys, for every head size.",
+    lead="The rule 8.33 ln L presumes logits ⟨q, k⟩, but Transformers divide them by √d: what does that do to the "
+    "entropy of a row?",
     guess=Guess(
         question="logits are divided by √d. Below which d does a random row collapse onto one key?",
         answers=("8.33 ln L", "4.16 ln L", "never"),

@@ -11,6 +11,7 @@ from dashboard.figures.labs import dimension as figures
 from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, downloads, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
+from dashboard.parts.runs import run_picker
 from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
 
 CODE = """
@@ -33,7 +34,15 @@ def chosen() -> tuple[str, pl.DataFrame, int] | None:
         headings.empty(COMMAND, "No skip-gram run is stored yet (a few minutes; with --quick some seconds).")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = st.selectbox("Run", stored, key="dimension_skipgram_run", bind="query-params", width=260)
+        named = run_picker.labels(version, [queries.run(version, one) for one in stored])
+        run_id = st.selectbox(
+            "Run",
+            stored,
+            format_func=lambda one: named[one],
+            key="dimension_skipgram_run",
+            bind="query-params",
+            width=260,
+        )
         frame = queries.measurements(version, "skipgram", run_ids=(run_id,))
         sizes = sorted(frame["vocabulary"].unique())
         size = st.segmented_control(
@@ -63,7 +72,7 @@ def picture() -> Reading | None:
             plots.show(
                 figures.saturation(part, metric=metric, rules=marks),
                 key=f"dimension_skipgram_{metric}",
-                title=f"Does {words.name(metric)} bend at the rule?",
+                title=figures.bends(figures.SATURATION[metric]),
                 alt=f"Skip-gram {metric} against the dimension",
                 place=columns[index],
             )
@@ -80,10 +89,11 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
     low, high = (share[name][near] for name in ("low", "high"))
     splits = words.over(part["n"].max(), "split")
     ends = f"{low:.0%} to {high:.0%} (95 %{splits})" if low is not None else f"a mean{splits}, without an interval"
+    beside = f"{shares[near]:.0%} at n = {n[near]}, next to 8.33 ln N = {rule:.1f}"
+    way = beside if near == len(n) - 1 else f"{beside}, and {shares[-1]:.0%} at n = {n[-1]}"
     return Reading(
-        see=f"the share of the training text's mutual information goes from {shares[0]:.0%} at n = {n[0]} through "
-        f"{shares[near]:.0%} at n = {n[near]}, next to 8.33 ln N = {rule:.1f}, to {shares[-1]:.0%} at n = "
-        f"{n[-1]}.".replace("%", " %"),
+        see=f"the share of the training text's mutual information that the vectors keep is {shares[0]:.0%} at n = "
+        f"{n[0]}, {way}.".replace("%", " %"),
         theory="if 8.33 ln N were the dimension at which vectors know what there is to know, the curves would bend "
         "there. The PIP loss, bias against variance, is the serious rival for choosing n.",
         measured=f"held-out information is largest at n = {n[best]} ({values[best]:.3f} nats), next to the rule it is "
@@ -114,7 +124,7 @@ def show_other() -> None:
         plots.show(
             figures.saturation(part, metric=metric, rules=marks if metric in METRICS[:4] else {}),
             key=f"dimension_skipgram_{metric}",
-            title=f"Does {words.name(metric)} bend at the rule?",
+            title=figures.bends(figures.SATURATION[metric]),
             alt=f"Skip-gram {metric} against the dimension",
             place=columns[index % 2],
         )
@@ -124,7 +134,7 @@ def show_other() -> None:
         plots.show(
             figures.pip(pip, marks["PIP loss"]),
             key="dimension_skipgram_pip",
-            title="PIP loss of a factorised positive PMI",
+            title=f"The simulated PIP loss is least at {marks['PIP loss']:.0f} dimensions",
             alt="Simulated PIP loss against the dimension",
         )
         st.caption("Spectrum and noise are estimated from two halves of the text, the loss is simulated.")
@@ -150,8 +160,8 @@ def show_numbers() -> None:
 CHAPTER = Chapter(
     question="Where do word vectors saturate?",
     chinese="词向量维度实验 · skip-gram on real text",
-    lead="Character vectors are trained by skip-gram with negative sampling on the texts of a CLUE task, for growing "
-    "dimensions. If 8.33 ln N were enough, the curves would bend there.",
+    lead="Character vectors of growing dimension are trained on the texts of a task: if 8.33 ln N were enough, the "
+    "curves would bend there.",
     guess=Guess(
         question="what do the curves do at 8.33 ln N?",
         answers=("they bend", "they end", "nothing"),

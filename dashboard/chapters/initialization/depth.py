@@ -62,14 +62,14 @@ def show_paths(logs: np.ndarray, last: np.ndarray, width: int, depth: int, activ
     plots.show(
         figures.drift_paths(logs, layers * one_mean, np.sqrt(layers * one_variance)),
         key="initialization_depth_paths",
-        title="Single stacks: logarithm of the signal's size by layer",
+        title=f"After {depth} layers the typical stack keeps {np.exp(mean):.3g} of the mean size",
         alt="Logarithm of signal size by layer for single stacks",
         place=left,
     )
     plots.show(
         figures.drift_histogram(last, mean, variance),
         key="initialization_depth_histogram",
-        title="The same at the last layer, and its law",
+        title="Does the size at the last layer follow the log-normal law?",
         alt="Distribution of the final log size with its law",
         place=right,
     )
@@ -126,7 +126,7 @@ def show_residual() -> None:
     plots.show(
         figures.residual_shares({"Post-Norm": post.shares, "Pre-Norm": pre.shares}),
         key="initialization_depth_shares",
-        title="Share of each block in the last output",
+        title=f"Post-Norm leaves the input a share of {post.shares[0]:.3g}, Pre-Norm {pre.shares[0]:.3g}",
         alt="Share of each block in the last output",
     )
 
@@ -134,8 +134,8 @@ def show_residual() -> None:
 CHAPTER = Chapter(
     question="What does depth do to a typical stack?",
     chinese="深度的影响 · log-normal drift",
-    lead="A gain of 1 on average hides that the typical stack shrinks. The mean is carried by a few large draws, and "
-    "the deeper and narrower the stack, the fewer they are.",
+    lead="The size is kept on average because a few stacks grow much: the typical stack shrinks, the more the deeper "
+    "and narrower it is.",
     guess=Guess(
         question="40 ReLU layers of width 64 keep the size on average. What is left of it in a typical stack?",
         answers=("all", "about half", "about a fifth"),

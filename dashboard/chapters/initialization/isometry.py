@@ -35,9 +35,11 @@ def picture() -> Reading:
     width = left.select_slider("Width", WIDTHS, 32, key="initialization_isometry_width", bind="query-params")
     depth = right.select_slider("Layers", DEPTHS, 8, key="initialization_isometry_layers", bind="query-params")
     gaussian, orthogonal = spectra(width)
+    deepest = gaussian[:, -1]
     lesson.titled(
         figures.spectrum_by_depth(DEPTHS, gaussian, orthogonal),
-        "Singular values of the whole stack, layer by layer",
+        f"After {DEPTHS[-1]} Gaussian layers the median singular value is {np.median(deepest):.1g}, orthogonal ones "
+        "keep 1",
         key="initialization_isometry_spectrum",
         alt="Quantiles of the singular values of a product of layers against their number",
     )
@@ -64,9 +66,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="What is left of the spectrum after many layers?",
     chinese="动力等距：谱随深度的变化 · dynamical isometry",
-    lead="A stack of linear layers is one matrix, their product, and its singular values v tell by how much each "
-    "direction is stretched. A variance of 1/n keeps the mean of v² at 1, but after some layers a few directions carry "
-    "all of the signal.",
+    lead="Variance 1/n keeps the mean of the squared singular values at 1, but after some layers a few directions "
+    "carry all of the signal.",
     guess=Guess(
         question="after 8 Gaussian layers of width 32, what do the strongest eighth of all directions carry?",
         answers=("an eighth of the energy", "about half", "most of it"),

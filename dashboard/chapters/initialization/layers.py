@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.figures.labs import initialization as figures
 from dashboard.parts import plots
@@ -62,13 +63,13 @@ def least(names: Sequence[str], values: Sequence[float] | np.ndarray) -> tuple[s
 TITLES = {
     "forward": "Does the signal keep its size? 1 is as large as the input",
     "backward": "Does the gradient keep its size? 1 is as large as at the output",
-    "product": "Both at once in a layer: gain forward × backward",
-    "gradient": "Do all layers learn equally fast? Gradient of the weights",
+    "product": "Does a layer keep both? Gain forward × backward",
+    "gradient": "Do all layers learn equally fast? Gradient of the weights per variance",
 }
 
 
-def settings() -> tuple[tuple[int, ...], list[str], str, Choice] | None:
-    """Widths, rules, activation and gain; None after a sentence that says what is wrong."""
+def settings(below: DeltaGenerator) -> tuple[tuple[int, ...], list[str], str, Choice] | None:
+    """Widths, activation, gain and, below the figures, rules; None after a sentence that says what is wrong."""
     left, middle, right = st.columns([3, 1, 1])
     text = left.text_input(
         "Widths", DEFAULT, key="initialization_widths", bind="query-params", help="inputs first, separated by spaces"
@@ -82,7 +83,7 @@ def settings() -> tuple[tuple[int, ...], list[str], str, Choice] | None:
         bind="query-params",
         help="factor on every standard deviation that makes up for the activation's forward or backward moment",
     )
-    rules = st.pills(
+    rules = below.pills(
         "Rules",
         list(RULES),
         default=["fan_in", "fan_out", "arithmetic", "geometric", "quadratic"],
@@ -130,14 +131,16 @@ def agreement(lines: Sequence[StackGains], points: dict[str, Moments]) -> str:
 
 def picture() -> Reading | None:
     """Four quantities layer by layer."""
-    chosen = settings()
+    above, shown, below = st.container(), st.container(), st.container()
+    with above:
+        chosen = settings(below)
     if chosen is None:
         return None
     widths, rules, activation, gain = chosen
     lines = [exact(widths, rule, activation, gain) for rule in rules]
     points = measured(widths, tuple(rules), activation, gain, 0)
     for row in (("forward", "backward"), ("product", "gradient")):
-        for column, quantity in zip(st.columns(2), row, strict=True):
+        for column, quantity in zip(shown.columns(2), row, strict=True):
             plots.show(
                 figures.gains_by_layer(lines, points, quantity),
                 key=f"initialization_{quantity}",
@@ -183,9 +186,8 @@ def show_numbers() -> None:
 CHAPTER = Chapter(
     question="Which variance keeps signals and gradients alive?",
     chinese="非方阵的初始化 · initialization of non-square matrices",
-    lead="A layer maps m inputs to n outputs. Entries of variance 1/m keep the size of signals, entries of variance "
-    "1/n that of gradients, and for m ≠ n no variance keeps both: each rule is an average of m and n. Lines are exact, "
-    "points are random stacks drawn just now.",
+    lead="Variance 1/m keeps the size of signals and 1/n that of gradients; for m ≠ n no variance keeps both, and "
+    "every rule is a compromise.",
     guess=Guess(
         question="widths go 768, 3072, 768, 3072, 768. Which rule brings signal *and* gradient back to their size?",
         answers=("arithmetic (Xavier)", "geometric", "quadratic"),

@@ -90,7 +90,7 @@ def picture() -> Reading | None:
     local, whole = gains["contraharmonic"], gains["geometric"]
     lesson.titled(
         figure(m, n),
-        "Drag σ²: four errors, and what happens to signals and gradients",
+        "Which mean makes which error least? Drag σ² and see both gains",
         key="initialization_objective_curves",
         alt="Four errors against the effective dimension, each lowest at one mean of m and n; both gains below",
     )
@@ -124,9 +124,8 @@ def show_table() -> None:
 CHAPTER = Chapter(
     question="Which mean of m and n is the right one?",
     chinese="每种平均最小化哪个目标 · the error behind each mean",
-    lead="A layer with m inputs and n outputs multiplies signals by mσ² and gradients by nσ², and both should be 1. "
-    "For m ≠ n they cannot, so one makes an error small. Four ways to write that error give four means: choosing a "
-    "rule is choosing what an error is.",
+    lead="For m ≠ n no variance keeps signals and gradients at once: each mean of m and n makes another error as "
+    "small as possible.",
     guess=Guess(
         question="which mean keeps a signal's size over m → n → m?",
         answers=("arithmetic (Xavier)", "geometric", "none"),

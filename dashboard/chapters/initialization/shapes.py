@@ -43,7 +43,11 @@ def singular_values(m: int, n: int, law: str) -> np.ndarray:
     return measure_spectrum(np.random.default_rng(0), m, n, law=law)
 
 
-TITLES = {"forward": "Signal: gain forward", "backward": "Gradient: gain backward", "product": "Both: the product"}
+TITLES = {
+    "forward": "Which rule keeps the signal?",
+    "backward": "Which rule keeps the gradient?",
+    "product": "Which rule keeps their product?",
+}
 
 
 def show_ratios() -> bool:
@@ -90,7 +94,7 @@ def show_matrix(m: int, n: int, rule: str, law: str) -> tuple[np.ndarray, int, i
     plots.show(
         figures.effective_dimensions(dimensions, m, n),
         key="initialization_shapes_dimensions",
-        title="Effective dimension 1/σ² of each rule",
+        title=f"Which mean of {m:,} and {n:,} is each rule?",
         alt="Effective dimension of every rule",
         place=left,
     )
@@ -100,7 +104,7 @@ def show_matrix(m: int, n: int, rule: str, law: str) -> tuple[np.ndarray, int, i
     plots.show(
         figures.spectrum(values, fan_in=small_m, fan_out=small_n, variance=variance * shrink, name=f"{law} entries"),
         key="initialization_shapes_spectrum",
-        title="Singular values of one matrix, and the law of Marchenko and Pastur",
+        title=f"Do the {len(values)} singular values follow Marchenko and Pastur's law?",
         alt="Histogram of singular values with the Marchenko-Pastur density",
         place=right,
     )
@@ -140,8 +144,8 @@ def picture() -> Reading | None:
 CHAPTER = Chapter(
     question="What do the rules do to the spectrum?",
     chinese="形状与奇异值 · shapes and singular values",
-    lead="The rules differ for non-square matrices alone, and in scale alone. All singular values of a random matrix "
-    "lie between two edges. A rule stretches that interval, but only the shape m : n decides how unequal they are.",
+    lead="A rule scales all singular values of a random matrix alike: only its shape m : n decides how unequal they "
+    "are.",
     guess=Guess(
         question="which rule makes a 768 × 3072 matrix best conditioned?",
         answers=("geometric", "quadratic", "none of them"),

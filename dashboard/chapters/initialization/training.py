@@ -101,14 +101,14 @@ def picture() -> Reading | None:
     plots.show(
         figures.training_curves(order.join(curves.join(rates, on=["rule", "learning_rate"]), on="rule")),
         key="initialization_training_curves",
-        title="Held-out loss, each rule at its own best rate",
+        title="Which rule learns best? Held-out loss, each at its best rate",
         alt="Held-out loss by update and rule",
         place=left,
     )
     plots.show(
         figures.loss_by_rate(order.join(last, on="rule")),
         key="initialization_training_rates",
-        title="Final loss at every learning rate",
+        title="How does the final loss depend on the learning rate?",
         alt="Final loss by learning rate and rule",
         place=right,
     )
@@ -185,9 +185,8 @@ def show_matrices() -> None:
 CHAPTER = Chapter(
     question="Does the rule matter once the network is trained?",
     chinese="不同初始化下的训练 · training under every rule",
-    lead="Stacks of blocks narrow-wide-narrow learn a small regression from the same data and the same draws, each "
-    "rule at its own best learning rate. The post left this open: how much of the theory survives SGD, Adam, residuals "
-    "and norms?",
+    lead="Small stacks learn a regression under every rule, each at its own best learning rate: the experiment that "
+    "the post left open.",
     guess=Guess(
         question="with which of these could our runs tell the rules apart?",
         answers=("plain stacks", "residual connections", "residuals and norms"),

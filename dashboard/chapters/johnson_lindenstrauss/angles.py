@@ -77,14 +77,14 @@ def show_angles(n: int, found: np.ndarray) -> None:
     plots.show(
         figures.angles(found, grid, exact, normal),
         key="jl_angles_density",
-        title="The angle of one pair",
+        title=f"At n = {n} one standard deviation of the angle is {np.degrees(np.sqrt(angles.angle_variance(n))):.3g}°",
         alt="Density of the angle",
         place=left,
     )
     plots.show(
         figures.spread_by_dimension(*spread()),
         key="jl_angles_spread",
-        title="Against the number of dimensions",
+        title="The more dimensions, the nearer to 90°",
         alt="Bands of the angle against n",
         place=right,
     )
@@ -96,12 +96,12 @@ def picture() -> Reading:
         n = st.select_slider("Dimensions n", DIMENSIONS, 16, key="jl_angles_n", bind="query-params", width=420)
         seed = st.number_input("Seed", 0, 10_000, 0, key="jl_angles_seed", bind="query-params", width=120)
     found = sampled(n, int(seed))
+    show_angles(n, found)
     with st.container(horizontal=True):
         st.metric("Standard deviation, exact", f"{np.degrees(np.sqrt(angles.angle_variance(n))):.3f}°")
         st.metric(f"of {SAMPLED:,} sampled pairs", f"{found.std():.3f}°")
         st.metric("P(|cos| ≥ 0.1)", f"{float(angles.cosine_tail(n, threshold=0.1)):.4g}")
         st.metric("sampled", f"{np.mean(np.abs(np.cos(np.radians(found))) >= 0.1):.4g}")
-    show_angles(n, found)
     return Reading(
         see=f"in {{n}} dimensions the angles of random pairs crowd around 90°, with a standard deviation of about "
         f"57°/√n = {57.3 / n**0.5:.3g}°.",
@@ -141,9 +141,8 @@ def show_largest() -> None:
 CHAPTER = Chapter(
     question="At what angle do random vectors meet?",
     chinese="随机向量几乎正交 · nearly orthogonal vectors",
-    lead="Two random directions in the plane meet at any angle. In many dimensions nearly all pairs are nearly "
-    "perpendicular. That is why a random matrix is nearly orthogonal, and why far more than n vectors fit into n "
-    "dimensions with small cosines.",
+    lead="In many dimensions nearly all random directions are nearly perpendicular: that is why a random matrix is "
+    "nearly orthogonal.",
     guess=Guess(
         question="two random vectors of 768 dimensions. How far from 90° do two thirds of such pairs stay?",
         answers=("2°", "10°", "30°"),

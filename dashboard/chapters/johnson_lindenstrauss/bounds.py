@@ -84,7 +84,8 @@ def show_ladders(n_samples: int, n_features: int, eps: float, delta: float, meas
         plots.show(
             figures.ladder(x, dims, axis=axis, n_features=n_features, measured=points.select(name, "value").rows()),
             key=f"jl_ladder_{'eps' if axis == 'ε' else 'samples'}",
-            title=f"Against {axis}" + (f" at N = {n_samples:,}" if axis == "ε" else f" at ε = {eps:g}"),
+            title="How many dimensions "
+            + (f"for each ε, at N = {n_samples:,}?" if axis == "ε" else f"for each N, at ε = {eps:g}?"),
             alt=f"Dimensions of every bound against {axis}",
             place=column,
         )
@@ -151,9 +152,8 @@ def show_minima() -> None:
 CHAPTER = Chapter(
     question="How many dimensions keep all distances?",
     chinese="约翰逊-林登斯特劳斯引理：需要多少维 · the ladder of bounds",
-    lead="A random matrix keeps all distances of N points within 1 ± ε once it has enough rows, however many columns "
-    "the points had. How many are enough depends on which inequality you believe: bounds promise, the exact law says "
-    "what a pair does, circles are what worked.",
+    lead="Bounds promise that n dimensions keep all distances of N points within 1 ± ε; the exact law and "
+    "measurements show how few suffice.",
     guess=Guess(
         question="a thousand points, ε = 0.1: how many dimensions does the post's bound ask for?",
         answers=("about 70", "about 1,700", "about 17,000"),

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.figures.labs import projected as figures
 from dashboard.parts.labs import lesson
@@ -94,14 +95,15 @@ def table(data: str, n: int, eps: float, measure: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["name", "cost", "exact", "value", "low", "high"], orient="row")
 
 
-def settings() -> tuple[str, int, float, bool]:
-    """Data, dimensions, tolerance, and whether the error is a standard deviation."""
+def settings(below: DeltaGenerator) -> tuple[str, int, float, bool]:
+    """Data, dimensions, tolerance, and, chosen below the figure, whether the error is a standard deviation."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Data", [*DATA], key="jl_cost_data", bind="query-params", width=190)
         n = st.select_slider("Dimensions n", DIMENSIONS, 32, key="jl_cost_n", bind="query-params", width=180)
         eps = st.slider("ε", 0.1, 0.9, 0.5, 0.1, key="jl_cost_eps", bind="query-params", width=150)
+    with below:
         measure = st.segmented_control(
-            "Error",
+            "Error shown",
             ["standard deviation", "share off by more than ε"],
             default="standard deviation",
             key="jl_cost_measure",
@@ -113,15 +115,20 @@ def settings() -> tuple[str, int, float, bool]:
 
 def picture() -> Reading:
     """Six projections by error and cost."""
-    data, n, eps, spread = settings()
+    above, shown, below = st.container(), st.container(), st.container()
+    with above:
+        data, n, eps, spread = settings(below)
     frame = table(data, n, eps, "sd" if spread else "share")
     title = "standard deviation of |Ax|²" if spread else f"share of draws with |Ax|² off by more than {eps:g}"
-    lesson.titled(
-        figures.error_and_cost(frame, y=title),
-        f"Error of one squared length against its cost, m = {M}, n = {n}; rings: exact",
-        key="jl_cost_picture",
-        alt="Error against multiplications for six projections",
-    )
+    with shown:
+        lesson.titled(
+            figures.error_and_cost(frame, y=title),
+            f"Do cheaper projections err more? m = {M}, n = {n}, {DRAWS} draws; rings: exact"
+            if spread
+            else f"Do cheaper projections fail more often? m = {M}, n = {n}, {DRAWS} draws",
+            key="jl_cost_picture",
+            alt="Error against multiplications for six projections",
+        )
     told: tuple[Method, ...] = (*COMPARED, "hashing")
     rows = {kind: frame.filter(name=NAMES[kind]).row(0, named=True) for kind in told}
     q = float((vector(data) ** 4).sum())
@@ -151,9 +158,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="What does a cheap projection cost in accuracy?",
     chinese="稀疏随机投影与特征哈希：误差与代价 · error against cost",
-    lead="A projection of a vector costs as many multiplications as its matrix has numbers that are not zero. For "
-    "spread vectors all kinds have nearly the same error; for spiky ones (a difference of two one-hot vectors) sparse "
-    "matrices miss.",
+    lead="Sparse projections take fewer multiplications: for spread vectors they are about as accurate as dense ones, "
+    "for spiky vectors not.",
     guess=Guess(
         question="a matrix with 15 of 16 numbers zero projects spread data. How much larger is its error?",
         answers=("16 times", "4 times", "hardly"),

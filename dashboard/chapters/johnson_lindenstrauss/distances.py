@@ -84,17 +84,19 @@ def picture() -> Reading:
     )
     law, law_name = law_of(method, n, sd, grid)
     inside = found.counts[(found.edges[:-1] >= 1 - eps - 1e-9) & (found.edges[1:] <= 1 + eps + 1e-9)].sum()
+    plots.show(
+        figures.ratios(found.edges, found.counts, grid, law, law_name=law_name, eps=eps),
+        key="jl_distances_histogram",
+        title=f"{inside / found.n_pairs:.1%} of all pairs keep their squared distance within 1 ± {eps:g}".replace(
+            "%", " %"
+        ),
+        alt="Ratios of squared distances of all pairs",
+    )
     with st.container(horizontal=True):
         st.metric("Largest |ratio − 1|", f"{found.largest:.3f}")
         st.metric("sd of the ratios", f"{found.sd:.3f}")
         st.metric("sd of one pair, exact", f"{sd:.3f}" if np.isfinite(sd) else "–")
         st.metric("Pairs within 1 ± ε (to a bin)", f"{inside / found.n_pairs:.1%}")
-    plots.show(
-        figures.ratios(found.edges, found.counts, grid, law, law_name=law_name, eps=eps),
-        key="jl_distances_histogram",
-        title="Squared distances after and before, all pairs of one draw",
-        alt="Ratios of squared distances of all pairs",
-    )
     exact = f"{sd:.3f}" if np.isfinite(sd) else "not known: principal components depend on the data"
     return Reading(
         see=f"with n = {{n}} the worst pair is off by {found.largest:.3f}; {inside / found.n_pairs:.1%} of the "
@@ -174,7 +176,7 @@ def show_components() -> None:
                 pca.filter(data=name), series="method", colors=figures.METHOD_COLORS, metric="largest"
             ),
             key=f"jl_distances_pca_{name}",
-            title=name,
+            title=f"Which keeps the worst pair better, PCA or a random map? {name}",
             alt=f"Worst pair of principal components and random projections, {name}",
             place=columns[index % 2],
         )
@@ -183,9 +185,8 @@ def show_components() -> None:
 CHAPTER = Chapter(
     question="What does a projection do to each distance?",
     chinese="随机投影的失真 · distortion",
-    lead="Each pair of points has a ratio of squared distances after and before the projection. The histogram "
-    "shows all "
-    "pairs of one draw, the curve the law of a single pair, for six kinds of projection and data of your choice.",
+    lead="The histogram shows by which factor a projection changes the squared distance of every pair; the curve is "
+    "the law of a single pair.",
     guess=Guess(
         question="one-hot vectors, 64 dimensions: which keeps the worst pair better?",
         answers=("principal components", "a random projection"),

@@ -60,7 +60,7 @@ def picture() -> Reading:
             grid, hashing.expected_raw_cosine(grid), hashing.cosine_standard_error(grid, n_bits), measured
         ),
         key="jl_hash_readings",
-        title="Cosine read off a hash: raw, repaired, and ± 2 standard errors",
+        title=f"The raw reading of the cosine is off by up to {hashing.WORST_BIAS:.2f}, the repaired one is not",
         alt="Cosine read off a sign hash, raw and repaired",
     )
     if measured is None:
@@ -154,9 +154,8 @@ def show_bits() -> None:
 CHAPTER = Chapter(
     question="Can an angle be read from signs?",
     chinese="局部敏感哈希 · sign hashes",
-    lead="Keep only the signs of a random projection: n bits a vector. They tell the angle of two vectors, if one "
-    "reads "
-    "them rightly. The post takes the mean product of the signs for the cosine, and that reading is biased.",
+    lead="The signs of a random projection tell the angle of two vectors, but the post reads the cosine from them "
+    "with a bias.",
     guess=Guess(
         question="the reading is off by 0.2. Do four times as many bits help?",
         answers=("yes, to 0.1", "a little", "no"),

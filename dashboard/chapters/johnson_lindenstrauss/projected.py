@@ -70,7 +70,7 @@ def show_success(eps: float, n_samples: int, measured: list[tuple[float, float, 
     }
     lesson.titled(
         figures.success(dims, promises, measured, asked=asked),
-        f"Share of {DRAWS} matrices that keep all {n_samples * (n_samples - 1) // 2} distances of {n_samples} points",
+        f"How many of {DRAWS} matrices keep all {n_samples * (n_samples - 1) // 2} distances of {n_samples} points?",
         key="jl_projected_success",
         alt="Probability of success against n",
     )
@@ -82,7 +82,7 @@ def picture() -> Reading:
     figure, kept = drawn(seed, eps)
     lesson.titled(
         figure,
-        f"Twelve points before (hollow) and after; red: squared distance off by more than {eps:.0%}".replace("%", " %"),
+        f"Which squared distances stay within {eps:.0%}? Hollow: before, dotted: those that do not".replace("%", " %"),
         key="jl_projected_moving",
         alt="Points and their projections, joined by lines",
     )
@@ -126,9 +126,8 @@ of the worst points."""
 CHAPTER = Chapter(
     question="Can a random matrix keep a shape?",
     chinese="随机投影眼前看：距离如何保持 · random projection",
-    lead="Twelve points on a triangle inside a space of many columns are multiplied by a random matrix with n rows. "
-    "Drag n and watch their distances settle: only the number of points matters, the number of columns appears "
-    "nowhere.",
+    lead="A random matrix with n rows maps twelve points of a triangle: drag n below the picture and watch their "
+    "distances settle.",
     guess=Guess(
         question="a million columns instead of a thousand: how many more rows does the matrix need?",
         answers=("a thousand times", "ln 1000 times", "none"),

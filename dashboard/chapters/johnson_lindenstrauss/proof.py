@@ -37,7 +37,7 @@ def power(logarithm: float) -> str:
     return f"{np.exp(logarithm):.3g}" if logarithm > -700 else f"10^{logarithm / LN10:.0f}"
 
 
-def markov(n: int, eps: float, n_samples: int) -> None:
+def markov(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """Markov's inequality on an exponential."""
     formula(
         r"P(\|u\|^2 \ge 1+\varepsilon) \le \min_{\lambda>0} "
@@ -52,7 +52,7 @@ def markov(n: int, eps: float, n_samples: int) -> None:
         f"Every λ gives a bound; the best is λ = nε / (2(1+ε)) = **{best:.2f}** and gives **{power(least)}** for "
         f"n = {n}, ε = {eps:g}. Truly both tails together have probability {power(both)}."
     )
-    lesson.titled(
+    return lesson.Picture(
         figures.lines(
             lam,
             {"bound for each λ": proof.chernoff_exponent(lam, n=n, eps=eps) / LN10},
@@ -61,13 +61,13 @@ def markov(n: int, eps: float, n_samples: int) -> None:
             mark=(best, f"best λ = {best:.2f}"),
             level=(both / LN10, "exact, both tails"),
         ),
-        "The bound for every λ, its best place, and the exact probability",
+        f"The best λ bounds the probability by {power(least)}; exactly it is {power(both)}",
         key="jl_proof_markov",
         alt="Chernoff bound against lambda",
     )
 
 
-def square(n: int, eps: float, n_samples: int) -> None:
+def square(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """A square instead of a logarithm."""
     formula(
         r"\ln(1+\varepsilon)-\varepsilon \le -\tfrac14\varepsilon^2",
@@ -80,7 +80,7 @@ def square(n: int, eps: float, n_samples: int) -> None:
         "is 1 − ln 2 = 0.3069: it alone turns 24 and 16 into 19.55 and 13.04."
     )
     grid = np.linspace(0.005, 0.98, 150)
-    lesson.titled(
+    return lesson.Picture(
         figures.lines(
             grid,
             {name: values / grid**2 for name, values in proof.elementary_gap(grid).items()},
@@ -89,13 +89,13 @@ def square(n: int, eps: float, n_samples: int) -> None:
             mark=(eps, f"ε = {eps:g}"),
             mark_end="bottom",
         ),
-        "Both exponents divided by ε², and the −1/4 that replaces them",
+        f"At ε = {eps:g} the proof keeps {kept / true:.0%} of the exponent".replace("%", " %"),
         key="jl_proof_square",
         alt="The elementary inequality",
     )
 
 
-def length(n: int, eps: float, n_samples: int) -> None:
+def length(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """The length of one vector."""
     st.latex(r"P\big(\,|\|u\|^2-1| \ge \varepsilon\big) \le 2e^{-\varepsilon^2 n/8}")
     exact = float(norm_tails.norm_tail(n, eps=eps, log=True))
@@ -105,10 +105,10 @@ def length(n: int, eps: float, n_samples: int) -> None:
         f"At n = {n} and ε = {eps:g} one length fails with probability **{power(exact)}**; the proof says at most "
         f"**{power(bound)}**.{nothing}"
     )
-    tails(n, eps, n_samples, kind="norm")
+    return tails(n, eps, n_samples, kind="norm")
 
 
-def orthogonal(n: int, eps: float, n_samples: int) -> None:
+def orthogonal(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """Two vectors are nearly orthogonal."""
     formula(
         r"P(|\langle u,v\rangle| \ge \varepsilon) \le 4e^{-\varepsilon^2 n/8}",
@@ -122,16 +122,16 @@ def orthogonal(n: int, eps: float, n_samples: int) -> None:
         f"at most **{power(bound)}**.{nothing} Going through two lengths costs a factor 4 in the exponent: for small ε "
         "the true one is ε²/2, not ε²/8."
     )
-    tails(n, eps, n_samples, kind="inner_product")
+    return tails(n, eps, n_samples, kind="inner_product")
 
 
-def tails(n: int, eps: float, n_samples: int, *, kind: str) -> None:
+def tails(n: int, eps: float, n_samples: int, *, kind: str) -> lesson.Picture:
     """Exact tail, sharp Chernoff bound and the proof's bound against n."""
     dims = np.unique(np.geomspace(4, 3 * jl_dim(n_samples, eps=eps), 100).astype(int))
     tail = getattr(norm_tails, f"{kind}_tail")
     bound = getattr(norm_tails, f"{kind}_tail_bound")
     factor, what = ("2", "length") if kind == "norm" else ("4", "inner product")
-    lesson.titled(
+    return lesson.Picture(
         figures.lines(
             dims,
             {
@@ -145,13 +145,13 @@ def tails(n: int, eps: float, n_samples: int, *, kind: str) -> None:
             mark_end="bottom",
             level=(0.0, "above 0: says nothing"),
         ),
-        f"Probability that the {what} of one pair is off by ε or more",
+        f"How far are the bounds above the exact probability? The {what} of one pair, off by ε",
         key=f"jl_proof_{'norm' if kind == 'norm' else 'product'}",
         alt=f"Tail of the {what} against n",
     )
 
 
-def union(n: int, eps: float, n_samples: int) -> None:
+def union(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """All pairs at once."""
     formula(
         r"P(\text{some pair fails}) \le \frac{N(N-1)}{2}\cdot 2e^{-\varepsilon^2 n/8}",
@@ -171,7 +171,7 @@ def union(n: int, eps: float, n_samples: int) -> None:
         "sharp Chernoff × pairs": norm_tails.norm_tail_bound(dims, eps=eps, log=True),
         "2 exp(−ε²n/8) × pairs": norm_tails.norm_tail_bound(dims, eps=eps, kind="post", log=True),
     }
-    lesson.titled(
+    return lesson.Picture(
         figures.lines(
             dims,
             {name: (log_pairs + values) / LN10 for name, values in curves.items()},
@@ -180,13 +180,13 @@ def union(n: int, eps: float, n_samples: int) -> None:
             mark=(post, "24 ln N / ε²") if post <= dims[-1] else (exact, "exact"),
             level=(-np.log10(n_samples), "1/N"),
         ),
-        "Bound on the probability that some pair fails",
+        f"The proof asks for {post:,} dimensions, the exact law for {exact:,}",
         key="jl_proof_union",
         alt="Union bound against n",
     )
 
 
-def polarisation(n: int, eps: float, n_samples: int) -> None:
+def polarisation(n: int, eps: float, n_samples: int) -> lesson.Picture:
     """Inner products by polarisation."""
     formula(
         r"4\langle x,y\rangle = \|x+y\|^2-\|x-y\|^2 \;\Rightarrow",
@@ -199,7 +199,7 @@ def polarisation(n: int, eps: float, n_samples: int) -> None:
         f"deviation at n = {n} is {right:.4g} for perpendicular and {parallel:.4g} for parallel vectors."
     )
     cosines = np.linspace(-1, 1, 101)
-    lesson.titled(
+    return lesson.Picture(
         figures.lines(
             cosines,
             {f"sd of ⟨Ax, Ay⟩ at n = {n}": proof.inner_product_sd(cosines, n=n)},
@@ -207,13 +207,13 @@ def polarisation(n: int, eps: float, n_samples: int) -> None:
             y_title="standard deviation",
             level=(eps, f"ε = {eps:g}"),
         ),
-        "Spread of the inner product, √((1 + cos²)/n)",
+        "The inner product of parallel vectors spreads √2 times as much as that of perpendicular ones",
         key="jl_proof_polarisation",
         alt="Spread of the inner product against the cosine",
     )
 
 
-STEPS: dict[str, Callable[[int, float, int], None]] = {
+STEPS: dict[str, Callable[[int, float, int], lesson.Picture]] = {
     "1 Markov": markov,
     "2 A square": square,
     "3 One length": length,
@@ -225,11 +225,13 @@ STEPS: dict[str, Callable[[int, float, int], None]] = {
 
 def picture() -> Reading:
     """The step that is open."""
+    shown = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         n = st.select_slider("Dimensions n", DIMENSIONS, 128, key="jl_proof_n", bind="query-params", width=220)
         eps = st.slider("ε", 0.05, 0.95, 0.3, 0.05, key="jl_proof_eps", bind="query-params", width=180)
         n_samples = st.select_slider("Points N", SAMPLES, 1000, key="jl_proof_samples", bind="query-params", width=200)
-    steps.walk("jl_proof_step", {name: partial(step, n, eps, n_samples) for name, step in STEPS.items()})
+    with shown:
+        steps.walk("jl_proof_step", {name: partial(step, n, eps, n_samples) for name, step in STEPS.items()})
     exact, bound = (
         norm_tails.norm_tail(n, eps=eps, log=True),
         norm_tails.norm_tail_bound(n, eps=eps, kind="post", log=True),
@@ -238,8 +240,7 @@ def picture() -> Reading:
     share, low, high, _ = proportion_interval(int((np.abs(lengths - 1) >= eps).sum()), DRAWS)
     post, enough = (int(jl_dim(n_samples, eps=eps, bound=kind)) for kind in ("post24", "exact_union"))
     return Reading(
-        see="with n = {n}, ε = {eps} and N = {samples}, each step's plot shows what is true (thick) and what the proof "
-        "keeps (thin).",
+        see="with n = {n}, ε = {eps} and N = {samples}, each step's plot shows what is true and what the proof keeps.",
         theory=f"the proof ends at 24 ln N / ε² = {post:,} dimensions with probability (N − 1)/N, and at (N − 2)/N for "
         f"inner products. One length is off by ε or more with probability at most {power(float(bound))}.",
         measured=f"a share of {share:.4f} of {DRAWS:,} random lengths (95 % {low:.4f} to {high:.4f}); exactly "
@@ -256,8 +257,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="Where does the proof lose its factor?",
     chinese="JL 引理的逐步证明 · the proof, step by step",
-    lead="Every inequality of the proof gives something away: six steps with your own n, ε and N, each beside what is "
-    "true. At the end the losses add up to the factor between 24 ln N / ε² and the exact law.",
+    lead="Each inequality of the proof gives something away: six steps compare what it keeps with what is true, for "
+    "your own n, ε and N.",
     guess=Guess(
         question="which step gives most away for small ε?",
         answers=("Markov's inequality", "ε²/4 for the exponent", "adding over all pairs"),

@@ -75,15 +75,16 @@ def picture() -> Reading:
     bound = None
     if power == 0:
         bound = np.array([rsvd.expected_error_bound(values, int(k), oversampling=oversampling) for k in RANKS])
+    at = int(np.flatnonzero(RANKS == 16)[0])
+    here = {name: float(curve[at]) for name, curve in curves.items()}
     plots.show(
         figures.svd_errors(RANKS, curves, bound=bound),
         key="jl_svd_live",
-        title=f"Relative error against the rank, a {SHAPE[0]} × {SHAPE[1]} matrix, one draw a rank",
+        title=f"At rank 16 the range finder errs by {here['range_finder']:.2g} of ‖M‖, the printed recipe by "
+        f"{here['post_orthonormal']:.2g}; a {SHAPE[0]} × {SHAPE[1]} matrix, one random draw for each rank",
         alt="Error of randomized SVD against the rank",
     )
     qr, raw = (rsvd.post_recipe_error(1.0, SHAPE[1], 16, orthonormal=flag) for flag in (True, False))
-    at = int(np.flatnonzero(RANKS == 16)[0])
-    here = {name: float(curve[at]) for name, curve in curves.items()}
     return Reading(
         see=f"with p = {{p}} and q = {{q}}, at rank 16 the range finder errs by {here['range_finder']:.3g}, the best "
         f"possible is {rsvd.optimal_error(values, 16):.3g}; the recipe as printed {here['post_orthonormal']:.3f} "
@@ -159,8 +160,8 @@ def show_stored() -> None:
 CHAPTER = Chapter(
     question="Can a random matrix find the singular vectors?",
     chinese="随机奇异值分解 · randomized SVD",
-    lead="Draw a thin random matrix Ω and look where MΩ lives: projecting M there comes close to the best rank-k "
-    "approximation. The recipe printed in the post multiplies M by QQᵀ with a Q that never saw M, and does not.",
+    lead="Projecting M on the range of MΩ, with a thin random Ω, comes close to the best rank-k approximation; the "
+    "post's printed recipe does not.",
     guess=Guess(
         question="M has rank 5, Q is a random orthonormal 80 × 16. What is the error of MQQᵀ?",
         answers=("0", "about 10 %", "about 90 %"),

@@ -73,7 +73,7 @@ def picture() -> Reading:
     plots.show(
         figures.error_lines(exact, measured, y="sup |g − f|" if measure == "supremum" else "∫ |g − f|"),
         key="smoothing_errors_lines",
-        title=f"Error against width for {f}: lines exact, points measured",
+        title=f"How fast does the error for {f} fall with the width? Lines are exact, points measured",
         alt="Error against width, one line a kernel",
     )
     if measured.is_empty():
@@ -138,7 +138,9 @@ def show_gate() -> None:
     plots.show(
         figures.curves(x, np.maximum(x, 0), lines),
         key="smoothing_errors_gate",
-        title="ReLU, its convolution and its gate at w = 1",
+        title="The convolution lies above ReLU, the gate below (w = 1)"
+        if kernel != "cauchy"
+        else "The gate lies below ReLU (w = 1)",
         alt="ReLU, gate and convolution",
         place=left,
     )
@@ -202,8 +204,7 @@ def show_widths() -> None:
 CHAPTER = Chapter(
     question="How far is the smooth function from the true one?",
     chinese="近似误差 · approximation error",
-    lead="A narrower kernel is closer to f, but how fast depends on where f breaks: at a kink or at a jump. Lines are "
-    "exact, points are stored measurements.",
+    lead="A narrower kernel is closer to f: how fast the error falls depends on whether f has a kink or a jump.",
     guess=Guess(
         question="halve the width of the kernel. What happens to the largest error at a jump?",
         answers=("it halves", "it quarters", "nothing"),

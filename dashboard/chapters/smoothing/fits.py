@@ -63,6 +63,7 @@ def picture() -> Reading:
         )
     best, least = best_fits()[case]
     x, name = np.linspace(-8, 8, 401), "b" if "SquarePlus" in case else "t"
+    error = largest(case, constant)
     lesson.titled(
         lines.lines(
             x,
@@ -75,11 +76,10 @@ def picture() -> Reading:
             level=(least, f"least largest error {least:.4g}"),
             height=380,
         ),
-        f"Error of {case}",
+        f"{case}: with {name} = {constant:g} the largest error is {error / least:.2f} times the smallest",
         key="smoothing_fits_picture",
         alt="Error of the approximation against x",
     )
-    error = largest(case, constant)
     return Reading(
         see=f"with {name} = {{constant}} the largest error is **{error:.4g}**, {error / least:.2f} times the smallest.",
         theory=f"the smallest possible is **{least:.6g}** at {name} = **{best:.6g}**, reached above and below.",
@@ -113,8 +113,8 @@ def show_origin() -> None:
 CHAPTER = Chapter(
     question="How well do cheap formulas fit GELU and SoftPlus?",
     chinese="GELU 与 SquarePlus 的最佳逼近 · minimax fits",
-    lead="A cheap formula has one constant. Move it and see its largest error beside the smallest that is possible. A "
-    "best fit touches its bound above and below equally far.",
+    lead="A cheap formula has one constant: move it and compare its largest error with the smallest that any constant "
+    "reaches.",
     guess=Guess(
         question="σ(1.702x) is the usual fit of Φ(x). Is x·σ(1.702x) then the best fit of GELU?",
         answers=("yes", "no"),

@@ -40,14 +40,14 @@ def show_waves(width: float, gaps: dict[str, np.ndarray], x: np.ndarray) -> None
     plots.show(
         figures.wave(unit, waves),
         key="smoothing_floor_wave",
-        title="What is left of the steps around the line x − ½",
+        title="Which kernel leaves most of the steps around x − ½?",
         alt="Wave around the line for every kernel",
         place=left,
     )
     plots.show(
         figures.differences(x, gaps, height=340),
         key="smoothing_floor_gap",
-        title="Distances on a logarithmic axis",
+        title="Where does the finite sum leave the smooth floor? Logarithmic axis",
         alt="Differences on a log axis",
         place=right,
     )
@@ -62,7 +62,7 @@ def picture() -> Reading:
     plots.show(
         figures.windows(x, exact, window, low, high),
         key="smoothing_floor_window",
-        title="The smoothed floor and a sum over a window",
+        title=f"Only from {-low} to {high} does the finite sum follow the smooth floor",
         alt="Smoothed floor and its finite sum",
     )
     show_waves(width, {"finite sum − exact": window - exact, "exact − floor": exact - np.floor(x)}, x)
@@ -89,8 +89,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="What is a smooth floor?",
     chinese="取整函数的光滑近似 · smooth floor",
-    lead="Floor is a sum of steps, so its smooth version is a sum of smoothed steps. A computer sums only a window "
-    "−M … N, and outside it the sum stops climbing.",
+    lead="Floor is a sum of steps, so the smooth floor is a sum of smoothed steps; a computer sums only the steps "
+    "from −M to N.",
     guess=Guess(
         question="the kernel becomes ever narrower. What is the smooth floor of 3?",
         answers=("3", "2.5", "2"),

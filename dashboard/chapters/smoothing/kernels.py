@@ -117,7 +117,7 @@ def show_curves(
     plots.show(
         figures.curves(x, f, lines),
         key="smoothing_curves",
-        title=f"{name} and its smooth form, w = {width:.3g}",
+        title=f"What does the kernel make of {name}? w = {width:.3g}",
         alt="f, its closed smooth form and the numerical convolution",
         place=left,
     )
@@ -125,7 +125,7 @@ def show_curves(
     plots.show(
         figures.differences(x, gaps),
         key="smoothing_differences",
-        title="Distance from f, on a logarithmic axis",
+        title="Where does the smooth form leave f? Logarithmic axis",
         alt="Differences on a log axis",
         place=right,
     )
@@ -138,7 +138,7 @@ def show_derivatives(name: str, x: np.ndarray, g: Smoothed, below: Gate | None, 
     plots.show(
         figures.derivatives(x, slopes, y="g'(x)"),
         key="smoothing_slope",
-        title="First derivative",
+        title="How does the slope change? First derivative",
         alt="First derivative",
         place=left,
     )
@@ -148,7 +148,9 @@ def show_derivatives(name: str, x: np.ndarray, g: Smoothed, below: Gate | None, 
     plots.show(
         figures.derivatives(x, curvature, y="g''(x)"),
         key="smoothing_curvature",
-        title="Second derivative; of a smoothed ReLU it is the kernel",
+        title="The second derivative of a smoothed ReLU is the kernel"
+        if name == "relu"
+        else "Where does the smooth form bend? Second derivative",
         alt="Second derivative",
         place=right,
     )
@@ -170,8 +172,7 @@ def show_formula() -> None:
 CHAPTER = Chapter(
     question="What does your own function become under a kernel?",
     chinese="任意分段线性函数的光滑形式 · any function, any kernel",
-    lead="Average a function with a kernel of width w: its steps become curves, its kinks become bends. Choose one of "
-    "the functions or type your own knots; closed form and live convolution are drawn over each other.",
+    lead="Averaging f with a kernel of width w rounds its steps and kinks: choose a function, or type your own knots.",
     guess=Guess(
         question="SoftPlus is the ReLU under which kernel?",
         answers=("Gaussian", "logistic", "Laplace"),

@@ -85,7 +85,7 @@ def picture() -> Reading | None:
     x = np.array(values)
     lesson.titled(
         drawn(values, int(np.abs(np.log(T / temperature)).argmin())),
-        "Above: the weight of each number. Below: both smooth maxima against the temperature",
+        "How do weights (above) and smooth maxima (below) change with T? Drag the slider",
         key="smoothing_maximum_moving",
         alt="Softmax weights and smooth maxima against the temperature",
     )
@@ -109,9 +109,8 @@ def picture() -> Reading | None:
 CHAPTER = Chapter(
     question="What is a smooth maximum?",
     chinese="光滑最大值：LogSumExp 与 softmax 温度 · smooth maximum",
-    lead="LogSumExp lies above the maximum, the softmax-weighted mean below it, and the temperature T says by how "
-    "much. "
-    "For two numbers LogSumExp is the SoftPlus of their difference: the logistic kernel again. Drag T below the bars.",
+    lead="LogSumExp lies above the maximum and the softmax-weighted mean below it; the temperature T decides by how "
+    "much.",
     guess=Guess(
         question="two equal numbers and T → 0: what is the gradient of LogSumExp?",
         answers=("(1, 0)", "(½, ½)", "none"),

@@ -73,7 +73,7 @@ def picture() -> Reading | None:
         return None
     lesson.titled(
         figure,
-        "Above: f, the kernel over x and g up to x. Below: the product whose area is g(x)",
+        "The area of f times the kernel (below) is g(x) (above): drag x",
         key="smoothing_slide_moving",
         alt="The kernel sliding over f and the smooth function it draws",
     )
@@ -114,7 +114,7 @@ def show_forms() -> None:
     with left:
         lesson.titled(
             figures.forms(x, values, lines, y="g(x)"),
-            f"{name} under every kernel",
+            f"What does every kernel make of {name}?",
             key="smoothing_slide_forms",
             alt="Every smooth form of the function",
         )
@@ -122,7 +122,7 @@ def show_forms() -> None:
         gaps = {name: line - values for name, line in lines.items()}
         lesson.titled(
             figures.forms(x, 0 * values, gaps, y="g(x) − f(x)"),
-            "Distance from f",
+            "Which smooth form stays nearest to f?",
             key="smoothing_slide_gaps",
             alt="Distance of every smooth form from the function",
         )
@@ -133,8 +133,8 @@ def show_forms() -> None:
 CHAPTER = Chapter(
     question="How does a sliding kernel make a function smooth?",
     chinese="用狄拉克函数的近似做卷积：光滑近似 · mollification",
-    lead="The Dirac function picks out f(x). A narrow bump of area 1 in its place picks out an average of f near x, as "
-    "smooth as the bump, also where f has a kink or a jump. Drag x below the picture.",
+    lead="A narrow kernel that slides along f averages it near each x: the result g is as smooth as the kernel, also "
+    "at a kink or a jump of f.",
     guess=Guess(
         question="which kernel is needed for a ReLU whose second derivative is continuous?",
         answers=("any", "uniform", "Laplace"),

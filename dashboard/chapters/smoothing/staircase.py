@@ -92,7 +92,7 @@ def picture() -> Reading:
     figure, first, last, answer = rolling(kernel, start, end, seed)
     lesson.titled(
         figure,
-        "A ball with one unknown rolls down the smoothed loss while the kernel narrows: drag the step",
+        "Does the ball reach the lowest tread while the kernel narrows? Drag the step",
         key="smoothing_staircase_ball",
         alt="A ball descending the smoothed staircase loss",
     )
@@ -149,7 +149,7 @@ def show_four() -> None:
     plots.show(
         figures.descents(losses),
         key="smoothing_staircase_descents",
-        title="Loss against the step: logarithmic, with zero at the foot",
+        title="Which schedule reaches the lowest loss? Logarithmic, with zero at the foot",
         alt="Staircase loss by step and schedule",
         place=left,
     )
@@ -157,7 +157,7 @@ def show_four() -> None:
     plots.show(
         figures.landscape(THETA, problem_of(seed).loss(path_of(seed)), smoothed),
         key="smoothing_staircase_landscape",
-        title="Loss along the first coordinate through the solution",
+        title="Does the smoothed loss lead to the solution? First coordinate",
         alt="Loss along one direction through the solution",
         place=right,
     )
@@ -188,9 +188,8 @@ def show_stored() -> None:
 CHAPTER = Chapter(
     question="Can one descend a staircase?",
     chinese="阶梯损失与退火 · annealing a smoothed floor",
-    lead="Integers are known, the numbers behind them are wanted: find θ with floor(Aθ) = y. The gradient of floor "
-    "is 0 "
-    "almost everywhere. A smoothed floor has one, and a kernel that narrows on the way can end on the exact answer.",
+    lead="Find θ with floor(Aθ) = y: the gradient of floor is 0 almost everywhere, but that of a smoothed floor leads "
+    "downhill.",
     guess=Guess(
         question="which solves most of 40 problems?",
         answers=("a fixed narrow width", "narrowing from wide to narrow", "straight-through"),

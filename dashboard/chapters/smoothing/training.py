@@ -39,7 +39,7 @@ def picture() -> Reading | None:
     plots.show(
         figures.intervals(errors, label="activation", x="Held-out error / variance"),
         key="smoothing_training_errors",
-        title="Held-out error of each activation",
+        title="Which activation ends with the lowest held-out error?",
         alt="Held-out errors by activation with intervals",
     )
     learned = frame.filter(metric="width").select("activation", width="value", low="low", high="high")
@@ -112,8 +112,8 @@ def show_encoders() -> None:
 CHAPTER = Chapter(
     question="Do smooth activations train better?",
     chinese="用光滑激活函数训练 · training with smooth activations",
-    lead="The same data, first weights and order of batches for every activation, several seeds. Below is the held-out "
-    "error of a small network with each of them, with 95 % intervals.",
+    lead="A small network learns with each activation from the same data, first weights and batches: which held-out "
+    "error is lowest?",
     guess=Guess(
         question="ReLU and twelve smooth activations learn a small regression. Where does ReLU end?",
         answers=("first", "in the middle", "last"),

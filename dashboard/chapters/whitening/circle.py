@@ -74,8 +74,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="How does an ellipse become a circle?",
     chinese="白化：把椭圆变成圆 · whitening",
-    lead="A cosine presumes that the coordinates are uncorrelated and of one scale. Whitening moves the mean to zero "
-    "and makes each direction equally wide; then angles tell sentences apart. In two dimensions one sees all of it.",
+    lead="Whitening moves the mean of the vectors to zero and makes every direction equally wide, so that cosines "
+    "tell sentences apart.",
     guess=Guess(
         question="all vectors lie far from zero on one side. What are their cosines?",
         answers=("near 0", "near 1", "spread out"),

@@ -39,7 +39,7 @@ def matrix(values: np.ndarray) -> str:
     return rf"\begin{{pmatrix}}{rows}\end{{pmatrix}}"
 
 
-def basis_step(vectors: np.ndarray) -> None:
+def basis_step(vectors: np.ndarray) -> lesson.Picture:
     """What a cosine presumes."""
     st.latex(r"\cos(x,y)=\frac{\sum_i x_iy_i}{\sqrt{\sum_i x_i^2}\sqrt{\sum_i y_i^2}}")
     spread = vectors.std(axis=0)
@@ -50,10 +50,12 @@ def basis_step(vectors: np.ndarray) -> None:
         f"standard deviations {spread[0]:.2f} and {spread[1]:.2f}, the correlation "
         f"{np.corrcoef(vectors.T)[0, 1]:+.2f}."
     )
-    show_vectors(vectors, "The vectors as they come", "basis")
+    return the_vectors(
+        vectors, f"As they come, the vectors lie off zero, {elongation(vectors):.1f} times as long as wide", "basis"
+    )
 
 
-def wanted_step(vectors: np.ndarray) -> None:
+def wanted_step(vectors: np.ndarray) -> lesson.Picture:
     """What the map must do."""
     st.latex(r"\tilde x=(x-\mu)W,\quad \operatorname{mean}\tilde x=0,\quad W^\top\Sigma W=I")
     covariance = np.cov(vectors, rowvar=False)
@@ -63,10 +65,12 @@ def wanted_step(vectors: np.ndarray) -> None:
         "into "
         "the identity."
     )
-    show_vectors(vectors - vectors.mean(axis=0), "Without the mean", "wanted")
+    return the_vectors(
+        vectors - vectors.mean(axis=0), "Without their mean the vectors lie around zero, still in an ellipse", "wanted"
+    )
 
 
-def solve_step(vectors: np.ndarray) -> None:
+def solve_step(vectors: np.ndarray) -> lesson.Picture:
     """Solving for W."""
     st.latex(r"\Sigma=U\Lambda U^\top\ \Rightarrow\ W=U\Lambda^{-1/2},\quad W^\top\Sigma W=I")
     fitted = fit_whitening(vectors)
@@ -78,10 +82,10 @@ def solve_step(vectors: np.ndarray) -> None:
         f"makes the covariance the identity up to {error:.0e}. W is unique up to a rotation from the right, which no "
         "cosine sees."
     )
-    show_vectors(white, "Whitened", "solve")
+    return the_vectors(white, "Whitened, they lie around zero, equally wide in every direction", "solve")
 
 
-def streaming_step(vectors: np.ndarray) -> None:
+def streaming_step(vectors: np.ndarray) -> lesson.Picture:
     """One sentence at a time."""
     st.latex(r"\mu'=\tfrac{n\mu+x}{n+1},\qquad \Sigma'=\tfrac{n(\Sigma+\mu\mu^\top)+xx^\top}{n+1}-\mu'\mu'^\top")
     exact, printed = errors(vectors)
@@ -90,17 +94,23 @@ def streaming_step(vectors: np.ndarray) -> None:
         "the paper, read with the running mean, leaves out that the mean moves for the sentences before: after "
         f"{SENTENCES} sentences it is off by **{printed[-1]:.2f}**, the post's by **{exact[-1]:.0e}**."
     )
-    lesson.titled(
+    return lesson.Picture(
         lines.lines(
             np.arange(1, SENTENCES + 1),
             {"post, exact": np.log10(np.maximum(exact, 1e-17)), "paper's equation 11": np.log10(printed + 1e-17)},
             x_title="sentences seen",
             y_title="log₁₀ of the largest error in Σ",
         ),
-        "Error of the covariance, sentence by sentence",
+        f"The post's recursion is exact, the paper's equation 11 is off by {printed[-1]:.2f} in the end",
         key="whitening_derivation_streaming",
         alt="Error of both recursions against the number of sentences",
     )
+
+
+def elongation(vectors: np.ndarray) -> float:
+    """Standard deviation along the widest direction over that along the narrowest."""
+    variances = fit_whitening(vectors).eigenvalues
+    return float(np.sqrt(variances[0] / variances[-1]))
 
 
 def errors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,14 +120,14 @@ def errors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return exact, printed
 
 
-def show_vectors(vectors: np.ndarray, title: str, key: str) -> None:
+def the_vectors(vectors: np.ndarray, title: str, key: str) -> lesson.Picture:
     """The vectors with the coordinate axes."""
-    lesson.titled(
+    return lesson.Picture(
         figures.cloud(vectors), title, key=f"whitening_derivation_{key}", alt=f"{title}: points in two dimensions"
     )
 
 
-STEPS: dict[str, Callable[[np.ndarray], None]] = {
+STEPS: dict[str, Callable[[np.ndarray], lesson.Picture]] = {
     "1 Cosine": basis_step,
     "2 Wanted": wanted_step,
     "3 Solve": solve_step,
@@ -127,13 +137,15 @@ STEPS: dict[str, Callable[[np.ndarray], None]] = {
 
 def picture() -> Reading:
     """The step that is open."""
+    shown = st.container()
     left, right = st.columns(2)
     correlation = left.slider("Correlation", -0.9, 0.9, 0.7, 0.1, key="whitening_derivation_rho", bind="query-params")
     scale = right.slider(
         "Width of the second coordinate", 0.2, 3.0, 0.6, 0.2, key="whitening_derivation_scale", bind="query-params"
     )
     vectors = drawn(correlation, scale)
-    steps.walk("whitening_derivation_step", {name: partial(step, vectors) for name, step in STEPS.items()})
+    with shown:
+        steps.walk("whitening_derivation_step", {name: partial(step, vectors) for name, step in STEPS.items()})
     fitted = fit_whitening(vectors)
     white = np.cov(fitted.transform(vectors), rowvar=False)
     exact, printed = errors(vectors)
@@ -155,8 +167,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="Where does the formula come from?",
     chinese="各向同性与白化公式的推导 · isotropy",
-    lead="From one question: in which basis is a cosine a cosine? Four steps lead from there to the formula and to the "
-    "recursion that keeps its statistics one sentence at a time, with your own numbers in them.",
+    lead="Four steps lead from one question, in which basis the formula of the cosine gives the angle, to whitening "
+    "and its streaming form.",
     guess=Guess(
         question="how many sentences must be kept in memory to whiten a million of them?",
         answers=("all", "some thousand", "none"),

@@ -37,7 +37,7 @@ def picture() -> Reading:
     figure, few_spread, many_spread = few(width)
     lesson.titled(
         figure,
-        "Spread of the cosines of the very sentences that the statistics come from",
+        f"Up to {width + 1} sentences all whitened cosines are equal",
         key="whitening_few_spread",
         alt="Standard deviation of whitened cosines against the number of sentences",
     )
@@ -57,8 +57,8 @@ def picture() -> Reading:
 CHAPTER = Chapter(
     question="How many sentences does the covariance need?",
     chinese="句子太少时的白化 · fewer sentences than dimensions",
-    lead="**Too few sentences for the width make whitening say nothing.** The covariance of n sentences has at most "
-    "n − 1 directions, and whitening makes all of them equally wide, whatever the sentences say.",
+    lead="Whitening that is fitted on no more sentences than dimensions says nothing: it gives every pair of them the "
+    "same cosine.",
     guess=Guess(
         question="vectors of width 64: from how many sentences on do the whitened cosines differ at all?",
         answers=("3", "66", "768"),

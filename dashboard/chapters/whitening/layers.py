@@ -19,6 +19,7 @@ mask = tokens["attention_mask"][..., None]
 a, b = ((states[layer] * mask).sum(1) / mask.sum(1) for layer in (1, -1))
 vectors = (a + b) / 2                                                    # first-last-avg
 """
+KINDS = {"none": "Raw", "whitened": "Whitened"}
 MEASURES = {
     "recall": "recall of the neighbours at full dimension",
     "mrr": "MRR of the similar sentence",
@@ -44,13 +45,15 @@ def picture() -> Reading | None:
         )
     part = frame.filter((pl.col("dataset") == dataset) & (pl.col("average") == average))
     for column, kind in zip(st.columns(2), ("none", "whitened"), strict=True):
+        best = part.filter(whitening=kind).sort("value", descending=True).row(0, named=True)
         plots.show(
             figures.layer_pairs(part, whitening=kind),
             key=f"whitening_layers_{kind}",
-            title=f"{kind}: Spearman × 100 of each pair of layers; each map has colours of its own",
+            title=f"{KINDS[kind]}: hidden states {best['first']} and {best['second']} agree best with people",
             alt=f"Spearman of every pair of layers, {kind}",
             place=column,
         )
+    st.caption("Cells: Spearman × 100. Each map has colours of its own.")
     downloads.download(part, "layer_pairs")
     return reading(part, dataset)
 
@@ -94,7 +97,9 @@ def show_search() -> None:
         plots.show(
             figure,
             key=f"whitening_search_{metric}",
-            title=f"{name} against the number of dimensions",
+            title=f"How do the {name} depend on the dimensions?"
+            if metric in ("ms_per_query", "bytes")
+            else f"How does the {name} depend on the dimensions?",
             alt=f"{name} against the number of dimensions",
             place=column,
         )
@@ -110,8 +115,8 @@ def show_search() -> None:
 CHAPTER = Chapter(
     question="Which layers, and how few dimensions, are enough?",
     chinese="层的选择与检索 · layers and search",
-    lead="Scores for every pair of hidden layers, averaged over tokens and then over the two layers, raw and whitened. "
-    "Below: what search still finds with shorter vectors.",
+    lead="How well does each pair of hidden layers agree with people's scores, raw and whitened, and what does search "
+    "find with shorter vectors?",
     guess=Guess(
         question="search with 64 of 256 dimensions. What changes least?",
         answers=("which ten neighbours come", "how high the right one stands", "the memory"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.figures.labs import whitening as figures
@@ -59,8 +60,8 @@ class Chosen:
     statistics: str
 
 
-def settings() -> Chosen:
-    """The run, how it is averaged, where its statistics come from, and the published model."""
+def settings(below: DeltaGenerator) -> Chosen:
+    """The run, how it is averaged, where its statistics come from, the published model, and, below, the pooling."""
     version = queries.store_version()
     stored = queries.measurements(version, "whitening_scores", experiment="whitening")
     run_id, average, statistics = None, "wmean", "target"
@@ -87,7 +88,9 @@ def settings() -> Chosen:
             measured = whitening_tables.measured(spearman, average=average, statistics=statistics, reduced=reduced)
             gains = whitening_tables.gains(scores.filter((pl.col("metric") == "gain") & (pl.col("average") == average)))
         model = pick_model(version)
-    return Chosen(run_id, pick_pooling(measured), model, measured, gains, str(statistics))
+    with below:
+        pooling = pick_pooling(measured)
+    return Chosen(run_id, pooling, model, measured, gains, str(statistics))
 
 
 def pick_model(version: str) -> str | None:
@@ -152,14 +155,17 @@ def draw(table: pl.DataFrame) -> None:
 
 def picture() -> Reading | None:
     """One table of published and measured scores."""
-    chosen = settings()
+    above, shown, below = st.container(), st.container(), st.container()
+    with above:
+        chosen = settings(below)
     table = the_table(chosen)
     if chosen.run_id is None:
         headings.empty(whitening_pickers.EVALUATE, "No evaluation is stored yet.")
     if table.is_empty():
         st.caption("The published tables come into the store with its first run.")
         return None
-    draw(table)
+    with shown:
+        draw(table)
     downloads.download(table, "whitening_scores")
     if chosen.run_id is not None:
         links.run_link(chosen.run_id, f"Run {chosen.run_id}")
@@ -205,14 +211,16 @@ def show_bq() -> None:
     if gains.is_empty():
         st.caption("The published tables come into the store with its first run.")
         return
+    names = published_figures.SETS
+    lost = {name: (part["full"] < 0).sum() / max(1, part.height) for (name,), part in gains.group_by("dataset")}
+    worst = max(lost, key=lambda name: lost[name])
     lesson.titled(
         published_figures.published_gains(gains),
-        "Published: what full whitening changes, a dot for each encoder and pooling",
+        f"Published: full whitening loses most often on {names.get(worst, worst)}, in {lost[worst]:.0%} of its rows; a "
+        "dot for each encoder and pooling".replace("%", " %"),
         key="whitening_scores_published",
         alt="Points gained by whitening on five Chinese sets",
     )
-    names = published_figures.SETS
-    lost = {name: (part["full"] < 0).sum() / max(1, part.height) for (name,), part in gains.group_by("dataset")}
     bq = gains.filter(dataset="bq")
     others = ", ".join(f"{100 * lost[name]:.0f} % ({names[name]})" for name in names if name in lost and name != "bq")
     st.markdown(
@@ -289,8 +297,8 @@ def show_history() -> None:
 CHAPTER = Chapter(
     question="Does whitening make cosines agree with people?",
     chinese="BERT-whitening 句向量白化 · scores",
-    lead="Spearman's correlation between the cosine of two sentences and people's score, before and after whitening, "
-    "published and measured here in one table.",
+    lead="Does the cosine of two sentences agree better with people's scores after whitening? Published and measured "
+    "values in one table.",
     guess=Guess(
         question="on how many of five Chinese sets does whitening raise BERT's published score?",
         answers=("all five", "most", "none"),

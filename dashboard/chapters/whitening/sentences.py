@@ -90,10 +90,14 @@ def cosine_table(pair: np.ndarray, stored: StoredVectors, settings: dict[str, Wh
 
 def picture() -> Reading | None:
     """Two typed sentences under four settings."""
-    run_id, dataset, stored = whitening_pickers.pick_vectors(queries.store_version(), "whitening_sentences")
-    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_sentences")
-    sentences = typed(stored)
-    pair = vectors_of(sentences, stored, run_id) if sentences else None
+    shown, sliders, near, below = st.container(), st.container(), st.container(), st.container()
+    with below:
+        run_id, dataset, stored = whitening_pickers.pick_vectors(queries.store_version(), "whitening_sentences")
+    with sliders:
+        chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_sentences")
+    with shown:
+        sentences = typed(stored)
+        pair = vectors_of(sentences, stored, run_id) if sentences else None
     if sentences is None or pair is None:
         return None
     k, gamma = chosen.kernel.shape[1], st.session_state["whitening_sentences_gamma"]
@@ -103,8 +107,10 @@ def picture() -> Reading | None:
         f"as set: β {chosen.beta:g}, γ {gamma:g}, {k} components": chosen,
         f"only reduced to {k} (β = γ = 0)": stored.statistics[statistics].finish(n_components=k, beta=0.0, gamma=0.0),
     }
-    table = cosine_table(pair, stored, settings)
-    show_neighbours(pair, sentences, stored, chosen, dataset)
+    with shown:
+        table = cosine_table(pair, stored, settings)
+    with near:
+        show_neighbours(pair, sentences, stored, chosen, dataset)
     raw, white = table.row(0, named=True), table.row(1, named=True)
     return Reading(
         see=f"raw, the two have a cosine of {raw['cosine']:.3f}, more than {raw['share']:.0%} of the set's pairs; "
@@ -149,8 +155,8 @@ def show_neighbours(
 CHAPTER = Chapter(
     question="How similar are two sentences?",
     chinese="两个句子有多像 · two sentences",
-    lead="The cosine of two sentences under four settings, and how it stands among the pairs of a whole set. Sentences "
-    "of the set need no encoder; others are encoded at once by the built-in embedding, by a real one in some seconds.",
+    lead="The cosine of two sentences under four settings, and where it stands among the cosines of all pairs of a "
+    "set.",
     guess=Guess(
         question="two sentences have a raw BERT cosine of 0.85. Are they alike?",
         answers=("yes", "no", "it does not say"),

@@ -73,14 +73,14 @@ def show_curves(curve: pl.DataFrame, raw: float, chosen: Whitening) -> None:
     plots.show(
         figures.components(curve, raw=raw, chosen=k),
         key="whitening_vectors_curve",
-        title="Spearman against the number of components",
+        title="How many components agree best with people?",
         alt="Spearman with interval against the number of components",
         place=left,
     )
     plots.show(
         figures.spectrum(chosen.eigenvalues, rank=chosen.rank, chosen=k),
         key="whitening_vectors_spectrum",
-        title="Spectrum of the covariance",
+        title=f"How fast does the variance fall? {k} of {chosen.rank} components are kept",
         alt="Eigenvalues of the covariance, largest first",
         place=right,
     )
@@ -89,14 +89,18 @@ def show_curves(curve: pl.DataFrame, raw: float, chosen: Whitening) -> None:
 def picture() -> Reading:
     """Stored vectors, whitened at once."""
     version = queries.store_version()
-    run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_vectors")
-    chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_vectors")
+    above, shown, below = st.container(), st.container(), st.container()
+    with below:
+        run_id, dataset, stored = whitening_pickers.pick_vectors(version, "whitening_vectors")
+    with above:
+        chosen, full, statistics = whitening_pickers.pick_whitening(stored, "whitening_vectors")
     before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
     kept = (run_id, dataset, st.session_state.whitening_vectors_pooling)
     raw, now = raw_score(stored, *kept), stored_vectors.score(stored.pairs, after)
-    show_scores(raw, now, before, after)
     curve = components_curve(stored, full, *kept, statistics, full.beta, st.session_state.whitening_vectors_gamma)
-    show_curves(curve, raw[0], chosen)
+    with shown:
+        show_curves(curve, raw[0], chosen)
+        show_scores(raw, now, before, after)
     return reading(stored, chosen, statistics, raw, now, intrinsic(stored, *kept), dataset)
 
 
@@ -173,7 +177,7 @@ def show_cosines() -> None:
     plots.show(
         figures.histograms(before, after, similar),
         key="whitening_vectors_cosines",
-        title="Cosines before and after",
+        title="Does whitening tell similar pairs from others?",
         alt="Histograms of cosines of similar and dissimilar pairs, raw and whitened",
         place=left,
     )
@@ -193,7 +197,7 @@ def show_cosines() -> None:
             plots.show(
                 figures.plane(points, stored.pairs, similar[rows]),
                 key="whitening_vectors_plane",
-                title="On a plane, the two of a pair joined",
+                title="Do the two sentences of a pair lie together? First two components",
                 alt="First two components of the sentences, the two of a pair joined",
             )
 
@@ -227,8 +231,8 @@ def show_worst() -> None:
 CHAPTER = Chapter(
     question="Which part of whitening does the work?",
     chinese="实时白化与内在维数 · mean, spectrum, dimension",
-    lead="Move the mean (β), the spectrum (γ) and the number of components, and see the correlation on kept test pairs "
-    "at once. Below stands how many dimensions the vectors really fill.",
+    lead="Remove the mean (β), equalise the spectrum (γ), drop components: how well do the cosines then agree with "
+    "people's scores?",
     guess=Guess(
         question="which of the two raises the correlation more: the mean taken out, or the spectrum made flat?",
         answers=("the mean", "the spectrum", "it depends on the set"),

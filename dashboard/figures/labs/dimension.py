@@ -16,6 +16,32 @@ LAW_NAMES = {
     "rank": "L − 1 (rank)",
 }
 
+FIT_METRICS = {
+    "kl": "mean KL, nats",
+    "accuracy": "share of rows with the right argmax",
+    "support_mass": "mass on the keys in use",
+    "norm": "mean |q||k| / d",
+    "largest_logit": "largest |logit|",
+}
+"""What is measured of attention fits."""
+
+SATURATION = {
+    "loss": "loss of a pair, nats",
+    "kept": "information kept of the training text, nats",
+    "share": "share of the mutual information kept",
+    "held_out": "information kept of held-out text, nats",
+    "neighbours": "pairs of one group told from others (AUC)",
+    "norm_product": "mean |u||v| / n (the rule assumes 1)",
+    "seed_pip": "PIP distance between two splits",
+}
+"""What is measured of skip-gram vectors."""
+
+
+def bends(quantity: str) -> str:
+    """The question whether a quantity, named with its unit, bends at a rule."""
+    name = quantity.split(", ")[0]
+    return f"{name[0].upper()}{name[1:]}: does it bend at the rule?"
+
 
 def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.ndarray) -> go.Figure:
     """h_n per dimension: exact, the post's -0.24, and the two-term asymptote."""
@@ -163,17 +189,10 @@ def attention(frame: pl.DataFrame, *, metric: str, length: int) -> go.Figure:
         )
     for coefficient, name in ((8.33, "8.33 ln L"), (4.156, "4.16 ln L"), (1.606, "1.61 ln L")):
         marks.vertical(figure, coefficient * float(np.log(length)), name)
-    titles = {
-        "kl": "mean KL, nats",
-        "accuracy": "share of rows with the right argmax",
-        "support_mass": "mass on the keys in use",
-        "norm": "mean |q||k| / d",
-        "largest_logit": "largest |logit|",
-    }
     values = frame.filter(pl.col("metric") == metric)["value"].clip(1e-5 if metric == "kl" else 0.0)
     logarithmic = metric in ("kl", "norm", "largest_logit")
     axes = {"x_axis": style.log_axis(frame["head_size"]), "y_axis": style.log_axis(values) if logarithmic else None}
-    style.finish(figure, x="head size d", y=titles[metric], height=400, legend=True, **axes)
+    style.finish(figure, x="head size d", y=FIT_METRICS[metric], height=400, legend=True, **axes)
     return style.percent_axis(figure) if metric in ("accuracy", "support_mass") else figure
 
 
@@ -228,16 +247,9 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
     for index, (name, n) in enumerate(rules.items()):
         end = "top" if metric == "loss" else "bottom"  # where the curve is not
         marks.vertical(figure, n, f"{name}: {n:.0f}", color=style.SEQUENCE[index + 1], end=end)
-    titles = {
-        "loss": "loss of a pair, nats",
-        "kept": "information kept of the training text, nats",
-        "share": "share of the mutual information kept",
-        "held_out": "information kept of held-out text, nats",
-        "neighbours": "pairs of one group told from others (AUC)",
-        "norm_product": "mean |u||v| / n (the rule assumes 1)",
-        "seed_pip": "PIP distance between two splits",
-    }
-    style.finish(figure, x="dimensions n", y=titles[metric], height=340, x_axis=style.log_axis(part["n_components"]))
+    style.finish(
+        figure, x="dimensions n", y=SATURATION[metric], height=340, x_axis=style.log_axis(part["n_components"])
+    )
     return style.percent_axis(figure) if metric == "share" else figure
 
 

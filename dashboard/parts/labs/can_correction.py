@@ -43,7 +43,8 @@ METHOD_COLUMNS = {
 
 
 def show_gain(gain: Gain) -> None:
-    """Accuracy before and after, how many rows moved, and the sentence."""
+    """The sentence, accuracy before and after, and how many rows moved."""
+    st.markdown(verdict("no correction", "CAN", gain.gain, p_value=gain.p_value, unit="rows"))
     points = 100 * gain.gain.value
     with st.container(horizontal=True):
         st.metric(
@@ -68,7 +69,6 @@ def show_gain(gain: Gain) -> None:
         st.metric("Wrong → right", f"{gain.flips_to_right:,}", width=120)
         st.metric("Right → wrong", f"{gain.flips_to_wrong:,}", width=120)
         st.metric("McNemar", format_p(gain.p_value), width=120)
-    st.markdown(verdict("no correction", "CAN", gain.gain, p_value=gain.p_value, unit="rows"))
 
 
 def show_assumption(gain: Gain) -> None:

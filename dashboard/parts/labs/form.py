@@ -46,7 +46,7 @@ class Chapter:
     question: str
     chinese: str
     lead: str
-    """two or three sentences: what is at stake and what the picture shows"""
+    """one sentence of one line: the question that the picture answers, or what it shows"""
     guess: Guess
     picture: Callable[[], Reading | None]
     """draws controls and figures and says what they show; None where nothing is stored to show"""
@@ -73,16 +73,12 @@ def show(chapter: Chapter, *, key: str, tab: str) -> None:
         tab: what the browser's tab is called.
     """
     headings.title(chapter.question, chapter.lead, tab=tab, beside=chapter.chinese)
-    _guess(chapter.guess, f"{key}_predict")
-    if chapter.beside:
-        picture, words = st.columns([3, 2], gap="medium")
-        with picture:
-            reading = chapter.picture()
-        with words:
-            _reading(reading, f"{key}_see")
-    else:
+    picture, words = st.columns([3, 2], gap="medium") if chapter.beside else (st.container(), st.container())
+    with picture:
         reading = chapter.picture()
-        _reading(reading, f"{key}_see", wide=True)
+    with words:
+        _guess(chapter.guess, f"{key}_predict")
+        _reading(reading, f"{key}_see", wide=not chapter.beside)
     st.markdown(f"**Good for.** {chapter.good_for[0].upper()}{chapter.good_for[1:]}")
     _open_linked(chapter, key)
     for number, (name, draw) in enumerate(chapter.more.items(), 1):
@@ -107,9 +103,9 @@ def _open_linked(chapter: Chapter, key: str) -> None:
 def _guess(guess: Guess, key: str) -> None:
     """The question; the answer and its reason appear with the reader's own."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="guess"):
-        st.markdown(f"Guess first: {guess.question}", width="content")
-        label = f"Guess first: {guess.question}"
-        answer = st.segmented_control(label, guess.answers, key=key, label_visibility="collapsed")
+        asked = f"Guess: {guess.question}"
+        st.markdown(f":material/quiz: {asked}", width="content")
+        answer = st.segmented_control(asked, guess.answers, key=key, label_visibility="collapsed")
     if answer is not None:
         source = f" :gray[(Measured {guess.measured}, docs/RESULTS.md.)]" if guess.measured else ""
         st.markdown(f"{'Right' if answer == guess.right else 'No'}: **{guess.right}**. {guess.because}{source}")

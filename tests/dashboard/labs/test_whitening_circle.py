@@ -37,7 +37,7 @@ def test_published_gains_compare_rows_of_one_model_and_pooling():
 
 def test_too_few_sentences_are_said_aloud(empty_store, open_page):
     words = spoken(open_page("whitening/few", empty_store))
-    assert "Too few sentences for the width make whitening say nothing" in words
+    assert "no more sentences than dimensions says nothing" in words
     assert "no spread at all up to 65 sentences" in words
 
 
