@@ -170,6 +170,16 @@ def run_table(version: str, names: tuple[str, ...] | None = None) -> pl.DataFram
     return runs_.hstack(finite.drop("run_id"))
 
 
+def table_and_params(version: str) -> tuple[pl.DataFrame, list[str]]:
+    """`run_table`, and the parameters that may stand beside it as columns.
+
+    Who stores `lr` as a parameter often logs it too: the column of that name is then the parameter.
+    """
+    params = set(param_names(version)["name"]) - set(all_runs(version).columns)
+    table = run_table(version)
+    return table.drop(params.intersection(table.columns)), name_order.ordered(params)
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
 def search_texts(version: str) -> pl.Series:
     """What a search for a word looks into, one text for each row of `all_runs`."""

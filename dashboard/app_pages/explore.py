@@ -42,7 +42,7 @@ widgets leave: one line a run, one axis a parameter or metric.""",
     )
 
 version = queries.store_version()
-everything = queries.run_table(version).filter(~pl.col("archived"))
+everything = queries.table_and_params(version)[0].filter(~pl.col("archived"))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc --seeds 0 1 2", "No run is stored yet.")
     st.stop()
@@ -137,7 +137,12 @@ if selected:
 else:
     mixed = frame["data_source"].eq("sample").any() and frame["data_source"].eq("sample").not_().any()
     note = " Scores on generated sample data are among them: choose the data above." if mixed else ""
-    st.caption(f"{words.count(frame.height, 'run')}. Click a point, or drag a box or a lasso, to select runs.{note}")
+    points = figures.drawn(frame, x, y)
+    left_out = f" of {frame.height:,}, those with both values" if points < frame.height else ""
+    st.caption(
+        f"{words.count(points, 'run')}{left_out}. Click a point, or drag a box or a lasso, to select runs.{note}"
+    )
+
 
 st.subheader("Which settings do the best runs share?", anchor=False)
 default = [*[name for name in parameters if name not in ("started_at",)][:4], metrics[0]]

@@ -26,7 +26,7 @@ STEPS = (
         "Log from your own script",
         'python - <<\'END\'\nimport store\nstore.init("my experiment", config={"lr": 0.1})\n'
         'store.log({"train/loss": 0.5}, step=1)\nEND',
-        "three lines of Python, here handed to it by the shell",
+        "three lines of Python, as one command to paste",
     ),
 )
 WAITING = "home_demo"

@@ -364,12 +364,13 @@ if against and split == "dev" and not measured.is_empty() and not sample:
 
 if papers.is_empty():
     headings.empty("python -m store published", f"No published {split} figure is loaded.")
-plots.show(
-    figures.scores(measured, shown, names_of_tasks, baselines=levels),
-    key="leaderboard_scores",
-    title="How far is what was measured here from what papers report?",
-    alt=f"{split} scores of every task, measured and published",
-)
+if not (measured.is_empty() and shown.is_empty()):
+    plots.show(
+        figures.scores(measured, shown, names_of_tasks, baselines=levels),
+        key="leaderboard_scores",
+        title="Scores on generated sample data" if sample else figures.distance_said(measured, shown),
+        alt=f"{split} scores of every task, measured and published",
+    )
 downloads.download(
     pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
     "leaderboard",

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import run_grid, tables, words
-from dashboard.frames import name_order
 from dashboard.frames.comparison import configurations
 from dashboard.frames.runs import run_rows
 from dashboard.parts import downloads, guard, headings, local_time, plots, saved_queries
@@ -41,7 +40,8 @@ def look_for_news() -> None:
         st.rerun()
 
 
-everything = tables.headline(queries.run_table(version), judged_by=queries.judged_by(version))
+table, KNOWN_PARAMS = queries.table_and_params(version)
+everything = tables.headline(table, judged_by=queries.judged_by(version))
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     run_actions.undo("runs")
@@ -49,7 +49,6 @@ if everything.is_empty():
     guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
 COLORS = queries.colors(version)
-KNOWN_PARAMS = name_order.ordered(set(queries.param_names(version)["name"]) - set(everything.columns))
 
 
 def ids_in_link(name: str) -> list[str]:

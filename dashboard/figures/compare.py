@@ -23,7 +23,33 @@ LINE = 22
 FEW_LEVELS = 8
 """Numbers with so few different values stand evenly along an axis, each with its name."""
 DURATIONS = ("duration_s",)
-_STEPS = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86400)
+_STEPS = (
+    0.001,
+    0.005,
+    0.01,
+    0.05,
+    0.1,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    4 * 3600,
+    12 * 3600,
+    86400,
+)
+_ROUND = (*(digit * 10.0**power for power in range(-3, 1) for digit in (1, 2, 5)), 10, 20, 30, 60, 120, 300, 600, 1200)
+_ROUND += (1800, 3600, 7200, 4 * 3600, 8 * 3600, 86400, 2 * 86400, 7 * 86400, 30 * 86400)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 """Shapes of points, for more values than there are colours."""
 
@@ -139,8 +165,20 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         if words.is_fraction(name):
             style.percent_axis(figure, axis=axis)
         elif name in DURATIONS:
-            figure.update_layout({f"{axis}axis": duration_ticks(frame[name])})
-    return figure.update_xaxes(style.log_axis(frame[x])) if log_x and frame[x].dtype.is_numeric() else figure
+            logarithmic = log_x and axis == "x"
+            figure.update_layout({f"{axis}axis": duration_ticks(frame[name], logarithmic=logarithmic)})
+    if log_x and frame[x].dtype.is_numeric():
+        figure.update_xaxes({"type": "log"} if x in DURATIONS else style.log_axis(frame[x]))
+    return figure
+
+
+def drawn(frame: pl.DataFrame, x: str, y: str) -> int:
+    """How many runs have both values: so many points a scatter of them shows."""
+    there = frame.select(x, y).drop_nulls()
+    for name in (x, y):
+        if there[name].dtype.is_float():
+            there = there.filter(pl.col(name).is_finite())
+    return there.height
 
 
 def spans_decades(values: pl.Series) -> bool:
@@ -165,12 +203,21 @@ def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) 
     return f"{'Highest' if higher else 'Lowest'} {words.name(y)}: {value}, {names[best['run_id']]}"
 
 
-def duration_ticks(values: pl.Series) -> dict[str, object]:
-    """Settings of an axis of seconds with ticks that people read: 30 s, 5 min, 2 h."""
+def duration_ticks(values: pl.Series, *, logarithmic: bool = False) -> dict[str, object]:
+    """Settings of an axis of seconds with ticks that people read: 30 s, 5 min, 2 h.
+
+    Args:
+        values: all that is drawn along the axis.
+        logarithmic: ticks at about equal ratios.
+    """
     known = values.drop_nulls()
     low, high = (as_number(known.min()), as_number(known.max())) if len(known) else (1.0, 60.0)
-    step = next((step for step in _STEPS if (high - low) / step <= 7), _STEPS[-1])
-    ticks = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
+    if logarithmic:
+        ticks = np.array([step for step in _ROUND if low / 2 <= step <= 2 * high])
+        ticks = ticks[:: max(1, -(-len(ticks) // 8))]
+    else:
+        step = next((step for step in _STEPS if (high - low) / step <= 7), _STEPS[-1])
+        ticks = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
     texts = [words.duration(float(tick)).replace(" 00 s", "").replace(" 00 min", "") for tick in ticks]
     return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
 
@@ -194,8 +241,11 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
             continue
         if values.dtype.is_numeric():
             numbers = values.drop_nulls().unique().sort().to_list()
-            levels = [f"{number:g}" for number in numbers] + ([words.UNSET] if values.null_count() else [])
-            texts = pl.Series([words.UNSET if v is None else f"{v:g}" for v in values], dtype=pl.String)
+            if not numbers:
+                continue  # an axis without a value on it
+            levels = [_level(name, number) for number in numbers] + ([words.UNSET] if values.null_count() else [])
+            levels = list(dict.fromkeys(levels))
+            texts = pl.Series([_level(name, v) for v in values], dtype=pl.String)
         else:
             texts = values.cast(pl.String).fill_null(words.UNSET)
             levels = texts.unique().sort().to_list()
@@ -216,6 +266,15 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     )
     figure = style.finish(go.Figure(lines), x="", y="", height=400)
     return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20})
+
+
+def _level(name: str, value: float | None) -> str:
+    """One of few values of an axis, with its unit."""
+    if value is None:
+        return words.UNSET
+    if name in DURATIONS:
+        return words.duration(value)
+    return words.value(name, value) if words.is_fraction(name) else f"{value:g}"
 
 
 def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.frames.numbers import as_number
 
 LONG_SCHEMA = {
     "row": pl.String,
@@ -97,7 +98,7 @@ def scores(
                 hovertemplate="%{y:.2%}<extra>" + str(name) + "</extra>",
             )
         )
-    style.finish(figure, x="task", y="score", height=height, legend=True)
+    style.finish(figure, x="task", y="score (the task's metric)", height=height, legend=True)
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=list(tasks), range=[-0.5, len(tasks) - 0.5]
     )
@@ -106,3 +107,30 @@ def scores(
 
 def _symbol(recipe: str) -> str:
     return {"": "circle", "modern": "circle", "blog": "square"}.get(recipe, "triangle-up")
+
+
+def distance_said(measured: pl.DataFrame, published: pl.DataFrame) -> str:
+    """What the plot shows: `On tnews the best run is 2.31 points below the best published score`.
+
+    Args:
+        measured: long form.
+        published: long form.
+    """
+    if measured.is_empty():
+        return "Published scores of every task; nothing is measured here yet"
+    here, papers = (frame.group_by("task").agg(pl.col("value").max()) for frame in (measured, published))
+    both = here.join(papers, on="task", suffix="_published").with_columns(
+        points=100 * (pl.col("value") - pl.col("value_published"))
+    )
+    points = both.filter(pl.col("points").is_finite())
+    if points.is_empty():
+        return "Scores measured here; no paper is known to report these tasks"
+    below = points.filter(pl.col("points") < 0)["points"].abs()
+    if points.height == 1:
+        task, gap = points.row(0, named=True)["task"], points["points"][0]
+        side = "below" if gap < 0 else "above"
+        return f"On {task} the best run is {abs(gap):.2f} points {side} the best published score"
+    if below.is_empty():
+        return f"The best runs reach the best published score on all {points.height} tasks"
+    by = " to ".join(dict.fromkeys(f"{as_number(end):.2f}" for end in (below.min(), below.max())))
+    return f"The best runs are below the best published score on {len(below)} of {points.height} tasks, by {by} points"

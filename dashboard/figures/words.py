@@ -156,9 +156,11 @@ def share_done(progress: float | None, eta_s: float | None) -> float | None:
 
 
 def duration(seconds: float | None) -> str:
-    """`3 h 05 min`, `2 min 10 s`, `0.8 s`, or an en dash for what is not known."""
+    """`3 h 05 min`, `2 min 10 s`, `0.8 s`, `5 ms`, or an en dash for what is not known."""
     if seconds is None or not math.isfinite(seconds):
         return UNSET
+    if 0 < seconds < 0.1:
+        return f"{max(1000 * seconds, 1):.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

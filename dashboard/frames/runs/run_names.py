@@ -171,7 +171,7 @@ def _settings(flags: Mapping[str, tuple[str, ...]]) -> list[str]:
     more = [f"and {len(named) - MOST_SETTINGS} more"] if len(named) > MOST_SETTINGS + 1 else []
     named = named[: MOST_SETTINGS + (not more)] + more
     rows = flags.get("limit")
-    return named + ([f"{'/'.join(rows)} rows"] if rows else [])
+    return named + ([f"{'/'.join(rows)} {'row' if rows == ('1',) else 'rows'}"] if rows else [])
 
 
 def _seed(row: Mapping[str, Any], flags: Mapping[str, tuple[str, ...]]) -> str:

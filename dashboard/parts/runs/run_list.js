@@ -171,7 +171,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     dot.setAttribute("aria-hidden", "true");
     const link = element(data.plain ? "span" : "a", "");
     link.append(...parts(row.name));
-    link.title = row.title || row.name;
+    link.title = [row.name, row.title].filter(Boolean).join("\n"); // all of a name that is cut
     if (!data.plain) {
       link.href = row.href;
       link.dataset.focus = `link ${row.id}`;
@@ -181,7 +181,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
         data.open ? setTriggerValue("open", row.id) : go(link.href);
       };
     }
-    first.append(dot, link);
+    const called = element("div", "run-called");
+    called.append(dot, link);
+    first.append(called);
     if (data.hide) {
       const acts = element("span", "run-acts");
       acts.append(

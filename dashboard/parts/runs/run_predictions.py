@@ -28,7 +28,7 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
     show_right(frame, queries.shared_rows(version, run["run_id"]))
-    sure = frame["confidence"].drop_nulls().n_unique() > 1
+    sure = frame.drop_nulls(["label", "confidence"])["confidence"].n_unique() > 1
     drawn_classes = spec is None or spec.kind != "entities"
     left, right = st.columns([3, 2]) if drawn_classes else (None, st)
     if spec is not None and spec.kind == "span":
@@ -37,8 +37,7 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
     else:
         classes = show_classes(frame, left) if drawn_classes else []
     if sure:
-        title = "Are wrong answers less sure than right ones?"
-        drawn = figures.confidence(frame)
+        drawn, title = figures.confidence(frame), figures.confidence_said(frame)
         plots.show(drawn, key="run_confidence", title=title, alt="Confidence of right and wrong", place=right)
     if spec is not None and spec.kind in ("span", "entities"):
         show_texts(frame, spec)

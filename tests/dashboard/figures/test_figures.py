@@ -167,9 +167,9 @@ def test_confusion_counts_rows_and_shares_of_the_label():
 
 def test_confidence_counts_right_and_wrong():
     frame = pl.DataFrame({"label": ["a", "a"], "prediction": ["a", "b"], "confidence": [1.0, 0.5]})
-    right, wrong = runs.confidence(frame, bins=4).data
-    assert (list(right.x), list(right.y)) == ([0.875], [1])
-    assert (list(wrong.x), list(wrong.y)) == ([0.625], [1])
+    right, wrong = runs.confidence(frame).data  # bins of 0.025
+    assert (list(right.x), list(right.y)) == ([pytest.approx(0.9875)], [1])
+    assert (list(wrong.x), list(wrong.y)) == ([pytest.approx(0.5125)], [1])
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=7, unique=True))

@@ -1,0 +1,109 @@
+"""Titles that state a finding have a case for data in which there is none, and axes fit what is drawn."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dashboard import queries
+from dashboard.figures import compare, leaderboard, runs, words
+from dashboard.frames.runs import run_names
+from store import runs as stored
+from store.ingest import ingest
+
+
+def answers(right, wrong):
+    kinds = ["a"] * len(right) + ["b"] * len(wrong)
+    return pl.DataFrame(
+        {"label": "a", "prediction": kinds, "confidence": [*right, *wrong]}, schema_overrides={"confidence": pl.Float64}
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ([0.8, 0.9], [0.6], "Right answers are surer than wrong ones: median 85 % against 60 %"),
+        ([0.5], [0.7], "Right answers are less sure than wrong ones: median 50 % against 70 %"),
+        ([0.5], [0.5], "Wrong answers are as sure as right ones: median 50 %"),
+        ([0.004, 0.002], [0.001], "Right answers are surer than wrong ones: median 0.30 % against 0.10 %"),
+        ([0.8], [], "All answers are right; their median confidence is 80 %"),
+        ([], [0.8], "All answers are wrong; their median confidence is 80 %"),
+    ],
+)
+def test_the_histogram_of_confidence_says_what_it_shows(right, wrong, said):
+    assert runs.confidence_said(answers(right, wrong)) == said
+
+
+@pytest.mark.parametrize("scale", [1, 0.1, 0.01, 1e-3])
+def test_confidences_fill_several_bins_however_small_they_are(scale):
+    values = scale * np.random.default_rng(0).random(400)
+    figure = runs.confidence(answers(values[:200], values[200:]))
+    assert 8 <= len(figure.data[0].x) <= 21
+    assert sum(sum(bar.y) for bar in figure.data) == 400
+    assert all(0 <= x <= 1 for bar in figure.data for x in bar.x)
+
+
+def long_form(**scores):
+    return pl.DataFrame({"task": list(scores), "value": list(scores.values())}, schema=["task", "value"])
+
+
+PAPERS = long_form(tnews=0.6, afqmc=0.7)
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        (long_form(tnews=0.55), "On tnews the best run is 5.00 points below the best published score"),
+        (long_form(tnews=0.65), "On tnews the best run is 5.00 points above the best published score"),
+        (
+            long_form(tnews=0.55, afqmc=0.69),
+            "The best runs are below the best published score on 2 of 2 tasks, by 1.00 to 5.00 points",
+        ),
+        (long_form(tnews=0.65, afqmc=0.7), "The best runs reach the best published score on all 2 tasks"),
+        (long_form(own=0.5), "Scores measured here; no paper is known to report these tasks"),
+        (long_form(tnews=0.5).clear(), "Published scores of every task; nothing is measured here yet"),
+    ],
+)
+def test_the_leaderboard_says_how_far_the_best_runs_are_from_papers(measured, said):
+    assert leaderboard.distance_said(measured, PAPERS) == said
+
+
+@pytest.mark.parametrize("seconds", [(0.002, 0.008), (0.5, 40), (30, 4000), (5.0, 2e6)])
+def test_a_logarithmic_axis_of_durations_has_ticks_with_units(seconds):
+    frame = pl.DataFrame({"run_id": ["a", "b"], "duration_s": seconds, "dev/accuracy": [0.5, 0.6], "task": ["t", "t"]})
+    axis = compare.scatter(frame, x="duration_s", y="dev/accuracy", color="task", log_x=True).layout.xaxis
+    assert axis.type == "log"
+    assert 2 <= len(axis.tickvals) <= 8
+    assert all(tick > 0 for tick in axis.tickvals)
+    assert len(set(axis.ticktext)) == len(axis.ticktext)
+
+
+def test_an_axis_of_lines_has_units_and_none_is_without_values():
+    frame = pl.DataFrame({"seed": [None, None], "dev/accuracy": [0.71, 0.79], "duration_s": [0.002, 0.008]})
+    frame = frame.with_columns(pl.col("seed").cast(pl.Int64))
+    (lines,) = compare.parallel(frame, list(frame.columns), color="dev/accuracy").data
+    assert [list(axis.ticktext) for axis in lines.dimensions] == [["71.00 %", "79.00 %"], ["2 ms", "8 ms"]]
+
+
+def test_a_scatter_says_how_many_runs_have_both_values():
+    frame = pl.DataFrame({"x": [1.0, None, 3.0, float("nan")], "y": ["a", "b", None, "d"]})
+    assert compare.drawn(frame, "x", "y") == 1
+
+
+def test_a_parameter_that_is_logged_too_stays_a_parameter(empty_store, monkeypatch):
+    monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
+    for rate in (0.1, 0.2):
+        known = {"config": {"lr": rate}, "command": "x", "config_hash": str(rate), "db": empty_store, "follow": False}
+        with stored.start("own", **known) as run:
+            run.log({"lr": rate / 2, "loss": 1.0}, step=1)
+    ingest(empty_store)
+    version = queries.store_version()
+    table, params = queries.table_and_params(version)
+    assert params == ["lr"]
+    assert "lr" not in table.columns
+    assert "loss" in table.columns
+
+
+def test_small_numbers_are_words():
+    row = {"experiment": "clue", "task": "tnews", "model": "tiny", "run_id": "r"}
+    assert run_names.name_of({**row, "command": "python -m jobs.clue --limit 1"}) == "tnews · tiny · 1 row"
+    assert words.duration(0.004) == "4 ms"
