@@ -7,6 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+# torch takes all cores in each worker of pytest-xdist and waits for them busily: small trainings then cost six times
+# the processor time. It is read when a library is loaded
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 from hypothesis import settings
 
