@@ -15,7 +15,7 @@ from scipy.special import stdtr
 
 from engine.arrays import read
 from engine.evidence.intervals import Interval, check_sample
-from engine.evidence.mean_difference import mean_difference_interval
+from engine.evidence.mean_difference import mean_difference_intervals
 from engine.evidence.paired import holm
 
 LEAST_ROWS = 20
@@ -29,7 +29,7 @@ class Slice:
     name: str
     difference: Interval
     """mean difference inside"""
-    rest: Interval
+    rest: float
     """mean difference of all other examples"""
     p_value: float
     """that inside and outside are alike, after Holm's correction"""
@@ -93,16 +93,17 @@ def slices_that_differ(
     tested = [np.asarray(slices[name])[halves[1]] for name in chosen]
     p_values = [_welch(second[inside], second[~inside]) for inside in tested]
     total = float(second.sum())
+    intervals = mean_difference_intervals([second[inside] for inside in tested], bound=bound)
     found = [
         Slice(
             name,
-            mean_difference_interval(second[inside], bound=bound),
-            mean_difference_interval(second[~inside], bound=bound),
+            interval,
+            float(second[~inside].mean()),
             p,
             p,
             float(second[inside].sum()) / total if total else float("nan"),
         )
-        for name, inside, p in zip(chosen, tested, p_values, strict=True)
+        for name, interval, inside, p in zip(chosen, intervals, tested, p_values, strict=True)
     ]
     return corrected_together([found])[0]
 
@@ -130,7 +131,7 @@ def conclusion(found: list[Slice]) -> str:
         )
     told = [
         f"{item.name}, {100 * item.difference.value:+.1f} points ({100 * item.difference.low:+.1f} to "
-        f"{100 * item.difference.high:+.1f}), elsewhere {100 * item.rest.value:+.1f}"
+        f"{100 * item.difference.high:+.1f}), elsewhere {100 * item.rest:+.1f}"
         for item in standing
     ]
     return f"Found on one half of the examples and confirmed on the other: {'; '.join(told)}."

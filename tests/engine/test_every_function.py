@@ -406,6 +406,9 @@ TABLE = {
     "evidence.mean_difference.mean_difference_interval": row(
         lambda differences: mean_difference.mean_difference_interval(differences), differences=HALVES
     ),
+    "evidence.mean_difference.mean_difference_intervals": row(
+        lambda differences: mean_difference.mean_difference_intervals([HALVES, differences]), differences=HALVES
+    ),
     "evidence.mean_difference.mean_difference_p": row(
         lambda differences: mean_difference.mean_difference_p(differences), differences=HALVES
     ),

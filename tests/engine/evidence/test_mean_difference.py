@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from engine.evidence.mean_difference import (
     mean_difference_interval,
+    mean_difference_intervals,
     mean_difference_p,
     score_variance,
 )
@@ -61,6 +62,15 @@ def test_the_interval_and_its_test_agree(differences, confidence):
     assert -1 <= interval.low <= interval.value <= interval.high <= 1
     if abs(p - (1 - confidence)) > 1e-6:
         assert (interval.low > 0 or interval.high < 0) == (p < 1 - confidence)
+
+
+@given(st.lists(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 1 / 3, 1.0]), min_size=1, max_size=40), max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_intervals_at_once_are_those_of_each_sample(samples):
+    for at_once, sample in zip(mean_difference_intervals(samples), samples, strict=True):
+        alone = mean_difference_interval(sample)
+        assert (at_once.value, at_once.n) == (alone.value, alone.n)
+        assert (at_once.low, at_once.high) == pytest.approx((alone.low, alone.high), abs=1e-8)
 
 
 @pytest.mark.parametrize(("n", "differing"), [(20, 0.1), (50, 0.02), (50, 0.1), (200, 0.02)])
