@@ -55,8 +55,8 @@ def slices_for(
     except paired_predictions.NotComparable:
         return [], {}, 0
     share_a, share_b = (pairing.rights(side).mean(axis=1) for side in "ab")
-    texts = queries.predictions(version, a.run_ids[0], split).select(*paired_predictions.KEY, "text")
-    shown = pairing.a[0].join(texts, on=paired_predictions.KEY, how="left", maintain_order="left")
+    read = queries.predictions(version, a.run_ids[0], split)
+    shown = paired_predictions.ordered(read, pairing.a[0].select(paired_predictions.KEY))
     spec = queries.task_specs(version).get(task)
     has_classes = spec is None or spec.kind in ("classification", "pair")
     found = slice_candidates.candidates(tables.with_class_titles(shown, task), has_classes=has_classes)

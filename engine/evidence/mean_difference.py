@@ -72,7 +72,7 @@ def mean_difference_intervals(
 
     def excess(theta: np.ndarray) -> np.ndarray:
         variance = score_variance(values, counts, theta, bound=bound)
-        return (means[..., None] - theta) ** 2 - quantiles[:, None, None] ** 2 * variance
+        return np.asarray((means[..., None] - theta) ** 2 - quantiles[:, None, None] ** 2 * variance)
 
     edge = bound * (1 - 1e-12)
     ends = bisect(excess, outside=np.tile([-edge, edge], (len(n), 1)), inside=np.tile(means, 2))

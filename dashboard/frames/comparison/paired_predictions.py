@@ -62,7 +62,7 @@ def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataF
             f"the two predicted different examples: {keys.height:,} of {smaller:,} rows are the same, and a paired "
             f"test needs {LEAST_OVERLAP:.0%}"
         )
-    a, b = (tuple(_ordered(frame, keys) for frame in frames) for frames in (left, right))
+    a, b = (tuple(ordered(frame, keys) for frame in frames) for frames in (left, right))
     return Pairing(a, b, left[0].height - keys.height, right[0].height - keys.height)
 
 
@@ -74,7 +74,7 @@ def _common(predictions: Sequence[pl.DataFrame], which: str) -> list[pl.DataFram
     keys = labelled[0].select(KEY)
     for frame in labelled[1:]:
         keys = _shared(keys, frame)
-    return [_ordered(frame, keys) for frame in labelled]
+    return [ordered(frame, keys) for frame in labelled]
 
 
 def _shared(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +83,8 @@ def _shared(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     return keys if keys.equals(right.select(KEY)) else keys.join(right, on=KEY, how="semi", maintain_order="left")
 
 
-def _ordered(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+def ordered(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a frame with these keys, in their order."""
     if frame.select(KEY).equals(keys):
         return frame
     return keys.join(frame, on=KEY, how="left", maintain_order="left")

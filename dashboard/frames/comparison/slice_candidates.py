@@ -1,6 +1,5 @@
 """Slices of the examples in which two configurations may differ: class, length, and words that occur often enough."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ MOST_CLASSES = 120
 MOST_WORDS = 200
 LEAST_SHARE = 0.02
 """Share of the examples that must contain a word, so that two halves have rows enough of it."""
-_LATIN = re.compile(r"[a-zA-Z]{2,}")
 _FIRST, _LAST = "\u4e00", "\u9fff"
 """Chinese characters."""
 
@@ -42,7 +40,7 @@ def candidates(examples: pl.DataFrame, *, has_classes: bool) -> dict[str, Candid
         for label in labels.value_counts(sort=True).head(MOST_CLASSES)["label"]:
             found[f"label {label}"] = Candidate((labels == label).to_numpy(), {"examples_label": [str(label)]})
     lengths = examples["text"].str.len_chars().fill_null(0).to_numpy()
-    shown = np.array([len(text) for text in texts])
+    shown = texts.str.len_chars().to_numpy()
     short, long = (int(np.quantile(lengths, share)) for share in (0.25, 0.75)) if len(lengths) else (0, 0)
     if short < long:
         for name, rows, bounds in (
@@ -55,21 +53,21 @@ def candidates(examples: pl.DataFrame, *, has_classes: bool) -> dict[str, Candid
     return found | _words(texts)
 
 
-def _words(texts: list[str]) -> dict[str, Candidate]:
+def _words(texts: pl.Series) -> dict[str, Candidate]:
     """Pairs of Chinese characters and Latin words that are neither rare nor everywhere, the most frequent first."""
     found = {piece: rows for piece, rows in _rows_of_pieces(texts).items() if len(rows) <= 0.5 * len(texts)}
     usual = sorted(found, key=lambda piece: (-len(found[piece]), piece))[:MOST_WORDS]
     return {f"with {piece}": Candidate(_marked(found[piece], len(texts)), {"examples_word": piece}) for piece in usual}
 
 
-def _rows_of_pieces(texts: list[str]) -> dict[str, np.ndarray]:
+def _rows_of_pieces(texts: pl.Series) -> dict[str, np.ndarray]:
     """Piece -> the numbers of the texts that contain it, for the pieces that are not rare.
 
     All texts are searched at once, as one line each: one by one takes ten times as long.
     """
     least = max(4 * LEAST_ROWS, LEAST_SHARE * len(texts))
-    lines = "\n".join(text.replace("\n", " ") for text in texts)
-    letters = np.frombuffer(lines.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
+    lines = str(texts.str.replace_all("\n", " ", literal=True).str.join("\n")[0])
+    letters = np.frombuffer(lines.encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
     line = np.cumsum(letters == ord("\n"))
     chinese = (letters >= ord(_FIRST)) & (letters <= ord(_LAST))
     at = np.flatnonzero(chinese[:-1] & chinese[1:])
@@ -82,9 +80,20 @@ def _rows_of_pieces(texts: list[str]) -> dict[str, np.ndarray]:
         first, second = int(pairs[start]) >> 48, int(pairs[start]) >> 32 & 0xFFFF
         found[chr(first + ord(_FIRST)) + chr(second)] = pairs[start : start + count] & 0xFFFFFFFF
     latin: dict[str, list[int]] = {}
-    for word in _LATIN.finditer(lines):
-        latin.setdefault(word.group(), []).append(int(line[word.start()]))
-    return found | {word: rows for word, all_rows in latin.items() if len(rows := np.unique(all_rows)) >= least}
+    starts, ends = _latin_words(letters)
+    for start, end, text in zip(starts.tolist(), ends.tolist(), line[starts].tolist(), strict=True):
+        latin.setdefault(lines[start:end], []).append(text)
+    often = {word: np.unique(rows) for word, rows in latin.items() if len(rows) >= least}
+    return found | {word: rows for word, rows in often.items() if len(rows) >= least}
+
+
+def _latin_words(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where words of at least two Latin letters start and end among code points."""
+    small = letters | 32
+    edges = np.flatnonzero(np.diff((small >= ord("a")) & (small <= ord("z")), prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    words = ends - starts > 1
+    return starts[words], ends[words]
 
 
 def _marked(rows: np.ndarray, n: int) -> np.ndarray:

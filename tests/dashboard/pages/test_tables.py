@@ -177,18 +177,32 @@ WRITTEN = st.one_of(
     st.builds(lambda a, b: json.dumps({"a b": a, 'c"': b}, ensure_ascii=False), FIELD, FIELD),
     st.dictionaries(st.sampled_from(["a b", "c"]), FIELD, max_size=2).map(json.dumps),
     st.sampled_from(
-        ['{"a b": "x", "a b": "y"}', '{"a b": "x", "c\\"": "y"} ', '{"a b": "x\n", "c\\"": "y"}', "{}", "[1]"]
+        [
+            '{"a b": "x", "a b": "y"}',
+            '{"a b": "}',
+            '{"a b": "x", "z", "c\\"": "y": "w"}',
+            '{"a b": "x", "c\\"": "y"} ',
+            '{"a b": "x\n", "c\\"": "y"}',
+            "{}",
+            "[1]",
+        ]
     ),
 )
 
 
 @given(st.lists(WRITTEN, max_size=6))
 def test_texts_read_at_once_are_those_read_one_by_one(texts):
-    assert tables.readable_texts(pl.Series(texts, dtype=pl.String)) == [tables.readable_text(text) for text in texts]
+    at_once = tables.readable_texts(pl.Series(texts, dtype=pl.String))
+    assert at_once.to_list() == [tables.readable_text(text) for text in texts]
     same = [json.dumps({"a b": "x", 'c"': "花"}, ensure_ascii=False), *texts]
     assert tables.readable_texts(pl.Series(same))[0] == "x ｜ 花"
 
 
 def test_a_text_too_deep_to_read_stays_as_it_is():
     deep = "[" * 100_000
-    assert tables.readable_texts(pl.Series([deep])) == [deep]
+    assert tables.readable_texts(pl.Series([deep])).to_list() == [deep]
+
+
+def test_half_an_emoji_is_shown_as_a_question_mark():
+    halved = [json.dumps({"sentence": text}) for text in ("花\ud83d", "花")]
+    assert tables.readable(pl.DataFrame({"text": halved}))["text"].to_list() == ["花?", "花"]
