@@ -23,17 +23,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from dashboard import rooms
 from dashboard.parts import inside
 from store import queries, runs
 from store.errors import StoreError
 
-# each new AppTest reads what all installed packages say of themselves: two thirds of a page's time; once is enough
-manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
+config._main_script_path = str(HOME)  # the dashboard's own settings, as `streamlit run` reads them
+# what a server does once each new AppTest would do anew: read what all packages say of themselves, compile the pages
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+app_test.ScriptCache = local_script_runner.ScriptCache = functools.cache(ScriptCache)
 SENTENCES = (
     "花呗怎么还款",
     "借呗的利息是多少",
@@ -186,10 +190,15 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_store(tmp_path: Path, filled_store: Path) -> Path:
     """A filled database of the test's own, which it may change."""
-    db = tmp_path / "results.duckdb"
-    shutil.copytree(filled_store.with_suffix(""), db.with_suffix(""))
-    shutil.copy(filled_store, db)
-    return db
+    return copied(filled_store, tmp_path)
+
+
+def copied(db: Path, folder: Path) -> Path:
+    """A copy of a store in another folder: its database."""
+    copy = folder / db.name
+    shutil.copytree(db.with_suffix(""), copy.with_suffix(""))
+    shutil.copy(db, copy)
+    return copy
 
 
 @pytest.fixture
@@ -245,8 +254,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         monkeypatch.setenv("CLUEBOARD_DB", str(db))
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
         monkeypatch.setattr(inside, "unbroken", str)  # sentences are read as they are written
-        app = AppTest.from_file(str(HOME), default_timeout=60)
-        app.run()
+        app = AppTest.from_file(str(HOME), default_timeout=60)  # the page is the first that is opened, as by a link
         for name, value in query.items():
             app.query_params[name] = value
         script, choice = place_of(page)

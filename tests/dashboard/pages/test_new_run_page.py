@@ -15,7 +15,6 @@ CLUE = "new_run_clue_"
 def jobs_allowed(monkeypatch):
     """As on a server that was started with CLUEBOARD_JOBS=1."""
     monkeypatch.setenv(job_queue.SWITCH, "1")
-    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
 
 
 @pytest.fixture

@@ -122,8 +122,7 @@ def test_chosen_runs_are_tagged_annotated_and_archived(own_store, open_page, lis
     assert not set(chosen) & {row["id"] for row in listed(app, "runs_list")["rows"]}
 
 
-def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed, monkeypatch):
-    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
+def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed):
     run_id = runs_of(own_store, model="ngram")["run_id"][0]
     app = open_page("runs", own_store, selected=run_id)
     app.text_input(key=f"runs_name_{run_id}").set_value("我的基线").run()
@@ -136,10 +135,7 @@ def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed,
     assert "我的基线" in names(listed(app, "runs_list"))
 
 
-def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(
-    own_store, open_page, listed, full_disk, monkeypatch
-):
-    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
+def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(own_store, open_page, listed, full_disk):
     run_id = runs_of(own_store, model="ngram")["run_id"][0]
     app = open_page("runs", own_store, selected=run_id)
     with full_disk():
@@ -157,8 +153,7 @@ def test_a_store_that_cannot_be_written_says_so_and_nothing_is_called_done(
     assert run_id in {row["id"] for row in listed(app, "runs_list")["rows"]}
 
 
-def test_what_another_window_deleted_leaves_the_list_and_the_choice(own_store, open_page, listed, monkeypatch):
-    monkeypatch.setattr(run_actions, "may_delete", lambda: True)
+def test_what_another_window_deleted_leaves_the_list_and_the_choice(own_store, open_page, listed):
     kept, gone = runs_of(own_store, status="finished")["run_id"][:2]
     app = open_page("runs", own_store, selected=f"{kept},{gone}")
     delete_run(gone, own_store)
@@ -175,10 +170,9 @@ def test_what_another_window_deleted_leaves_the_list_and_the_choice(own_store, o
 
 
 def test_runs_are_deleted_only_where_the_server_listens_on_this_machine(own_store, open_page, monkeypatch):
-    with monkeypatch.context() as patch:
-        for address, allowed in (("localhost", True), ("127.0.0.1", True), ("0.0.0.0", False), (None, False)):
-            patch.setattr("streamlit.get_option", lambda name, address=address: address)
-            assert run_actions.may_delete() is allowed
+    for address, allowed in (("localhost", True), ("127.0.0.1", True), ("0.0.0.0", False), (None, False)):
+        monkeypatch.setattr("streamlit.get_option", lambda name, address=address: address)
+        assert run_actions.may_delete() is allowed
     app = open_page("runs", own_store, selected=runs_of(own_store)["run_id"][0])
     assert "runs_archive" in {button.key for button in app.button}
     assert "runs_delete" not in {button.key for button in app.button}
