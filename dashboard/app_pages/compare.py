@@ -69,14 +69,19 @@ sentences: list[str] = []  # of the comparison, for the report and the paper
 drawn: dict[str, go.Figure] = {}  # the curves of this moment, for the report: the session is out of its reach
 
 
+def seeds_of(config: configurations.Configuration) -> str:
+    """`seed 1`, `seeds 1, 2`, `no seed`."""
+    seeds = [str(seed) for seed in config.seeds if seed is not None]
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}" if seeds else "no seed"
+
+
 def legend() -> None:
     """What each configuration is: task, runs, seeds; and which runs were left out."""
     limits = dict(queries.params(version, ids).filter(name="limit").select("run_id", "value").iter_rows())
     lines = [
-        f"{dots.dot(config.color)}**{html.escape(config.name)}** · "
-        f"{html.escape(str(task_of[config.run_ids[0]]))} · "
-        f"{words.count(len(config.run_ids), 'run')}, "
-        f"seed {', '.join(words.UNSET if seed is None else str(seed) for seed in config.seeds)}"
+        f"{dots.dot(config.color)}**{html.escape(words.inline(config.name))}** · "
+        f"{html.escape(words.inline(task_of[config.run_ids[0]] or 'no task'))} · "
+        f"{words.count(len(config.run_ids), 'run')}, {seeds_of(config)}"
         + (f" · :orange[first {limit} rows only]" if (limit := limits.get(config.run_ids[0])) not in UNLIMITED else "")
         for config in configs
     ]
@@ -129,7 +134,11 @@ def show_evidence() -> set[tuple[str, str]]:
         )
     with card:
         if not found:
-            st.info("There is no pair of configurations with predictions of the same examples.", icon=":material/info:")
+            st.info(
+                "No two of these settings have predictions of the same examples, so neither can be called better. "
+                "Their metrics, curves and settings are below.",
+                icon=":material/info:",
+            )
             return set()
         verdict_card.show(found, caveats(unseen))
     rows = paired_predictions.table(found)
@@ -153,7 +162,7 @@ def show_evidence() -> set[tuple[str, str]]:
                 st.caption(families)
             for item in found:
                 if item.needed:
-                    st.caption(f"{item.b}: {item.needed}")
+                    st.caption(words.inline(f"{item.b}: {item.needed}"))
             downloads.download(rows, "differences")
     heading = "Evidence, on rows whose content is not in the training data" if unseen else "Evidence"
     sentences[:] = [*(f"{text}." for text in caveats(unseen)), *(item.sentence for item in found)]
@@ -249,7 +258,7 @@ def show_curves() -> None:
         alt=f"{metric} of the configurations over {view.x}",
     )
     seeds = "Mean over seeds, with their range as a band. " if len(ids) > len(configs) else ""
-    none = f"{', '.join(silent)} logged no {words.name(metric)} here. " if silent else ""
+    none = f"{words.inline(', '.join(silent))} logged no {words.name(metric)} here. " if silent else ""
     st.caption(f"{seeds}{none}Draw a box to read a part again in full detail.")
     drawn[metric] = figure
 
@@ -286,7 +295,7 @@ def show_settings() -> None:
     st.markdown("**Commands**")
     for column, config in zip(st.columns(min(2, len(configs))) * len(configs), configs, strict=False):
         with column:
-            st.caption(config.name)
+            st.caption(words.inline(config.name))
             st.code(str(runs.filter(run_id=config.run_ids[0])["command"][0]), language="bash", wrap_lines=True)
     commands = [("code", str(row["command"])) for row in chosen]
     sections.append(html_report.Section("What differs", [difference, environment, *commands]))

@@ -77,7 +77,7 @@ with toolbar:
 spec = queries.task_specs(version).get(str(chosen[0]["task"]))
 firsts = [side[0] for side in sides]
 called = run_names.apart(firsts, queries.names(version, tuple(str(run["run_id"]) for run in firsts)))
-names = [f"{letter}: {name}" for letter, name in zip("AB", called, strict=False)]
+names = [f"{letter}: {name}" for letter, name in zip("AB", called, strict=False)] if len(called) > 1 else called
 ids = tuple(tuple(str(row["run_id"]) for row in side) for side in sides)
 colors = [queries.colors(version)[str(side[0]["config_hash"])] for side in sides]
 
@@ -104,14 +104,18 @@ def rows_of_both() -> pl.DataFrame:
     """The rows to show; says where there are none and what has no partner."""
     frame, problem, alone = read(version, ids, split, str(chosen[0]["task"]))
     if frame.is_empty():
-        st.info(f"{names[0]} stored no {split} predictions.", icon=":material/inbox:")
+        st.info(
+            f"{words.inline(names[0])} stored no {split} predictions. Choose another run or split above.",
+            icon=":material/inbox:",
+        )
         st.stop()
     if len(sides) == 2 and sides[0][0]["task"] != sides[1][0]["task"]:
-        problem = f"{sides[0][0]['task']} and {sides[1][0]['task']} are different tasks"
+        problem = f"{' and '.join(str(side[0]['task'] or 'no task') for side in sides)} are different tasks"
     if problem:
-        st.warning(f"Only {names[0]} is shown: {problem}.", icon=":material/block:")
+        st.warning(words.inline(f"Only {names[0]} is shown: {problem}."), icon=":material/block:")
     elif any(alone):
-        st.caption(f"Not shown, without a partner: {alone[0]:,} rows of {names[0]}, {alone[1]:,} rows of {names[1]}.")
+        rest = f"{alone[0]:,} rows of {names[0]}, {alone[1]:,} rows of {names[1]}"
+        st.caption(words.inline(f"Not shown, without a partner: {rest}."))
     return frame
 
 
@@ -210,13 +214,15 @@ def show_list(frame: pl.DataFrame) -> None:
     marked = queries.marks(queries.store_version())
     marks = dict(zip(marked["hash"], marked["note"].fill_null(""), strict=True))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{found.height:,} of {frame.height:,} examples")
+        st.caption(f"{found.height:,} of {words.count(frame.height, 'example')}")
         pages = max(1, -(-found.height // SIZE))
         number = st.pagination(pages, key="examples_page", bind="query-params") if pages > 1 else 1
         downloads.download(found, "examples")
         if marked.height:
             joined = marked.join(frame.select("hash", "example_id", "label", "text"), on="hash", how="left")
             downloads.download(joined, "marks", label=f"{marked.height} marks as CSV")
+    if found.is_empty():
+        st.info("No example matches: choose *all* at the left, or other filters.", icon=":material/filter_alt_off:")
     with st.container(gap=None, key="examples_list"):
         for row in tables.page(found, min(number or 1, pages), SIZE).iter_rows(named=True):
             show_example(row, marks)
@@ -264,7 +270,7 @@ def show_figures(frame: pl.DataFrame) -> None:
 
 everything = rows_of_both()
 told_names = " &nbsp; ".join(
-    f"{dots.dot(color)}**{html.escape(name)}**" for name, color in zip(names, colors, strict=False)
+    f"{dots.dot(color)}**{html.escape(words.inline(name))}**" for name, color in zip(names, colors, strict=False)
 )
 if "right_b" in everything.columns:
     counts = example_filters.flips(everything)
@@ -280,7 +286,8 @@ if "right_b" in everything.columns:
         links.page_link("compare", "Is that more than noise?", icon=":material/compare_arrows:", runs=every_id)
 else:
     right = everything["right"].drop_nulls()
-    share = f": {words.percent(as_number(right.mean()))} of {len(right):,} examples are right" if len(right) else ""
+    are = f"{words.count(len(right), 'example')} {'is' if len(right) == 1 else 'are'} right"
+    share = f": {words.percent(as_number(right.mean()))} of {are}" if len(right) else ""
     st.markdown(f"{told_names}{share}.", unsafe_allow_html=True)
 if everything["label"].drop_nulls().is_empty():
     st.info("This split has no labels: there is nothing right or wrong to show.", icon=":material/visibility_off:")

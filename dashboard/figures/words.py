@@ -120,6 +120,14 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text.replace("\n", " "))
 
 
+def inline(text: str) -> str:
+    """Text within a line of Markdown as it is: names, classes and errors are not read as Markdown.
+
+    Signs of HTML stay: Markdown shows them as they are where HTML is not allowed.
+    """
+    return re.sub(r"([\\`*_\[\]~$]|:(?=[\w/+-]+[\[:]))", r"\\\1", text.replace("\n", " "))
+
+
 def together(parts: Iterable[str | None], *, by: str = " · ") -> str:
     """Words that are there, each once: model and recipe of a run are one word where they are the same."""
     return by.join(dict.fromkeys(part for part in parts if part))

@@ -51,7 +51,9 @@ def common_seeds(sides: Sequence[Sequence[Mapping[str, object]]]) -> list[object
 
 
 def pairs_said(sides: Sequence[Sequence[Mapping[str, object]]]) -> str:
-    """Which seeds stand against which."""
+    """Which seeds stand against which; nothing where no run has one."""
+    if all(run["seed"] is None for side in sides for run in side):
+        return ""
     said = [", ".join("none" if run["seed"] is None else str(run["seed"]) for run in side) for side in sides]
     if max(map(len, sides)) == 1:
         return f"Pairs seed {said[0]} of A with seed {said[1]} of B."

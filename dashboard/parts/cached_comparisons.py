@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 from dashboard.frames.comparison import paired_predictions, seed_votes, slice_candidates
 from dashboard.frames.comparison.configurations import Configuration
 from engine.evidence import slices
@@ -19,7 +19,7 @@ def pairing_of(
     """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
     read = queries.unseen_answers if unseen else queries.answers
     sides = [[read(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
-    return paired_predictions.pair(*sides)
+    return paired_predictions.pair(*sides, names=(a.name, b.name))
 
 
 @st.cache_resource(show_spinner="Comparing …", max_entries=256)
@@ -77,7 +77,7 @@ def count_flips(pairing: paired_predictions.Pairing) -> int:
 def gather(
     version: str,
     configs: Sequence[Configuration],
-    tasks: Mapping[str, str],
+    tasks: Mapping[str, str | None],
     *,
     baseline: Configuration,
     split: str,
@@ -96,20 +96,26 @@ def gather(
         unseen: leave out rows that stand in the training data too.
     """
     found: list[paired_predictions.Evidence] = []
-    task = str(tasks[baseline.run_ids[0]])
+    task = tasks[baseline.run_ids[0]]
     for config in (config for config in configs if config != baseline):
         why = f"{config.name} is not compared with {baseline.name}"
-        if str(tasks[config.run_ids[0]]) != task:
-            st.warning(f"{why}: {task} and {tasks[config.run_ids[0]]} are different tasks.", icon=":material/block:")
+        other = tasks[config.run_ids[0]]
+        if other != task:
+            both = f"{task} and {other} are different tasks" if task and other else "one of them names no task"
+            st.warning(words.inline(f"{why}: {both}."), icon=":material/block:")
             continue
-        answer = evidence_for(version, split, baseline, config, task, metric, unseen)
+        answer = evidence_for(version, split, baseline, config, str(task), metric, unseen)
         if isinstance(answer, str):
-            st.warning(f"{why}: {answer}.", icon=":material/block:")
+            st.warning(words.inline(f"{why}: {answer}."), icon=":material/block:")
             continue
         result, only_a, only_b = answer
         found.append(result)
         if only_a or only_b:
-            st.caption(f"Without a partner: {only_a:,} rows of {baseline.name}, {only_b:,} rows of {config.name}.")
+            st.caption(
+                words.inline(
+                    f"Without a partner: {only_a:,} rows of {baseline.name}, {only_b:,} rows of {config.name}."
+                )
+            )
     return paired_predictions.with_holm(found)
 
 

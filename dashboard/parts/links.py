@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries, rooms
+from dashboard.figures import words
 
 
 def page_link(page: str, label: str, *, icon: str | None = None, **query: str | Sequence[str]) -> None:
@@ -23,4 +24,9 @@ def chapter_link(lab: str, chapter: str, label: str, *, icon: str | None = None,
 
 def run_link(run_id: str, label: str | None = None) -> None:
     """Link to the page of one run, called by its name."""
-    page_link("run", label or queries.name(queries.store_version(), run_id), icon=":material/monitoring:", run=run_id)
+    page_link(
+        "run",
+        words.inline(label or queries.name(queries.store_version(), run_id)),
+        icon=":material/monitoring:",
+        run=run_id,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard.figures import words
 from dashboard.parts import downloads, guard, live_chart
 from dashboard.reports import figure_files
 
@@ -50,7 +51,7 @@ def show(
     look = PICTURE if figure_files.has_browser() else DRAWING
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
-        st.markdown(f"**{title}**", width="stretch")
+        st.markdown(f"**{words.inline(title)}**", width="stretch")
         _save(figure, key)
     if _moves(key, live):
         return live_chart.show(figure, key=f"{key}_live", alt=alt, config=config, on_box=on_box)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard.figures import words
 from dashboard.frames.comparison.configurations import Configuration
 from dashboard.frames.comparison.paired_predictions import Evidence
 from dashboard.parts import links
@@ -30,7 +31,7 @@ def show(found: Sequence[Evidence], caveats: Sequence[str]) -> None:
     if caveats:
         st.markdown(f":orange[:material/warning: {'; '.join(caveats)}.]")
     for item in found:
-        st.markdown(f"{SIGNS[outcome(item)]} **{item.sentence}**")
+        st.markdown(f"{SIGNS[outcome(item)]} **{words.inline(item.sentence)}**")
 
 
 def where_they_differ(
@@ -60,6 +61,11 @@ def where_they_differ(
         )
         for item in found:
             if item.stands_out:
-                links.page_link("examples", item.name, icon=":material/filter_alt:", **order | dict(filters[item.name]))
-        st.caption(said, width="stretch")
+                links.page_link(
+                    "examples",
+                    words.inline(item.name),
+                    icon=":material/filter_alt:",
+                    **order | dict(filters[item.name]),
+                )
+        st.caption(words.inline(said), width="stretch")
     return said

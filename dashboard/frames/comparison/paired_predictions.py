@@ -48,13 +48,23 @@ class Pairing:
         return np.column_stack([(frame["label"] == frame["prediction"]).to_numpy() for frame in frames]).astype(float)
 
 
-def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataFrame]) -> Pairing:
+def pair(
+    predictions_a: Sequence[pl.DataFrame],
+    predictions_b: Sequence[pl.DataFrame],
+    *,
+    names: tuple[str, str] = ("A", "B"),
+) -> Pairing:
     """Bring the predictions of two configurations, one frame a run, to the rows that all of them have.
+
+    Args:
+        predictions_a: of the first.
+        predictions_b: of the second.
+        names: what a message calls the two.
 
     Raises:
         NotComparable: if a side has no predictions, no labels, or the rows overlap by less than 95 %.
     """
-    left, right = _common(predictions_a, "the first"), _common(predictions_b, "the second")
+    left, right = _common(predictions_a, names[0]), _common(predictions_b, names[1])
     keys = _shared(left[0], right[0])
     smaller = min(left[0].height, right[0].height)
     if keys.height < LEAST_OVERLAP * smaller or not smaller:
@@ -66,11 +76,12 @@ def pair(predictions_a: Sequence[pl.DataFrame], predictions_b: Sequence[pl.DataF
     return Pairing(a, b, left[0].height - keys.height, right[0].height - keys.height)
 
 
-def _common(predictions: Sequence[pl.DataFrame], which: str) -> list[pl.DataFrame]:
+def _common(predictions: Sequence[pl.DataFrame], name: str) -> list[pl.DataFrame]:
     """The labelled rows that every run of one side predicted, in the order of the first."""
     labelled = [frame.filter(pl.col("label").is_not_null() & (pl.col("label") != "")) for frame in predictions]
     if not labelled or any(frame.is_empty() for frame in labelled):
-        raise NotComparable(f"{which} has a run without stored, labelled predictions of this split")
+        who = name if len(labelled) < 2 else f"a run of {name}"
+        raise NotComparable(f"{who} stored no labelled predictions of this split")
     keys = labelled[0].select(KEY)
     for frame in labelled[1:]:
         keys = _shared(keys, frame)

@@ -107,3 +107,15 @@ def test_small_numbers_are_words():
     row = {"experiment": "clue", "task": "tnews", "model": "tiny", "run_id": "r"}
     assert run_names.name_of({**row, "command": "python -m jobs.clue --limit 1"}) == "tnews · tiny · 1 row"
     assert words.duration(0.004) == "4 ms"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("tnews: highest 61.2 % at step 60", "tnews: highest 61.2 % at step 60"),
+        ("**md** `c` $x$ :red[r] a_b", r"\*\*md\*\* \`c\` \$x\$ \:red\[r\] a\_b"),
+        (":material/delete: [link](x)\n~~gone~~", r"\:material/delete: \[link\](x) \~\~gone\~\~"),
+    ],
+)
+def test_names_are_not_read_as_markdown(text, written):
+    assert words.inline(text) == written

@@ -135,7 +135,7 @@ def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
     assert (pairing.n, pairing.only_a, pairing.only_b) == (1990, 10, 0)
     with pytest.raises(paired_predictions.NotComparable, match="needs 95%"):
         paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1, first=1000)])
-    with pytest.raises(paired_predictions.NotComparable, match="without stored, labelled predictions"):
+    with pytest.raises(paired_predictions.NotComparable, match="stored no labelled predictions"):
         paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
 
 

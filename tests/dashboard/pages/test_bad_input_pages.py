@@ -63,7 +63,7 @@ def test_predictions_missing_for_one_run_are_named(db, open_page):
     ids = add_run(db, "full", predictions=answers()), add_run(db, "bare", accuracy=0.5)
     queries.refresh(db)
     assert "B: bare is not compared with A: full" in said(open_page("compare", db, runs=",".join(ids)))
-    assert "without stored, labelled predictions" in said(open_page("compare", db, runs=",".join(ids)))
+    assert "stored no labelled predictions" in said(open_page("compare", db, runs=",".join(ids)))
     assert "Only A: full is shown" in said(open_page("examples", db, runs=",".join(ids)))
     assert "stored no dev predictions" in said(open_page("examples", db, runs=ids[1]))
 

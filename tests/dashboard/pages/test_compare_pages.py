@@ -108,7 +108,8 @@ def test_figures_of_one_run_show_calibration_and_classes(filled_store, open_page
 
 def test_explore_draws_every_run_of_the_experiment(filled_store, open_page):
     app = open_page("explore", filled_store, explore_experiment="clue")
-    assert f"{queries.runs(experiment='clue', db=filled_store).height} runs. Click a point" in texts(app)
+    height = queries.runs(experiment="clue", db=filled_store).height
+    assert f"5 runs of {height}, those with both values. Click a point" in texts(app), "two ended without a score"
 
 
 def test_seed_curves_show_the_mean_and_the_range():
