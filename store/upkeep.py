@@ -67,11 +67,7 @@ def rebuild(db: Path | None = None) -> Rebuilt:
             fill(layout)
         try:
             lines, _, _ = fill(layout, aside)
-            kept, unreadable = _keep(layout, aside)
-            con = open_file(aside)
-            create_views(con)
-            counter = publish.counter(con)
-            con.close()
+            kept, unreadable, counter = _keep(layout, aside)
         except duckdb.Error as error:
             raise StoreError(f"cannot rebuild {layout.work}: {str(error).splitlines()[0]}") from error
         if unreadable and not lines and not kept:
@@ -87,28 +83,39 @@ def rebuild(db: Path | None = None) -> Rebuilt:
         return Rebuilt(lines, kept, unreadable)
 
 
-def _keep(layout: Layout, aside: Path) -> tuple[list[str], list[Path]]:
-    """Carry over what only the old databases hold; returns the runs and the databases that cannot be read."""
+def _keep(layout: Layout, aside: Path) -> tuple[list[str], list[Path], int]:
+    """Carry over what only the old databases hold.
+
+    Returns:
+        The runs, the databases that cannot be read, and the counter of the content.
+    """
     kept, unreadable, copy = list[str](), list[Path](), layout.folder / "older.duckdb"
-    for source in (path for path in (layout.work, layout.db) if path.exists()):
-        try:
-            remove_database(copy)
-            for suffix in ("", ".wal"):
-                if Path(f"{source}{suffix}").exists():
-                    shutil.copyfile(f"{source}{suffix}", f"{copy}{suffix}")
-            open_file(copy).close()
-            con = open_file(aside)
+    con = open_file(aside)
+    try:
+        for source in (path for path in (layout.work, layout.db) if path.exists()):
             try:
+                _copy_database(source, copy)
+                open_file(copy).close()
                 kept += keep_missing(con, copy, current=source == layout.work, but=kept)
+            except (DamagedError, duckdb.Error):
+                unreadable.append(source)
+                con.close()  # with whatever the damaged one left in it
+                con = open_file(aside)
+            except OSError as error:
+                raise StoreError(f"cannot read {source}: {error.strerror}") from error
             finally:
-                con.close()
-        except (DamagedError, duckdb.Error):
-            unreadable.append(source)
-        except OSError as error:
-            raise StoreError(f"cannot read {source}: {error.strerror}") from error
-        finally:
-            remove_database(copy)
-    return kept, unreadable
+                remove_database(copy)
+        create_views(con)
+        return kept, unreadable, publish.counter(con)
+    finally:
+        con.close()
+
+
+def _copy_database(source: Path, copy: Path) -> None:
+    remove_database(copy)
+    for suffix in ("", ".wal"):
+        if Path(f"{source}{suffix}").exists():
+            shutil.copyfile(f"{source}{suffix}", f"{copy}{suffix}")
 
 
 def compact(db: Path | None = None) -> tuple[int, int]:
