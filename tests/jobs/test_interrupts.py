@@ -54,7 +54,7 @@ def test_a_job_under_nohup_goes_on_when_its_terminal_closes():
     ("number", "command"),
     [
         (signal.SIGTERM, ("jobs.can", "simulate", "--repeats", "100000")),
-        (signal.SIGHUP, ("jobs.dimension", "entropy", "--repeats", "100000")),
+        pytest.param(signal.SIGHUP, ("jobs.dimension", "entropy", "--repeats", "100000"), marks=pytest.mark.slow),
     ],
 )
 def test_a_job_without_a_training_loop_ends_as_interrupted(tmp_path, number, command):

@@ -25,7 +25,9 @@ def test_ingest_killed_at_random_moments_stores_each_point_once(filled, zygote, 
     assert_whole()
 
 
-@pytest.mark.parametrize("word", ["COMMIT", "CHECKPOINT", "INSERT INTO raw.points"])
+@pytest.mark.parametrize(
+    "word", ["COMMIT", "INSERT INTO raw.points", pytest.param("CHECKPOINT", marks=pytest.mark.slow)]
+)
 def test_killed_in_a_statement(filled, zygote, acks, trials, assert_whole, word):
     rng = random.Random(3)
     for _ in range(trials):

@@ -141,8 +141,15 @@ def test_a_lost_spool_takes_no_run_with_it_in_a_rebuild(db, fill, everything):
     assert queries.run(ids[2], db)["note"] == "later"
 
 
-@pytest.mark.parametrize("ingested", [True, False])
-@pytest.mark.parametrize("at", [0, 1, -1])
+@pytest.mark.parametrize(
+    ("at", "ingested"),
+    [
+        (0, True),
+        (1, False),
+        (-1, True),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0, False), (1, True), (-1, False))),
+    ],
+)
 def test_a_spool_that_was_cut_takes_no_point_with_it_in_a_rebuild(db, fill, everything, at, ingested):
     run_id = fill(db, (0.5, 0.4, 0.3, 0.2))
     fill(db, (0.9,))
@@ -159,8 +166,15 @@ def test_a_spool_that_was_cut_takes_no_point_with_it_in_a_rebuild(db, fill, ever
         assert everything(db) == before
 
 
-@pytest.mark.parametrize("harm", ["cut", "gone"])
-@pytest.mark.parametrize("kind", ["examples", "predictions"])
+@pytest.mark.parametrize(
+    ("kind", "harm"),
+    [
+        ("examples", "gone"),
+        ("predictions", "cut"),
+        pytest.param("examples", "cut", marks=pytest.mark.slow),
+        pytest.param("predictions", "gone", marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_file_of_rows_takes_none_with_it_in_a_rebuild(db, fill, everything, kind, harm):
     run_id = fill(db)
     ingest(db, force=True)
@@ -223,7 +237,15 @@ def rot(db):
     db.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize(("damage", "who"), [(truncate, "a job"), (zero, "ingest"), (empty, "a job"), (rot, "ingest")])
+@pytest.mark.parametrize(
+    ("damage", "who"),
+    [
+        (truncate, "a job"),
+        (rot, "ingest"),
+        pytest.param(empty, "a job", marks=pytest.mark.slow),
+        pytest.param(zero, "ingest", marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_published_file_is_made_again(db, fill, everything, caplog, damage, who):
     fill(db)
     ingest(db, force=True)

@@ -61,8 +61,15 @@ def test_a_calibrated_model_has_no_calibration_error(n):
     assert inside >= 0.94 * 200
 
 
-@pytest.mark.parametrize("gap", [0.03, 0.1, 0.3])
-@pytest.mark.parametrize("n", [50, 1000])
+@pytest.mark.parametrize(
+    ("n", "gap"),
+    [
+        (50, 0.1),
+        (1000, 0.03),
+        (1000, 0.3),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((50, 0.03), (50, 0.3), (1000, 0.1))),
+    ],
+)
 def test_the_interval_covers_the_error_of_a_model_that_is_too_sure(n, gap):
     rng, inside, values = np.random.default_rng(7), 0, []
     for _ in range(400):

@@ -95,7 +95,10 @@ def test_probability_of_improvement_is_the_mann_whitney_statistic():
     assert probability_of_improvement(a, b).value == pytest.approx(u / 63)
 
 
-@pytest.mark.parametrize(("seeds", "shift"), [(3, 0.0), (5, 0.0), (5, 1.0), (10, 2.0)])
+@pytest.mark.parametrize(
+    ("seeds", "shift"),
+    [(3, 0.0), (10, 2.0), *(pytest.param(5, shift, marks=pytest.mark.slow) for shift in (0.0, 1.0))],
+)
 def test_interval_of_the_probability_of_improvement_covers(seeds, shift):
     rng, truth, inside = np.random.default_rng(5), stats.norm.cdf(shift / np.sqrt(2)), 0
     for _ in range(400):
@@ -148,7 +151,7 @@ def is_found(rng, parts, difference, seeds, n):
     return gap.mean() ** 2 > tolerance(sampling, spread, n=n, level=0.05)
 
 
-@pytest.mark.parametrize("seeds", [3, 6])
+@pytest.mark.parametrize("seeds", [3, pytest.param(6, marks=pytest.mark.slow)])
 def test_examples_needed_for_training_again_reach_their_power(seeds):
     parts, rng = Components(seed=0.003**2, example=0.2**2, residual=0.3**2), np.random.default_rng(seeds)
     n = examples_needed_again(0.03, parts, seeds=seeds)

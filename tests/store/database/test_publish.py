@@ -46,13 +46,13 @@ def test_killed_with_half_a_copy(filled, zygote, acks, trials, assert_whole):
     assert_whole(deep=False)
 
 
-@pytest.mark.parametrize("note", ["", "[]", "null", "1e999", '{"file": null}', "COUNTER AS TEXT"])
-def test_a_note_of_the_last_publish_that_says_something_else_is_written_anew(filled, layout, note):
+def test_a_note_of_the_last_publish_that_says_something_else_is_written_anew(filled, layout):
     path = layout.folder / "published.json"
     whole = json.loads(path.read_text())
-    path.write_text(json.dumps({**whole, "counter": "many"}) if note == "COUNTER AS TEXT" else note)
-    assert ingest(filled).published
-    assert json.loads(path.read_text())["counter"] == whole["counter"]
+    for note in ("", "[]", "null", "1e999", '{"file": null}', json.dumps({**whole, "counter": "many"})):
+        path.write_text(note)
+        assert ingest(filled).published, note
+        assert json.loads(path.read_text())["counter"] == whole["counter"], note
 
 
 def test_held_open_while_eight_jobs_write(filled, zygote, acks, assert_whole):
