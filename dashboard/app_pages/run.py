@@ -1,6 +1,6 @@
 """One run: what it is, how it went, where it errs, and how to repeat it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -137,12 +137,33 @@ def save_report() -> bytes:
     return html_report.html_report(f"{NAME} ({run_id})", sections, footer=f"clueboard · {moment}").encode()
 
 
-def draw(frame: pl.DataFrame, metric: str, members: list[str], view: curve_controls.View | None = None) -> go.Figure:
+def draw(
+    frame: pl.DataFrame, metric: str, members: Sequence[str], view: curve_controls.View | None = None
+) -> go.Figure:
     """One plot: the curves of a metric on all splits."""
     points = frame.filter(pl.col("name").is_in(members))
     if view is None:
         return figures.curves(points, metric=metric)
     return figures.curves(points, metric=metric, x=view.x, log_x=view.log_x, log_y=view.log_y, smoothing=view.smoothing)
+
+
+def plots_of(
+    frame: pl.DataFrame, groups: Mapping[str, Sequence[str]], view: curve_controls.View
+) -> dict[str, tuple[go.Figure, str]]:
+    """Metric -> its plot and what that shows, of those that have a curve."""
+    return {
+        metric: (draw(frame, metric, members, view), figures.finding(frame, members, x=str(view.x)))
+        for metric, members in groups.items()
+        if figures.is_curve(frame, members)
+    }
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def kept_plots(
+    version: str, run_id: str, names: tuple[str, ...], view: curve_controls.View, _frame: pl.DataFrame, _groups: Any
+) -> dict[str, tuple[go.Figure, str]]:
+    """The same of a run that has ended, drawn once."""
+    return plots_of(_frame, _groups, view)
 
 
 def show_curves(running: bool, *, system: bool = False) -> None:
@@ -169,15 +190,16 @@ def show_curves(running: bool, *, system: bool = False) -> None:
     if frame.is_empty():
         st.caption("No point lies in this range.")
         return
-    drawn = [metric for metric in chosen if figures.is_curve(frame, groups[metric])]
+    groups = {metric: groups[metric] for metric in chosen}
+    drawn = plots_of(frame, groups, view) if running else kept_plots(version, run_id, wanted, view, frame, groups)
     columns = st.columns(min(2, max(len(drawn), 1)))
-    for index, metric in enumerate(drawn):
+    for index, (metric, (figure, finding)) in enumerate(drawn.items()):
         key = f"{page}_curve_{metric}"
         with columns[index % len(columns)]:
             plots.show(
-                draw(frame, metric, groups[metric], view),
+                figure,
                 key=key,
-                title=figures.finding(frame, groups[metric], x=str(view.x)),
+                title=finding,
                 alt=f"{words.name(metric)} of run {run_id} over {view.range}",
                 live=running,
                 on_box=partial(curve_controls.zoom, page),
