@@ -82,6 +82,7 @@ class _Refresher:
                 return
             self._reading = version
             run_table(version)
+            places(version)
             colors(version)
             param_names(version)
             leaderboard(version)
@@ -141,6 +142,12 @@ def judged_by(version: str) -> dict[str, str]:
 def all_runs(version: str) -> pl.DataFrame:
     """Every run without its metrics, archived ones included, newest first."""
     return queries.runs(archived=True, db=_db(version))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def places(version: str) -> dict[str, int]:
+    """Run id -> its row in `all_runs`: a search through 100,000 ids takes 3 ms for each run of a page."""
+    return {run_id: place for place, run_id in enumerate(all_runs(version)["run_id"])}
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -215,8 +222,8 @@ def find_run(version: str, part: str) -> dict[str, Any] | None:
 @st.cache_resource(show_spinner=False, max_entries=256)
 def run(version: str, part: str) -> dict[str, Any]:
     """One run as a dictionary; StoreError where `part` is unknown or ambiguous."""
-    whole = all_runs(version).filter(pl.col("run_id") == part)
-    return queries.run(part) if whole.is_empty() else whole.row(0, named=True)
+    place = places(version).get(part)
+    return queries.run(part) if place is None else all_runs(version).row(place, named=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=_LISTS)
@@ -240,7 +247,8 @@ def param_names(version: str) -> pl.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=_LISTS)
 def names(version: str, run_ids: tuple[str, ...]) -> dict[str, str]:
     """Run id -> name of runs that are shown together; ids that are not in the store have no name."""
-    rows = all_runs(version).filter(pl.col("run_id").is_in(run_ids))
+    known = places(version)
+    rows = all_runs(version)[sorted({known[run_id] for run_id in run_ids if run_id in known})]
     bare = rows.filter(~pl.col("command").fill_null("").str.contains(" --", literal=True))
     if bare.is_empty():
         return run_names.names(rows)
