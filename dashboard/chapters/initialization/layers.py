@@ -64,7 +64,7 @@ TITLES = {
     "forward": "Does the signal keep its size? 1 is as large as the input",
     "backward": "Does the gradient keep its size? 1 is as large as at the output",
     "product": "Does a layer keep both? Gain forward × backward",
-    "gradient": "Do all layers learn equally fast? Gradient of the weights per variance",
+    "gradient": "Do all layers learn equally fast? Gradient / variance",
 }
 
 

@@ -81,7 +81,7 @@ def picture() -> Reading:
         figures.svd_errors(RANKS, curves, bound=bound),
         key="jl_svd_live",
         title=f"At rank 16 the range finder errs by {here['range_finder']:.2g} of ‖M‖, the printed recipe by "
-        f"{here['post_orthonormal']:.2g}; a {SHAPE[0]} × {SHAPE[1]} matrix, one random draw for each rank",
+        f"{here['post_orthonormal']:.2g}; one random draw for each rank",
         alt="Error of randomized SVD against the rank",
     )
     qr, raw = (rsvd.post_recipe_error(1.0, SHAPE[1], 16, orthonormal=flag) for flag in (True, False))

@@ -145,7 +145,7 @@ def show_gate() -> None:
         place=left,
     )
     plots.show(
-        figures.derivatives(x, second, y="Second derivative", height=400),
+        figures.derivatives(x, second, y="second derivative", height=400),
         key="smoothing_errors_second",
         title="Second derivatives: the gate's falls below 0",
         alt="Second derivatives",

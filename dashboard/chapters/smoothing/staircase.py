@@ -170,7 +170,7 @@ def show_stored() -> None:
         headings.empty(COMMAND)
         return
     plots.show(
-        figures.intervals(table.rename({"loss": "value"}), label="schedule", x="Staircase loss after 400 steps"),
+        figures.intervals(table.rename({"loss": "value"}), label="schedule", x="staircase loss after 400 steps"),
         key="smoothing_staircase_final",
         title="Which schedule ends lowest?",
         alt="Final losses by schedule with intervals",

@@ -37,7 +37,7 @@ def picture() -> Reading | None:
     frame = frame.filter(target=target)
     errors = frame.filter(metric="error").sort("value")
     plots.show(
-        figures.intervals(errors, label="activation", x="Held-out error / variance"),
+        figures.intervals(errors, label="activation", x="held-out error / variance"),
         key="smoothing_training_errors",
         title="Which activation ends with the lowest held-out error?",
         alt="Held-out errors by activation with intervals",
@@ -99,7 +99,7 @@ def show_encoders() -> None:
     table = pl.DataFrame(rows, schema=["activation", "value", "low", "high", "seeds"], orient="row")
     table = table.sort("value", descending=True)
     badges.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
-    figure = figures.intervals(table, label="activation", x="Dev score (the task's metric)")
+    figure = figures.intervals(table, label="activation", x="dev score (the task's metric)")
     plots.show(
         figure.update_xaxes(tickformat=".1~%"),
         key="smoothing_training_encoders",

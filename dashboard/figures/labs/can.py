@@ -26,7 +26,9 @@ def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figu
     centres = (bins.edges[:-1] + bins.edges[1:]) / 2
     figure = go.Figure()
     for name, count, color in (("right", bins.right, style.GOOD), ("wrong", bins.count - bins.right, style.BAD)):
-        figure.add_bar(x=centres, y=count, name=name, marker_color=color, marker_line_width=0)
+        hatched = {"shape": "/" if name == "wrong" else "", "fgcolor": "white", "size": 7, "solidity": 0.18}
+        marker = {"color": color, "line": {"width": 0}, "pattern": hatched}  # told apart without colours too
+        figure.add_bar(x=centres, y=count, name=name, marker=marker)
     figure.update_layout(barmode="stack", bargap=0.08)
     _threshold(figure, threshold)
     return style.finish(figure, x="uncertainty (top-k entropy)", y="rows", height=320)

@@ -94,4 +94,5 @@ def cells(before: np.ndarray, after: np.ndarray, *, cut: float) -> go.Figure:
     )
     style.reference_line(figure, 0.5, "decision")
     marks.vertical(figure, cut, f"positive from {cut:.3f}", logarithmic=False, color=style.BAD)
-    return style.finish(figure, x="probability of the label before", y="after", height=380, y_axis={"range": [0, 1.02]})
+    x, y = (f"probability of the label {when} CAN" for when in ("before", "after"))
+    return style.finish(figure, x=x, y=y, height=380, y_axis={"range": [0, 1.02]})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.figures import style
+from dashboard.figures import line_ends, style
 from dashboard.figures.labs import moving
 from engine.can.alternation import HalfStep
 
@@ -36,7 +36,7 @@ def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[s
         "customdata": list(classes) * rows,
         "hovertemplate": "%{customdata}: %{y:.6f}<extra></extra>",
     }
-    titles = [*(f"sure {index}" for index in range(1, rows)), "<b>unsure</b>"]
+    titles = [*(f"confident {index}" for index in range(1, rows)), "<b>uncertain</b>"]
     heads = [
         {"text": title, "x": row * (m + 1) + (m - 1) / 2, "y": 1, "yref": "y domain", "yanchor": "bottom"}
         | {"showarrow": False, "font": {"size": 12}}
@@ -46,7 +46,7 @@ def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[s
     figure = moving.Moving(bars | _heights(matrices[last]), {"annotations": heads, "bargap": 0.15})
     x_axis = {"tickvals": places, "ticktext": list(classes) * rows, "tickangle": 0, "showgrid": False}
     y_axis = {"range": [0, max(1.0, *(float(matrix.max()) for matrix in matrices)) * 1.12]}
-    style.finish(figure, x="", y="value", height=400, legend=False, x_axis=x_axis, y_axis=y_axis)
+    style.finish(figure, x="", y="value in the row", height=400, legend=False, x_axis=x_axis, y_axis=y_axis)
     labels = ["as given", *(f"{step.iteration}, {NAMES[step.name]}" for step in steps)]
     frames = [[{"type": "bar", **_heights(matrix)}] for matrix in matrices]
     return moving.animate(figure, frames, labels, traces=[0], start=last, prefix="")
@@ -64,15 +64,10 @@ def path(steps: Sequence[HalfStep], start: np.ndarray, classes: Sequence[str]) -
     number = list(range(len(ends)))
     lines = [
         {"x": number, "y": [row[index] for row in ends], "mode": "lines+markers", "name": str(name)}
+        | {"line": {"color": style.SEQUENCE[index % len(style.SEQUENCE)]}}
         for index, name in enumerate(classes)
     ]
     title = "probability of the uncertain row"
-    return style.finish(
-        go.Figure(lines),
-        x="iteration",
-        y=title,
-        height=300,
-        legend=True,
-        x_axis={"dtick": 1},
-        y_axis={"range": [0, 1.02]},
-    )
+    x_axis, y_axis = {"dtick": 1}, {"range": [0, 1.02]}
+    figure = style.finish(go.Figure(lines), x="iteration", y=title, height=300, x_axis=x_axis, y_axis=y_axis)
+    return line_ends.name_lines(figure)

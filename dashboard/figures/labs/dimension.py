@@ -6,14 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import marks, style
+from dashboard.figures import line_ends, marks, style
 
 PATTERN_COLORS = dict(zip(("permutation", "sparse", "banded", "dense"), style.SEQUENCE, strict=False))
 LAW_NAMES = {
-    "pairs": "8.33 ln L (post)",
-    "rows": "4.16 ln L (rows)",
-    "retrieval": "1.61 ln L (retrieval)",
-    "rank": "L − 1 (rank)",
+    "pairs": "post: 8.33 ln L",
+    "rows": "rows: 4.16 ln L",
+    "retrieval": "key: 1.61 ln L",
+    "rank": "rank: L − 1",
 }
 
 FIT_METRICS = {
@@ -227,7 +227,8 @@ def needed(frame: pl.DataFrame, laws: Mapping[str, np.ndarray], lengths: np.ndar
     x_axis = {"type": "log", "tickvals": sorted(frame["length"].unique())}
     y_axis = style.log_axis(*laws.values(), frame["value"])
     title = "head size that is enough"
-    return style.finish(figure, x="sequence length L", y=title, height=420, legend=True, x_axis=x_axis, y_axis=y_axis)
+    style.finish(figure, x="sequence length L", y=title, height=420, x_axis=x_axis, y_axis=y_axis)
+    return line_ends.name_lines(figure)
 
 
 def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) -> go.Figure:

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
+from dashboard.figures.line_ends import name_lines
 from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line, unchecked
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import RULES, StackGains
@@ -90,7 +91,7 @@ def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments],
                 }
             )
     y_axis = log_axis(*(trace["y"] for trace in traces))
-    return finish(unchecked(traces), x="Layer", y=QUANTITIES[quantity], legend=True, y_axis=y_axis)
+    return name_lines(finish(unchecked(traces), x="layer", y=QUANTITIES[quantity], y_axis=y_axis))
 
 
 def gains_by_ratio(
@@ -106,7 +107,8 @@ def gains_by_ratio(
     labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
     x_axis = {"type": "log", "tickvals": ticks, "ticktext": labels}
     y_axis = log_axis(*(gains[rule] for rule in rules))
-    return finish(figure, x="r = fan_out / fan_in", y=f"{quantity} gain of one layer", x_axis=x_axis, y_axis=y_axis)
+    title = f"{quantity} gain of one layer"
+    return name_lines(finish(figure, x="r = fan_out / fan_in", y=title, x_axis=x_axis, y_axis=y_axis))
 
 
 def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: int) -> go.Figure:
@@ -119,14 +121,15 @@ def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: 
             orientation="h",
             marker={"color": [RULE_COLORS[rule] for rule, _ in ranked]},
             text=[f"{value:,.4g}" for _, value in ranked],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{y}: %{x:,.6g}<extra></extra>",
         )
     )
     reference_line(figure, fan_in, "m", axis="x")
     if fan_out != fan_in:
         reference_line(figure, fan_out, "n", axis="x")
-    return finish(figure, x="Effective dimension 1 / variance", y="")
+    return finish(figure, x="effective dimension 1 / variance", y="")
 
 
 def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str) -> go.Figure:
@@ -158,7 +161,7 @@ def spectrum_bars(
     law = singular_value_density(x, fan_in=fan_in, fan_out=fan_out, variance=variance)
     figure.add_scatter(x=x, y=law, name="Marchenko–Pastur", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
     figure.update_layout(bargap=0)
-    return finish(figure, x="Singular value", y="Density", legend=True)
+    return finish(figure, x="singular value", y="density", legend=True)
 
 
 def drift_histogram(logs: np.ndarray, mean: float, variance: float) -> go.Figure:
@@ -172,9 +175,9 @@ def drift_histogram(logs: np.ndarray, mean: float, variance: float) -> go.Figure
     x = np.linspace(mean - 4 * sd, mean + 4 * sd, 200)
     density = np.exp(-((x - mean) ** 2) / (2 * variance)) / (sd * np.sqrt(2 * np.pi))
     figure.add_scatter(x=x, y=density, name="log-normal law", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
-    reference_line(figure, 0.0, "", axis="x")
+    reference_line(figure, 0.0, "the mean size", axis="x")
     figure.update_layout(bargap=0.02)
-    return finish(figure, x="ln(|y|² / E|y|²) at the last layer", y="Density", legend=True)
+    return finish(figure, x="ln(|y|² / E|y|²) at the last layer", y="density", legend=True)
 
 
 def drift_paths(logs: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> go.Figure:
@@ -195,7 +198,7 @@ def drift_paths(logs: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> 
         hoverinfo="skip",
     )
     figure.add_scatter(x=layers, y=means, name="exact mean", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
-    return finish(figure, x="Layer", y="ln(|y|² / E|y|²)", legend=True)
+    return finish(figure, x="layer", y="ln(|y|² / E|y|²)", legend=True)
 
 
 def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
@@ -212,7 +215,7 @@ def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
             hovertemplate="block %{x}: %{y:.3g}<extra>" + name + "</extra>",
         )
     y_axis = log_axis(*shares.values())
-    return finish(figure, x="Block (0 is the input)", y="Share in the last output", y_axis=y_axis)
+    return finish(figure, x="block (0 is the input)", y="share in the last output", y_axis=y_axis)
 
 
 def training_curves(frame: pl.DataFrame) -> go.Figure:
@@ -236,7 +239,7 @@ def training_curves(frame: pl.DataFrame) -> go.Figure:
         figure.add_scatter(x=part["step"], y=part["value"], name=rule, mode="lines", line={"color": color, "width": 2})
     reference_line(figure, 1.0, "nothing learned")
     figure.update_yaxes(rangemode="tozero")
-    return finish(figure, x="Update", y="Held-out loss / variance", height=400)
+    return finish(figure, x="update", y="held-out loss / variance", height=400)
 
 
 def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
@@ -253,4 +256,4 @@ def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
             line={"color": RULE_COLORS.get(rule, NEUTRAL)},
         )
     x_axis = {"type": "log", "tickvals": sorted(frame["learning_rate"].unique())}
-    return finish(figure, x="Learning rate", y="Final held-out loss / variance", height=400, x_axis=x_axis)
+    return finish(figure, x="learning rate", y="final held-out loss / variance", height=400, x_axis=x_axis)

@@ -73,8 +73,8 @@ def objective(fan_in: int, fan_out: int) -> go.Figure:
     draw(figure, one | {"line": {"dash": "dot", "color": NEUTRAL}})
     return finish(
         figure,
-        x="Effective dimension 1/σ²",
-        y="Error ÷ its minimum",
+        x="effective dimension 1/σ²",
+        y="error ÷ its minimum",
         height=560,
         x_axis=log_axis(dimensions),
     )

@@ -25,5 +25,5 @@ def spectrum_by_depth(depths: Sequence[int], gaussian: np.ndarray, orthogonal: n
     figure.add_scatter(x=list(depths), y=kept, name="orthogonal, all", line={"color": SEQUENCE[1], "width": 3})
     x_axis = {"type": "log", "tickvals": list(depths)}
     return finish(
-        figure, x="Layers", y="Singular values", height=420, x_axis=x_axis, y_axis=log_axis(low, largest, kept)
+        figure, x="layers", y="singular values", height=420, x_axis=x_axis, y_axis=log_axis(low, largest, kept)
     )

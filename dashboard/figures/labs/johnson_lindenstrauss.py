@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.figures import marks, style
+from dashboard.figures import line_ends, marks, style
 
 BOUND_NAMES = {
     "post24": "post: 24 ln N/ε²",
@@ -62,7 +62,7 @@ def ladder(
         marks.horizontal(figure, n_features, f"n ≥ m = {n_features:,}: useless", logarithmic=True)
     drawn = [np.min(values) for values in dims.values()] + [point[1] for point in measured]
     lowest = 0.8 * min(map(float, drawn))
-    return style.finish(
+    style.finish(
         figure,
         x="points N" if axis == "N" else "ε, allowed relative error of squared distances",
         y="dimensions n",
@@ -70,6 +70,7 @@ def ladder(
         x_axis=style.log_axis(x) if axis == "N" else None,
         y_axis=style.log_axis([lowest, top]) | {"range": [np.log10(lowest), np.log10(top)]},
     )
+    return line_ends.name_lines(figure)
 
 
 def angles(degrees: np.ndarray, grid: np.ndarray, exact: np.ndarray, normal: np.ndarray | None) -> go.Figure:
@@ -137,8 +138,9 @@ def largest_cosine(
         figure.add_scatter(
             x=count, y=median, error_y=spread, name=f"n = {chosen}, drawn", mode="markers", marker=marker
         )
-    x_axis = style.log_axis(samples)
-    return style.finish(figure, x="vectors N", y="largest |cos|, median", x_axis=x_axis, y_axis={"range": [0, 1.05]})
+    x_axis, y_axis = style.log_axis(samples), {"range": [0, 1.05]}
+    style.finish(figure, x="vectors N", y="largest |cos|, median", x_axis=x_axis, y_axis=y_axis)
+    return line_ends.name_lines(figure)
 
 
 def lines(

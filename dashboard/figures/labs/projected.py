@@ -25,7 +25,7 @@ def _segments(points: np.ndarray, pairs: np.ndarray) -> Segments:
 def projected(
     original: np.ndarray, images: np.ndarray, ratios: np.ndarray, dims: Sequence[int], *, eps: float, start: int
 ) -> moving.Moving:
-    """Points in the plane and their images, joined by lines that are red where a distance is off by more than eps.
+    """Points in the plane and their images, joined by lines that are dotted where a distance is off by more than eps.
 
     Args:
         original: (N, 2) true places.
@@ -48,8 +48,9 @@ def projected(
 
     figure = moving.Moving()
     names = (f"within 1 ± {eps:g}", f"off by more than {eps:g}")
-    for part, name, color in zip(parts(start)[:2], names, (style.GOOD, style.BAD), strict=True):
-        line = {"color": style.fade(color, 0.55), "width": 1.2}
+    looks = ((style.GOOD, "solid"), (style.BAD, "dot"))
+    for part, name, (color, dash) in zip(parts(start)[:2], names, looks, strict=True):
+        line = {"color": style.fade(color, 0.55), "width": 1.2, "dash": dash}
         figure.add_scatter(x=part["x"], y=part["y"], name=name, mode="lines", line=line, hoverinfo="skip")
     marker = {"size": 10, "color": style.MEASURED}
     figure.add_scatter(x=images[start, :, 0], y=images[start, :, 1], name="after", mode="markers", marker=marker)

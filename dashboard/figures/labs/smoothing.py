@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
+from dashboard.figures.line_ends import name_lines
 from dashboard.figures.style import NEUTRAL, SEQUENCE, draw, fade, finish, log_axis, reference_line
 from engine.smoothing.kernels import KERNELS
 
@@ -51,7 +52,7 @@ def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int =
         shown = np.where(size > ROUNDING, size, np.nan)
         figure.add_scatter(x=x, y=shown, name=name, mode="lines", line={"color": SEQUENCE[index]})
     y_axis = {"type": "log", "exponentformat": "power", "dtick": 3, "range": [-13, None]}
-    return finish(figure, x="x", y="Absolute difference (from 10⁻¹³, rounding, on)", height=height, y_axis=y_axis)
+    return finish(figure, x="x", y="absolute difference (from 10⁻¹³, rounding, on)", height=height, y_axis=y_axis)
 
 
 def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 330) -> go.Figure:
@@ -87,7 +88,7 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
                 marker={"color": color, "size": 7},
             )
     across, up = log_axis(exact["width"]), log_axis(exact["value"])
-    return finish(figure, x="Width w", y=y, height=400, x_axis=across, y_axis=up)
+    return name_lines(finish(figure, x="width w", y=y, height=400, x_axis=across, y_axis=up))
 
 
 def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high: int) -> go.Figure:
@@ -120,10 +121,10 @@ def landscape(theta: np.ndarray, staircase: np.ndarray, smoothed: Mapping[str, n
     figure.add_scatter(x=theta, y=staircase, name="staircase", mode="lines", line=line)
     for index, (name, values) in enumerate(smoothed.items()):
         figure.add_scatter(x=theta, y=values, name=name, mode="lines", line={"color": SEQUENCE[index], "width": 2})
-    return finish(figure, x="θ", y="Loss", height=380)
+    return finish(figure, x="θ", y="loss", height=380)
 
 
-def descents(paths: Mapping[str, np.ndarray], *, x: str = "Step", y: str = "Staircase loss") -> go.Figure:
+def descents(paths: Mapping[str, np.ndarray], *, x: str = "step", y: str = "staircase loss") -> go.Figure:
     """Loss against the step for several schedules; zeros are shown at the bottom of the log axis."""
     figure = go.Figure()
     for index, (name, losses) in enumerate(paths.items()):

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from dashboard.figures.labs import moving
 from dashboard.figures.labs.smoothing import KERNEL_COLORS, with_breaks
-from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish
+from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish, log_axis
 
 BAR_X = np.array([-0.4, -0.4, 0.4, 0.4, np.nan])
 """Corners of a bar beside its middle, and the gap to the next."""
@@ -130,7 +130,7 @@ def temperatures(
     finish(figure, x="", y="softmax weight", height=560)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title_text="number", tickvals=list(range(len(names))), ticktext=list(names), row=1, col=1)
-    figure.update_xaxes(type="log", title_text="temperature T", dtick=1, row=2, col=1)
+    figure.update_xaxes(title_text="temperature T", row=2, col=1, **log_axis(t))
     spread = float(max(largest - mean.min(), 0.5))  # LogSumExp grows without end: its start is what matters
     figure.update_yaxes(title_text="smooth maximum", range=[largest - 1.3 * spread, largest + 3 * spread], row=2, col=1)
     frames = [

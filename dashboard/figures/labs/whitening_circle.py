@@ -72,7 +72,7 @@ def circle(found: Sequence[Step]) -> go.Figure:
     figure = go.Figure({"data": _look(_moving(found[0], reach)), "frames": frames, "layout": layout})
     span = {"range": [-reach, reach], "zeroline": True}
     return finish(
-        figure, x="First coordinate", y="Second coordinate", height=520, legend=False, x_axis=span, y_axis=span
+        figure, x="first coordinate", y="second coordinate", height=520, legend=False, x_axis=span, y_axis=span
     )
 
 
@@ -107,7 +107,7 @@ def cloud(vectors: np.ndarray) -> go.Figure:
     figure = go.Figure(points | {"x": vectors[:, 0], "y": vectors[:, 1], "hoverinfo": "skip"})
     span = {"range": [-reach, reach], "zeroline": True}
     return finish(
-        figure, x="First coordinate", y="Second coordinate", height=380, x_axis=span,
+        figure, x="first coordinate", y="second coordinate", height=380, x_axis=span,
         y_axis=span | {"scaleanchor": "x"},
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def few_sentences(counts: Sequence[int], exact: Sequence[float], drawn: Sequence
     label = {"text": "width + 1", "x": float(np.log10(width + 1)), "y": 1, "yref": "y domain", "showarrow": False,
              "xanchor": "left", "yanchor": "top"}  # fmt: skip
     figure.layout.annotations = (label,)
-    return finish(figure, x="Sentences the statistics come from", y="Spread (sd) of cosines", x_axis=log_axis(counts))
+    return finish(figure, x="sentences the statistics come from", y="spread (sd) of cosines", x_axis=log_axis(counts))
 
 
 def published_gains(gains: pl.DataFrame) -> go.Figure:
@@ -148,4 +148,4 @@ def published_gains(gains: pl.DataFrame) -> go.Figure:
             hovertemplate="%{text}<br>%{y:+.2f} points<extra></extra>",
         )
     reference_line(figure, 0.0, "")
-    return finish(figure, x="", y="Gain, points of Spearman × 100", legend=False)
+    return finish(figure, x="", y="gain, points of Spearman × 100", legend=False)

@@ -31,12 +31,22 @@ FAILED = "chapters_failed"  # chapter -> version of the store with which it coul
 def show_lab(key: str) -> None:
     """The page of a lab: its chapters as links, then the chapter that the address asks for."""
     lab = rooms.lab_of(key)
+    _drop_empty_choices()
     chapter = rooms.chapter_of(lab, st.query_params.to_dict())
     module = importlib.import_module(f"dashboard.chapters.{lab.key}.{chapter.key}")
     _contents(lab, chapter)
     about = {"key": f"{lab.key}_{chapter.key}", "tab": f"{chapter.name} · {lab.title}"}
     _show(f"{lab.key}/{chapter.key}", lambda: form.show(module.CHAPTER, **about))
     _onward(lab, chapter)
+
+
+def _drop_empty_choices() -> None:
+    """Begin anew without what a link names but gives no value: a required choice would be None."""
+    empty = [name for name, value in st.query_params.items() if not value and name not in st.session_state]
+    for name in empty:
+        del st.query_params[name]
+    if empty:
+        st.rerun()
 
 
 def _show(name: str, draw: Callable[[], None]) -> None:

@@ -105,7 +105,7 @@ def _guess(guess: Guess, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="guess"):
         asked = f"Guess: {guess.question}"
         st.markdown(f":material/quiz: {asked}", width="content")
-        answer = st.segmented_control(asked, guess.answers, key=key, label_visibility="collapsed")
+        answer = st.pills(asked, guess.answers, key=key, label_visibility="collapsed")
     if answer is not None:
         source = f" :gray[(Measured {guess.measured}, docs/RESULTS.md.)]" if guess.measured else ""
         st.markdown(f"{'Right' if answer == guess.right else 'No'}: **{guess.right}**. {guess.because}{source}")

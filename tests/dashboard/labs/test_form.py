@@ -143,3 +143,15 @@ def test_a_measured_answer_says_when_and_quotes_the_results(lab, chapter):
         computed = {"57.5"}  # 8.33 ln N
         assert [number for number in quoted if number not in results and number not in computed] == []
         assert guess.measured.removeprefix("on ").rsplit(" and ", 1)[-1] in results
+
+
+def test_a_link_that_names_a_choice_without_a_value_opens_the_chapter_on_its_first_choice(empty_store, monkeypatch):
+    monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
+    monkeypatch.setenv("CLUEBOARD_DEBUG", "1")
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    for name, value in {"chapter": "law", "dimension_form": "", "dimension_words": ""}.items():
+        app.query_params[name] = value
+    app.switch_page("app_pages/labs/dimension.py").run()
+    assert not app.exception
+    assert said_on(app) == []
+    assert app.session_state["dimension_form"] == "pairs"

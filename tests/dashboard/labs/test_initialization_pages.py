@@ -131,7 +131,7 @@ def test_other_figures_have_axes_with_names():
     assert list(curves.data[1].y) == [1.0, 0.5]
     values = np.linspace(1, 3, 50)
     spectrum = figures.spectrum(values, fan_in=16, fan_out=64, variance=1 / 16, name="x")
-    assert spectrum.layout.xaxis.title.text == "Singular value"
+    assert spectrum.layout.xaxis.title.text == "singular value"
     assert max(spectrum.data[1].x) == pytest.approx(3)  # the edge (4 + 8) / 4
     bars = figures.effective_dimensions({"fan_in": 16.0, "fan_out": 64.0}, 16, 64)
     assert list(bars.data[0].x) == [16, 64]
