@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,31 +17,50 @@ import pytest
 from store import queries, runs
 from store.ingest import ingest
 from store.runs import example_hash
-from tests.dashboard.conftest import HOME, POINTS
+from tests.dashboard.conftest import HOME, POINTS, copied, serve
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_run_is_found_renamed_deleted_and_brought_back(own_store, serve, wide):
-    with serve(own_store) as base:
-        shown = wide
-        shown.open(f"{base}/runs?runs_view=Table")
-        shown.page.get_by_label("Search", exact=True).fill("model:ngram lr=1e-3")
-        shown.page.keyboard.press("Enter")
-        shown.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
-        shown.page.get_by_label("Choose tnews · ngram · s1").check()
-        shown.page.get_by_role("button", name="Rename").click()
-        shown.page.get_by_label("Name", exact=True).fill("my baseline")
-        shown.page.keyboard.press("Enter")
-        shown.page.get_by_role("button", name="Rename").last.click()
-        shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
-        shown.settle()
-        shown.page.get_by_role("button", name="Delete").click()
-        shown.page.get_by_text("Deleted 1 run").wait_for(timeout=20_000)
-        shown.page.get_by_role("link", name="my baseline").wait_for(state="detached", timeout=20_000)
-        shown.page.get_by_role("button", name="Undo").click()
-        shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
-        assert shown.problems == []
+@pytest.fixture(scope="module")
+def _server(tmp_path_factory):
+    """A database and the address of a dashboard on it that starts jobs: a server takes seconds to begin."""
+    db = tmp_path_factory.mktemp("changing") / "results.duckdb"
+    with serve(db, CLUEBOARD_JOBS="1") as base:
+        yield db, base
+
+
+@pytest.fixture
+def changing(_server, wide):
+    """A database that does not exist yet, and the address of the dashboard on it."""
+    yield _server
+    wide.page.goto("about:blank")  # no page reads the store while it goes
+    db = _server[0]
+    db.unlink(missing_ok=True)
+    shutil.rmtree(db.with_suffix(""), ignore_errors=True)
+
+
+def test_a_run_is_found_renamed_deleted_and_brought_back(changing, filled_store, wide):
+    db, base = changing
+    copied(filled_store, db.parent)
+    shown = wide
+    shown.open(f"{base}/runs?runs_view=Table")
+    shown.page.get_by_label("Search", exact=True).fill("model:ngram lr=1e-3")
+    shown.page.keyboard.press("Enter")
+    shown.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
+    shown.page.get_by_label("Choose tnews · ngram · s1").check()
+    shown.page.get_by_role("button", name="Rename").click()
+    shown.page.get_by_label("Name", exact=True).fill("my baseline")
+    shown.page.keyboard.press("Enter")
+    shown.page.get_by_role("button", name="Rename").last.click()
+    shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+    shown.settle()
+    shown.page.get_by_role("button", name="Delete").click()
+    shown.page.get_by_text("Deleted 1 run").wait_for(timeout=20_000)
+    shown.page.get_by_role("link", name="my baseline").wait_for(state="detached", timeout=20_000)
+    shown.page.get_by_role("button", name="Undo").click()
+    shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+    assert shown.problems == []
 
 
 WATCH = """() => {
@@ -112,6 +132,19 @@ VIEW = """() => {
 }"""
 
 
+@contextmanager
+def looked_at(page, *, height, dark):
+    """The page in a window of another height and in other colours, for a while."""
+    before = page.viewport_size
+    page.set_viewport_size({**before, "height": height})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    try:
+        yield
+    finally:
+        page.set_viewport_size(before)
+        page.emulate_media(color_scheme="light")
+
+
 def _look(page):
     """`LOOK` without what only spells it differently: Streamlit writes a figure's bold title bold once more."""
     return re.sub(r"\s|<b>|</b>", "", json.dumps(page.evaluate(LOOK), indent=1).lower())
@@ -129,22 +162,19 @@ def _drag(page, chart):
 @pytest.mark.parametrize(
     ("address", "dark"), [("run?run={}", False), pytest.param("runs", True, marks=pytest.mark.slow)]
 )
-def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_one(
-    address, dark, tmp_path, serve, window
-):
+def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_one(address, dark, changing, wide):
     """Nothing is drawn anew: neither with new points, nor at the job's end; the place and an open help stay."""
-    db = tmp_path / "results.duckdb"
-    with serve(db) as base:
+    db, base = changing
+    shown, page = wide, wide.page
+    with looked_at(page, height=600, dark=dark):
         with working(db) as run:
             queries.refresh(db)
-            shown = window(height=600, dark=dark)
-            page = shown.page
             page.goto(f"{base}/{address.format(run.run_id)}")
             page.wait_for_function(f"{DRAWN} >= 2", timeout=60_000)
             page.get_by_role("button", name="Help").first.click()
             page.get_by_test_id("stPopoverBody").wait_for(timeout=20_000)
             page.evaluate(WATCH)
-            page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 25}", timeout=90_000)
+            page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 15}", timeout=90_000)
             seen = page.evaluate("window.seen")
             assert (seen["removed"], seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 0, 1, 1)
             look = _look(page)
@@ -186,19 +216,18 @@ def test_what_a_reader_does_in_a_moving_chart_stays(tmp_path, serve, window):
         assert shown.problems == []
 
 
-def test_the_list_of_runs_shows_what_began_after_it_was_opened(tmp_path, serve, wide):
+def test_the_list_of_runs_shows_what_began_after_it_was_opened(changing, wide):
     """First nothing is stored, then a run without a curve runs, then one with curves begins."""
-    db = tmp_path / "results.duckdb"
-    with serve(db) as base:
-        shown = wide
-        shown.page.goto(f"{base}/runs")
-        shown.page.get_by_text("This command fills it").wait_for(timeout=40_000)
-        with runs.start("own", config={}, command="python x.py", config_hash="silent", db=db, task="quiet"):
-            shown.page.get_by_text("None of these runs logged a curve").wait_for(timeout=60_000)
-            with working(db):
-                shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
-                shown.page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
-        assert shown.problems == []
+    db, base = changing
+    shown = wide
+    shown.page.goto(f"{base}/runs")
+    shown.page.get_by_text("This command fills it").wait_for(timeout=40_000)
+    with runs.start("own", config={}, command="python x.py", config_hash="silent", db=db, task="quiet"):
+        shown.page.get_by_text("None of these runs logged a curve").wait_for(timeout=60_000)
+        with working(db):
+            shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
+            shown.page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+    assert shown.problems == []
 
 
 @pytest.mark.slow
@@ -237,8 +266,8 @@ def test_a_real_job_is_seen_from_its_start_to_its_end(tmp_path, serve, window):
             job.wait()
 
 
-def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serve, wide):
-    db = tmp_path / "results.duckdb"
+def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(changing, wide):
+    db, base = changing
     script = (
         "import sys, time; from pathlib import Path; from store import runs\n"
         "run = runs.start('own', config={}, command='python x.py', config_hash='h', db=Path(sys.argv[1]))\n"
@@ -247,43 +276,41 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(tmp_path, serv
     with subprocess.Popen([sys.executable, "-c", script, str(db)], stdout=subprocess.PIPE, text=True) as job:
         run_id = job.stdout.readline().strip()
         queries.refresh(db)
-        with serve(db, CLUEBOARD_JOBS="1") as base:
-            shown = wide
-            shown.open(f"{base}/run?run={run_id}")
-            shown.page.get_by_role("button", name="Stop").click()
-            shown.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Stop").click()
-            assert job.wait(30) != 0
-            shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
-            shown.page.goto(f"{base}/run?run={run_id}&run_tab=Environment")
-            shown.page.get_by_text("asked to stop").wait_for(timeout=20_000)
-            assert shown.problems == []
+        shown = wide
+        shown.open(f"{base}/run?run={run_id}")
+        shown.page.get_by_role("button", name="Stop").click()
+        shown.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Stop").click()
+        assert job.wait(30) != 0
+        shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
+        shown.page.goto(f"{base}/run?run={run_id}&run_tab=Environment")
+        shown.page.get_by_text("asked to stop").wait_for(timeout=20_000)
+        assert shown.problems == []
 
 
 @pytest.mark.parametrize("start", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_the_first_minutes_on_an_empty_store(start, tmp_path, serve, wide):
+def test_the_first_minutes_on_an_empty_store(start, changing, wide):
     """From the welcome to the command of a first run; in the slow half the page starts it and shows its end."""
-    db = tmp_path / "results.duckdb"
-    with serve(db, CLUEBOARD_JOBS="1") as base:
-        shown = wide
-        shown.page.goto(base)
-        shown.page.get_by_text("A workbench for Chinese language understanding").wait_for(timeout=40_000)
-        shown.page.get_by_role("button", name="Load a small demo store").wait_for(timeout=20_000)
-        shown.page.get_by_text("python -m jobs.clue --task afqmc").first.wait_for(timeout=20_000)
-        shown.page.get_by_role("link", name="New run").first.click()
-        shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
-        for label, value, command in (("Model", "ngram", "ngram"), ("Limit", "60", "ngram --limit 60")):
-            shown.page.get_by_label(label, exact=True).fill(value)
-            shown.page.keyboard.press("Enter")
-            shown.page.get_by_text(f"python -m jobs.clue --model {command}").first.wait_for(timeout=20_000)
-        if start:
-            shown.settle()
-            shown.page.get_by_role("button", name="Start").click()
-            link = shown.page.get_by_role("link", name="afqmc · ngram · 60 rows · s42")
-            link.first.wait_for(timeout=120_000)
-            link.first.click()
-            shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
-            shown.page.get_by_text("finished").first.wait_for(timeout=60_000)
-        assert shown.problems == []
+    _, base = changing
+    shown = wide
+    shown.page.goto(base)
+    shown.page.get_by_text("A workbench for Chinese language understanding").wait_for(timeout=40_000)
+    shown.page.get_by_role("button", name="Load a small demo store").wait_for(timeout=20_000)
+    shown.page.get_by_text("python -m jobs.clue --task afqmc").first.wait_for(timeout=20_000)
+    shown.page.get_by_role("link", name="New run").first.click()
+    shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
+    for label, value, command in (("Model", "ngram", "ngram"), ("Limit", "60", "ngram --limit 60")):
+        shown.page.get_by_label(label, exact=True).fill(value)
+        shown.page.keyboard.press("Enter")
+        shown.page.get_by_text(f"python -m jobs.clue --model {command}").first.wait_for(timeout=20_000)
+    if start:
+        shown.settle()
+        shown.page.get_by_role("button", name="Start").click()
+        link = shown.page.get_by_role("link", name="afqmc · ngram · 60 rows · s42")
+        link.first.wait_for(timeout=120_000)
+        link.first.click()
+        shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
+        shown.page.get_by_text("finished").first.wait_for(timeout=60_000)
+    assert shown.problems == []
 
 
 @pytest.mark.slow
