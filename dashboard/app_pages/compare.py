@@ -11,8 +11,8 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import compare as figures
+from dashboard.figures import findings, words
 from dashboard.figures import runs as run_figures
-from dashboard.figures import words
 from dashboard.frames.comparison import configurations, paired_predictions, unseen_scores
 from dashboard.parts import cached_comparisons, curve_controls, dots, downloads, guard, headings, plots, verdict_card
 from dashboard.parts.runs import run_picker
@@ -146,7 +146,7 @@ def show_evidence() -> set[tuple[str, str]]:
     others = {config.name: config for config in configs}
     with first_screen:
         with picture:
-            title = f"How many points of {metric} above {baseline.name}?"
+            title = findings.differences(rows, baseline.name)
             plots.show(figure, key="compare_differences", title=title, alt="Differences with 95 % intervals")
         task = str(task_of[baseline.run_ids[0]])
         explained = [others[item.b] for item in found[:MOST_EXPLAINED]]
@@ -253,7 +253,7 @@ def show_curves() -> None:
     plots.show(
         figure,
         key="compare_curves",
-        title=f"{words.heading(metric)} of the settings over the training",
+        title=findings.curves(figure, metric),
         on_box=partial(curve_controls.zoom, "compare"),
         alt=f"{metric} of the configurations over {view.x}",
     )
@@ -283,7 +283,13 @@ def show_settings() -> None:
     if difference.is_empty():
         st.caption("No parameter differs but seed, tags and note.")
     else:
-        st.dataframe(difference, hide_index=True, key="compare_params", alt="Parameters that differ")
+        st.dataframe(
+            difference,
+            hide_index=True,
+            key="compare_params",
+            alt="Parameters that differ",
+            height="content" if difference.height <= 20 else 520,
+        )
         if (difference == words.UNSET).select(pl.any_horizontal(pl.all().any())).item():
             st.caption(f"{words.UNSET}: not set by that run, or not stored by the version that ran it.")
     environment = differing_environment()

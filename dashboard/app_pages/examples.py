@@ -4,12 +4,13 @@ import html
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
 from dashboard.figures import compare as figures
-from dashboard.figures import tables, words
+from dashboard.figures import findings, tables, words
 from dashboard.frames import example_filters, example_html
 from dashboard.frames.comparison import paired_predictions
 from dashboard.frames.numbers import as_number
@@ -229,14 +230,14 @@ def show_list(frame: pl.DataFrame) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def class_figure(version: str, run_id: str, split: str, task: str | None) -> object:
-    """Per-class precision, recall and F1 of one run."""
+def class_figure(version: str, run_id: str, split: str, task: str | None, name: str) -> tuple[go.Figure, str]:
+    """Per-class precision, recall and F1 of one run, and what they show."""
     frame = tables.with_class_titles(queries.answers(version, run_id, split), task).drop_nulls("label")
     classes = sorted(set(frame["label"]) | set(frame["prediction"]))
     index = {name: number for number, name in enumerate(classes)}
     labels, preds = ([index[name] for name in frame[column]] for column in ("label", "prediction"))
     report = class_report(labels, preds, n_classes=len(classes), rng=np.random.default_rng(0))
-    return figures.class_scores(report, classes)
+    return figures.class_scores(report, classes), findings.weakest_class(report, classes, name)
 
 
 def show_figures(frame: pl.DataFrame) -> None:
@@ -249,8 +250,7 @@ def show_figures(frame: pl.DataFrame) -> None:
             both = frame.drop_nulls("right_b")
             pairs.append((names[1], both["confidence_b"], both["right_b"]))
         drawn = figures.calibration(pairs, colors=colors)
-        title = "Is a confidence of 80 % right in 80 % of the cases?"
-        plots.show(drawn, key="examples_calibration", title=title, alt="Calibration curve")
+        plots.show(drawn, key="examples_calibration", title=findings.calibration(pairs), alt="Calibration curve")
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
             counts = example_filters.disagreement_counts(frame)
@@ -258,13 +258,12 @@ def show_figures(frame: pl.DataFrame) -> None:
             plots.show(
                 drawn,
                 key="examples_disagreement",
-                title="Where do the two disagree?",
+                title=findings.disagreement(counts),
                 alt="Predictions of B against those of A",
             )
     has_classes = spec is None or spec.kind in ("classification", "pair")
     if has_classes and 2 <= len(classes) <= MANY_CLASSES:
-        figure = class_figure(version, ids[0][0], split, str(chosen[0]["task"]))
-        title = f"Which classes does {names[0]} miss? Lowest F1 first"
+        figure, title = class_figure(version, ids[0][0], split, str(chosen[0]["task"]), names[0])
         plots.show(figure, key="examples_classes", title=title, alt="Precision, recall and F1 of each class")
 
 

@@ -30,7 +30,7 @@ with axes:
         label_visibility="collapsed",
     )
 if view == "Sweeps":
-    sweep_view.show()
+    sweep_view.show(heading)
     st.stop()
 with heading:
     headings.title(

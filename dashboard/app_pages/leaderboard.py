@@ -362,8 +362,10 @@ if cell:
 if against and split == "dev" and not measured.is_empty() and not sample:
     show_reproductions(measured, papers)
 
-if papers.is_empty():
-    headings.empty("python -m store published", f"No published {split} figure is loaded.")
+if published.is_empty():
+    headings.empty("python -m store published", "No published figure is loaded.")
+elif shown.is_empty() and not sample:
+    st.caption(f"No paper or post that is listed here reports {split} figures of these tasks.")
 if not (measured.is_empty() and shown.is_empty()):
     plots.show(
         figures.scores(measured, shown, names_of_tasks, baselines=levels),

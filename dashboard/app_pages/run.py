@@ -15,13 +15,18 @@ from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
 from dashboard.frames import name_order
 from dashboard.frames.comparison import configurations
-from dashboard.parts import badges, curve_controls, downloads, guard, headings, links, local_time, plots
+from dashboard.parts import badges, commands, curve_controls, downloads, guard, headings, links, local_time, plots
 from dashboard.parts.runs import run_jobs, run_picker, run_predictions, run_tables, try_sentence
 from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
 SCORES = 4  # metrics shown above the tabs
 RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
+ENDED_EARLY = {
+    "lost": "The run is lost: its process ended without a word, as after a kill or a power cut.",
+    "interrupted": "The run was interrupted before its end.",
+}
+RESUMED = ("python -m jobs.clue", "python -m jobs.sweep")  # commands that take --resume
 SYSTEM = "system/"  # what was watched of the machine: on a tab of its own
 CONSOLE = 200_000  # characters of the console shown
 MEASURED = 5000  # rows of a measured table shown
@@ -74,11 +79,12 @@ def header(run: Mapping[str, Any]) -> None:
         st.error(f"The run failed: {words.plain(last)}", icon=":material/error:")
         with st.expander("Whole error"):
             st.code(run["error"] or "", language=None, wrap_lines=True)
-    if run["status"] in ("lost", "interrupted"):
-        st.warning(
-            f"The run is {run['status']}. `--resume {run_id}` continues it from its last checkpoint, if it has one.",
-            icon=":material/restart_alt:",
-        )
+    if run["status"] in ENDED_EARLY:
+        module = next((name for name in RESUMED if run["command"].startswith(f"{name} ")), None)
+        how = " This command continues it from its last checkpoint, if it has one:" if module else ""
+        st.warning(f"{ENDED_EARLY[run['status']]}{how}", icon=":material/restart_alt:")
+        if module:
+            st.code(commands.of_this_store(f"{module} --resume {run_id}"), language="bash", wrap_lines=True)
 
 
 def signs(run: Mapping[str, Any]) -> str:
@@ -335,6 +341,15 @@ def show_kin() -> None:
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
 
 
+def opens_on() -> str:
+    """The first tab with something on it, for a run without curves: a parent opens on its children."""
+    if not queries.answers(VERSION, run_id).is_empty():
+        return "Predictions"
+    if not queries.all_runs(VERSION).filter(parent_run_id=run_id).is_empty():
+        return "Related runs"
+    return "Measurements" if queries.measured_tables(VERSION, run_id) else "Curves"
+
+
 header(RUN)
 running = RUN["status"] == "running"
 progress = st.empty()  # stays when the job ends, so that what is below keeps its place
@@ -354,7 +369,7 @@ TABS = {
     "Related runs": show_kin,
 }
 silent = not running and not any(not name.startswith(SYSTEM) for name in queries.metric_names(VERSION, (run_id,)))
-first = "Predictions" if silent and not queries.answers(VERSION, run_id).is_empty() else "Curves"
+first = opens_on() if silent else "Curves"
 opened = st.tabs(list(TABS), key="run_tab", bind="query-params", default=first)
 for tab, show in zip(opened, TABS.values(), strict=True):
     if tab.open:

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import style
+from dashboard.figures import style, words
 
 SYMBOLS = {"complete": "circle", "pruned": "x", "running": "circle-open", "fail": "triangle-down"}
 TITLES = {"pruned": "ended early", "fail": "failed"}
@@ -33,8 +33,21 @@ def course(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> go.Fi
         best = done["score"].cum_min() if lower_is_better else done["score"].cum_max()
         line = {"shape": "hv", "color": style.GOOD}
         figure.add_scatter(x=done["number"], y=best, mode="lines", name="best so far", line=line)
-    figure = style.finish(figure, x="trial", y=metric)
+    fraction = words.is_fraction(metric)
+    axis = style.flat_axis(done["score"].drop_nulls(), fraction=fraction) | (style.PERCENT if fraction else {})
+    figure = style.finish(figure, x="trial", y=words.name(metric), y_axis=axis)
     return figure.update_xaxes(tickformat="d", dtick=1) if trials.height <= FEW else figure
+
+
+def course_said(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> str:
+    """`Best dev accuracy so far: 61.20 % in trial 7; none of the 5 trials since is better`."""
+    done = trials.filter(pl.col("state") == "complete", pl.col("score").is_finite()).sort("number")
+    if done.is_empty():
+        return "No trial is complete yet"
+    best = done.sort("score", "number", descending=[not lower_is_better, False]).row(0, named=True)
+    since = done.filter(pl.col("number") > best["number"]).height
+    first = f"Best {words.name(metric)} so far: {words.value(metric, best['score'])} in trial {best['number']}"
+    return f"{first}; none of the {words.count(since, 'trial')} since is better" if since > 1 else first
 
 
 def parallel(trials: pl.DataFrame, parameters: tuple[str, ...], metric: str, *, lower_is_better: bool) -> go.Figure:
@@ -48,7 +61,7 @@ def parallel(trials: pl.DataFrame, parameters: tuple[str, ...], metric: str, *, 
     """
     rows = trials.filter(pl.col("score").is_not_null())
     axes = [_axis(name, rows[f"p:{name}"]) for name in parameters if rows[f"p:{name}"].n_unique() > 1]
-    axes.append({"label": metric, "values": rows["score"].to_list()})
+    axes.append({"label": words.name(metric), "values": rows["score"].to_list()})
     scale = style.SEQUENTIAL[::-1] if lower_is_better else style.SEQUENTIAL
     colors = [[share if not lower_is_better else 1 - share, color] for share, color in scale]
     line = {"color": rows["score"].to_list(), "colorscale": sorted(colors), "showscale": False}

@@ -123,9 +123,11 @@ def plain(text: str) -> str:
 def inline(text: str) -> str:
     """Text within a line of Markdown as it is: names, classes and errors are not read as Markdown.
 
-    Signs of HTML stay: Markdown shows them as they are where HTML is not allowed.
+    Signs of HTML stay: Markdown shows them as they are where HTML is not allowed. A percent sign stays on the line of
+    its number.
     """
-    return re.sub(r"([\\`*_\[\]~$]|:(?=[\w/+-]+[\[:]))", r"\\\1", text.replace("\n", " "))
+    text = text.replace("\n", " ").replace(" %", "\N{NO-BREAK SPACE}%")
+    return re.sub(r"([\\`*_\[\]~$]|:(?=[\w/+-]+[\[:]))", r"\\\1", text)
 
 
 def together(parts: Iterable[str | None], *, by: str = " · ") -> str:

@@ -52,7 +52,8 @@ def show(
     config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
         st.markdown(f"**{words.inline(title)}**", width="stretch")
-        _save(figure, key)
+        with st.container(width="content"):  # the menu is a fragment, which would take half of the line
+            _save(figure, key)
     if _moves(key, live):
         return live_chart.show(figure, key=f"{key}_live", alt=alt, config=config, on_box=on_box)
     if on_box:

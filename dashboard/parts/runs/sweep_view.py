@@ -1,6 +1,7 @@
 """The sweeps among the rooms: how far one is, what it has decided and why, and what each parameter does."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,16 +18,21 @@ from store import paths
 EXAMPLE = "python -m jobs.sweep clue --task tnews --learning-rate 1e-4 3e-4 1e-3 --seeds 0 1 2"
 
 
-def show() -> None:
-    """The whole view."""
-    headings.title(
-        "Sweeps",
-        "Which setting is best, and how sure is that?",
-        note="""A sweep tries settings of a job. Each point is a setting (a trial), its score the mean over its seeds.
-The effect of a parameter is its share in what tells the best quarter of the trials from all of them (PED-ANOVA), with a
-95 % interval from resampled trials. A crossed trial was ended early because it was behind.""",
-        source="Optuna's journal and `sweep.json` in the folder `sweeps/` beside the database",
-    )
+def show(head: Any) -> None:
+    """The whole view.
+
+    Args:
+        head: the container of the heading.
+    """
+    with head:
+        headings.title(
+            "Sweeps",
+            "Which setting is best, and how sure is that?",
+            note="""A sweep tries settings of a job. Each point is a setting (a trial), its score the mean over its
+seeds. The effect of a parameter is its share in what tells the best quarter of the trials from all of them (PED-ANOVA),
+with a 95 % interval from resampled trials. A crossed trial was ended early because it was behind.""",
+            source="Optuna's journal and `sweep.json` in the folder `sweeps/` beside the database",
+        )
     version = queries.store_version()
     sweeps = queries.run_table(version).filter(experiment="sweep").filter(~pl.col("archived"))
     if sweeps.is_empty():
@@ -52,7 +58,7 @@ The effect of a parameter is its share in what tells the best quarter of the tri
         figures.course(found.trials, metric, lower_is_better=lower),
         key="explore_sweep_course",
         alt="Scores of the trials in their order, and the best so far",
-        title="How good are the trials, and has the search levelled off?",
+        title=figures.course_said(found.trials, metric, lower_is_better=lower),
     )
     if len(found.parameters) > 1:
         plots.show(
@@ -63,9 +69,13 @@ The effect of a parameter is its share in what tells the best quarter of the tri
         )
         _effects(found, str(folder), _stamp(folder))
     table = found.trials.rename({f"p:{name}": name for name in found.parameters})
-    titles = dict(zip(table.columns, map(words.heading, table.columns), strict=True))
+    heads: dict[str, Any] = {name: words.heading(name) for name in table.columns}
+    heads |= {"number": "Trial", "score": st.column_config.NumberColumn(words.heading(metric), format="%.4g")}
+    for name in found.parameters:
+        if table[name].dtype.is_float():
+            heads[name] = st.column_config.NumberColumn(words.heading(name), format="%.3g")
     alt = "Trials with their scores and parameters"
-    st.dataframe(table, key="explore_sweep_trials", alt=alt, hide_index=True, column_config=titles)
+    st.dataframe(table, key="explore_sweep_trials", alt=alt, hide_index=True, column_config=heads)
 
 
 def _facts(found: Sweep, row: dict[str, object]) -> None:

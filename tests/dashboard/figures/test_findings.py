@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from dashboard import queries
-from dashboard.figures import compare, leaderboard, runs, words
+from dashboard.figures import compare, findings, leaderboard, runs, sweep, words
 from dashboard.frames.runs import run_names
+from engine.evidence.class_report import class_report
 from store import runs as stored
 from store.ingest import ingest
 
@@ -112,10 +113,76 @@ def test_small_numbers_are_words():
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("tnews: highest 61.2 % at step 60", "tnews: highest 61.2 % at step 60"),
+        ("tnews: highest 61.2 % at step 60", "tnews: highest 61.2\N{NO-BREAK SPACE}% at step 60"),
         ("**md** `c` $x$ :red[r] a_b", r"\*\*md\*\* \`c\` \$x\$ \:red\[r\] a\_b"),
         (":material/delete: [link](x)\n~~gone~~", r"\:material/delete: \[link\](x) \~\~gone\~\~"),
     ],
 )
 def test_names_are_not_read_as_markdown(text, written):
     assert words.inline(text) == written
+
+
+def test_calibration_says_how_sure_and_how_right():
+    run = ("A", pl.Series([0.9, 0.7]), pl.Series([True, False]))
+    assert findings.calibration([run]) == "A is 80 % sure on average and right in 50 % of the cases"
+    assert findings.calibration([run, ("B", pl.Series([0.5]), pl.Series([True]))]).endswith(
+        "; B is 50 % sure on average and right in 100 % of the cases"
+    )
+    nothing = ("A", pl.Series([None], dtype=pl.Float64), pl.Series([True]))
+    assert findings.calibration([nothing]) == "No confidence is stored with these answers"
+
+
+def test_disagreement_names_the_most_frequent_pair():
+    counts = pl.DataFrame({"prediction_a": ["x", "x", "y"], "prediction_b": ["x", "y", "x"], "count": [9, 1, 3]})
+    assert findings.disagreement(counts) == "Most often A says y where B says x: 3 examples"
+    assert findings.disagreement(counts.head(1)) == "Both give the same answer everywhere"
+
+
+def test_the_weakest_class_is_one_that_occurs():
+    report = class_report([0, 0, 1, 1], [0, 0, 0, 2], n_classes=3, rng=np.random.default_rng(0))
+    assert findings.weakest_class(report, ["a", "b", "never"], "A") == "A is weakest on b: F1 0 % of 2 examples"
+    report = class_report([0, 1], [0, 1], n_classes=2, rng=np.random.default_rng(0))
+    assert findings.weakest_class(report, ["a", "b"], "A") == "A is equally good on every class: F1 100 %"
+
+
+def test_differences_are_said_for_one_and_for_several():
+    rows = pl.DataFrame({"name": ["B", "C"], "metric": "accuracy", "value": [0.01, 0.1], "low": [-0.02, 0.05]})
+    rows = rows.with_columns(high=pl.col("value") + 0.03)
+    assert findings.differences(rows.head(1), "A") == "B: +1.0 points of accuracy against A, 95 % -2.0 to +4.0"
+    assert findings.differences(rows, "A") == "1 of 2 intervals against A leave out 0 points of accuracy"
+
+
+@pytest.mark.parametrize(
+    ("metric", "names", "said"),
+    [
+        ("loss", ["dev/loss", "train/loss"], "Lowest dev loss: 1, B"),
+        ("accuracy", ["dev/accuracy"], "Highest accuracy: 300.00 %, B"),
+        ("learning_rate", ["train/learning_rate"], "Learning rate of the settings over the training"),
+    ],
+)
+def test_curves_of_settings_name_the_best(metric, names, said):
+    rows = [
+        (run_id, name, x, float(factor * x))
+        for name in names for run_id, factor in (("r1", 1.1), ("r2", 1)) for x in (1, 2, 3)
+    ]  # fmt: skip
+    if metric == "accuracy":
+        rows = [(run_id, name, x, x * (1 if run_id == "r2" else 0.5)) for run_id, name, x, _ in rows]
+    frame = pl.DataFrame(rows, schema=["run_id", "name", "x", "value"], orient="row")
+    frame = frame.with_columns(pl.col("value").cast(pl.Float64), min=pl.col("value"), max=pl.col("value"))
+    drawn = compare.seed_curves(frame, {"r1": "A", "r2": "B"}, metric=metric)
+    assert findings.curves(drawn, metric) == said
+
+
+def test_the_course_of_a_sweep_says_where_the_best_came():
+    trials = pl.DataFrame({"number": [0, 1, 2, 3], "state": "complete", "score": [0.5, 0.7, 0.6, 0.6]})
+    assert sweep.course_said(trials, "dev/accuracy", lower_is_better=False) == (
+        "Best dev accuracy so far: 70.00 % in trial 1; none of the 2 trials since is better"
+    )
+    assert sweep.course_said(trials, "dev/loss", lower_is_better=True).startswith(
+        "Best dev loss so far: 0.5 in trial 0"
+    )
+    unended = trials.with_columns(state=pl.lit("running"))
+    assert sweep.course_said(unended, "dev/loss", lower_is_better=True) == "No trial is complete yet"
+    same = trials.with_columns(score=pl.lit(0.339))
+    low, high = sweep.course(same, "dev/accuracy", lower_is_better=False).layout.yaxis.range
+    assert 0 < low < 0.339 < high < 1

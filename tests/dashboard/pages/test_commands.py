@@ -11,7 +11,8 @@ import pytest
 
 from dashboard import rooms
 from dashboard.parts import commands
-from store import paths
+from store import paths, queries, runs
+from store.ingest import ingest
 
 BLANK = re.compile(r"(?<![$\w{])(?:DIR|FILE|FOLDER|RUN|PATH|TASK|MODEL|NAME)\b|<[a-z ]+>|…|\.\.\.")
 """A word that the reader would have to replace."""
@@ -39,3 +40,20 @@ def test_the_script_of_the_first_steps_stores_a_run_when_it_is_pasted(empty_stor
 def test_the_usual_store_needs_no_place(monkeypatch):
     monkeypatch.delenv(paths.ENVIRONMENT, raising=False)
     assert commands.of_this_store("python -m jobs.clue") == "python -m jobs.clue"
+
+
+def test_a_run_that_ended_early_shows_the_command_that_goes_on(filled_store, open_page):
+    (run_id,) = queries.runs(db=filled_store, experiment="clue").filter(status="interrupted")["run_id"]
+    shown = [code.value for code in open_page("run", filled_store, run=run_id).code]
+    assert any(command.endswith(f"python -m jobs.clue --resume {run_id}") for command in shown)
+
+
+def test_a_run_without_curves_opens_on_what_it_has(empty_store, open_page):
+    known = {"config": {}, "command": "x", "config_hash": "h", "db": empty_store, "follow": False}
+    with runs.start("own", **known) as parent:
+        pass
+    with runs.start("own", parent_run_id=parent.run_id, **known) as child:
+        child.measure("grid", {"width": 0.1}, accuracy=0.5)
+    ingest(empty_store, wait=30, force=True)
+    assert any("Children" in item.value for item in open_page("run", empty_store, run=parent.run_id).markdown)
+    assert [box.label for box in open_page("run", empty_store, run=child.run_id).selectbox][-1] == "Table"
