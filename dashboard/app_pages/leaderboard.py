@@ -227,22 +227,16 @@ def cell_of(row: dict[str, str], task: str, title: str) -> run_list.Cell:
 
 def titles_of(parts: dict[str, pl.DataFrame]) -> dict[tuple[str, str, str], str]:
     """(form, row, task) -> what a cell says when it is pointed at: its interval, and the source of a published one."""
-    sizes = {name: spec.sizes.get(split, 0) for name, spec in specs.items()}
-    table = leaderboard_table.one_table(
-        {form: part for form, part in parts.items() if not part.is_empty()},
-        names_of_tasks, examples=sizes, intervals=True,
-    )  # fmt: skip
-    papers = parts[leaderboard_table.PUBLISHED]
-    sources = {(row["row"], row["task"]): row["source"] or "" for row in papers.iter_rows(named=True)}
-    seeds = {(row["row"], row["task"]): row["n"] for row in parts[leaderboard_table.MEASURED].iter_rows(named=True)}
     found = {}
-    for row in table.iter_rows(named=True):
-        for task in names_of_tasks:
-            key = (row["row"], task)
-            over = repeats if (seeds.get(key) or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
-            told = f"95 % interval over {over}: {row[task]}" if "[" in row[task] else row[task]
-            source = sources.get(key, "") if row["form"] == leaderboard_table.PUBLISHED else ""
-            found[row["form"], row["row"], task] = words.together((told, source), by="; ")
+    for form, part in parts.items():
+        for cell in part.iter_rows(named=True):
+            row, task = cell["row"], cell["task"]
+            text = leaderboard_table.interval_text(cell, specs[task].sizes.get(split, 0))
+            seeds = cell["n"] if form == leaderboard_table.MEASURED else 1
+            over = repeats if (seeds or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
+            told = f"95 % interval over {over}: {text}" if "[" in text else text
+            source = (cell["source"] or "") if form == leaderboard_table.PUBLISHED else ""
+            found[form, row, task] = words.together((told, source), by="; ")
     return found
 
 

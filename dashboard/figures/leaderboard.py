@@ -4,6 +4,7 @@ All functions take the long form: `row` (the model in the table), `task`, `value
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -64,45 +65,37 @@ def scores(
         baselines: name ("majority", "chance") -> task -> value.
         height: in pixels.
     """
-    figure = go.Figure()
+    traces: list[dict[str, Any]] = []
     for name, values in (baselines or {}).items():
         shown = [task for task in tasks if task in values]
         symbol = "line-ew-open" if name == "majority" else "x-thin-open"
-        figure.add_trace(
-            go.Scatter(
-                x=shown,
-                y=[values[task] for task in shown],
-                name=name,
-                mode="markers",
-                marker={"symbol": symbol, "size": 14, "color": style.NEUTRAL, "line": {"width": 2}},
-                hovertemplate="%{y:.2%}<extra>" + name + "</extra>",
-            )
-        )
+        look = {"symbol": symbol, "size": 14, "color": style.NEUTRAL, "line": {"width": 2}}
+        traces.append(_dots(name, shown, [values[task] for task in shown], look))
     if not published.is_empty():
-        points = style.published_marker(published["task"], published["value"], published["row"])
-        figure.add_trace(points.update(marker={"size": 8, "line": {"width": 1}}, opacity=0.7))
+        points = style.published_marker(*(published[column].to_list() for column in ("task", "value", "row")))
+        points.update(marker={"size": 8, "line": {"width": 1}}, opacity=0.7)
+        traces.append(points.to_plotly_json())
     models = sorted(
         {name.partition(" · ")[0] for name in measured["row"]}, key=lambda m: (m not in style.METHOD_COLORS, m)
     )
     colors = dict(zip(models, style.run_colors(models), strict=True))
     for (name,), part in measured.group_by("row", maintain_order=True):
         model, _, recipe = str(name).partition(" · ")
-        figure.add_trace(
-            go.Scatter(
-                x=part["task"],
-                y=part["value"],
-                error_y={"type": "data", "array": part["sd"].fill_null(0.0), "thickness": 1.5},
-                name=str(name),
-                mode="markers",
-                marker={"size": 10, "color": colors[model], "symbol": _symbol(recipe)},
-                hovertemplate="%{y:.2%}<extra>" + str(name) + "</extra>",
-            )
-        )
+        look = {"size": 10, "color": colors[model], "symbol": _symbol(recipe)}
+        error = {"type": "data", "array": part["sd"].fill_null(0.0).to_list(), "thickness": 1.5}
+        traces.append(_dots(str(name), part["task"].to_list(), part["value"].to_list(), look) | {"error_y": error})
+    figure = style.unchecked(traces)
     style.finish(figure, x="task", y="score (the task's metric)", height=height, legend=True)
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=list(tasks), range=[-0.5, len(tasks) - 0.5]
     )
     return style.percent_axis(figure)
+
+
+def _dots(name: str, tasks: list[str], values: list[float], marker: dict[str, Any]) -> dict[str, Any]:
+    """A trace of scores, one a task."""
+    hover = "%{y:.2%}<extra>" + name + "</extra>"
+    return {"x": tasks, "y": values, "name": name, "mode": "markers", "marker": marker, "hovertemplate": hover}
 
 
 def _symbol(recipe: str) -> str:
