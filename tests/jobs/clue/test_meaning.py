@@ -41,7 +41,7 @@ def test_a_new_version_of_a_task_is_another_experiment():
 
 @pytest.mark.parametrize("flags", [{}, {"learning_rate": 1e-3}])
 def test_runs_of_another_default_have_another_hash_only_where_it_counts(tmp_path, monkeypatch, flags):
-    config = Config(task=("tnews",), limit=20, epochs=1, db=tmp_path / "r.duckdb", **flags)
+    config = Config(task=("tnews",), limit=8, epochs=1, db=tmp_path / "r.duckdb", **flags)
     start.run(config)
     monkeypatch.setattr(settings, "SCRATCH_RATE", 2e-3)
     start.run(dataclasses.replace(config, seed=1))

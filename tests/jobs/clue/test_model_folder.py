@@ -50,7 +50,7 @@ def an_albert(folder: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("family", ["tiny", "albert", "albert with adapters"])
+@pytest.mark.parametrize("family", ["tiny", pytest.param("albert", marks=pytest.mark.slow), "albert with adapters"])
 def test_a_standard_head_answers_in_transformers_as_in_the_run(tmp_path, family):
     if lora := 4 * (family == "albert with adapters"):
         pytest.importorskip("peft")

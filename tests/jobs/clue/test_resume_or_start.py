@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 
 def script(folder, **flags) -> Config:
-    settings = {"limit": 48, "epochs": 2, "batch_size": 16, "max_length": 48, "resume_or_start": True}
+    settings = {"limit": 32, "epochs": 2, "batch_size": 16, "max_length": 48, "resume_or_start": True}
     return Config(db=folder / "x.duckdb", **{**settings, **flags})
 
 
