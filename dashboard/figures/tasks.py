@@ -4,7 +4,6 @@ Token rows are made by the same code as for training, with a vocabulary of all c
 nothing is unknown: a pretrained model's own vocabulary may keep English words and numbers in larger pieces.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.frames import stored_json
 from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, texts_in
 from engine.text.tokenizer import SPECIALS, WordPiece, build_vocabulary
@@ -33,7 +33,7 @@ def as_examples(spec: TaskSpec, frame: pl.DataFrame) -> list[Example]:
 
 def _fields(text: str | None) -> dict[str, Any]:
     try:
-        fields = json.loads(text or "null")
+        fields = stored_json.read(text or "null")
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from dashboard.frames import stored_json
 from dashboard.frames.numbers import as_number
 from engine.evidence.metrics import metric_of
 
@@ -103,7 +104,7 @@ def setting(text: str | None) -> str:
     if text is None:
         return UNSET
     try:
-        plain = json.loads(text)
+        plain = stored_json.read(text)
     except ValueError:
         return text
     if plain is None or plain == "" or plain == []:

@@ -6,12 +6,12 @@ text is escaped. Colours are translucent, so that they read on light and dark pa
 
 import difflib
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.figures import style
+from dashboard.frames import stored_json
 from engine.text.tasks import TaskSpec
 from engine.text.tokenizer import find_folded
 
@@ -32,7 +32,7 @@ def render(text: str, spec: TaskSpec | None, *, label: str | None = None, predic
         predictions: answers of one or two runs, as stored.
     """
     try:
-        fields = json.loads(text)
+        fields = stored_json.read(text)
     except (TypeError, ValueError):
         return _paragraph(text or "")
     if not isinstance(fields, dict):
@@ -165,7 +165,7 @@ def _entities(text: str, spec: TaskSpec, label: str | None, predictions: Sequenc
     rows += list(zip(names, predictions, strict=False))
     cells = []
     for name, spelled in rows:
-        nested = json.loads(spelled) if spelled else {}
+        nested = stored_json.read(spelled) if spelled else {}
         spans = [
             (start, end + 1, _type_color(kind, spec), kind)
             for kind, surfaces in nested.items()

@@ -3,7 +3,6 @@
 Runs that differ only in their seed share a config hash and are one *configuration*.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import polars as pl
 
 from dashboard.figures import style, words
 from dashboard.figures.runs import LARGEST
-from dashboard.frames import name_order
+from dashboard.frames import name_order, stored_json
 from dashboard.frames.comparison import unseen_scores
 from dashboard.frames.runs import run_names
 from engine.evidence import intervals
@@ -247,7 +246,7 @@ def _typed(values: pl.Series) -> pl.Series:
     texts = [text for text in values.unique().drop_nulls() if words.setting(text) != words.UNSET]
     if not texts:
         return pl.Series(values.name, [None] * len(values), dtype=pl.String)
-    plain = [json.loads(text) for text in texts]
+    plain = [stored_json.read(text) for text in texts]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain):
         numbers = pl.Series(plain, dtype=pl.Float64, strict=False)
         return values.replace_strict(pl.Series(texts), numbers, default=None, return_dtype=pl.Float64)

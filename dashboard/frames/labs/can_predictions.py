@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from dashboard.frames import stored_json
 from engine.evidence.validation import prior_from_counts
 from engine.text.tasks import TASKS
 
@@ -58,7 +59,7 @@ def build(probabilities: pl.DataFrame, predictions: pl.DataFrame, counts: pl.Dat
 def readable(text: str | None) -> str:
     """The input fields of an example as one line."""
     try:
-        fields = json.loads(text or "{}")
+        fields = stored_json.read(text or "{}")
     except ValueError:
         return (text or "")[:TEXT_LENGTH]
     values = fields.values() if isinstance(fields, dict) else [fields]

@@ -5,7 +5,6 @@ seed. A run of a script of one's own, whose command names no flags, is named by 
 the other runs of its experiment. A name that was given stands for all of it.
 """
 
-import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from dashboard.figures import words
+from dashboard.frames import stored_json
 
 NAMELESS = frozenset(
     (
@@ -185,7 +185,7 @@ def _plain(settings: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     found = {}
     for name, text in settings.items():
         try:
-            value = json.loads(text)
+            value = stored_json.read(text)
         except ValueError:
             value = text
         if value is None or value == "" or value == [] or isinstance(value, dict):
