@@ -13,6 +13,7 @@ def alone(monkeypatch, tmp_path_factory):
     """No data folder, hub, cluster or cache of this machine."""
     monkeypatch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("CLUEBOARD_HUB", "off")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("CLUE_DATA_DIR", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
 

@@ -18,14 +18,7 @@ from jobs.models import saving
 from store import paths, queries
 from tests.jobs.clue.conftest import press_ctrl_c_at
 
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("CLUEBOARD_HUB", "off")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def small(tmp_path: Path, **flags) -> Config:

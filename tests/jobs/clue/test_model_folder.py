@@ -18,13 +18,7 @@ from jobs.clue.config import Config, check
 from jobs.clue.data import sources as clue_data
 from store import queries
 
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("CLUEBOARD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("CLUEBOARD_HUB", "off")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def train(tmp_path: Path, **flags) -> tuple[Config, dict]:

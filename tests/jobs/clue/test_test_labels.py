@@ -85,9 +85,7 @@ def test_rows_without_a_label_are_left_out_and_counted():
     assert scored(data([None, None]))[0] == ""
 
 
-def test_the_score_of_a_test_file_is_printed_at_the_end(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("CLUE_DATA_DIR", raising=False)
-    monkeypatch.setenv("CLUEBOARD_HUB", "off")
+def test_the_score_of_a_test_file_is_printed_at_the_end(alone, tmp_path, capsys):
     labels = ["0", "1", "-1", "", "1"]
     rows = [{"sentence1": f"甲{i}", "sentence2": f"乙{i}", "label": label} for i, label in enumerate(labels)]
     path = tmp_path / "test.json"
