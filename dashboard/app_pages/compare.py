@@ -30,9 +30,10 @@ headings.title(
     "Is one setting better than another, by how much, and could it be chance?",
     note="""Runs that differ only in their seed are one *configuration*. Two configurations are compared on the examples
 that both predicted (paired on id and content). With three seeds or more of each, one interval covers both what training
-again and what other examples would change; with fewer seeds the sentence speaks of these weights on other examples, and
-says so. It names a winner only where the interval leaves out zero and the p-value, corrected for the number of
-comparisons on the page, is below 0.05. The slices, which only say where two differ, are corrected among themselves.""",
+again and what other examples would change; with fewer seeds the sentence is about these trained
+models on other examples, and says so. It names a winner only where the interval leaves out zero and the p-value,
+corrected for the number of comparisons on the page, is below 0.05. The slices, which only say where two differ, are
+corrected among themselves.""",
     formula=r"D_{ij} = \Delta + S_i + E_j + R_{ij}, \qquad (\bar D - \Delta)^2 \le \max\left(u^2 V_n,\; t^2"
     r" V_s + u^2 V_n \rho\right)",
     source="Bouthillier et al. (2021), arXiv 2103.03098; Owen (2007), arXiv 0712.1111; Banerjee (1960); Tango (1998); "

@@ -88,7 +88,7 @@ def field(number: int, flag: job_form.Flag) -> str | bool:
         )
     default = flag["default"]
     usual = " ".join(map(str, default)) if isinstance(default, list) else default
-    shown = str(usual) if usual not in (None, "") else "the job's own choice"
+    shown = str(usual) if usual not in (None, "") else "default"
     return st.text_input(label, key=key, help=flag["about"], placeholder=shown)
 
 

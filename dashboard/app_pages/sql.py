@@ -1,5 +1,7 @@
 """A console that can only read: schema, examples, saved queries, history, result as table and plot."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
@@ -9,6 +11,7 @@ from dashboard.figures import words
 from dashboard.parts import downloads, headings, plots, saved_queries
 from store.errors import StoreError
 
+FEW = 12  # rows that are shown without empty ones below
 LIMIT = 100_000
 SECONDS = 10.0
 HISTORY = 30
@@ -157,7 +160,8 @@ with main:
         table, plot = st.tabs(["Table", "Plot"], key="sql_tab", bind="query-params")
         if table.open:
             with table:
-                st.dataframe(result, key="sql_result", alt="Result of the query", height=480, placeholder="")
+                high: Any = "content" if result.height <= FEW else 480
+                st.dataframe(result, key="sql_result", alt="Result of the query", height=high, placeholder="")
         if plot.open:
             with plot:
                 show_plot(result)

@@ -315,13 +315,14 @@ def calibration(
         table = frame.group_by("bin").agg(pl.col("confidence", "right").mean(), pl.len().alias("n")).sort("bin")
         error = calibration_interval(frame["confidence"], frame["right"])
         low, high = proportion_bounds(table["right"] * table["n"], table["n"])
+        told = f"ECE {error.value:.1%}, 95 % {error.low:.1%} to {error.high:.1%}, n = {frame.height:,}"
         figure.add_trace(
             go.Scatter(
                 x=table["confidence"],
                 y=table["right"],
                 customdata=table["n"],
                 mode="lines+markers",
-                name=f"{name} (ECE {error.value:.1%}, 95 % {error.low:.1%} to {error.high:.1%}, n = {frame.height:,})",
+                name=f"{words.cut(name, 44)}<br>{told}",
                 line={"color": color},
                 error_y={
                     "type": "data",

@@ -46,7 +46,8 @@ def course_said(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> 
         return "No trial is complete yet"
     best = done.sort("score", "number", descending=[not lower_is_better, False]).row(0, named=True)
     since = done.filter(pl.col("number") > best["number"]).height
-    first = f"Best {words.name(metric)} so far: {words.value(metric, best['score'])} in trial {best['number']}"
+    said = "score" if metric == "score" else words.name(metric)  # a sweep that was killed early names no metric
+    first = f"Best {said} so far: {words.value(metric, best['score'])} in trial {best['number']}"
     return f"{first}; none of the {words.count(since, 'trial')} since is better" if since > 1 else first
 
 

@@ -4,14 +4,14 @@ Token rows are made by the same code as for training, with a vocabulary of all c
 nothing is unknown: a pretrained model's own vocabulary may keep English words and numbers in larger pieces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import style
+from dashboard.figures import style, words
 from dashboard.frames import stored_json
 from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, texts_in
@@ -65,7 +65,8 @@ def lengths(spec: TaskSpec, examples: Sequence[Example]) -> np.ndarray:
 
 def length_histogram(values: np.ndarray, *, max_length: int, bins: int = 40, height: int = 300) -> go.Figure:
     """Histogram of lengths; what lies right of the window is cut off."""
-    counts, edges = np.histogram(values, bins=bins)
+    width = max(1, -(-int(np.ptp(values) + 1) // bins))  # whole tokens: else some bars hold one length more
+    counts, edges = np.histogram(values, bins=np.arange(int(values.min()), int(values.max()) + width + 1, width) - 0.5)
     middles = (edges[:-1] + edges[1:]) / 2
     colors = [style.BAD if middle > max_length else style.MEASURED for middle in middles]
     bars = go.Bar(
@@ -73,6 +74,33 @@ def length_histogram(values: np.ndarray, *, max_length: int, bins: int = 40, hei
     )
     figure = style.finish(go.Figure(bars), x="tokens before cutting", y="examples", height=height)
     return style.reference_line(figure, max_length, f"window of {max_length}", axis="x")
+
+
+def lengths_said(values: np.ndarray, *, max_length: int, split: str = "dev") -> str:
+    """`3.1 % of the first 1,000 dev examples exceed the window of 128 tokens`, or that all fit into it."""
+    cut = int((values > max_length).sum())
+    first = f"the first {words.count(len(values), f'{split} example')}"
+    if not cut:
+        return f"All of {first} fit into the window of {max_length} tokens"
+    return f"{words.percent(cut / len(values), 1)} of {first} exceed the window of {max_length} tokens"
+
+
+def balance_said(counts: pl.DataFrame, *, titles: Mapping[str, str] | None = None) -> str:
+    """`The most frequent class: sports, 11.2 % of the examples; the rarest: stock, 0.3 %`.
+
+    Args:
+        counts: split, label, count.
+        titles: readable names of labels.
+    """
+    total = counts.group_by("label").agg(pl.col("count").sum()).sort("count", "label", descending=[True, False])
+    shares = total.with_columns(share=pl.col("count") / pl.col("count").sum())
+    most, least = shares.row(0, named=True), shares.row(-1, named=True)
+    if most["count"] == least["count"]:
+        return f"Every class has the same share: {words.percent(most['share'], 1)} of the examples"
+    high, low = (
+        f"{(titles or {}).get(end['label'], end['label'])}, {words.percent(end['share'], 1)}" for end in (most, least)
+    )
+    return f"The most frequent class: {high} of the examples; the rarest: {low}"
 
 
 def class_balance(counts: pl.DataFrame, *, titles: dict[str, str] | None = None, height: int = 300) -> go.Figure:

@@ -138,7 +138,7 @@ def show_balance(counts: pl.DataFrame, spec: TaskSpec) -> None:
     plots.show(
         figures.class_balance(counts, titles=titles),
         key="tasks_balance",
-        title="How even are the classes?",
+        title=figures.balance_said(counts, titles=titles),
         alt=f"Class balance of {spec.name}",
     )
 
@@ -148,14 +148,13 @@ def show_lengths(sizes: Sequence[int], spec: TaskSpec) -> None:
     if not sizes:
         st.caption("This run stored no examples.")
         return
-    cut = sum(size > spec.max_length for size in sizes) / len(sizes)
+    found = np.asarray(sizes)
     plots.show(
-        figures.length_histogram(np.asarray(sizes), max_length=spec.max_length),
+        figures.length_histogram(found, max_length=spec.max_length),
         key="tasks_lengths",
-        title=f"How long are the examples? {cut:.0%} exceed the window",
+        title=figures.lengths_said(found, max_length=spec.max_length),
         alt=f"Lengths of {spec.name}",
     )
-    st.caption(f"{cut:.1%} of the first {len(sizes):,} dev examples exceed the window of {spec.max_length} tokens.")
 
 
 def show(head: DeltaGenerator) -> None:

@@ -2,8 +2,8 @@
 
 With three seeds or more a side it speaks of training again and other examples: "B is better than A by 1.2 points of
 accuracy (95% 0.3 to 2.1, p = 0.012), trained again and on other examples (5 seeds each, 2,000 examples)." With fewer it
-speaks of these weights, and begins by saying so. A sentence names a winner only where the interval leaves out 0 and p
-is below the level.
+is about these trained models, and begins by saying so. A sentence names a winner only where the interval leaves out 0
+and p is below the level.
 """
 
 import math
@@ -72,16 +72,16 @@ def format_p(p_value: float) -> str:
 def caveat(joint: Joint, *, decided: bool) -> str:
     """What a reader must know before the result: too few seeds, or seeds that leave it open; "" where nothing does."""
     if joint.again is None and min(joint.seeds) > 1:
-        return "One example says nothing of training again, so this speaks of these weights"
+        return "One example says nothing about training again, so this is about these trained models"
     if joint.again is None:
         few = "One seed each" if joint.seeds == (1, 1) else "One seed of one of the two"
-        return f"{few}, so this speaks of these weights and not of training again"
+        return f"{few}, so this is about these trained models and not about training again"
     if not joint.speaks_of_training:
         again = _of_winner(joint.again) if decided else joint.again
         low, high = _points(again.low, sign=True), _points(again.high, sign=True)
         return (
             f"Two seeds do not show what training again would change (their interval: {low} to {high} points), "
-            "so this speaks of these weights"
+            "so this is about these trained models"
         )
     if decided or not _decided(joint.weights, joint.weights_p, 0.05):
         return ""

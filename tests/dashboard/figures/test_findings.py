@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from dashboard import queries
-from dashboard.figures import compare, findings, leaderboard, runs, sweep, words
+from dashboard.figures import compare, findings, leaderboard, runs, sweep, tasks, words
 from dashboard.frames.runs import run_names
 from engine.evidence.class_report import class_report
 from store import runs as stored
@@ -186,3 +186,26 @@ def test_the_course_of_a_sweep_says_where_the_best_came():
     same = trials.with_columns(score=pl.lit(0.339))
     low, high = sweep.course(same, "dev/accuracy", lower_is_better=False).layout.yaxis.range
     assert 0 < low < 0.339 < high < 1
+
+
+def test_lengths_and_classes_of_a_task_are_said():
+    sizes = np.array([10, 20, 200])
+    assert tasks.lengths_said(sizes, max_length=128) == (
+        "33.3 % of the first 3 dev examples exceed the window of 128 tokens"
+    )
+    assert (
+        tasks.lengths_said(sizes, max_length=200) == "All of the first 3 dev examples fit into the window of 200 tokens"
+    )
+    counts = pl.DataFrame({"split": ["dev", "dev", "train"], "label": ["0", "1", "0"], "count": [1, 1, 2]})
+    assert tasks.balance_said(counts, titles={"0": "no"}) == (
+        "The most frequent class: no, 75.0 % of the examples; the rarest: 1, 25.0 %"
+    )
+    even = counts.head(2)
+    assert tasks.balance_said(even) == "Every class has the same share: 50.0 % of the examples"
+
+
+@pytest.mark.parametrize("longest", [5, 61, 1000])
+def test_bars_of_lengths_hold_equally_many_whole_lengths(longest):
+    bars = tasks.length_histogram(np.arange(1, longest + 1), max_length=128).data[0]
+    assert len(set(bars.y[:-1])) <= 1, "one example of every length"
+    assert sum(bars.y) == longest

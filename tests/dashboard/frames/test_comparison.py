@@ -46,7 +46,7 @@ def test_one_seed_each_is_mcnemars_test_and_a_winner_is_named():
     assert found.p_value == pytest.approx(mcnemar_p(int(only_a), int(only_b)))
     assert found.difference.value == pytest.approx(right["b"].mean() - right["a"].mean())
     assert found.sentence.startswith(
-        "One seed each, so this speaks of these weights and not of training again: B is better"
+        "One seed each, so this is about these trained models and not about training again: B is better"
     )
     assert "examples" in found.needed
 

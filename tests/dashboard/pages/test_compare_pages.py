@@ -131,7 +131,7 @@ def test_calibration_shows_the_gap_and_the_number_of_rows():
     confidence = pl.Series([0.95] * 1000)
     right = pl.Series([True] * 800 + [False] * 200)
     figure = figures.calibration([("A", confidence, right)])
-    assert figure.data[1].name == "A (ECE 15.0%, 95 % 12.5% to 17.5%, n = 1,000)"
+    assert figure.data[1].name == "A<br>ECE 15.0%, 95 % 12.5% to 17.5%, n = 1,000"
 
 
 def test_a_report_is_one_file_without_links_to_the_network():
@@ -152,7 +152,7 @@ def test_the_verdict_has_one_sign_and_its_caveats_come_first(filled_store, open_
     app = open_page("compare", filled_store, runs=",".join(runs))
     said = [item.value for item in app.markdown if ":material/arrow_" in item.value or "drag_handle" in item.value]
     assert len(said) == 1
-    opening = "One seed of one of the two, so this speaks of these weights and not of training again: "
+    opening = "One seed of one of the two, so this is about these trained models and not about training again: "
     verdict = said[0].partition(opening)[2]
     assert ("is better than" in verdict) != ("no difference is shown" in verdict)
 

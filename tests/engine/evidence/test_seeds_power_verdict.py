@@ -235,11 +235,11 @@ def test_verdict_says_what_it_speaks_of():
     assert sure.endswith("trained again and on other examples (5 seeds each, 4,000 examples).")
     one = said(*sides(1, 0.05))
     assert one.startswith(
-        "One seed each, so this speaks of these weights and not of training again: B is better than A"
+        "One seed each, so this is about these trained models and not about training again: B is better than A"
     )
     assert one.endswith("on 4,000 examples.")
     a, b = sides(3, 0.05)
-    assert said(a, b[:, :1]).startswith("One seed of one of the two, so this speaks of these weights")
+    assert said(a, b[:, :1]).startswith("One seed of one of the two, so this is about these trained models")
     two = said(*sides(2, 0.04))
     assert two.startswith("Two seeds do not show what training again would change (their interval: ")
     assert "4 and 3 seeds" in said(sides(4, 0.05)[0], sides(3, 0.05)[1])
@@ -267,5 +267,5 @@ def test_seeds_needed_refuses_what_is_not_finite(difference, sd):
 def test_one_example_is_named_as_what_is_missing():
     joint = compare_means([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], paired=True)
     said = verdict("A", "B", joint.decisive, p_value=joint.p_value, joint=joint)
-    assert said.startswith("One example says nothing of training again, so this speaks of these weights: ")
+    assert said.startswith("One example says nothing about training again, so this is about these trained models: ")
     assert "on 1 example:" in said
