@@ -18,8 +18,10 @@ def _some(names, quick):
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+COLORED = """color => [...document.querySelectorAll('[data-testid="stApp"]')]
+    .some(app => getComputedStyle(app).backgroundColor === color)"""
 RESULTS = [room.script for room in rooms.ROOMS if room.script not in ("home", "new_run")]
-NARROW = set(rooms.addresses()[::16])
+NARROW = set(rooms.addresses()[::32])
 """Pages that the default run opens at 390 pixels: each costs a browser three seconds of a processor."""
 
 
@@ -27,6 +29,7 @@ NARROW = set(rooms.addresses()[::16])
 def test_no_page_complains_in_the_console_or_scrolls_sideways(page, served, narrow):
     narrow.problems.clear()
     narrow.open(f"{served}/{page}")
+    narrow.page.wait_for_function(COLORED, arg="rgb(18, 22, 29)")  # dark, as this window is
     assert narrow.page.locator('[data-testid="stException"]').count() == 0
     assert narrow.sideways() <= 2
     assert narrow.problems == []
@@ -43,20 +46,7 @@ def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, se
         assert shown.problems == []
 
 
-def test_dark_and_light_follow_the_reader(served, wide, narrow):
-    """Colours of the whole page alone: what stands on it is not waited for."""
-    for shown, color in ((wide, "rgb(255, 255, 255)"), (narrow, "rgb(18, 22, 29)")):
-        shown.page.goto(f"{served}/new_run")
-        shown.page.wait_for_function(
-            """color => [...document.querySelectorAll('[data-testid="stApp"]')]
-                .some(app => getComputedStyle(app).backgroundColor === color)""",
-            arg=color,
-            timeout=40_000,
-        )
-        shown.page.goto("about:blank")
-
-
-def test_a_link_restores_search_order_and_choice(served, filled_store, wide, window):
+def test_a_link_restores_search_order_and_choice(served, filled_store, wide, narrow):
     run_id = queries.runs(task="tnews", status="finished", db=filled_store)["run_id"][0]
     first = wide
     first.open(f"{served}/runs?runs_view=Table")
@@ -69,7 +59,8 @@ def test_a_link_restores_search_order_and_choice(served, filled_store, wide, win
     first.page.get_by_text("1 selected").wait_for(timeout=20_000)
     link = first.page.url
     assert f"selected={run_id}" in link
-    second = window()
+    second = narrow
+    second.problems.clear()
     second.open(link)
     assert second.page.get_by_label("Search", exact=True).input_value() == "ngram accuracy>0.5"
     second.page.get_by_text("1 selected").wait_for(timeout=20_000)
@@ -78,15 +69,22 @@ def test_a_link_restores_search_order_and_choice(served, filled_store, wide, win
 
 
 def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, wide):
+    """A run's first curve stands where no scrolling is needed, and Back leads to the list again."""
     run = queries.runs(task="tnews", status="finished", db=filled_store).row(0, named=True)
+    wide.open(served)
     for press in (lambda link: link.click(), lambda link: link.press("Enter")):
-        wide.open(served)
         press(wide.page.get_by_role("link", name="tnews · ngram · s1"))
         wide.page.wait_for_url(f"**/run?run={run['run_id']}")
         wide.page.get_by_role("heading", name="Run", exact=True).wait_for(timeout=40_000)
         wide.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'", timeout=40_000)
         wide.settle()
-        assert wide.problems == []
+        wide.page.wait_for_selector(".js-plotly-plot")
+        assert wide.page.evaluate(TOP, ".js-plotly-plot") < 300
+        wide.page.go_back()
+        wide.page.wait_for_url(re.compile(f"{served}/?$"))
+        wide.page.get_by_role("heading", name="Run", exact=True).wait_for(state="detached", timeout=40_000)
+        wide.settle()
+    assert wide.problems == []
 
 
 RANGE = """() => {
@@ -178,10 +176,15 @@ def test_a_figure_is_saved_as_html_and_csv(served, filled_store, wide, tmp_path)
         assert part in file.read_text(encoding="utf-8-sig")
 
 
-def test_the_sql_page_answers_and_plots(served, wide):
+def test_the_sql_page_answers_and_plots_and_its_figure_is_saved(served, wide, tmp_path):
     shown = wide
     shown.open(f"{served}/sql?sql=SELECT+step,+value+FROM+metrics+WHERE+name+=+'train/loss'&sql_tab=Plot")
     shown.page.wait_for_function(f"({POINTS})()[0] > 10", timeout=20_000)
+    shown.page.get_by_role("button", name="Save", exact=True).last.click()  # the first saves the query
+    with shown.page.expect_download() as saved:
+        shown.page.get_by_role("button", name="Data as CSV").click()
+    saved.value.save_as(tmp_path / "figure.csv")
+    assert (tmp_path / "figure.csv").read_text(encoding="utf-8-sig").count("\n") > 10
     assert shown.problems == []
 
 
@@ -216,6 +219,7 @@ LABS = [lab.key for lab in rooms.LABS]
 def test_a_walk_by_the_navigation_shows_something_above_300_in_every_room(labs, served, wide):
     """Every room and one lab; the slow half walks through the other labs."""
     wide.open(f"{served}/new_run")
+    wide.page.wait_for_function(COLORED, arg="rgb(255, 255, 255)")  # light, as this window is
     visible = [room for room in rooms.ROOMS if not room.hidden] if labs == LABS[-1:] else []
     for room in (*visible, *map(rooms.lab_of, labs)):
         if isinstance(room, rooms.Lab):
@@ -241,15 +245,6 @@ def test_the_first_table_or_chart_begins_above_300(page, served, wide):
     shown.open(f"{served}/{page}")
     shown.page.wait_for_selector(FIRST)
     assert shown.page.evaluate(TOP, FIRST) < 300
-
-
-def test_the_first_curve_of_a_run_begins_above_300(served, filled_store, wide):
-    finished = queries.runs(task="afqmc", status="finished", db=filled_store)["run_id"].unique(maintain_order=True)
-    curved = next(run_id for run_id in finished if "train/loss" in queries.metric_names(run_id, filled_store))
-    shown = wide
-    shown.open(f"{served}/run?run={curved}")
-    shown.page.wait_for_selector(".js-plotly-plot")
-    assert shown.page.evaluate(TOP, ".js-plotly-plot") < 300
 
 
 @pytest.mark.slow
@@ -280,9 +275,11 @@ def test_an_earlier_link_lands_on_the_same_place_with_its_choices(old, place, ch
     assert shown.problems == []
 
 
-def test_a_number_is_dragged_and_pressed_in_the_browser(served, wide):
+def test_an_earlier_link_opens_a_chapter_whose_number_is_dragged_and_pressed(served, wide):
     page = wide
-    page.open(f"{served}/initialization?chapter=depth")
+    page.open(f"{served}/initialization_depth")
+    page.page.wait_for_url("**/initialization?chapter=depth*", wait_until="commit")
+    page.settle()
     number = page.page.locator(".dragged-number").first
     box = number.bounding_box()
     page.page.mouse.move(box["x"] + 4, box["y"] + 4)
