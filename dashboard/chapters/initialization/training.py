@@ -155,7 +155,8 @@ def show_matrices() -> None:
     frame = queries.measurements(version, "init_matrices", experiment="initialization")
     if frame.is_empty():
         headings.empty(
-            "python -m jobs.initialization measure --model hfl/chinese-roberta-wwm-ext", "No encoder was measured."
+            "python -m jobs.initialization measure --model hfl/chinese-roberta-wwm-ext",
+            "No encoder was measured yet (some 400 MB are downloaded).",
         )
         return
     run_id = str(frame["run_id"].max())

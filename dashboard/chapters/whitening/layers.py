@@ -33,7 +33,7 @@ def picture() -> Reading | None:
     version = queries.store_version()
     frame = queries.measurements(version, "layer_pairs", experiment="whitening")
     if frame.is_empty():
-        headings.empty(whitening_pickers.EVALUATE.replace("evaluate", "layers"), "No pair of layers is scored yet.")
+        headings.empty(whitening_pickers.LAYERS, "No pair of layers is scored yet.")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = whitening_pickers.pick_run(version, frame["run_id"].unique().to_list(), "whitening_layers_run")
@@ -81,7 +81,7 @@ def show_search() -> None:
     version = queries.store_version()
     frame = queries.measurements(version, "retrieval", experiment="whitening")
     if frame.is_empty():
-        headings.empty(whitening_pickers.EVALUATE.replace("evaluate", "retrieval"), "No search is measured yet.")
+        headings.empty(whitening_pickers.RETRIEVAL, "No search is measured yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run_id = whitening_pickers.pick_run(version, frame["run_id"].unique().to_list(), "whitening_search_run")

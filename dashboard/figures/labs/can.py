@@ -19,6 +19,8 @@ METRICS = {
     "p_value": "McNemar's p",
 }
 """Cells of a sweep that can be drawn."""
+HATCHED = {"fillmode": "overlay", "fgcolor": "#ffffff", "fgopacity": 0.6, "size": 7, "solidity": 0.15}
+"""Thin strokes over the colour of a bar: it is told from the other without colours too."""
 
 
 def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figure:
@@ -26,8 +28,8 @@ def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figu
     centres = (bins.edges[:-1] + bins.edges[1:]) / 2
     figure = go.Figure()
     for name, count, color in (("right", bins.right, style.GOOD), ("wrong", bins.count - bins.right, style.BAD)):
-        hatched = {"shape": "/" if name == "wrong" else "", "fgcolor": "white", "size": 7, "solidity": 0.18}
-        marker = {"color": color, "line": {"width": 0}, "pattern": hatched}  # told apart without colours too
+        hatched = HATCHED | {"shape": "/" if name == "wrong" else ""}
+        marker = {"color": color, "line": {"width": 0}, "pattern": hatched}
         figure.add_bar(x=centres, y=count, name=name, marker=marker)
     figure.update_layout(barmode="stack", bargap=0.08)
     _threshold(figure, threshold)

@@ -54,7 +54,7 @@ def gain_map(
     if chosen is not None:
         figure.add_scatter(**_place(chosen, biases, "circle-open", style.MEASURED, "in the sentence", 38))
     if run is not None:
-        figure.add_scatter(**_place(run[0], biases, "star", style.SEQUENCE[3], run[1], 14))
+        figure.add_scatter(**_place(run[0], biases, "star-open", style.SEQUENCE[3], run[1], 16))
     figure.update_layout(legend={"itemsizing": "constant"})
     return style.finish(
         figure,

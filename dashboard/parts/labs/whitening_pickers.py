@@ -11,7 +11,10 @@ from dashboard.frames.labs.stored_vectors import StoredVectors
 from dashboard.parts import badges, headings
 from engine.embeddings.whitening import Whitening
 
-EVALUATE = "python -m jobs.whitening evaluate --encoder FOLDER --data-dir DIR"
+EVALUATE = "python -m jobs.whitening evaluate"
+RETRIEVAL = "python -m jobs.whitening retrieval"
+LAYERS = "python -m jobs.clue --task afqmc\npython -m jobs.whitening layers --encoder latest"
+"""An encoder with layers is the one that the first command trains."""
 
 
 def pick_run(version: str, run_ids: list[str], key: str) -> str:

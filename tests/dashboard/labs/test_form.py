@@ -25,6 +25,8 @@ STORED = frozenset(
 POSTS = re.compile(r"\[\[(\d{4})\]\]\(https://kexue\.fm/archives/\1\)")
 MOST_LINES = 60
 MOST_LEAD = 140
+BLANK = re.compile(r"\b(?:DIR|FILE|FOLDER|RUN|PATH|TASK|MODEL|NAME)\b|…|\.\.\.")
+"""A word that the reader would have to replace."""
 
 
 def module_of(lab, chapter):
@@ -143,6 +145,20 @@ def test_a_measured_answer_says_when_and_quotes_the_results(lab, chapter):
         computed = {"57.5"}  # 8.33 ln N
         assert [number for number in quoted if number not in results and number not in computed] == []
         assert guess.measured.removeprefix("on ").rsplit(" and ", 1)[-1] in results
+
+
+@pytest.mark.parametrize("lab", [lab for lab in rooms.LABS if any(name.startswith(lab.key) for name in STORED)])
+def test_the_command_of_a_chapter_without_a_run_leaves_nothing_to_fill_in(lab, empty_store, monkeypatch):
+    monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
+    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    for chapter in [chapter.key for chapter in lab.all_chapters if f"{lab.key}/{chapter.key}" in STORED]:
+        app.query_params["chapter"] = chapter
+        app.switch_page(f"app_pages/{lab.script}.py").run()
+        shown = [code.value for code in app.code if code.language == "bash"]
+        assert shown, chapter
+        for command in "\n".join(shown).splitlines():
+            assert f"={empty_store} python -m jobs." in command
+            assert not BLANK.search(command), command
 
 
 def test_a_link_that_names_a_choice_without_a_value_opens_the_chapter_on_its_first_choice(empty_store, monkeypatch):

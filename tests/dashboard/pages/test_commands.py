@@ -57,3 +57,10 @@ def test_a_run_without_curves_opens_on_what_it_has(empty_store, open_page):
     ingest(empty_store, wait=30, force=True)
     assert any("Children" in item.value for item in open_page("run", empty_store, run=parent.run_id).markdown)
     assert [box.label for box in open_page("run", empty_store, run=child.run_id).selectbox][-1] == "Table"
+
+
+def test_each_of_several_commands_names_the_store(monkeypatch):
+    monkeypatch.setenv(paths.ENVIRONMENT, "/data/my runs.duckdb")
+    lines = commands.of_this_store("python -m jobs.clue\npython -m jobs.whitening layers").splitlines()
+    assert lines == [f"{paths.ENVIRONMENT}='/data/my runs.duckdb' python -m jobs.{job}" for job in
+                     ("clue", "whitening layers")]  # fmt: skip
