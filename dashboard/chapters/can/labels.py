@@ -77,8 +77,8 @@ def picture() -> Reading:
         measured=f"{PROBLEMS} random problems of {ROWS} rows and {LABELS} labels: micro F1 {before:.3f}, changed by "
         f"**{100 * mean:+.2f}** points (95 % {100 * low:+.2f} to {100 * high:+.2f}).",
         apart="the threshold moves inside the uncertain band alone, so a large bias is not repaired in full. A small "
-        "one of a rare label is better left: F1 likes thresholds below one half. A plain threshold chosen on labelled "
-        "rows does as well, and is simpler.",
+        "one of a rare label is better left: F1 is best at thresholds below one half. A plain threshold "
+        "chosen on labelled rows does as well, and is simpler.",
         drag={
             "rate": Number("can_labels_rate", spaced(0.05, 0.95, 0.05), "rate of the label"),
             "bias": Number("can_labels_bias", spaced(-2, 2, 0.1), "bias of the logits", "{:+.1f}"),

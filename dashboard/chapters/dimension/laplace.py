@@ -180,7 +180,7 @@ def picture() -> Reading:
         "n = 4 ln N / ln φ = 8.3123 ln N.",
         measured=f"{DRAWS} random tables of {WORDS} words with n = {n}: {mean:.3f} nats (95 % {low:.3f} to "
         f"{high:.3f}); "
-        f"the law says {law:.3f}, and is no entropy below 0.",
+        f"the law says {law:.3f}{', but an entropy cannot be negative' if law < 0 else ''}.",
         apart="trained vectors are neither random nor of norm √n: with half the norm product |u||v| the coefficient is "
         f"{float(entropy.coefficient(rho=0.5)):.2f}, with twice {float(entropy.coefficient(rho=2.0)):.2f}.",
         drag={"n": Number("dimension_laplace_n", DIMENSIONS, "dimensions n")},

@@ -106,7 +106,7 @@ def picture() -> Reading:
         f"by the law {law:.3f}; at {large[0]} dimensions {large[1]:.2f} ({large[2]:.2f} to {large[3]:.2f}).",
         apart="a negative entropy does not exist. What happens at the rule is freezing: a random table puts its "
         "mass on "
-        "a handful of pairs, and the approximation ends. It says nothing of trained vectors, whose norms are others.",
+        "a handful of pairs, and the approximation ends. It says nothing about trained vectors, whose norms differ.",
         drag={"words": Number("dimension_words", WORDS, "words N")},
     )
 

@@ -94,8 +94,8 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
     return Reading(
         see=f"the share of the training text's mutual information that the vectors keep is {shares[0]:.0%} at n = "
         f"{n[0]}, {way}.".replace("%", " %"),
-        theory="if 8.33 ln N were the dimension at which vectors know what there is to know, the curves would bend "
-        "there. The PIP loss, bias against variance, is the serious rival for choosing n.",
+        theory="if vectors of 8.33 ln N dimensions held all information, the curves would bend there. The PIP loss, "
+        "which weighs bias against variance, is the other way to choose n.",
         measured=f"held-out information is largest at n = {n[best]} ({values[best]:.3f} nats), next to the rule it is "
         f"{values[near]:.3f}; the share there is {ends}.".replace("%", " %").replace("  %", " %"),
         apart="there is no bend at the rule. The fitted norms fall with n, where the rule assumes that they do not.",

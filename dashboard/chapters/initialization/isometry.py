@@ -55,7 +55,7 @@ def picture() -> Reading:
         measured=f"{DRAWS} random stacks: v² {squares.mean():.2f} ± {mean_half_width(squares):.2f}, v⁴ "
         f"{fourths.mean():.3g} ± {mean_half_width(fourths):.2g} (95 %).",
         apart="the law is of wide layers: where the depth nears the width, single stacks differ by orders of "
-        "magnitude, a few draws rarely meet the large ones, and the interval is then too narrow.",
+        "magnitude, a few draws rarely contain the large ones, and the interval is then too narrow.",
         drag={
             "depth": Number("initialization_isometry_layers", DEPTHS, "layers"),
             "width": Number("initialization_isometry_width", WIDTHS, "width"),

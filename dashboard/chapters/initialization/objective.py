@@ -96,13 +96,14 @@ def picture() -> Reading | None:
     )
     return Reading(
         see=f"four errors, each with its lowest point at another mean, from {low:,.0f} to "
-        f"{high:,.0f}. Drag: signals are kept at 1/σ² = m = {m}, gradients at n = {n}; nowhere both.",
+        f"{high:,.0f}. Drag the slider: signals are kept at 1/σ² = m = {m}, gradients at n = {n}, and no place "
+        f"keeps both.",
         theory=f"per layer the squared errors of the gains cannot be less than (m−n)²/(m²+n²) = "
         f"{(m - n) ** 2 / (m * m + n * n):.3g}; over m → n → m the geometric mean gives exactly 1, Xavier's "
         f"{gains['arithmetic']['m→n→m']:.3g}, the per-layer optimum {local['m→n→m']:.3g}.",
         measured=f"over m → n → m, {len(drawn(m, n).forward)} random stacks: geometric {whole['measured']:.3f} ± "
         f"{whole['± (95 %)']:.3f}, per-layer optimum {local['measured']:.3g} ± {local['± (95 %)']:.2g} (95 %).",
-        apart="nowhere for linear layers; the post made no experiment. *Layer by layer* adds activations, "
+        apart="for linear layers they agree; the post made no experiment. *Layer by layer* adds activations, "
         "*Training* trains.",
     )
 

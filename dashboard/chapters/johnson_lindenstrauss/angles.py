@@ -105,9 +105,9 @@ def picture() -> Reading:
     return Reading(
         see=f"in {{n}} dimensions the angles of random pairs crowd around 90°, with a standard deviation of about "
         f"57°/√n = {57.3 / n**0.5:.3g}°.",
-        theory="the density is proportional to sinⁿ⁻²θ, its variance ψ₁(n/2)/2, near 1/n: some 68 % of pairs lie "
+        theory="the density is proportional to sinⁿ⁻²θ, its variance ψ₁(n/2)/2, near 1/n: about 68 % of pairs lie "
         "within "
-        "57°/√n of 90°, some 95 % within 112°/√n.",
+        "57°/√n of 90°, about 95 % within 112°/√n.",
         measured=within(n, found),
         apart="for n below about 10 the density is not normal: in the plane every angle is equally likely.",
         drag={"n": Number("jl_angles_n", DIMENSIONS, "dimensions n")},

@@ -98,7 +98,7 @@ def picture() -> Reading:
         theory=f"above n = 24 ln N / ε² = {asked:.0f} all distances of N = {n_samples} points survive with probability "
         f"at least (N − 1)/N = **{distances:.4g}**, and all inner products of unit vectors with at least (N − 2)/N = "
         f"**{products:.4g}**, because polarisation uses the lemma twice. From 16 ln N / ε² = "
-        f"{16 * np.log(n_samples) / eps**2:.0f} on, some matrix exists.",
+        f"{16 * np.log(n_samples) / eps**2:.0f} on, a matrix that keeps all distances exists.",
         measured=f"at n = {int(measured[-1][0])} a share of **{share:.3f}** kept every distance (95 % interval "
         f"{low:.3f} to {high:.3f}, {DRAWS} draws); n = {int(first[0])} was already enough in more than half of them.",
         apart=f"the promise is an inequality, and a loose one. The exact law asks for "

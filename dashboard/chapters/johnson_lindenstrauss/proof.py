@@ -243,8 +243,8 @@ def picture() -> Reading:
         see="with n = {n}, ε = {eps} and N = {samples}, each step's plot shows what is true and what the proof keeps.",
         theory=f"the proof ends at 24 ln N / ε² = {post:,} dimensions with probability (N − 1)/N, and at (N − 2)/N for "
         f"inner products. One length is off by ε or more with probability at most {power(float(bound))}.",
-        measured=f"a share of {share:.4f} of {DRAWS:,} random lengths (95 % {low:.4f} to {high:.4f}); exactly "
-        f"{power(float(exact))}.",
+        measured=f"of {DRAWS:,} random lengths a share of {share:.4f} is off by ε or more (95 % {low:.4f} to "
+        f"{high:.4f}); the exact probability is {power(float(exact))}.",
         apart=f"the losses of the steps multiply to a factor {post / enough:.2f}: the exact law asks for {enough:,}.",
         drag={
             "n": Number("jl_proof_n", DIMENSIONS, "dimensions n"),

@@ -90,7 +90,8 @@ def picture() -> Reading:
         f"possible is {rsvd.optimal_error(values, 16):.3g}; the recipe as printed {here['post_orthonormal']:.3f} "
         f"(QR) and "
         f"{here['post_raw']:.3f} (raw Q), repaired {here['repaired']:.3g}.",
-        theory=f"QQᵀ has rank k and is the identity only on average, so the printed error does not see M at all: "
+        theory=f"QQᵀ has rank k and is the identity only on average, so the relative error of the printed "
+        f"recipe does not depend on M: "
         f"√(1 − k/n) = {qr:.3f} with QR and √((n + 1)/k) = {raw:.3f} raw, worse than returning zero. Projecting on the "
         "span of MΩ, or on U_B of the same B = MQ, is near the optimum.",
         measured=f"one draw for each of n = {len(RANKS)} ranks, no interval: printed recipe "

@@ -90,7 +90,8 @@ def reading(exact: pl.DataFrame, orders: dict[str, float | None], measured: pl.D
         f"no convolution under {missing}; " if missing else ""
     )
     return Reading(
-        see=f"straight lines on logarithmic axes: the error is a power of the width ({named_orders or 'none'}).",
+        see=f"straight lines on logarithmic axes: the error is a power of the width, with the exponent "
+        f"{named_orders or 'of no kernel (none is finite)'}.",
         theory="at a kink the largest error shrinks like w and the area between f and g like w²; at a jump the largest "
         "error is half the jump for every width, and the area alone shrinks, like w.",
         measured=against(exact, measured),

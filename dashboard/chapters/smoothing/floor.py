@@ -72,10 +72,10 @@ def picture() -> Reading:
     return Reading(
         see=f"a window from −{{M}} to {{N}}: {gap or 'it is too narrow to have an inside'}; "
         f"outside it stays at −{low + 1} and {high}.",
-        theory="Poisson summation gives the whole of it: the line x − ½ plus a wave that a wider kernel flattens. "
+        theory="Poisson summation writes it as the line x − ½ plus a wave that a wider kernel flattens. "
         "At an "
         f"integer n the value is n − ½ for every even kernel. The slope is {slopes[0]:.4g} at an integer and "
-        f"{slopes[1]:.4g} in the middle of a tread, where floor has 0: this gradient leaks through.",
+        f"{slopes[1]:.4g} in the middle of a tread, where that of floor is 0.",
         measured=f"sum and series on n = {len(x)} points, largest difference as above; nothing is random, so there is "
         "no interval.",
         apart="at the integers the smooth floor never reaches floor, however narrow the kernel: n − ½ instead of n.",

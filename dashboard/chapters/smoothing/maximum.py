@@ -101,7 +101,7 @@ def picture() -> Reading | None:
         f"mean, {x.mean():.4g}.",
         measured=f"LogSumExp is also the mean of max(xᵢ + T·Gumbel noise) − 0.5772 T: {centre:.4g} ± {half:.2g} (95 %) "
         f"over {DRAWS:,} draws, {soft:.4g} exactly.",
-        apart="nowhere: the identity is exact, and the draws scatter within their interval.",
+        apart="they agree: the identity is exact, and the draws scatter within their interval.",
         drag={"T": Number("smoothing_maximum_t", TEMPERATURES, "temperature T")},
     )
 

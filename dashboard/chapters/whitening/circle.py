@@ -58,7 +58,8 @@ def picture() -> Reading:
         f"{last.pair_cosine:+.2f}. The first half of the slider subtracts the mean, the second makes both directions "
         "equally wide.",
         theory="after whitening the mean is 0 and the covariance is 1 exactly, so inner products of different "
-        f"sentences average −2/n = {-2 / POINTS:.3f}: no pair is similar only because all are.",
+        f"sentences average −2/n = {-2 / POINTS:.3f}: pairs are no longer alike merely because all vectors "
+        f"point the same way.",
         measured=f"mean cosine of all n = {POINTS * (POINTS - 1) // 2:,} pairs of one random set: "
         f"{first.mean_cosine:+.3f} as they are, {middle.mean_cosine:+.3f} without the mean, {last.mean_cosine:+.3f} "
         "whitened. These are the pairs themselves, so there is no interval.",

@@ -42,7 +42,8 @@ def picture() -> Reading:
         alt="Standard deviation of whitened cosines against the number of sentences",
     )
     return Reading(
-        see=f"for vectors of width {{width}} no spread at all up to {width + 1} sentences, then a rise towards "
+        see=f"for vectors of width {{width}} there is no spread at all up to {width + 1} sentences; then it "
+        f"rises towards "
         f"1/√{width} = {width**-0.5:.3f}.",
         theory=f"the spread is √(1/d − 1/(n−1)) for n > d + 1 = {width + 1} Gaussian vectors, and 0 below: up to there "
         f"the whitened sentences are the corners of a regular simplex, and each pair has the cosine −1/(n−1).",

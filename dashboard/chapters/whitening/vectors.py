@@ -139,7 +139,7 @@ def reading(
     return Reading(
         see=f"with β = {{beta}}, γ = {{gamma}} and {k} components the correlation is {told(now)}; the raw vectors have "
         f"{told(raw)}.",
-        theory="with β = γ = 0 and all components no cosine changes: only then is what you see the work of cutting. "
+        theory="with β = γ = 0 a cosine changes only by the components that are dropped. "
         f"The mean and covariance come from {count:,} sentences ({statistics}).{few}",
         measured=f"{stored.pairs.height:,} kept test pairs of {dataset}: raw {told(raw, interval=True)}, now "
         f"{told(now, interval=True)}; {inner}.",
