@@ -29,7 +29,7 @@ SECONDS = 60
 FIRST_CPU_S, WIDGET_CPU_S, CURVES_CPU_S = 0.5, 0.2, 0.4
 """Processor seconds of the server: a page's first answer beside the refresh, a widget's, and 100 curves of a page."""
 PAYLOAD_KB = 500
-LEAST_ELEMENTS = 15
+LEAST_ELEMENTS = 10
 """Elements of a page that shows something."""
 RESTS_CPU_S = 0.02
 """A server that uses no more processor than this in half a second has nothing left to do behind its answers."""
