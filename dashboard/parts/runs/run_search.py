@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import tables
 from dashboard.frames.runs import search
-from dashboard.parts import local_time
+from dashboard.parts import guard, local_time
 
 HELP = """Words are looked for in everything a run says of itself. Conditions:
 
@@ -39,16 +39,24 @@ def box(key: str, version: str, frame: pl.DataFrame) -> str:
         help=HELP,
         label_visibility="collapsed",
     )
-    with st.popover("Conditions", icon=":material/filter_list:", key=f"{key}_suggestions"):
+    _conditions(key, version, frame)
+    return text or ""
+
+
+@guard.fragment
+def _conditions(key: str, version: str, frame: pl.DataFrame) -> None:
+    """A menu of conditions; its buttons are built once a reader opens it, without the rest of the page."""
+    name = f"{key}_suggestions"
+    with st.popover("Conditions", icon=":material/filter_list:", key=name, on_change="rerun") as menu:
+        if not menu.open:
+            return
         st.caption("A click adds a condition to the search.")
         for kind, offered in _suggestions(version, frame).items():
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.markdown(f"**{kind}**", width=70)
-                for condition in offered:
-                    st.button(
-                        condition, key=f"{key}_{condition}", type="tertiary", on_click=_add, args=(key, condition)
-                    )
-    return text or ""
+                for text in offered:
+                    if st.button(text, key=f"{key}_{text}", type="tertiary", on_click=_add, args=(key, text)):
+                        st.rerun()
 
 
 def take_earlier_filters(key: str, script: str) -> None:

@@ -50,7 +50,8 @@ def test_filters_of_earlier_links_become_conditions(filled_store, open_page, lis
 
 def test_a_suggested_condition_is_added(filled_store, open_page, listed):
     app = open_page("runs", filled_store, runs_text="tiny")
-    app.button(key="runs_text_status:failed").click().run()
+    app.session_state["runs_text_suggestions"] = True  # the menu is opened
+    app.run().button(key="runs_text_status:failed").click().run()
     assert app.text_input(key="runs_text").value == "tiny status:failed"
     assert len(listed(app, "runs_list")["rows"]) == 1
 
