@@ -91,6 +91,9 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
     ends = f"{low:.0%} to {high:.0%} (95 %{splits})" if low is not None else f"a mean{splits}, without an interval"
     beside = f"{shares[near]:.0%} at n = {n[near]}, next to 8.33 ln N = {rule:.1f}"
     way = beside if near == len(n) - 1 else f"{beside}, and {shares[-1]:.0%} at n = {n[-1]}"
+    bend = "no corner stands out at the rule."
+    if n[-1] <= rule:
+        bend = f"the stored dimensions end at {n[-1]}, before the rule, and do not show what happens there."
     return Reading(
         see=f"the share of the training text's mutual information that the vectors keep is {shares[0]:.0%} at n = "
         f"{n[0]}, {way}.".replace("%", " %"),
@@ -98,7 +101,7 @@ def reading(part: pl.DataFrame, marks: dict[str, float]) -> Reading:
         "which weighs bias against variance, is the other way to choose n.",
         measured=f"held-out information is largest at n = {n[best]} ({values[best]:.3f} nats), next to the rule it is "
         f"{values[near]:.3f}; the share there is {ends}.".replace("%", " %").replace("  %", " %"),
-        apart="there is no bend at the rule. The fitted norms fall with n, where the rule assumes that they do not.",
+        apart=bend + " The fitted norms fall with n, where the rule assumes that they do not.",
     )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def picture() -> Reading | None:
         plots.show(
             figures.layer_pairs(part, whitening=kind),
             key=f"whitening_layers_{kind}",
-            title=f"{KINDS[kind]}: hidden states {best['first']} and {best['second']} agree best with people",
+            title=f"{KINDS[kind]}: hidden states {best['first']} and {best['second']} score highest, "
+            f"{100 * best['value']:.1f}",
             alt=f"Spearman of every pair of layers, {kind}",
             place=column,
         )

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dashboard.chapters.dimension import skipgram as skipgram_chapter
 from dashboard.figures import marks
 from dashboard.figures.labs import dimension as dimension_figures
 from dashboard.figures.labs import johnson_lindenstrauss as lemma_figures
@@ -253,3 +254,11 @@ def test_the_laws_of_a_pair_are_those_of_scipy(n):
     grid = np.linspace(0.01, 3, 50)
     assert law_of("gaussian", n, 0.1, grid)[0] == pytest.approx(n * stats.chi2.pdf(n * grid, n), rel=1e-9, abs=1e-12)
     assert law_of("sparse", n, 0.1, grid)[0] == pytest.approx(stats.norm.pdf(grid, 1, 0.1), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(("largest", "said"), [(32, "end at 32, before the rule"), (128, "no corner stands out")])
+def test_skip_gram_says_nothing_about_a_rule_that_its_dimensions_do_not_reach(largest, said):
+    rows = [(n, metric, n / 200, None, None, 2) for n in (2, 8, largest) for metric in ("held_out", "share")]
+    part = pl.DataFrame(rows, schema=["n_components", "metric", "value", "low", "high", "n"], orient="row")
+    reading = skipgram_chapter.reading(part, {"8.33 ln N": 44.1})
+    assert said in reading.apart
