@@ -98,7 +98,7 @@ def caveats(unseen: bool) -> list[str]:
     """What weakens every sentence on the page, the gravest first."""
     found = []
     if runs["data_source"].eq("sample").any():
-        found.append("Generated sample data: nothing here speaks of the task")
+        found.append("Generated sample data: these scores say nothing about the task")
     shared = max(queries.shared_rows(version, config.run_ids[0]) for config in configs)
     if shared and not unseen:
         found.append(f"{shared:,} of the rows that are scored are in the training data too")

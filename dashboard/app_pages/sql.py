@@ -121,7 +121,8 @@ def run(statement: str) -> pl.DataFrame | None:
 def show_plot(frame: pl.DataFrame) -> None:
     """Pickers for kind and columns, and the plot."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox("Plot", figures.KINDS, key="sql_kind", bind="query-params", width=130)
+        usual = figures.KINDS.index(figures.usual_kind(frame))
+        kind = st.selectbox("Plot", figures.KINDS, index=usual, key="sql_kind", bind="query-params", width=130)
         x = st.selectbox("X", figures.plottable(frame), key="sql_x", bind="query-params", width=170)
         numbers = figures.numeric(frame)
         default = [name for name in numbers if name != x][:1]
@@ -134,11 +135,11 @@ def show_plot(frame: pl.DataFrame) -> None:
     if x is None or (kind != "histogram" and not y):
         st.caption("Choose a column for each axis.")
         return
-    said = ", ".join(map(words.name, y)) or "number of rows"
+    said = "number of rows" if kind == "histogram" else ", ".join(y)
     plots.show(
         figures.plot(frame, kind=kind, x=x, y=y, color=color),
         key="sql_plot",
-        title=f"{said} against {words.name(x)}",
+        title=f"{said} against {x}",
         alt=f"{kind} plot of the result over {x}",
     )
 

@@ -144,6 +144,7 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         log_x: logarithmic x axis.
     """
     figure = go.Figure()
+    frame = frame.filter(pl.col(x).is_not_null() & pl.col(y).is_not_null())
     values = [str(value) for value in frame[color].unique(maintain_order=True)]
     for number, (value, paint) in enumerate(zip(values, style.run_colors(values), strict=True)):
         part = frame.filter(pl.col(color).cast(pl.String) == value)
@@ -194,7 +195,7 @@ def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) 
     usual = f"How does {words.name(y)} go with {words.name(x)}?"
     if "/" not in y or not frame[y].dtype.is_numeric():
         return usual
-    known = frame.filter(pl.col(y).is_not_null() & pl.col(y).cast(pl.Float64).is_finite())
+    known = frame.filter(pl.col(x).is_not_null() & pl.col(y).is_not_null() & pl.col(y).cast(pl.Float64).is_finite())
     if known.is_empty():
         return usual
     higher = metric_of(y).higher_is_better

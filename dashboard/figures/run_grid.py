@@ -13,7 +13,6 @@ from dashboard.figures import runs as run_figures
 from dashboard.figures import style, tables, words
 from dashboard.figures.many_curves import ManyCurves, packed
 from dashboard.frames import name_order
-from dashboard.frames.numbers import as_number
 
 HEIGHT = 230
 BUCKETS = 160
@@ -90,7 +89,7 @@ def chart(
     drawn, fraction = [values for _, values in curves.values()], words.is_fraction(metric)
     y_axis |= style.log_axis(*drawn) if log_y else style.flat_axis(*drawn, fraction=fraction)
     if fraction:
-        y_axis |= {"tickformat": ".0%" if _spread(frame) > 0.03 else ".1%", "hoverformat": ".2%"}
+        y_axis |= style.percent_ticks(*drawn)
     said = words.name(metric) if traces else f"{words.name(metric)}: no value is finite"
     title = {"text": said, "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
     own = {"title": title, "uirevision": f"{metric}-{x}-{log_y}", "xaxis": x_axis, "yaxis": y_axis}
@@ -147,11 +146,6 @@ def _traces(parts: Sequence[run_figures.Curve], line: Line) -> list[dict[str, ob
         }
     )
     return drawn
-
-
-def _spread(frame: pl.DataFrame) -> float:
-    finite = frame.filter(pl.col("value").is_finite())["value"]
-    return 0.0 if finite.is_empty() else as_number(finite.max()) - as_number(finite.min())
 
 
 def lines(runs: pl.DataFrame, names: Mapping[str, str], colors: Mapping[str, str], key: str | None) -> list[Line]:

@@ -130,7 +130,7 @@ def finish_curves(
     drawn = [trace.y for trace in figure.data]
     y_axis = style.log_axis(*drawn) if log_y else style.flat_axis(*drawn, fraction=fraction)
     if fraction:
-        y_axis |= style.PERCENT
+        y_axis |= style.percent_ticks(*drawn)
     title = X_TITLES.get(x, x)
     style.finish(figure, x=title, y=words.name(metric), height=height, legend=legend, x_axis=x_axis, y_axis=y_axis)
     return style.zoomable(figure, uirevision=f"{metric}-{x}-{log_x}-{log_y}", hovermode=hovermode)

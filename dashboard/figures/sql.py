@@ -52,6 +52,12 @@ def _trace(
     return go.Scatter(x=frame[x], y=frame[y], name=name, mode=mode)
 
 
+def usual_kind(frame: pl.DataFrame) -> str:
+    """What a result is drawn as at first: bars where its first column is of texts, else a line."""
+    names = plottable(frame)
+    return "bar" if names and frame[names[0]].dtype in (pl.String, pl.Categorical, pl.Boolean) else "line"
+
+
 def numeric(frame: pl.DataFrame) -> list[str]:
     """Columns that a vertical axis can show."""
     return [name for name, dtype in frame.schema.items() if dtype.is_numeric() or dtype == pl.Boolean]

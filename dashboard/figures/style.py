@@ -306,6 +306,19 @@ PERCENT = {"tickformat": ".1~%", "hoverformat": ".2%"}
 """Settings of an axis that shows fractions as percent."""
 
 
+def percent_ticks(*values: Iterable[float]) -> dict[str, Any]:
+    """`PERCENT` for some values, with so many digits that neighbouring ticks differ: 0.9 % and 0.95 %.
+
+    Args:
+        values: all that is drawn along the axis; what is not finite is left out.
+    """
+    drawn = np.concatenate([np.asarray(part, dtype=float).ravel() for part in values] or [np.ones(0)])
+    drawn = drawn[np.isfinite(drawn)]
+    spread = float(np.ptp(drawn)) if drawn.size else 0.0
+    digits = 1 if spread == 0 or spread > 0.004 else 2 if spread > 0.0004 else 3
+    return PERCENT | {"tickformat": f".{digits}~%"}
+
+
 def percent_axis(figure: go.Figure, *, axis: str = "y") -> go.Figure:
     """Show fractions as percent on an axis (stored values stay fractions)."""
     update = figure.update_yaxes if axis == "y" else figure.update_xaxes

@@ -51,7 +51,7 @@ def where_they_differ(
     found, filters, flips = tested
     ids = ",".join([*a.run_ids, *b.run_ids])
     order = {"runs": ids, "examples_split": split, "examples_order": "most telling first"}
-    said = f"Where {b.name} and {a.name} differ. {slices.conclusion(found)}"
+    said = f"Where do {b.name} and {a.name} differ? {slices.conclusion(found)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         links.page_link(
             "examples",

@@ -79,7 +79,7 @@ def show(
         label: what the table is called for screen readers.
         heading: head of the column of names.
         sort: column and whether ascending, where heads sort.
-        compact: in a narrow place: long names take two lines.
+        compact: in a narrow place: long names take up to three lines.
         plain: names are no links.
         tall: at most as high as the window, with heads and names that stay in sight.
         on: what a reader does -> what is called with it: `open` (id; its address where left out), `choose` (ids and

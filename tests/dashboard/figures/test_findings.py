@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from dashboard import queries
-from dashboard.figures import compare, findings, leaderboard, runs, sweep, tasks, words
+from dashboard.figures import compare, findings, leaderboard, runs, sql, style, sweep, tasks, words
 from dashboard.frames.runs import run_names
 from engine.evidence.class_report import class_report
 from store import runs as stored
@@ -209,3 +209,20 @@ def test_bars_of_lengths_hold_equally_many_whole_lengths(longest):
     bars = tasks.length_histogram(np.arange(1, longest + 1), max_length=128).data[0]
     assert len(set(bars.y[:-1])) <= 1, "one example of every length"
     assert sum(bars.y) == longest
+
+
+@pytest.mark.parametrize(("high", "form"), [(0.5, ".1~%"), (0.4, ".1~%"), (0.402, ".2~%"), (0.4002, ".3~%")])
+def test_neighbouring_ticks_of_fractions_differ(high, form):
+    assert style.percent_ticks([0.4, float("nan")], [high])["tickformat"] == form
+
+
+def test_the_best_of_a_scatter_is_one_that_is_drawn():
+    frame = pl.DataFrame({"run_id": ["a", "b"], "lr": [0.1, None], "dev/accuracy": [0.5, 0.9], "model": ["x", "y"]})
+    assert compare.best_said(frame, x="lr", y="dev/accuracy", names={"a": "A", "b": "B"}).endswith("50.00 %, A")
+    assert [trace.name for trace in compare.scatter(frame, x="lr", y="dev/accuracy", color="model").data] == ["x"]
+
+
+def test_a_result_of_words_is_drawn_as_bars_at_first():
+    assert sql.usual_kind(pl.DataFrame({"task": ["a", "a"], "runs": [1, 2]})) == "bar"
+    assert sql.usual_kind(pl.DataFrame({"step": [1, 2], "loss": [1.0, 2.0]})) == "line"
+    assert sql.usual_kind(pl.DataFrame()) == "line"
