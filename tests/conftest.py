@@ -18,6 +18,7 @@ from store import follow, runs
 from store.database import connections, publish
 from store.ingest import ingest
 
+gc.disable()  # until all tests are collected: looking through what is imported meanwhile takes a seventh of the time
 # hundreds of tests start a Python of their own: without bytecode each compiles the project anew (a third of their time)
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -36,6 +37,7 @@ def pytest_collection_finish(session):
     """Torch, streamlit and all tests stay for good: every later garbage collection would look through them again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @functools.cache
