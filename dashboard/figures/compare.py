@@ -23,33 +23,10 @@ LINE = 22
 FEW_LEVELS = 8
 """Numbers with so few different values stand evenly along an axis, each with its name."""
 DURATIONS = ("duration_s",)
-_STEPS = (
-    0.001,
-    0.005,
-    0.01,
-    0.05,
-    0.1,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    4 * 3600,
-    12 * 3600,
-    86400,
-)
-_ROUND = (*(digit * 10.0**power for power in range(-3, 1) for digit in (1, 2, 5)), 10, 20, 30, 60, 120, 300, 600, 1200)
-_ROUND += (1800, 3600, 7200, 4 * 3600, 8 * 3600, 86400, 2 * 86400, 7 * 86400, 30 * 86400)
+_SECONDS = tuple(digit * 10.0**power for power in range(-3, 1) for digit in (1, 2, 5))
+_STEPS = (*_SECONDS, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86400)
+_ROUND = (*_SECONDS, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600)
+_ROUND += (86400, 2 * 86400, 7 * 86400, 30 * 86400)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 """Shapes of points, for more values than there are colours."""
 

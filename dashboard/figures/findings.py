@@ -46,7 +46,7 @@ def disagreement(counts: pl.DataFrame) -> str:
 
 
 def weakest_class(report: ClassReport, classes: Sequence[str], name: str) -> str:
-    """`ngram is weakest on 114 stock: F1 0 % of 4 examples`; classes that occur in the labels."""
+    """`ngram is weakest on 114 stock: F1 0 % on 4 examples`; classes that occur in the labels."""
     f1 = np.where(report.support > 0, np.nan_to_num(report.f1, nan=0.0), np.inf)
     place = int(np.argmin(f1))
     if not np.isfinite(f1[place]):
@@ -54,7 +54,7 @@ def weakest_class(report: ClassReport, classes: Sequence[str], name: str) -> str
     if np.ptp(f1[np.isfinite(f1)]) == 0:
         return f"{name} is equally good on every class: F1 {words.percent(f1[place], 0)}"
     examples = words.count(int(report.support[place]), "example")
-    return f"{name} is weakest on {classes[place]}: F1 {words.percent(f1[place], 0)} of {examples}"
+    return f"{name} is weakest on {classes[place]}: F1 {words.percent(f1[place], 0)} on {examples}"
 
 
 def differences(rows: pl.DataFrame, baseline: str) -> str:

@@ -134,8 +134,9 @@ def picture() -> Reading | None:
         alt="Probabilities of the uncertain row over ten iterations",
     )
     closed = correct_rows(matrix[-1:], matrix[:-1], prior, alpha=alpha, iterations=iterations)[0]
+    times = "iteration" if iterations == 1 else "iterations"
     return Reading(
-        see="with α = {alpha} and {iterations} iteration(s): " + in_words(matrix, prior, classes, alpha=alpha),
+        see=f"with α = {{alpha}} and {{iterations}} {times}: " + in_words(matrix, prior, classes, alpha=alpha),
         theory="one iteration needs only the sums S of the confident rows: the class c gets "
         "q(c) · b(c)^α / (S(c) + b(c)^α), divided by the total. A class that they leave empty keeps nearly all of its "
         "prior for the last row.",
