@@ -79,7 +79,7 @@ class Joint:
     """B minus A on one metric."""
 
     weights: Interval
-    """these weights on other examples of the kind"""
+    """these trained models on other examples of the kind"""
     weights_p: float
     again: Interval | None
     """trained again and on other examples; None with one seed a side"""

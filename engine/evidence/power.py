@@ -26,7 +26,7 @@ QUADRATURE = (np.arange(400) + 0.5) / 400
 
 
 def examples_needed(difference: float, mean_square: float, *, power: float = 0.8, level: float = 0.05) -> int:
-    """Examples that a paired test needs to see a mean difference of these weights.
+    """Examples that a paired test needs to see a mean difference of these trained models.
 
     Args:
         difference: mean score of B minus that of A, a fraction; its sign does not matter.

@@ -108,7 +108,7 @@ def inside(sample: Sample, cell: Cell, difference: float) -> dict[str, np.ndarra
     """Whether each method's interval holds what it is to hold, (r,) booleans."""
     s, n = cell.seeds, cell.examples
     value, values = sample.means.mean(axis=1), np.arange(-s, s + 1) / s
-    theirs = sample.true.mean(axis=1)  # of these weights
+    theirs = sample.true.mean(axis=1)  # of these trained models
     fixed = Spread((), (), np.ones(len(value)))
     sampling = score_variance(values, sample.counts, theirs, bound=1.0)
     kept = {"weights": (value - theirs) ** 2 <= tolerance(sampling, fixed, n=n, level=LEVEL)}
@@ -153,7 +153,7 @@ def bootstrap_variance(sample: Sample, cell: Cell) -> np.ndarray:
 
 
 def half_widths(sample: Sample, cell: Cell) -> tuple[float, float]:
-    """Mean half-width in points of the interval for these weights and, from two seeds on, for training again."""
+    """Mean half-width in points of the interval for these trained models and, from two seeds on, for training again."""
     s, n = cell.seeds, cell.examples
     values, r = np.arange(-s, s + 1) / s, min(WIDTHS, len(sample.means))
     value, counts = sample.means[:r].mean(axis=1), sample.counts[:r, None, :]
@@ -207,7 +207,7 @@ def suite(*, full: bool) -> Iterator[dict[str, Any]]:
 measured: dict[Cell, dict[str, float]] = {}
 """what the last call of `suite` found"""
 METHODS = {
-    "weights": "these weights, other examples",
+    "weights": "these trained models, other examples",
     "again": "seeds and examples together",
     "seeds_t": "t-test over seeds alone",
     "examples_z": "examples alone, normal law",

@@ -313,7 +313,7 @@ def _needed(result: joint.Joint) -> str:
     aim = "To see a difference of this size with a power of 80 %"
     if not result.speaks_of_training or result.components is None:
         n = power.examples_needed(difference.value, result.mean_square)
-        return f"{aim} between these weights takes about {n:,} examples{here}"
+        return f"{aim} between these trained models takes about {n:,} examples{here}"
     fewest, parts, matched = min(result.seeds), result.components, result.paired
     n_again = power.examples_needed_again(difference.value, parts, seeds=fewest, paired=matched)
     s_again = power.seeds_needed_again(difference.value, parts, examples=difference.n, paired=matched)

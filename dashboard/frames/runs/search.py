@@ -58,7 +58,7 @@ class Term:
 def parse(text: str) -> list[Term]:
     """Words and conditions of a line."""
     terms = []
-    for token in _TOKEN.findall(text.replace("：", ":").replace("\uff1d", "=").replace("\u2060", "")):
+    for token in _TOKEN.findall(text.replace("：", ":").replace("\uff1d", "=")):
         negated = token.startswith("-") and len(token) > 1 and not token[1].isdigit()
         bare = token[negated:]
         found = _TERM.match(bare)
