@@ -70,7 +70,7 @@ def test_pruned_running_and_failed_trials_are_told_apart(tmp_path):
     assert [trace.name for trace in drawn.data] == ["complete", "ended early", "best so far"]
     best = list(drawn.data[-1].y)
     assert best == sorted(best, reverse=True)
-    assert drawn.layout.yaxis.title.text == "dev/loss"
+    assert drawn.layout.yaxis.title.text == "dev loss"
 
 
 def test_parallel_axes_show_numbers_logarithms_and_words(tmp_path):
@@ -78,7 +78,7 @@ def test_parallel_axes_show_numbers_logarithms_and_words(tmp_path):
     found = sweep_trials.read(tmp_path)
     drawn = figures.parallel(found.trials, found.parameters, "dev/accuracy", lower_is_better=False)
     axes = {axis.label: axis for axis in drawn.data[0].dimensions}
-    assert set(axes) == {"rate", "width", "kind", "dev/accuracy"}
+    assert set(axes) == {"rate", "width", "kind", "dev accuracy"}
     assert max(axes["rate"].values) < 0  # powers of ten
     assert list(axes["kind"].ticktext) == ["a", "b", "c"]
 
