@@ -6,12 +6,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from dashboard import rooms
+from tests.statements import parsed, statements
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("dashboard", "engine", "store", "jobs")
@@ -24,15 +24,9 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    """The tree of a file; many tests read the same ones."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def imported(tree: ast.AST) -> Iterator[str]:
     """Dotted names that a tree imports."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

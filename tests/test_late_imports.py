@@ -2,10 +2,13 @@
 
 import ast
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.statements import below, parsed
 
 ROOT = Path(__file__).parent.parent
 MODULES = {
@@ -26,27 +29,21 @@ def targets(node: ast.stmt) -> set[str]:
     return {name if name in MODULES else str(node.module) for name in names}
 
 
+def found(node: ast.AST, inside: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Import statements in a node, and whether they stand inside a function; without those for type checkers only."""
+    for statement in below(node):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield statement, inside
+        elif not (isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test)):
+            yield from found(statement, inside or isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
 @cache
 def imports(module: str) -> tuple[frozenset[str], tuple[tuple[int, frozenset[str]], ...]]:
     """What a module imports at its top, and line and modules of each import inside a function."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    typing = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for inner in ast.walk(node)
-    }
-    inside = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(node)
-    }
-    found = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in typing
-    ]
-    top = frozenset().union(*(targets(node) for node in found if id(node) not in inside))
-    return top, tuple((node.lineno, frozenset(targets(node))) for node in found if id(node) in inside)
+    all_of_them = list(found(parsed(MODULES[module])))
+    top = frozenset().union(*(targets(node) for node, inside in all_of_them if not inside))
+    return top, tuple((node.lineno, frozenset(targets(node))) for node, inside in all_of_them if inside)
 
 
 @cache
@@ -80,8 +77,8 @@ def needless(module: str) -> list[str]:
 
 
 def test_imports_inside_functions_bring_in_something_heavy():
-    found = [line for module in MODULES if module not in FIRST_LINES for line in needless(module)]
-    assert not found, "\n".join(found)
+    lines = [line for module in MODULES if module not in FIRST_LINES for line in needless(module)]
+    assert not lines, "\n".join(lines)
 
 
 @pytest.mark.parametrize("module", ["jobs.clue.results", "store.queries", "jobs.whitening.sentence_encoders"])
