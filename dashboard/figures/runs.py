@@ -200,38 +200,27 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
     count = {(row["label"], row["prediction"]): row["count"] for row in counts.iter_rows(named=True)}
     cells = [[share.get((label, prediction), 0.0) for prediction in classes] for label in classes]
     texts = [[count.get((label, prediction), 0) for prediction in classes] for label in classes]
+    numbered = len(classes) <= _TEXT_CLASSES
     heatmap = go.Heatmap(
         z=cells,
         x=list(classes),
         y=list(classes),
-        customdata=texts,
+        text=texts,
+        texttemplate="%{text}" if numbered else None,
+        textfont={"color": style.INK},
         zmin=0,
         zmax=1,
-        colorscale=style.SEQUENTIAL,
-        colorbar={"title": {"text": "share of row", "side": "right"}, "tickformat": ".0%", "thickness": 12},
-        hovertemplate="label %{y}<br>prediction %{x}<br>%{customdata} rows, %{z:.1%}<extra></extra>",
+        colorscale=style.HEAT if numbered else style.SEQUENTIAL,
+        colorbar={"title": {"text": "share<br>of row", "side": "top"}, "tickformat": ".0%", "thickness": 12},
+        hovertemplate="label %{y}<br>prediction %{x}<br>%{text} rows, %{z:.1%}<extra></extra>",
     )
     figure = go.Figure(heatmap)
-    if len(classes) <= _TEXT_CLASSES:
-        figure.add_trace(_cell_texts(classes, texts))
     side = height or min(760, 190 + 34 * len(classes))
     style.finish(figure, x="prediction", y="label", height=side)
     figure.update_yaxes(autorange="reversed")
     every = {"dtick": 1} if len(classes) <= _NAMED_CLASSES else {}
     figure.update_xaxes(type="category", showgrid=False)  # leaves names out where they would overlap
     return figure.update_yaxes(type="category", showgrid=False, **every)
-
-
-def _cell_texts(classes: Sequence[str], texts: Sequence[Sequence[int]]) -> go.Scatter:
-    """Numbers in the cells, as a trace of its own: its text takes the theme's colour, light or dark."""
-    return go.Scatter(
-        x=list(classes) * len(classes),
-        y=[label for label in classes for _ in classes],
-        text=[str(text) for row in texts for text in row],
-        mode="text",
-        hoverinfo="skip",
-        showlegend=False,
-    )
 
 
 def confidence(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:

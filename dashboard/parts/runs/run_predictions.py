@@ -70,7 +70,7 @@ def show_classes(frame: pl.DataFrame, place: Any) -> list[str]:
     classes = tables.class_order(counts)
     wrong = counts.filter(pl.col("label") != pl.col("prediction"))
     if 2 <= len(classes) <= FEW_CLASSES:
-        title = "Which classes are taken for which?"
+        title = "No class is taken for another"
         if wrong.height:
             most = wrong.row(0, named=True)
             title = f"{most['label']} is taken for {most['prediction']} most often: {words.count(most['count'], 'row')}"

@@ -162,7 +162,10 @@ def test_confusion_counts_rows_and_shares_of_the_label():
     assert counts["count"].sum() == 3
     figure = runs.confusion(counts, ["a", "b"])
     assert [list(row) for row in figure.data[0].z] == [[0.5, 0.5], [0.0, 1.0]]
-    assert [list(row) for row in figure.data[0].customdata] == [[1, 1], [0, 1]]
+    assert [list(row) for row in figure.data[0].text] == [[1, 1], [0, 1]]
+    assert figure.data[0].texttemplate == "%{text}"
+    assert figure.data[0].colorscale == style.HEAT, "numbers in cells are readable on every one"
+    assert figure.data[0].textfont.color == style.INK
 
 
 def test_confidence_counts_right_and_wrong():
