@@ -102,7 +102,7 @@ def test_run_page_shows_confusion_wrong_examples_and_shared_rows(filled_store, o
     app = open_page("run", filled_store, run=run_id, run_tab="Predictions")
     assert any("5 of 80 dev rows" in item.value for item in app.markdown)
     heatmap = next(trace for spec in specs(app) for trace in spec["data"] if trace["type"] == "heatmap")
-    assert sum(sum(row) for row in heatmap["customdata"]) == 80
+    assert sum(sum(row) for row in heatmap["text"]) == 80
     wrong = app.dataframe[0].value
     assert (wrong["label"] != wrong["prediction"]).all()
     assert wrong["confidence"].is_monotonic_decreasing
