@@ -1,13 +1,12 @@
 """What the CAN page computes on: the stored predictions of a run as arrays, and the table of changed decisions."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from dashboard.frames import stored_json
+from dashboard.figures import tables, words
 from engine.evidence.validation import prior_from_counts
 from engine.text.tasks import TASKS
 
@@ -21,7 +20,7 @@ class Lab:
     probs: np.ndarray  # (n, m) float32
     labels: np.ndarray  # (n,)
     names: tuple[str, ...]  # (m,)
-    texts: tuple[str, ...]  # (n,) what a person reads of an example
+    texts: tuple[str | None, ...]  # (n,) the input as stored
     priors: Mapping[str, np.ndarray]  # name -> (m,)
     unlabelled: int  # rows that were left out
 
@@ -52,19 +51,7 @@ def build(probabilities: pl.DataFrame, predictions: pl.DataFrame, counts: pl.Dat
     own = {name: float(count) for name, count in zip(names, np.bincount(y, minlength=len(names)), strict=True)}
     priors["dev"] = prior_from_counts(own, names)[0]
     probs = known.select(names).to_numpy()
-    texts = tuple(readable(text) for text in known["text"])
-    return Lab(probs, y, names, texts, priors, joined.height - known.height)
-
-
-def readable(text: str | None) -> str:
-    """The input fields of an example as one line."""
-    try:
-        fields = stored_json.read(text or "{}")
-    except ValueError:
-        return (text or "")[:TEXT_LENGTH]
-    values = fields.values() if isinstance(fields, dict) else [fields]
-    line = " ｜ ".join(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
-    return line if len(line) <= TEXT_LENGTH else line[:TEXT_LENGTH] + "…"
+    return Lab(probs, y, names, tuple(known["text"]), priors, joined.height - known.height)
 
 
 def flips(lab: Lab, after: np.ndarray, uncertainty: np.ndarray) -> pl.DataFrame:
@@ -87,7 +74,7 @@ def flips(lab: Lab, after: np.ndarray, uncertainty: np.ndarray) -> pl.DataFrame:
     frame = pl.DataFrame(
         {
             "outcome": outcome.astype(str),
-            "text": [lab.texts[row] for row in rows],
+            "text": [words.cut(tables.readable_text(lab.texts[row]), TEXT_LENGTH) for row in rows],
             "label": names[truth],
             "before": names[old[rows]],
             "p_before": lab.probs[rows, old[rows]].astype(np.float64),

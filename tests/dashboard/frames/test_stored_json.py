@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.figures import words
+from dashboard.figures import tables, words
 from dashboard.frames import example_html, stored_json
-from dashboard.frames.labs import can_predictions
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters() | st.sampled_from("\\ud")),
@@ -31,6 +30,6 @@ def test_half_an_emoji_is_a_question_mark(text, value):
 
 def test_half_an_emoji_can_be_shown_wherever_stored_json_is():
     fields = json.dumps({"sentence": "花\ud83d"})
-    for shown in (words.setting('"花\\ud83d"'), example_html.render(fields, None), can_predictions.readable(fields)):
+    for shown in (words.setting('"花\\ud83d"'), example_html.render(fields, None), tables.readable_text(fields)):
         assert "花?" in shown
         shown.encode()
