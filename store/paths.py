@@ -22,6 +22,7 @@ from store.errors import StoreError
 
 ENVIRONMENT = "CLUEBOARD_DB"
 ROOT = Path(__file__).resolve().parent.parent
+USUAL = ROOT / "results.duckdb"  # the database where no other is named
 LONGEST = 200  # bytes of a database's name: files that are written beside it are called a little longer
 DEEPEST = 3500  # bytes of its path, for the same reason
 _RUN_ID = re.compile(r"\w[\w.-]{0,199}")
@@ -109,7 +110,7 @@ def locate(db: Path | str | None = None) -> Layout:
     Raises:
         StoreError: if the path cannot be that of a database.
     """
-    path = Path(os.path.abspath(Path(db or os.environ.get(ENVIRONMENT) or ROOT / "results.duckdb").expanduser()))  # noqa: PTH100
+    path = Path(os.path.abspath(Path(db or os.environ.get(ENVIRONMENT) or USUAL).expanduser()))  # noqa: PTH100
     _check_name(path)
     if path.is_symlink():
         try:

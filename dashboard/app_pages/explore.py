@@ -137,7 +137,7 @@ if selected:
 else:
     mixed = frame["data_source"].eq("sample").any() and frame["data_source"].eq("sample").not_().any()
     note = " Scores on generated sample data are among them: choose the data above." if mixed else ""
-    points = figures.drawn(frame, x, y)
+    points = figures.drawn(frame, x, y).height
     left_out = f" of {frame.height:,}, those with both values" if points < frame.height else ""
     st.caption(
         f"{words.count(points, 'run')}{left_out}. Click a point, or drag a box or a lasso, to select runs.{note}"

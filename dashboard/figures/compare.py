@@ -106,8 +106,7 @@ def differences(rows: pl.DataFrame) -> go.Figure:
 
 def _in_lines(name: str) -> str:
     """A long name in short lines, so that it leaves a narrow window room for the plot."""
-    parts = (part if len(part) <= LINE else part[: LINE - 1] + "…" for part in name.split(" · "))
-    return "<br>".join(parts)
+    return "<br>".join(words.cut(part, LINE) for part in name.split(" · "))
 
 
 def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = False) -> go.Figure:
@@ -150,13 +149,13 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
     return figure
 
 
-def drawn(frame: pl.DataFrame, x: str, y: str) -> int:
-    """How many runs have both values: so many points a scatter of them shows."""
-    there = frame.select(x, y).drop_nulls()
+def drawn(frame: pl.DataFrame, x: str, y: str) -> pl.DataFrame:
+    """The runs that have both values: those that a scatter shows as points."""
+    there = frame.drop_nulls([x, y])
     for name in (x, y):
         if there[name].dtype.is_float():
             there = there.filter(pl.col(name).is_finite())
-    return there.height
+    return there
 
 
 def spans_decades(values: pl.Series) -> bool:
@@ -172,7 +171,7 @@ def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) 
     usual = f"How does {words.name(y)} go with {words.name(x)}?"
     if "/" not in y or not frame[y].dtype.is_numeric():
         return usual
-    known = frame.filter(pl.col(x).is_not_null() & pl.col(y).is_not_null() & pl.col(y).cast(pl.Float64).is_finite())
+    known = drawn(frame, x, y)
     if known.is_empty():
         return usual
     higher = metric_of(y).higher_is_better

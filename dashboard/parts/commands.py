@@ -12,8 +12,7 @@ def of_this_store(command: str) -> str:
     Several commands are a line each; a line that does not begin with `python` belongs to the script before it.
     """
     db = queries.database()
-    usual = paths.ROOT / "results.duckdb"
-    if db == usual:
+    if db == paths.USUAL:
         return command
     place = f"{paths.ENVIRONMENT}={shlex.quote(str(db))} "
     first, *others = command.splitlines()

@@ -83,8 +83,8 @@ def _rows_of_pieces(texts: pl.Series) -> dict[str, np.ndarray]:
     starts, ends = _latin_words(letters)
     for start, end, text in zip(starts.tolist(), ends.tolist(), line[starts].tolist(), strict=True):
         latin.setdefault(lines[start:end], []).append(text)
-    often = {word: np.unique(rows) for word, rows in latin.items() if len(rows) >= least}
-    return found | {word: rows for word, rows in often.items() if len(rows) >= least}
+    often = ((word, np.unique(rows)) for word, rows in latin.items() if len(rows) >= least)
+    return found | {word: rows for word, rows in often if len(rows) >= least}
 
 
 def _latin_words(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

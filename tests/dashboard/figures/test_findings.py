@@ -87,7 +87,7 @@ def test_an_axis_of_lines_has_units_and_none_is_without_values():
 
 def test_a_scatter_says_how_many_runs_have_both_values():
     frame = pl.DataFrame({"x": [1.0, None, 3.0, float("nan")], "y": ["a", "b", None, "d"]})
-    assert compare.drawn(frame, "x", "y") == 1
+    assert compare.drawn(frame, "x", "y").height == 1
 
 
 def test_a_parameter_that_is_logged_too_stays_a_parameter(empty_store, monkeypatch):
