@@ -119,34 +119,37 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         color: column whose values become colours.
         log_x: logarithmic x axis.
     """
-    figure = go.Figure()
     frame = frame.filter(pl.col(x).is_not_null() & pl.col(y).is_not_null())
-    values = [str(value) for value in frame[color].unique(maintain_order=True)]
-    for number, (value, paint) in enumerate(zip(values, style.run_colors(values), strict=True)):
-        part = frame.filter(pl.col(color).cast(pl.String) == value)
-        figure.add_trace(
-            go.Scatter(
-                x=part[x],
-                y=part[y],
-                mode="markers",
-                name=value,
-                customdata=part["run_id"],
-                text=part["called"] if "called" in part.columns else part["run_id"],
-                marker={"size": 9, "color": paint, "symbol": SYMBOLS[number // 7 % len(SYMBOLS)]},
-                hovertemplate="%{text}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>",
-            )
-        )
-    style.finish(figure, x=words.name(x), y=words.name(y), height=420, legend=True)
-    figure.update_layout(modebar={"remove": ["autoScale2d"]}, dragmode="select", clickmode="event+select")
-    for axis, name in (("x", x), ("y", y)):
-        if words.is_fraction(name):
-            style.percent_axis(figure, axis=axis)
-        elif name in DURATIONS:
-            logarithmic = log_x and axis == "x"
-            figure.update_layout({f"{axis}axis": duration_ticks(frame[name], logarithmic=logarithmic)})
+    called = "called" if "called" in frame.columns else "run_id"
+    hover = "%{text}<br>" + f"{words.name(x)} %{{x}}<br>{words.name(y)} %{{y}}<extra></extra>"
+    parts = frame.partition_by(color, maintain_order=True)
+    values = [str(part[color][0]) for part in parts]
+    traces = [
+        {
+            "x": style.plain(part[x]),
+            "y": style.plain(part[y]),
+            "mode": "markers",
+            "name": value,
+            "customdata": part["run_id"].to_list(),
+            "text": part[called].to_list(),
+            "marker": {"size": 9, "color": paint, "symbol": SYMBOLS[number // 7 % len(SYMBOLS)]},
+            "hovertemplate": hover,
+        }
+        for number, (part, value, paint) in enumerate(zip(parts, values, style.run_colors(values), strict=True))
+    ]
+    x_axis, y_axis = _scale(x, frame[x], logarithmic=log_x), _scale(y, frame[y])
     if log_x and frame[x].dtype.is_numeric():
-        figure.update_xaxes({"type": "log"} if x in DURATIONS else style.log_axis(frame[x]))
-    return figure
+        x_axis |= {"type": "log"} if x in DURATIONS else style.log_axis(frame[x])
+    axes = {"x": words.name(x), "y": words.name(y), "x_axis": x_axis, "y_axis": y_axis}
+    layout = {"modebar": {"remove": ["autoScale2d"]}, "dragmode": "select", "clickmode": "event+select"}
+    return style.finish(style.unchecked(traces), **axes, height=420, legend=True, layout=layout)
+
+
+def _scale(name: str, values: pl.Series, *, logarithmic: bool = False) -> dict[str, Any]:
+    """Settings of the axis of a parameter or metric: percent, ticks of durations, or nothing of its own."""
+    if words.is_fraction(name):
+        return dict(style.PERCENT)
+    return duration_ticks(values, logarithmic=logarithmic) if name in DURATIONS else {}
 
 
 def drawn(frame: pl.DataFrame, x: str, y: str) -> pl.DataFrame:
@@ -214,41 +217,39 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
             more = duration_ticks(values) if name in DURATIONS else {}
             percent = {"tickformat": ".0%"} if words.is_fraction(name) else {}
             more.pop("tickmode", None)
-            dimensions.append({"label": words.name(name), "values": values} | more | percent)
+            dimensions.append({"label": words.name(name), "values": values.to_numpy()} | more | percent)
             continue
         if values.dtype.is_numeric():
             numbers = values.drop_nulls().unique().sort().to_list()
             if not numbers:
                 continue  # an axis without a value on it
-            levels = [_level(name, number) for number in numbers] + ([words.UNSET] if values.null_count() else [])
-            levels = list(dict.fromkeys(levels))
-            texts = pl.Series([_level(name, v) for v in values], dtype=pl.String)
+            told = [_level(name, number) for number in numbers]
+            levels = list(dict.fromkeys([*told, words.UNSET] if values.null_count() else told))
+            texts = values.replace_strict(numbers, told, default=words.UNSET, return_dtype=pl.String)
         else:
             texts = values.cast(pl.String).fill_null(words.UNSET)
             levels = texts.unique().sort().to_list()
         codes = texts.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
         dimensions.append(
-            {"label": words.name(name), "values": codes, "tickvals": list(range(len(levels))), "ticktext": levels}
+            {"label": words.name(name), "values": codes.to_numpy(), "tickvals": list(range(len(levels))), "ticktext": levels}
         )
     bar = {"title": {"text": words.name(color)}, "thickness": 12}
     bar |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
-    line = {"color": frame[color], "colorscale": LINES, "showscale": True, "colorbar": bar}
-    lines = go.Parcoords(
-        dimensions=dimensions,
-        line=line,
-        labelangle=-20,  # level labels run into each other
-        labelfont={"color": style.NEUTRAL, "size": 13},  # a theme does not reach them: readable on light and dark
-        tickfont={"shadow": "none", "color": style.NEUTRAL, "size": 12},  # no grey halo
-        rangefont={"color": "rgba(0,0,0,0)"},  # ends of an axis, which its ticks tell
-    )
-    figure = style.finish(go.Figure(lines), x="", y="", height=400)
-    return figure.update_layout(margin={"l": 50, "r": 50, "t": 90, "b": 20})
+    lines = {
+        "type": "parcoords",
+        "dimensions": dimensions,
+        "line": {"color": frame[color].to_numpy(), "colorscale": LINES, "showscale": True, "colorbar": bar},
+        "labelangle": -20,  # level labels run into each other
+        "labelfont": {"color": style.NEUTRAL, "size": 13},  # a theme does not reach them: readable on light and dark
+        "tickfont": {"shadow": "none", "color": style.NEUTRAL, "size": 12},  # no grey halo
+        "rangefont": {"color": "rgba(0,0,0,0)"},  # ends of an axis, which its ticks tell
+    }
+    margin = {"l": 50, "r": 50, "t": 90, "b": 20}
+    return style.finish(style.unchecked([lines]), x="", y="", height=400, layout={"margin": margin})
 
 
-def _level(name: str, value: float | None) -> str:
+def _level(name: str, value: float) -> str:
     """One of few values of an axis, with its unit."""
-    if value is None:
-        return words.UNSET
     if name in DURATIONS:
         return words.duration(value)
     return words.value(name, value) if words.is_fraction(name) else f"{value:g}"
