@@ -76,7 +76,7 @@ def measure_pair(run: Run, config: Errors, f: str, kernel: str) -> str:
         slope = float(np.polyfit(np.log([g.width for g in curves]), np.log(values), 1)[0])
         run.measure("smoothing_order", {**axes, "error": name}, order=slope)
         run.measure("smoothing_order", {**axes, "error": name}, source="exact", order=order)
-        cells.append(f"{slope:7.4f} {order:9g}")
+        cells.append(f"{slope:z7.4f} {order:9g}")
     span = f"{found['supremum'][0]:.3g} … {found['supremum'][-1]:.3g}"
     return f"{f:<11} {kernel:<9} {span:>22} {cells[0]:>17}   {cells[1]}"
 

@@ -63,9 +63,10 @@ def regression(run: Run, config: Train) -> None:
     """Fit a smooth and a kinked target with every activation and seed; held-out errors with intervals."""
     seeds = range(config.seed, config.seed + config.seeds)
     for target in ("smooth", "kinked"):
-        results: dict[str, list[dict[str, float]]] = {}
-        for text in progress.track(config.activations, f"regression, {target} target", run=run):
-            results[text] = [fit(config, text, seed, target) for seed in seeds]
+        results: dict[str, list[dict[str, float]]] = {text: [] for text in config.activations}
+        fits = [(text, seed) for text in config.activations for seed in seeds]
+        for text, seed in progress.track(fits, f"regression, {target} target", run=run):
+            results[text].append(fit(config, text, seed, target))
         print(f"regression on a {target} target, {config.seeds} seeds: held-out mean squared error / variance")
         reference = np.array([row["error"] for row in results[config.activations[0]]])
         for text, rows in sorted(results.items(), key=lambda item: np.mean([row["error"] for row in item[1]])):
