@@ -48,6 +48,9 @@ COLUMNS = {
 """Columns of `runs` as headings."""
 _SPELLED = {"f1": "F1", "em": "exact match", "ece": "ECE", "mrr": "MRR", "ndcg": "nDCG", "kl": "KL", "pip": "PIP"}
 UNSET = "–"
+KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
+"""What is no text for people in Markdown: code, formulas, tags, targets of links, icons and colours, addresses."""
+_SIGNS = re.compile(rf"(?P<kept>{KEPT})|(?<![\w.)\]\\:-])(?P<minus>-)(?=\.?\d)|(?<=\d) ?%(?!\w)")
 
 
 def name(stored: str) -> str:
@@ -114,6 +117,18 @@ def setting(text: str | None) -> str:
     if isinstance(plain, list) and not any(isinstance(item, list | dict) for item in plain):
         return ", ".join(map(str, plain))
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def typeset(text: str) -> str:
+    """Numbers as they are printed: `-0.3` with the minus sign that axes have, `5%` with a space that does not break.
+
+    Code, formulas and addresses stay as they are, and so do hyphens within words and numbers: `mini-zh`, `3e-4`.
+    """
+    return _SIGNS.sub(_printed, text) if "-" in text or "%" in text else text
+
+
+def _printed(found: re.Match[str]) -> str:
+    return found["kept"] or ("\N{MINUS SIGN}" if found["minus"] else "\N{NO-BREAK SPACE}%")
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,8 @@ hold no image of Markdown.
 In sentences a name stays on one line: a browser breaks lines behind every hyphen, so that one line would end with
 `mini-` or `3e-` and the next begin with `zh` or `4`. Such words go into `:small[...]`, a span that the stylesheet keeps
 on one line at the size of its sentence; a sign of no width behind the hyphen would be copied along with a name.
+
+Numbers have the minus sign of the figures' axes and a space before the percent sign that does not break.
 """
 
 import re
@@ -17,6 +19,8 @@ from typing import Any
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
+from dashboard.figures.words import KEPT, typeset
+
 MARKDOWN = frozenset(("body", "label", "help", "title", "text", "delta", "delta_description", "captions", "message"))
 """Fields that Streamlit may read as Markdown."""
 NO_MARKDOWN = frozenset(("html", "json", "code", "plotly_chart", "dataframe", "bidi_component"))
@@ -25,9 +29,7 @@ SENTENCES = frozenset(("markdown", "alert", "heading"))
 """Elements whose body is text in lines."""
 LONGEST_WORD = 24
 """Characters of a word that still fits into a line of a narrow window; longer ones may break."""
-_KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
-"""What is no text for people: code, formulas, tags, targets of links, icons and colours, addresses."""
-_HYPHENATED = re.compile(rf"(?P<kept>{_KEPT})|(?<![:\\])(?<![^\W_])[^\W_]+(?:\\?-[^\W_]+)+")
+_HYPHENATED = re.compile(rf"(?P<kept>{KEPT})|(?<![:\\])(?<![^\W_])[^\W_]+(?:\\?-[^\W_]+)+")
 
 
 def stay_inside() -> None:
@@ -46,7 +48,7 @@ def stay_inside() -> None:
 
 
 def as_meant(msg: ForwardMsg) -> None:
-    """Put a backslash into what would begin an image of Markdown, and keep hyphenated words of sentences together."""
+    """Keep images of Markdown out, hyphenated words of sentences together, and print numbers with one minus sign."""
     if msg.WhichOneof("type") != "delta":
         return
     kind = msg.delta.WhichOneof("type")
@@ -54,24 +56,24 @@ def as_meant(msg: ForwardMsg) -> None:
         element = msg.delta.new_element.WhichOneof("type")
         if element is not None and element not in NO_MARKDOWN:
             proto = getattr(msg.delta.new_element, element)
-            _escape(proto)
+            _mend(proto)
             if element in SENTENCES and not getattr(proto, "allow_html", False):
                 proto.body = unbroken(proto.body)
     elif kind == "add_block":
         block = msg.delta.add_block.WhichOneof("type")
         if block is not None:
-            _escape(getattr(msg.delta.add_block, block))
+            _mend(getattr(msg.delta.add_block, block))
 
 
-def _escape(proto: Any) -> None:
+def _mend(proto: Any) -> None:
     for field, value in proto.ListFields():
         if field.name not in MARKDOWN:
             continue
         if isinstance(value, str):
-            if "![" in value:
-                setattr(proto, field.name, value.replace("![", "!\\["))
+            if (mended := typeset(value.replace("![", "!\\["))) != value:
+                setattr(proto, field.name, mended)
         elif field.name == "captions":
-            value[:] = [text.replace("![", "!\\[") for text in value]
+            value[:] = [typeset(text.replace("![", "!\\[")) for text in value]
 
 
 def unbroken(text: str) -> str:

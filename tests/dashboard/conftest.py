@@ -253,7 +253,8 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def opened(page: str, db: Path, *, more: bool = False, **query: str) -> AppTest:
         monkeypatch.setenv("CLUEBOARD_DB", str(db))
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
-        monkeypatch.setattr(inside, "unbroken", str)  # sentences are read as they are written
+        for mend in ("unbroken", "typeset"):
+            monkeypatch.setattr(inside, mend, str)  # sentences are read as they are written
         app = AppTest.from_file(str(HOME), default_timeout=60)  # the page is the first that is opened, as by a link
         for name, value in query.items():
             app.query_params[name] = value

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import style
+from dashboard.figures import style, words
 from engine.can.evaluation import UncertaintyBins
 from engine.evidence.intervals import proportion_bounds
 from engine.evidence.metrics import metric_of
@@ -55,7 +55,7 @@ def accuracy_by_uncertainty(bins: UncertaintyBins, *, threshold: float, overall:
             hovertemplate="%{y} of %{customdata} rows<extra></extra>",
         )
     )
-    style.reference_line(figure, overall, "all rows")
+    style.reference_line(figure, overall, "all rows", side="left")
     _threshold(figure, threshold)
     style.finish(figure, x="uncertainty (top-k entropy)", y="accuracy", height=320, legend=False)
     figure.update_yaxes(range=[0, 1.02])
@@ -120,7 +120,10 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
             x=[f"{value:g}" if isinstance(value, float) else str(value) for value in xs],
             y=[f"{value:g}" if isinstance(value, float) else str(value) for value in ys],
             z=table,
-            text=[["" if value is None else shown.format(scale * value) for value in line] for line in table],
+            text=[
+                ["" if value is None else words.typeset(shown.format(scale * value)) for value in line]
+                for line in table
+            ],
             texttemplate="%{text}",
             textfont={"size": 13, "color": style.INK},
             colorscale=style.DIVERGING if metric == "gain" else style.HEAT,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.figures import marks, style
+from dashboard.figures import marks, style, words
 from engine.can.gain_map import Faults
 
 
@@ -29,7 +29,7 @@ def gain_map(
         run: place of a run and what is written beside it.
     """
     text = [
-        [f"{g:+.1f}" if abs(g) > h else f"({g:+.1f})" for g, h in zip(line, wide, strict=True)]
+        [words.typeset(f"{g:+.1f}" if abs(g) > h else f"({g:+.1f})") for g, h in zip(line, wide, strict=True)]
         for line, wide in zip(gains, half, strict=True)
     ]
     largest = float(np.abs(gains).max()) or 1.0
@@ -45,8 +45,11 @@ def gain_map(
             zmin=-largest,
             zmax=largest,
             showscale=False,
-            customdata=half,
-            hovertemplate="bias %{x:g}, shift %{y:g}<br>%{z:+.2f} ± %{customdata:.2f} points<extra></extra>",
+            customdata=[
+                [words.typeset(f"{g:+.2f} ± {h:.2f}") for g, h in zip(*line, strict=True)]
+                for line in zip(gains, half, strict=True)
+            ],
+            hovertemplate="bias %{x:g}, shift %{y:g}<br>%{customdata} points<extra></extra>",
             xgap=2,
             ygap=2,
         )

@@ -32,6 +32,8 @@ def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[s
         "x": places,
         "marker": {"color": [style.NEUTRAL] * (rows - 1) * m + [style.MEASURED] * m},
         "textposition": "outside",
+        "textangle": -90,  # as wide as a bar on the narrowest screen
+        "constraintext": "none",
         "cliponaxis": False,
         "customdata": list(classes) * rows,
         "hovertemplate": "%{customdata}: %{y:.6f}<extra></extra>",

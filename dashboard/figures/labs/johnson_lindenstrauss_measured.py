@@ -134,7 +134,7 @@ def bands(
             name=name,
             line={"color": style.SEQUENCE[index]},
             customdata=agreement,
-            hovertemplate="cos %{x:.2f}, bit agrees %{customdata:.3f}<br>%{y}<extra>" + name + "</extra>",
+            hovertemplate="cos %{x}, bit agrees %{customdata:.3f}<br>%{y}<extra>" + name + "</extra>",
         )
     if not measured.is_empty():
         figure.add_scatter(
@@ -150,7 +150,8 @@ def bands(
             mode="markers",
             marker={"color": style.SEQUENCE[0], "size": 8},
         )
-    style.finish(figure, x="cosine of the pair", y="share of pairs that become candidates", legend=True)
+    x_axis = {"hoverformat": ".2f"}
+    style.finish(figure, x="cosine of the pair", y="share of pairs that become candidates", legend=True, x_axis=x_axis)
     return style.percent_axis(figure)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.figures import words
 from dashboard.figures.labs import moving
 from dashboard.figures.labs.smoothing import KERNEL_COLORS, with_breaks
 from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish, log_axis
@@ -66,7 +67,7 @@ def sliding(
         )
         for place, kernel, product in zip(places, kernels, products, strict=True)
     ]
-    labels = [f"{x[place]:.2f}, area = g(x) = {g[place]:.3f}" for place in places]
+    labels = [words.typeset(f"{x[place]:.2f}, area = g(x) = {g[place]:.3f}") for place in places]
     return moving.animate(figure, frames, labels, traces=(1, 2, 3, 4), start=middle, prefix="x = ", redraw=False)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER
 from dashboard.figures.style import MEASURED, NEUTRAL, PUBLISHED, SEQUENCE, fade, finish, log_axis, reference_line
+from dashboard.figures.words import typeset
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
 
@@ -79,7 +80,7 @@ def circle(found: Sequence[Step]) -> go.Figure:
 def _moving(step: Step, reach: float) -> list[dict[str, Any]]:
     """What changes with the slider."""
     first, second = step.points[:2].round(3).tolist()
-    text = f"cos of the two = {step.pair_cosine:+.2f} · mean of all pairs {step.mean_cosine:+.3f}"
+    text = typeset(f"cos of the two = {step.pair_cosine:+.2f} · mean of all pairs {step.mean_cosine:+.3f}")
     return [
         {"x": step.points[:, 0].round(3).tolist(), "y": step.points[:, 1].round(3).tolist()},
         {"x": step.ellipse[:, 0].round(3).tolist(), "y": step.ellipse[:, 1].round(3).tolist()},
@@ -145,7 +146,7 @@ def published_gains(gains: pl.DataFrame) -> go.Figure:
             marker={"color": PUBLISHED, "size": 5},
             line={"width": 1},
             fillcolor="rgba(0,0,0,0)",
-            hovertemplate="%{text}<br>%{y:+.2f} points<extra></extra>",
+            hovertemplate="%{text}<br>%{y} points<extra></extra>",
         )
     reference_line(figure, 0.0, "")
-    return finish(figure, x="", y="gain, points of Spearman × 100", legend=False)
+    return finish(figure, x="", y="gain, points of Spearman × 100", legend=False, y_axis={"hoverformat": "+.2f"})

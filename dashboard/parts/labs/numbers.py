@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.figures import words
+
 _SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _mount = st.components.v2.component("dragged_numbers", js=_SCRIPT, isolate_styles=False)
 
@@ -40,7 +42,7 @@ def sentence(text: str, numbers: Mapping[str, Number], *, key: str) -> None:
     if not numbers:
         st.markdown(text)
         return
-    pieces = re.split(r"(\{\w+\})", text)
+    pieces = re.split(r"(\{\w+\})", words.typeset(text))
     data = [_number(numbers[piece[1:-1]], piece[1:-1]) if piece[:1] == "{" else {"text": piece} for piece in pieces]
     _mount(key=key, data={"pieces": data}, on_moved_change=lambda: _move(numbers, key))
 
@@ -49,7 +51,7 @@ def _number(number: Number, name: str) -> dict[str, Any]:
     """A number as the browser needs it: all its spellings and which of them is now."""
     value = st.session_state[number.widget]
     place = min(range(len(number.values)), key=lambda at: abs(number.values[at] - value))
-    spellings = [number.form.format(one) for one in number.values]
+    spellings = [words.typeset(number.form.format(one)) for one in number.values]
     return {"name": name, "label": number.name, "values": spellings, "place": place}
 
 

@@ -1,8 +1,9 @@
-"""Words with hyphens stay on one line of a sentence, and nothing else is changed on the way to the browser."""
+"""Words with hyphens stay on one line, numbers are printed with one minus sign, and nothing else is changed."""
 
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from dashboard.figures.words import typeset
 from dashboard.parts.inside import LONGEST_WORD, as_meant, unbroken
 
 
@@ -36,13 +37,34 @@ def test_a_hyphenated_word_does_not_break(text, words):
         '<span style="background-color:#123456">dot</span>',
         r"$w^{t-i}$",
         "- a list\n- of two",
-        "from - to – none -3",
+        "from - to – none",
         "| a | b |\n|---|---|",
         "x" * LONGEST_WORD + "-y",
     ],
 )
 def test_code_addresses_formulas_and_signs_stay_as_they_are(text):
-    assert unbroken(text) == text
+    assert typeset(text) == unbroken(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("**-0.11 points** (95 % -0.34 to +0.12)", "**−0.11 points** (95\u00a0% −0.34 to +0.12)"),
+        ("71% of [-1, -.5], x=-2, (-3)", "71\u00a0% of [−1, −.5], x=−2, (−3)"),
+        ("lr 3e-4, mini-4, 7-13, 1-0.5 and p(x)-1", None),
+        ("`-1 50%` $-1$ [a](b?x=-1&y=%20) https://a.b/%20-1 :red[-1]", ":red[−1]"),
+        ('<span style="left:-1px;width:50%">-1</span>', ">−1<"),
+    ],
+)
+def test_numbers_are_printed_with_a_minus_sign_and_a_space_before_percent(text, printed):
+    found = typeset(text)
+    if printed is None:
+        assert found == text
+    else:
+        assert printed in found
+        assert found.replace("−", "-").replace("\u00a0%", "%").replace(" %", "%") == text.replace(" %", "%")
+        assert found.count("−") == printed.count("−")
+    assert typeset(found) == found
 
 
 @pytest.mark.parametrize(
@@ -61,3 +83,16 @@ def test_only_elements_that_read_markdown_are_sent_with_it(element, settings, se
         setattr(proto, name, value)
     as_meant(message)
     assert proto.body == sent
+
+
+def test_every_text_that_people_read_is_printed_so_and_no_value_of_a_widget():
+    message = ForwardMsg()
+    metric = message.delta.new_element.metric
+    metric.body, metric.delta, metric.label = "-1.5 points", "-3%", "![a](b) -1"
+    as_meant(message)
+    assert (metric.body, metric.delta, metric.label) == ("−1.5 points", "−3\u00a0%", "!\\[a](b) −1")
+    message = ForwardMsg()
+    picker = message.delta.new_element.selectbox
+    picker.label, picker.options[:] = "from -1", ["-1", "50%"]
+    as_meant(message)
+    assert (picker.label, list(picker.options)) == ("from −1", ["-1", "50%"])
