@@ -1,4 +1,4 @@
-"""A figure on a page, with a menu that takes it elsewhere: SVG, PDF, PNG, its data, an interactive file."""
+"""A figure on a page, with buttons that take it elsewhere: SVG, PNG, PDF, its data, an interactive file."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,15 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.figures import words
-from dashboard.parts import downloads, guard, live_chart
+from dashboard.parts import downloads, guard, live_chart, pictures
 from dashboard.reports import figure_files
 
 import_module("pandas")
 # Whole, before a figure is made: plotly takes what another session has half imported at a cold start.
 
 PICTURE: dict[str, Any] = {"toImageButtonOptions": {"format": "png", "scale": 3}, "displaylogo": False}
-DRAWING: dict[str, Any] = figure_files.DRAWING
-"""What the camera above a plot saves: PNG, or SVG where the server has no browser to draw one."""
 
 
 def show(
@@ -31,7 +29,7 @@ def show(
     on_box: Callable[[Sequence[float | str]], None] | None = None,
     **options: Any,
 ) -> Any:
-    """Draw a figure, with a small menu that saves it.
+    """Draw a figure, with small buttons that save it.
 
     Args:
         figure: drawn as it is.
@@ -48,13 +46,20 @@ def show(
     """
     if not title:
         raise ValueError(f"the figure {key} needs a title: its finding or the question that it answers")
-    look = PICTURE if figure_files.has_browser() else DRAWING
-    config = {**look, "toImageButtonOptions": {**look["toImageButtonOptions"], "filename": key}}
+    config = {**PICTURE, "toImageButtonOptions": {**PICTURE["toImageButtonOptions"], "filename": key}}
+    moves = _moves(key, live)
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_plot_head"):
         st.markdown(f"**{words.inline(title)}**", width="stretch")
-        with st.container(width="content"):  # the menu is a fragment, which would take half of the line
-            _save(figure, key)
-    if _moves(key, live):
+        with st.container(
+            horizontal=True, vertical_alignment="center", width="content", gap=None, key=f"{key}_plot_save"
+        ):
+            pictures.buttons(key, moves=moves)
+            if figure_files.has_browser():
+                note = "Save this plot as PDF, as wide as the text of a paper; the server draws it within seconds"
+                _button("PDF", partial(figure_files.to_pdf, figure), key, "pdf", "application/pdf", help=note)
+            with st.container(width="content"):  # the menu is a fragment, which would take half of the line
+                _data(figure, key)
+    if moves:
         return live_chart.show(figure, key=f"{key}_live", alt=alt, config=config, on_box=on_box)
     if on_box:
         options |= {"on_select": partial(_box, key, on_box), "selection_mode": "box"}
@@ -76,33 +81,21 @@ def _moves(key: str, live: bool) -> bool:
 
 
 @guard.fragment
-def _save(figure: go.Figure, key: str) -> None:
-    """The menu; its buttons are built once a reader opens it, without the rest of the page."""
+def _data(figure: go.Figure, key: str) -> None:
+    """What is drawn, as files; the buttons are built once a reader opens the menu, without the rest of the page."""
     name = f"{key}_save"
-    with st.popover("Save", icon=":material/download:", type="tertiary", key=name, on_change="rerun") as menu:
+    with st.popover("Data", type="tertiary", key=name, on_change="rerun") as menu:
         if menu.open:
-            _menu(figure, key)
+            _button("CSV", lambda: downloads.to_csv(figure_files.data(figure)), key, "csv", "text/csv")
+            parquet = "application/vnd.apache.parquet"
+            _button("Parquet", lambda: figure_files.to_parquet(figure), key, "parquet", parquet)
+            _button("Interactive HTML", lambda: figure_files.to_html(figure), key, "html", "text/html")
 
 
-def _menu(figure: go.Figure, key: str) -> None:
-    """A button a format; the file is made on the click."""
-    if figure_files.has_browser():
-        with st.container(horizontal=True):
-            for form, mime in figure_files.TYPES.items():
-                _button(form.upper(), partial(figure_files.picture, figure, form), key, form, mime)
-        st.caption("At the width of a paper's text; drawn on the server, which takes a few seconds.")
-    else:
-        st.caption("SVG: the camera above the plot. PDF and PNG need a Chromium on the server.")
-    with st.container(horizontal=True):
-        _button("Data as CSV", lambda: downloads.to_csv(figure_files.data(figure)), key, "csv", "text/csv")
-        parquet = "application/vnd.apache.parquet"
-        _button("Data as Parquet", lambda: figure_files.to_parquet(figure), key, "parquet", parquet)
-    _button("Interactive HTML", lambda: figure_files.to_html(figure), key, "html", "text/html")
-
-
-def _button(label: str, build: Callable[[], bytes | str], key: str, ending: str, mime: str) -> None:
-    name = f"{key}.{ending}"
-    st.download_button(label, data=build, file_name=name, mime=mime, key=f"{key}_{ending}", on_click="ignore")
+def _button(label: str, build: Callable[[], bytes | str], key: str, ending: str, mime: str, **options: Any) -> None:
+    """A file that is made on the click."""
+    name, look = f"{key}.{ending}", {"type": "tertiary", **options}
+    st.download_button(label, data=build, file_name=name, mime=mime, key=f"{key}_{ending}", on_click="ignore", **look)
 
 
 def bare(figure: go.Figure, *, key: str, alt: str, live: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""A figure as a file for a paper: SVG, PDF, PNG at the width of a text column; its data as CSV and Parquet.
+"""A figure as a file for a paper, at the width of a text column; its data as CSV and Parquet.
 
-kaleido draws the pictures in a browser on the server; where there is none, the page's own plot saves itself as SVG.
+The reader's browser draws SVG and PNG (`parts/pictures.py`); for PDF kaleido needs a browser on the server.
 """
 
 import functools
@@ -12,10 +12,22 @@ import polars as pl
 
 WIDTH, TALLEST = 624, 520
 """Pixels (96 an inch) of a picture: the 6.5 inches of a text column of A4 or letter paper."""
-MARGIN = {"l": 12, "r": 16, "t": 44, "b": 12}
 PNG_SCALE = 4  # 384 dots an inch
 DRAWING = {"toImageButtonOptions": {"format": "svg"}, "displaylogo": False}
-TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
+_AXIS = {"gridcolor": "#ebf0f8", "linecolor": "#ebf0f8", "zerolinecolor": "#ebf0f8", "automargin": True} | {
+    "title": {"standoff": 15}
+}
+PAPER: dict[str, Any] = {
+    "template": {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}, "data": {"heatmap": [{"colorbar": {"outlinewidth": 0}}]}},
+    "width": WIDTH,
+    "margin": {"l": 12, "r": 16, "t": 44, "b": 12},
+    "font": {"color": "#16202e", "size": 11},
+    "paper_bgcolor": "#ffffff",
+    "plot_bgcolor": "#ffffff",
+    "updatemenus": [],
+    "sliders": [],
+}
+"""Settings of a figure's layout: dark text on white, as wide as a column of text, without buttons and sliders."""
 
 
 @functools.cache
@@ -30,15 +42,14 @@ def has_browser() -> bool:
 
 
 def on_paper(figure: go.Figure) -> go.Figure:
-    """The figure with dark text on white, at the width of a column of text."""
-    height = min(figure.layout.height or 360, TALLEST)
-    look = {"template": "plotly_white", "width": WIDTH, "height": height, "font": {"color": "#16202e", "size": 11}}
-    return go.Figure(figure).update_layout(**look, margin=MARGIN, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff")
+    """The figure as it stands on paper."""
+    paper = go.Figure(figure).update_layout(PAPER, height=min(figure.layout.height or 360, TALLEST))
+    return paper.update_layout(sliders=PAPER["sliders"], updatemenus=PAPER["updatemenus"], overwrite=True)
 
 
-def picture(figure: go.Figure, form: str) -> bytes:
-    """The figure as svg, pdf or png; needs `has_browser()`."""
-    return bytes(on_paper(figure).to_image(format=form, scale=PNG_SCALE if form == "png" else 1))
+def to_pdf(figure: go.Figure) -> bytes:
+    """The figure as PDF; needs `has_browser()`."""
+    return bytes(on_paper(figure).to_image(format="pdf"))
 
 
 def to_html(figure: go.Figure) -> str:

@@ -87,6 +87,11 @@ def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, 
     assert wide.problems == []
 
 
+COLOURS = """() => {
+    const {paper_bgcolor: ground, font, width, height} = document.querySelector('.js-plotly-plot')._fullLayout;
+    return {ground, font, width, height};
+}"""
+"""Background, font and size of the first plot."""
 RANGE = """() => {
     const ends = ['From', 'To'].map(end => document.querySelector(`input[aria-label="${end}"]`)?.value);
     return ends.every(Boolean) && ends.map(Number);
@@ -167,24 +172,34 @@ def test_a_saved_report_opens_without_a_network(page, served, filled_store, wind
 def test_a_figure_is_saved_as_html_and_csv(served, filled_store, wide, tmp_path):
     shown = wide
     shown.open(served + compare_link(filled_store))
-    shown.page.get_by_role("button", name="Save", exact=True).first.click()
-    for name, part in (("Data as CSV", "difference,"), ("Interactive HTML", "Plotly.newPlot")):
+    shown.page.get_by_role("button", name="Data", exact=True).first.click()
+    for name, part in (("CSV", "difference,"), ("Interactive HTML", "Plotly.newPlot")):
         with shown.page.expect_download() as saved:
-            shown.page.get_by_role("button", name=name).click()
+            shown.page.get_by_role("button", name=name, exact=True).last.click()
         file = tmp_path / name
         saved.value.save_as(file)
         assert part in file.read_text(encoding="utf-8-sig")
 
 
-def test_the_sql_page_answers_and_plots_and_its_figure_is_saved(served, wide, tmp_path):
-    shown = wide
+def test_the_sql_page_answers_and_plots_and_one_click_saves_the_plot_as_on_paper(served, narrow, tmp_path):
+    shown = narrow
+    shown.problems.clear()
     shown.open(f"{served}/sql?sql=SELECT+step,+value+FROM+metrics+WHERE+name+=+'train/loss'&sql_tab=Plot")
     shown.page.wait_for_function(f"({POINTS})()[0] > 10", timeout=20_000)
-    shown.page.get_by_role("button", name="Save", exact=True).last.click()  # the first saves the query
-    with shown.page.expect_download() as saved:
-        shown.page.get_by_role("button", name="Data as CSV").click()
-    saved.value.save_as(tmp_path / "figure.csv")
-    assert (tmp_path / "figure.csv").read_text(encoding="utf-8-sig").count("\n") > 10
+    seen = shown.page.evaluate(COLOURS)
+    assert seen["ground"] == "#12161d"
+    for form in ("SVG", "PNG"):
+        with shown.page.expect_download() as saved:
+            shown.page.get_by_role("button", name=form, exact=True).click()
+        assert saved.value.suggested_filename == f"sql_plot.{form.lower()}"
+        saved.value.save_as(tmp_path / f"figure.{form}")
+    drawn = (tmp_path / "figure.SVG").read_text(encoding="utf-8")
+    assert 'width="624"' in drawn
+    assert "fill: rgb(255, 255, 255)" in drawn
+    assert re.search(r"fill: rgb\(22, 32, 46\)[^>]*>value<", drawn)
+    header = (tmp_path / "figure.PNG").read_bytes()[:24]
+    assert int.from_bytes(header[16:20]) == 4 * 624
+    assert shown.page.evaluate(COLOURS) == seen, "saving leaves the page's plot as it was"
     assert shown.problems == []
 
 
