@@ -188,6 +188,12 @@ def table_and_params(version: str) -> tuple[pl.DataFrame, list[str]]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
+def scored(version: str) -> pl.DataFrame:
+    """`run_table` beside which parameters may stand, with the score that speaks for each run, of a parent the mean."""
+    return tables.with_means(tables.headline(table_and_params(version)[0], judged_by=judged_by(version)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
 def search_texts(version: str) -> pl.Series:
     """What a search for a word looks into, one text for each row of `all_runs`."""
     return search.texts(all_runs(version))

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries, rooms
-from dashboard.figures import run_grid, tables, words
+from dashboard.figures import run_grid, words
 from dashboard.frames.runs import home, run_rows
 from dashboard.parts import commands, guard, headings, last_visit, links, local_time
 from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list
@@ -79,7 +79,7 @@ def show_running(version: str, running: pl.DataFrame) -> None:
 def show_newest(version: str, table: pl.DataFrame) -> None:
     """The newest runs by name."""
     st.subheader("Newest runs", anchor=False)
-    newest = tables.headline(table.head(NEWEST))
+    newest = table.head(NEWEST)
     names, colors, now = queries.names(version, tuple(newest["run_id"])), queries.colors(version), local_time.now()
     columns = ("status", "score", "started_at", "duration_s")
     rows = [
@@ -87,7 +87,7 @@ def show_newest(version: str, table: pl.DataFrame) -> None:
             row["run_id"],
             names[row["run_id"]] + (" (sample data)" if row["data_source"] == "sample" else ""),
             colors[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row["metric"]) for name in columns),
+            tuple(run_rows.cell(name, row[name], now, row["metric"], row["mean_of"]) for name in columns),
             title=row["run_id"],
         )
         for row in newest.iter_rows(named=True)
@@ -175,7 +175,7 @@ def show_first_steps() -> None:
 def content() -> None:
     """Everything below the title; looks for a new version of the store every two seconds."""
     version = queries.store_version()
-    table = queries.run_table(version).filter(~pl.col("archived"))
+    table = queries.scored(version).filter(~pl.col("archived"))
     if table.is_empty():
         show_first_steps()
         return

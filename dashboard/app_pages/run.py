@@ -322,7 +322,7 @@ def show_environment() -> None:
 
 def show_kin() -> None:
     """Parent, children, and runs of the same configuration with other seeds."""
-    everything = queries.run_table(VERSION)
+    everything = queries.scored(VERSION)
     if RUN["parent_run_id"]:
         st.markdown("**Parent**")
         links.run_link(RUN["parent_run_id"])
@@ -335,7 +335,7 @@ def show_kin() -> None:
         st.markdown(f"**{name}** ({frame.height})")
         if not frame.is_empty():
             columns = ("status", "score", "seed", "started_at", "duration_s")
-            run_tables.runs_table(VERSION, tables.headline(frame), columns, key=key, label=name)
+            run_tables.runs_table(VERSION, frame, columns, key=key, label=name)
     if not seeds.is_empty():
         ids = ",".join([run_id, *seeds["run_id"].head(19)])
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)

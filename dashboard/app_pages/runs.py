@@ -40,8 +40,8 @@ def look_for_news() -> None:
         st.rerun()
 
 
-table, KNOWN_PARAMS = queries.table_and_params(version)
-everything = tables.headline(table, judged_by=queries.judged_by(version))
+KNOWN_PARAMS = queries.table_and_params(version)[1]
+everything = queries.scored(version)
 if everything.is_empty():
     headings.empty("python -m jobs.clue --task afqmc", "No run is stored yet.")
     run_actions.undo("runs")
@@ -118,7 +118,9 @@ def top_row() -> tuple[str, str, str | None]:
 def settings() -> tuple[str, bool, list[str], bool]:
     """Order, columns and archived runs, folded; returns column, ascending, columns, archived."""
     sortable = [name for name, dtype in everything.schema.items() if not dtype.is_nested()] + KNOWN_PARAMS
-    offered = [name for name in everything.columns if name not in ("run_id", "name", "metric")] + KNOWN_PARAMS
+    offered = [
+        name for name in everything.columns if name not in ("run_id", "name", "metric", "mean_of")
+    ] + KNOWN_PARAMS
     with st.popover("Columns and order", icon=":material/tune:", type="tertiary"):
         columns = st.multiselect(
             "Columns",
@@ -196,7 +198,7 @@ def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *
             row["run_id"],
             names[row["run_id"]],
             COLORS[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row["metric"]) for name in listed),
+            tuple(run_rows.cell(name, row[name], now, row["metric"], row["mean_of"]) for name in listed),
             title=f"{row['run_id']} {row['status']}" + (f": {row['note']}" if row["note"] else ""),
             chosen=row["run_id"] in chosen,
             hidden=row["run_id"] in hidden,

@@ -36,7 +36,7 @@ BOUND = "#d64550"
 
 _FREE = tuple(color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL, SEQUENCE[8]))
 
-_AXIS = {"automargin": True, "zeroline": False, "exponentformat": "power"}
+_AXIS = {"automargin": True, "zeroline": False, "exponentformat": "power", "minexponent": 5, "separatethousands": True}
 DASHES = ("solid", "dash", "dot", "dashdot")
 FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))

@@ -48,6 +48,27 @@ def headline(frame: pl.DataFrame, split: str = "dev", *, judged_by: Mapping[str,
     return frame.with_columns(score=pl.coalesce(scores), metric=pl.coalesce(known))
 
 
+def with_means(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a parent of seeds the mean score of its children, and add `mean_of`: how many, null for every other run.
+
+    A parent whose children differ in their configuration (a sweep, several tasks) or lack a score keeps none.
+
+    Args:
+        frame: every run with run_id, parent_run_id, config_hash and the columns of `headline`.
+    """
+    children = frame.filter(pl.col("parent_run_id").is_not_null()).group_by(pl.col("parent_run_id").alias("run_id"))
+    alike = pl.col("config_hash", "metric").n_unique()
+    means = children.agg(alike, mean=pl.col("score").mean(), least=pl.col("score").is_not_null().all(),
+                         of=pl.len(), mean_metric=pl.col("metric").first())  # fmt: skip
+    means = means.filter((pl.col("config_hash") == 1) & (pl.col("metric") == 1) & pl.col("least"))
+    joined = frame.join(means.drop("config_hash", "metric", "least"), on="run_id", how="left", maintain_order="left")
+    return joined.with_columns(
+        score=pl.coalesce("score", "mean"),
+        metric=pl.coalesce("metric", "mean_metric"),
+        mean_of=pl.when(pl.col("score").is_null()).then(pl.col("of")),
+    ).drop("mean", "of", "mean_metric")
+
+
 def matching(
     frame: pl.DataFrame,
     *,

@@ -73,8 +73,10 @@ def is_fraction(metric: str) -> bool:
 
 
 def number(value: float | None) -> str:
-    """A number of any size in four significant digits, or an en dash."""
-    return UNSET if value is None or not math.isfinite(value) else re.sub(r"e([+-])0", r"e\1", f"{value:,.4g}")
+    """A number of any size in four significant digits or, below ten millions, to the unit; or an en dash."""
+    if value is None or not math.isfinite(value):
+        return UNSET
+    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e7 else re.sub(r"e([+-])0", r"e\1", f"{value:,.4g}")
 
 
 def percent(value: float | None, digits: int = 2) -> str:

@@ -34,14 +34,22 @@ def differing(params: pl.DataFrame) -> list[str]:
     return sorted(found, key=lambda name: (not params[name].dtype.is_numeric(), params[name].null_count(), kinds[name]))
 
 
-def cell(column: str, value: object, now: datetime, metric: str | None = None) -> object:
-    """What a list shows of a value: percent, `6 min 41 s`, `yesterday 09:10`; signs and tags stay what they are."""
+def cell(column: str, value: object, now: datetime, metric: str | None = None, mean_of: int | None = None) -> object:
+    """What a list shows of a value: percent, `6 min 41 s`, `yesterday 09:10`; signs and tags stay what they are.
+
+    Args:
+        column: of the list.
+        value: of the run.
+        now: the reader's time.
+        metric: which the score is of.
+        mean_of: how many runs the score is the mean of.
+    """
     if column == "status":
         return value
     if column == "tags":
         return list(value) if isinstance(value, list | pl.Series) else []
     if column == "score":
-        return words.value(metric or "accuracy", _float(value))
+        return ("mean " if mean_of else "") + words.value(metric or "accuracy", _float(value))
     if column == "duration_s":
         return words.duration(_float(value))
     if isinstance(value, datetime):

@@ -31,7 +31,7 @@ def runs_table(version: str, frame: pl.DataFrame, columns: Sequence[str], *, key
             row["run_id"],
             names[row["run_id"]] + (" (sample data)" if row.get("data_source") == "sample" else ""),
             colors[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row.get("metric")) for name in columns),
+            tuple(run_rows.cell(name, row[name], now, row.get("metric"), row.get("mean_of")) for name in columns),
             title=row["run_id"],
         )
         for row in shown.iter_rows(named=True)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.figures import tables, words
+from dashboard.frames.runs import run_rows
 from dashboard.parts import downloads, saved_queries
 
 RUNS = pl.DataFrame(
@@ -38,6 +39,63 @@ def test_headline_takes_the_first_metric_a_run_has():
     assert frame["score"].to_list() == [0.7, 0.5, None]
     assert frame["metric"].to_list() == ["accuracy", "em", None]
     assert tables.headline(RUNS, "test")["score"].null_count() == 3
+
+
+TEXTS = ("run_id", "parent_run_id", "metric", "config_hash")
+FAMILY = dict.fromkeys(TEXTS, pl.String) | {"score": pl.Float64}
+
+
+def family(*children, parent=(None, None, "p")):
+    """A parent and its children, each (score, metric, configuration)."""
+    rows = [("parent", None, parent), *((f"child{i}", "parent", child) for i, child in enumerate(children))]
+    flat = [(run_id, of, metric, config, score) for run_id, of, (score, metric, config) in rows]
+    return tables.with_means(pl.DataFrame(flat, schema=FAMILY, orient="row"))
+
+
+def test_a_parent_of_seeds_has_the_mean_score_of_its_children():
+    found = family((0.5, "accuracy", "a"), (0.7, "accuracy", "a"))
+    assert found["score"].to_list() == [pytest.approx(0.6), 0.5, 0.7]
+    assert found["metric"].to_list() == ["accuracy"] * 3
+    assert found["mean_of"].to_list() == [2, None, None]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert run_rows.cell("score", 0.6, now, "accuracy", 2) == "mean 60.00 %"
+    assert run_rows.cell("score", 0.6, now, "accuracy", None) == "60.00 %"
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        [(0.5, "accuracy", "a"), (0.7, "accuracy", "b")],  # a sweep
+        [(0.5, "accuracy", "a"), (0.7, "em", "a")],  # several tasks
+        [(0.5, "accuracy", "a"), (None, None, "a")],  # one that diverged, failed or is still running
+        [],
+    ],
+)
+def test_a_parent_of_other_children_has_no_mean(children):
+    assert family(*children)["score"][0] is None
+    assert family(*children)["mean_of"].null_count() == 1 + len(children)
+
+
+def test_a_parent_keeps_a_score_of_its_own():
+    found = family((0.5, "accuracy", "a"), (0.7, "accuracy", "a"), parent=(0.9, "accuracy", "p"))
+    assert found["score"][0] == 0.9
+    assert found["mean_of"][0] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (12710.4, "12,710"),
+        (0.00003, "3e-5"),
+        (1234.56, "1,235"),
+        (-98765, "-98,765"),
+        (9999.96, "10,000"),
+        (2.5e9, "2.5e+9"),
+        (None, "–"),
+    ],
+)  # fmt: skip
+def test_a_number_is_short_and_read_at_once(value, shown):
+    assert words.number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -111,7 +169,7 @@ def test_times_ago_are_counted_in_utc():
 def test_percent_and_numbers():
     assert words.percent(0.7361) == "73.61 %"
     assert words.percent(float("nan")) == "–"
-    assert words.number(1234567.0) == "1.235e+6"
+    assert words.number(1234567.0) == "1,234,567"
 
 
 def test_csv_opens_with_chinese_and_lists():
