@@ -231,7 +231,12 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
             levels = texts.unique().sort().to_list()
         codes = texts.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
         dimensions.append(
-            {"label": words.name(name), "values": codes.to_numpy(), "tickvals": list(range(len(levels))), "ticktext": levels}
+            {
+                "label": words.name(name),
+                "values": codes.to_numpy(),
+                "tickvals": list(range(len(levels))),
+                "ticktext": levels,
+            }
         )
     bar = {"title": {"text": words.name(color)}, "thickness": 12}
     bar |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
