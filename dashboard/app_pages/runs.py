@@ -319,11 +319,15 @@ with tools:
     sort, ascending, columns, archived = settings()
     views()
 found = run_search.found(version, everything, text)
+put_away = found.height
 if not archived and "is:archived" not in text:
     found = found.filter(~pl.col("archived"))
 run_actions.undo("runs")
 if found.is_empty():
-    st.info(f"None of the {everything.height:,} runs matches this search.", icon=":material/filter_alt_off:")
+    why = run_search.nothing(version, everything, text) if not put_away else (
+        f"Only archived runs match: {words.count(put_away, 'run')}. `is:archived` in the search shows them."
+    )  # fmt: skip
+    st.info(why, icon=":material/filter_alt_off:")
     guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
 found = with_params(found, [sort, group or ""])

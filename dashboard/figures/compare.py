@@ -140,7 +140,7 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
     x_axis, y_axis = _scale(x, frame[x], logarithmic=log_x), _scale(y, frame[y])
     if log_x and frame[x].dtype.is_numeric():
         x_axis |= {"type": "log"} if x in DURATIONS else style.log_axis(frame[x])
-    axes = {"x": words.name(x), "y": words.name(y), "x_axis": x_axis, "y_axis": y_axis}
+    axes: dict[str, Any] = {"x": words.name(x), "y": words.name(y), "x_axis": x_axis, "y_axis": y_axis}
     layout = {"modebar": {"remove": ["autoScale2d"]}, "dragmode": "select", "clickmode": "event+select"}
     return style.finish(style.unchecked(traces), **axes, height=420, legend=True, layout=layout)
 

@@ -2,19 +2,33 @@
 
 A word must occur in what a run says of itself; a condition names a column, tag, metric or parameter. Numbers are
 compared as numbers: `lr=3e-4` finds 0.0003, `accuracy>55%` is `accuracy>0.55`, `duration>10min` is in seconds. A minus
-before a word or condition turns it round, a comma offers several texts: `task:tnews,afqmc`. `parse` and `matching`
+before a word or condition turns it round, a comma offers several values, `seed=1..3` a range. `parse` and `matching`
 raise `SearchError` with a sentence for the reader.
 """
 
 import difflib
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
+
+from dashboard.figures import words
+from dashboard.frames.runs.search_terms import (
+    ALIASES,
+    SECONDS,
+    SPLITS,
+    SearchError,
+    Term,
+    choices,
+    number,
+    parse,
+    ranges,
+)
+
+__all__ = ["SearchError", "Term", "advice", "matching", "parameters", "parse", "texts"]
 
 TEXT = {
     **{name: name for name in ("task", "model", "recipe", "status", "experiment", "dataset", "note", "name", "host")},
@@ -25,51 +39,12 @@ TEXT = {
 NUMBERS = {"seed": "seed", "duration": "duration_s", "duration_s": "duration_s", "progress": "progress"}
 """The same for columns of numbers."""
 TIMES = ("since", "before")
-ALIASES = {"lr": "learning_rate", "batch": "batch_size", "rows": "limit", "length": "max_length", "acc": "accuracy"}
+DAYS = {"today": 0, "yesterday": 1}
+STATUS = ("running", "finished", "failed", "interrupted", "lost")
 _TEXTS = "\ntexts"
-SEARCHED = ("run_id", "name", "experiment", "task", "model", "recipe", "note", "command", "host")
-SPLITS = ("dev", "test", "train")
-_TOKEN = re.compile(r'(?:[^\s"“”]|"[^"]*"|“[^”]*”)+')
-_TERM = re.compile(r"^([^\W\d][\w./-]*)(>=|<=|!=|=|>|<|:)(.*)$", re.DOTALL)
-_UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+SEARCHED = ("run_id", "name", "experiment", "task", "model", "recipe", "status", "note", "command", "host")
 _NEAR = 1e-9
 """Relative distance up to which two numbers are the same."""
-
-
-class SearchError(ValueError):
-    """What is wrong with a search, as a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word (without a name), or a condition."""
-
-    value: str
-    name: str = ""
-    operator: str = ""
-    negated: bool = False
-
-    @property
-    def text(self) -> str:
-        """The term as it is written."""
-        return f"{'-' * self.negated}{self.name}{self.operator}{self.value}"
-
-
-def parse(text: str) -> list[Term]:
-    """Words and conditions of a line."""
-    terms = []
-    for token in _TOKEN.findall(text.replace("：", ":").replace("\uff1d", "=")):
-        negated = token.startswith("-") and len(token) > 1 and not token[1].isdigit()
-        bare = token[negated:]
-        found = _TERM.match(bare)
-        if found is None or bare.startswith(('"', "“")) or found[3].startswith("//"):
-            terms.append(Term(_unquoted(bare), negated=negated))
-            continue
-        name, operator, value = found[1], found[2], _unquoted(found[3])
-        if not value.strip():
-            raise SearchError(f"`{token}` needs a value after `{operator}`, as in `{name}{operator}{_example(name)}`.")
-        terms.append(Term(value, ALIASES.get(name.casefold(), name), operator, negated))
-    return [term for term in terms if term.value]
 
 
 def parameters(terms: Iterable[Term], metrics: Sequence[str], params: Sequence[str]) -> list[str]:
@@ -80,7 +55,8 @@ def parameters(terms: Iterable[Term], metrics: Sequence[str], params: Sequence[s
         metrics: names of summary columns, `dev/accuracy`.
         params: names of stored parameters.
     """
-    return sorted({place for term in terms if (place := _place(term, metrics, params)) in params})
+    wanted = {place for term in terms if (place := _place(term, metrics, params)) in params}
+    return sorted(wanted | {name for place in wanted for name in _aliases(place) if name in params})
 
 
 def matching(
@@ -110,6 +86,44 @@ def matching(
     return read.filter(*conditions).drop(_TEXTS)
 
 
+def advice(frame: pl.DataFrame, terms: Sequence[Term], **more: Any) -> str:
+    """Why a search finds nothing, as a sentence: the term that no run meets and what may be meant, or what each finds.
+
+    Args:
+        frame: as for `matching`.
+        terms: of `parse`.
+        more: what else `matching` takes.
+    """
+    found = {term: matching(frame, [term], **more).height for term in terms}
+    for term, count in found.items():
+        if count == 0:
+            near = _nearest(frame, term)
+            return f"`{term.text}` finds none." + (f" Did you mean `{near}`?" if near else "")
+    if len(found) < 2:
+        return ""
+    counts = ", ".join(f"`{term.text}` {words.count(count, 'run')}" for term, count in found.items())
+    return f"Alone they find: {counts}."
+
+
+def _nearest(frame: pl.DataFrame, term: Term) -> str | None:
+    """The term with a value that some run has."""
+    meant = {day: f"since:{day}" for day in DAYS} | {"archived": "is:archived"}
+    if not term.name and term.value.casefold() in meant:
+        return meant[term.value.casefold()]
+    columns = [TEXT.get(term.name, "")] if term.name else ["task", "model", "status", "experiment", "name"]
+    values = {
+        value
+        for column in columns
+        if column in frame.columns
+        for value in frame[column].drop_nulls().unique().to_list()
+    }
+    if term.name in ("", "tag", "tags"):
+        values |= set(frame["tags"].explode().drop_nulls().to_list())
+    lowered = {value.casefold(): value for value in values}
+    near = difflib.get_close_matches(term.value.casefold(), list(lowered), n=1)
+    return f"{'-' * term.negated}{term.name}{term.operator}{lowered[near[0]]}" if near else None
+
+
 def texts(frame: pl.DataFrame) -> pl.Series:
     """What a word is looked for in: the texts of each run, in lower case."""
     columns = [pl.col(name).fill_null("") for name in SEARCHED if name in frame.columns]
@@ -131,13 +145,15 @@ def _condition(
         moment = _moment(term, now)
         found = pl.col("started_at") >= moment if place == "since" else pl.col("started_at") < moment
     elif place == "tag":
-        found = pl.any_horizontal(pl.col("tags").list.contains(tag) for tag in _choices(term))
+        tags = pl.col("tags").list.eval(pl.element().str.to_lowercase())
+        found = pl.any_horizontal(tags.list.contains(tag.lower()) for tag in choices(term.value))
     elif place == "is":
         found = _state(term)
     elif place in TEXT.values():
+        _check_status(term, place)
         found = _as_text(pl.col(place), term)
     elif place in (*NUMBERS.values(), *metrics):
-        found = _as_number(pl.col(place).cast(pl.Float64), term)
+        found = _as_number(pl.col(place).cast(pl.Float64), term, percent=place in metrics and words.is_fraction(place))
     else:
         ids = _runs_with(term, place, params)
         found = pl.col("run_id").is_in(ids)
@@ -162,13 +178,21 @@ def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
     for split in SPLITS:
         if f"{split}/{name}" in metrics:
             return f"{split}/{name}"
-    for param in (term.name, name, name.replace("-", "_")):
+    for param in (term.name, name, name.replace("-", "_"), *_aliases(term.name)):
         if param in params:
             return param
     offered = [*TEXT, *NUMBERS, *TIMES, "tag", *params, *(metric.partition("/")[2] for metric in metrics), *ALIASES]
-    near = difflib.get_close_matches(name, offered, n=1)
-    more = f" Did you mean `{near[0]}{term.operator}{term.value}`?" if near else ""
-    raise SearchError(f"No run has a column, metric or parameter called `{term.name}`.{more}")
+    near = difflib.get_close_matches(name, offered, n=1) or [
+        other for other in offered if len(name) > 1 and name in other
+    ]
+    written = f"{near[0] if near else term.name}{term.operator}{term.value}"
+    more = f"Did you mean `{written}`?" if near else f'To look for these words, put them in quotes: `"{written}"`.'
+    raise SearchError(f"No run has a column, metric or parameter called `{term.name}`. {more}")
+
+
+def _aliases(param: str) -> list[str]:
+    """Other names of a parameter, under which scripts store it: `lr` of learning_rate."""
+    return [alias for alias, name in ALIASES.items() if name == param]
 
 
 def _has_word(word: str) -> pl.Expr:
@@ -177,9 +201,9 @@ def _has_word(word: str) -> pl.Expr:
     found = haystack.str.contains(lowered, literal=True)
     if re.fullmatch(r"s\d{1,9}", lowered):
         found = found | (pl.col("seed") == int(lowered[1:]))
-    number = _number(lowered)
-    if number is not None and ("e" in lowered or "." in lowered):
-        spelled = {repr(number), f"{number:g}", f"{number:f}".rstrip("0")}
+    amount = number(lowered)
+    if amount is not None and ("e" in lowered or "." in lowered):
+        spelled = {repr(amount), f"{amount:g}", f"{amount:f}".rstrip("0")}
         found = found | pl.any_horizontal(haystack.str.contains(f" {text}", literal=True) for text in spelled)
     return found
 
@@ -190,10 +214,16 @@ def _state(term: Term) -> pl.Expr:
     return pl.col("archived")
 
 
+def _check_status(term: Term, place: str) -> None:
+    """A word that is no status, such as `done`, is a mistake: no run will ever have it."""
+    if place == "status" and not any(value.lower() in name for value in choices(term.value) for name in STATUS):
+        raise SearchError(f"`{term.text}`: a run is {', '.join(STATUS[:-1])} or {STATUS[-1]}.")
+
+
 def _as_text(column: pl.Expr, term: Term) -> pl.Expr:
     """`=` asks for the whole text, `:` for a part of it, both in any case; commas separate texts that all do."""
     lowered = column.cast(pl.String).str.to_lowercase()
-    values = [value.lower() for value in _choices(term)]
+    values = [value.lower() for value in choices(term.value)]
     if term.operator == ":":
         return pl.any_horizontal(lowered.str.contains(value, literal=True) for value in values)
     if term.operator == "=":
@@ -203,33 +233,45 @@ def _as_text(column: pl.Expr, term: Term) -> pl.Expr:
     raise SearchError(f"`{term.text}`: `{term.name}` is a text; compare it with `:` (contains), `=` or `!=`.")
 
 
-def _choices(term: Term) -> list[str]:
-    return [value for value in term.value.split(",") if value] or [term.value]
-
-
-def _as_number(column: pl.Expr, term: Term) -> pl.Expr:
-    value = _number(term.value)
-    if value is None:
-        raise SearchError(f"`{term.text}` needs a number after `{term.operator}`, got `{term.value}`.")
-    near = (column - value).abs() <= _NEAR * max(abs(value), 1e-300)
+def _as_number(column: pl.Expr, term: Term, *, percent: bool) -> pl.Expr:
+    """Compare numbers; of a fraction that is shown in percent, a number above 1 is meant in percent."""
+    wanted = [(low / 100 if percent and low > 1 else low, high / 100 if percent and high > 1 else high)
+              for low, high in _wanted(term)]  # fmt: skip
+    low, high = _with_room(*wanted[0])
+    near = pl.any_horizontal(column.is_between(*_with_room(*ends)) for ends in wanted)
     return {
         "=": near,
         ":": near,
         "!=": ~near,
-        ">": (column > value) & ~near,
-        "<": (column < value) & ~near,
-        ">=": (column > value) | near,
-        "<=": (column < value) | near,
+        ">": column > high,
+        "<": column < low,
+        ">=": column >= low,
+        "<=": column <= high,
     }[term.operator] & column.is_not_nan()
+
+
+def _with_room(low: float, high: float) -> tuple[float, float]:
+    """The ends of a range, so far outside that the same number written otherwise lies within."""
+    return low - _NEAR * max(abs(low), 1e-300), high + _NEAR * max(abs(high), 1e-300)
+
+
+def _wanted(term: Term) -> list[tuple[float, float]]:
+    """Both ends of the ranges that a condition names: the same number where it asks for more or less."""
+    wanted = ranges(term.value)
+    if wanted is None:
+        raise SearchError(f"`{term.text}` needs a number after `{term.operator}`, got `{term.value}`.")
+    if term.operator in (">", "<", ">=", "<=") and (len(wanted) > 1 or wanted[0][0] < wanted[0][1]):
+        raise SearchError(f"`{term.text}` needs one number; several go with `=`: `{term.name}={term.value}`.")
+    return wanted
 
 
 def _runs_with(term: Term, name: str, params: pl.DataFrame | None) -> list[str]:
     """Ids of runs whose parameter meets a condition: as numbers where both are, else as text."""
     if params is None:
         return []
-    rows = params.filter(pl.col("name") == name)
-    if term.operator in (">", "<", ">=", "<=") and _number(term.value) is None:
-        raise SearchError(f"`{term.text}` needs a number after `{term.operator}`, got `{term.value}`.")
+    rows = params.filter(pl.col("name").is_in([name, *_aliases(name)]))
+    if term.operator in (">", "<", ">=", "<="):
+        _wanted(term)
     kept = [text for text in rows["value"].unique() if _meets(_plain(text), term)]
     return rows.filter(pl.col("value").is_in(kept))["run_id"].to_list()
 
@@ -237,23 +279,24 @@ def _runs_with(term: Term, name: str, params: pl.DataFrame | None) -> list[str]:
 def _meets(value: object, term: Term) -> bool:
     if isinstance(value, list):
         return any(_meets(item, term) for item in value)
-    wanted = _number(term.value)
+    wanted = ranges(term.value)
     if wanted is not None and isinstance(value, int | float) and not isinstance(value, bool):
-        near = math.isclose(float(value), wanted, rel_tol=_NEAR)
+        low, high = _with_room(*wanted[0])
+        near = any(least <= value <= most for least, most in (_with_room(*ends) for ends in wanted))
         return {
             "=": near,
             ":": near,
             "!=": not near,
-            ">": value > wanted and not near,
-            "<": value < wanted and not near,
-            ">=": value > wanted or near,
-            "<=": value < wanted or near,
+            ">": value > high,
+            "<": value < low,
+            ">=": value >= low,
+            "<=": value <= high,
         }[term.operator]
-    written, text = _written(value), term.value.casefold()
+    written, offered = _written(value), [text.casefold() for text in choices(term.value)]
     if term.operator == ":":
-        return text in written
+        return any(text in written for text in offered)
     if term.operator in ("=", "!="):
-        return (text == written) == (term.operator == "=")
+        return (written in offered) == (term.operator == "=")
     return False
 
 
@@ -272,26 +315,16 @@ def _plain(text: str | None) -> object:
         return text
 
 
-def _number(text: str) -> float | None:
-    """`0.55` of `55%` or `0.55`, seconds of `10min`; None for other words."""
-    found = re.fullmatch(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%|[a-z]*)\s*", text.casefold())
-    if found is None or (found[2] not in ("", "%") and found[2] not in _UNITS):
-        return None
-    value = float(found[1]) * (0.01 if found[2] == "%" else _UNITS.get(found[2], 1))
-    return value if math.isfinite(value) else None
-
-
 def _moment(term: Term, now: datetime) -> datetime:
     """The moment that `since:` and `before:` name, in UTC without a zone, as stored times are."""
     value = term.value.casefold().strip()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    days = {"today": 0, "yesterday": 1}
-    ago = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)", value)
+    ago = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*({'|'.join(SECONDS)})", value)
     try:
-        if value in days:
-            local = midnight - timedelta(days=days[value])
+        if value in DAYS:
+            local = midnight - timedelta(days=DAYS[value])
         elif ago:
-            local = now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
+            local = now - timedelta(seconds=float(ago[1]) * SECONDS[ago[2]])
         else:
             local = datetime.fromisoformat(value)
             local = local if local.tzinfo else local.replace(tzinfo=now.tzinfo)
@@ -299,14 +332,3 @@ def _moment(term: Term, now: datetime) -> datetime:
     except (ValueError, OverflowError) as error:
         what = "`today`, `yesterday`, `3h`, `2d`, `1w` or a date such as `2026-11-27`"
         raise SearchError(f"`{term.text}` needs a time: {what}.") from error
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r'["“”]', "", text)
-
-
-def _example(name: str) -> str:
-    lowered = name.casefold()
-    return {"since": "yesterday", "before": "2026-11-27", "tag": "paper", "status": "failed"}.get(
-        lowered, "tnews" if lowered in TEXT else "3e-4"
-    )

@@ -1,21 +1,22 @@
 """The search box over runs: words and conditions, suggestions of both, and mistakes as a sentence."""
 
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import tables
+from dashboard.figures import tables, words
 from dashboard.frames.runs import search
 from dashboard.parts import guard, local_time
 
 HELP = """Words are looked for in everything a run says of itself. Conditions:
 
 - `task:tnews`, `model:mini`, `status:failed`, `tag:paper`, `note:"two words"` (a part of the text), `model=tiny` (all)
-- `lr=3e-4`, `epochs>=3`, `accuracy>55%`, `duration>10min`: numbers are compared as numbers
+- `lr=3e-4`, `epochs>=3`, `accuracy>55%`, `duration>10min`, `seed=1..3`: numbers are compared as numbers
 - `since:yesterday`, `since:3h`, `before:2026-11-27`, `is:archived`
-- `-tag:old` turns a condition round; `task:tnews,afqmc` offers two"""
+- `-tag:old` turns a condition round; `task:tnews,afqmc` offers two; quotes keep words together"""
 EARLIER = {"experiment": "experiment=", "task": "task=", "status": "status=", "model": "model=", "tags": "tag:"}
 """Filters that earlier links carry as `runs_<name>` -> the condition that says the same."""
 _VALUES = 6
@@ -81,20 +82,38 @@ def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
     if not text.strip():
         return frame
     try:
-        return _found(version, frame, text, local_time.now().replace(second=0, microsecond=0))
+        return _found(version, frame, text, _now())
     except search.SearchError as error:
         st.warning(f"{error} Every run is shown.", icon=":material/search_off:")
         return frame
 
 
+def nothing(version: str, frame: pl.DataFrame, text: str) -> str:
+    """What a page says where a search finds no run."""
+    terms, more = _terms(version, frame, text)
+    why = search.advice(frame, terms, now=_now(), **more) if terms else ""
+    return f"None of the {words.count(frame.height, 'run')} matches this search. {why}".strip()
+
+
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.DataFrame:
+    terms, more = _terms(version, _frame, text)
+    return search.matching(_frame, terms, now=now, **more)
+
+
+def _terms(version: str, frame: pl.DataFrame, text: str) -> tuple[list[search.Term], dict[str, Any]]:
+    """Terms of a search, and what `search.matching` needs to know of the store for them."""
     known = queries.param_names(version)["name"].unique().to_list()
-    metrics = [name for name in _frame.columns if "/" in name]
-    terms = search.parse(text)
+    metrics = [name for name in frame.columns if "/" in name]
+    terms = search.parse(text, [*metrics, *known])
     wanted = search.parameters(terms, metrics, known)
     params = queries.params_named(version, tuple(wanted)) if wanted else None
-    return search.matching(_frame, terms, now=now, params=params, known=known, words_of=queries.search_texts(version))
+    return terms, {"params": params, "known": known, "words_of": queries.search_texts(version)}
+
+
+def _now() -> datetime:
+    """The reader's present minute: within it an answer is kept."""
+    return local_time.now().replace(second=0, microsecond=0)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

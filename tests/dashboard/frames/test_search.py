@@ -36,7 +36,7 @@ KNOWN = ("learning_rate", "fgm", "activation", "alphas")
 
 
 def found(text, now=NOW):
-    terms = search.parse(text)
+    terms = search.parse(text, ["dev/accuracy", *KNOWN])
     rows = search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN)
     kept = search.matching(RUNS, terms, now=now, params=PARAMS, known=KNOWN, words_of=search.texts(RUNS))
     assert kept.equals(rows)
@@ -81,6 +81,38 @@ def found(text, now=NOW):
         ("since:2h", ["r1"]),
         ("before:2026-11-21", ["r3"]),
         ("since:2026-11-28T00:00", ["r1"]),
+        ("lr = 3e-4", ["r1"]),
+        ("lr==3e-4", ["r1"]),
+        ("learning rate=3e-4", ["r1"]),
+        ("lr 3e-4", ["r1"]),
+        ("3e-4 lr", ["r1"]),
+        ("tnews · mini-zh · lr 3e-4 · s1", ["r1"]),  # the name of a run, as lists show it
+        ("seed 2", ["r2"]),
+        ("seed=1..2", ["r1", "r2"]),
+        ("seed:2-3", ["r2", "r3"]),
+        ("seed=1,3", ["r1", "r3"]),
+        ("lr=3e-4,1e-3", ["r1", "r2"]),
+        ("lr=5e-4..1", ["r2"]),
+        ("activation=relu,gelu", ["r2"]),
+        ("accuracy > 55 %", ["r1"]),
+        ("accuracy>55", ["r1"]),  # no fraction lies above 1
+        ("accuracy≥0.48 accuracy≤48%", ["r3"]),
+        ("dev accuracy<50%", ["r3"]),
+        ("accuracy\uff1e0.55", ["r1"]),  # as Chinese keyboards write it
+        ("task：tnews \uff4c\uff52\uff1d3e-4", ["r1"]),
+        ("note: x", ["r1", "r2", "r3"]),
+        ("'mini-zh'", ["r1"]),
+        ("tag:Paper", ["r1", "r3"]),
+        ("not tag:paper", ["r2"]),
+        ("NOT tnews", ["r2"]),
+        ("!task:tnews", ["r2"]),
+        ("task<>tnews", ["r2"]),
+        ("task:tnews AND seed=3", ["r3"]),
+        ("failed", ["r2"]),
+        ("model:mini*", ["r1"]),
+        ("since:2 hours", ["r1"]),
+        ("duration<1 min", ["r2", "r3"]),
+        ("http://localhost:8501/run?run=r2", ["r2"]),
     ],
 )
 def test_a_search_finds(text, runs):
@@ -98,6 +130,12 @@ def test_a_search_finds(text, runs):
         ("since:whenever", "needs a time: `today`"),
         ("since:9999999w", "needs a time"),
         ("is:new", "`is:archived` is"),
+        ("status:done", "a run is running, finished, failed, interrupted or lost"),
+        ("tnews OR afqmc", "a comma offers several values"),
+        ("seed>1,2", "needs one number; several go with `=`: `seed=1,2`"),
+        ("accuracy>", "as in `accuracy>0.55`"),
+        ("racy>0.5", "Did you mean `accuracy>0.5`?"),
+        ("没有=3", 'put them in quotes: `"没有=3"`'),
     ],
 )
 def test_a_mistake_is_one_sentence(text, sentence):
@@ -107,9 +145,35 @@ def test_a_mistake_is_one_sentence(text, sentence):
     assert str(caught.value).endswith((".", "?"))
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tnwes", "`tnwes` finds none. Did you mean `tnews`?"),
+        ("task:tnews tag:papers", "`tag:papers` finds none. Did you mean `tag:paper`?"),
+        ("yesterday", "`yesterday` finds none. Did you mean `since:yesterday`?"),
+        ("qqqq", "`qqqq` finds none."),
+        ("task:afqmc tag:paper", "Alone they find: `task:afqmc` 1 run, `tag:paper` 2 runs."),
+        ("accuracy>0.9", "`accuracy>0.9` finds none."),
+    ],
+)
+def test_a_search_that_finds_nothing_says_why(text, sentence):
+    assert found(text) == []
+    assert search.advice(RUNS, search.parse(text), now=NOW, params=PARAMS, known=KNOWN) == sentence
+
+
 def test_only_the_parameters_that_are_asked_for_are_read():
     terms = search.parse("tnews lr=3e-4 accuracy>0.5 activation:gelu")
     assert search.parameters(terms, ["dev/accuracy"], KNOWN) == ["activation", "learning_rate"]
+
+
+def test_a_script_may_store_a_parameter_under_its_short_name():
+    params = pl.concat([PARAMS, pl.DataFrame({"run_id": ["r2"], "name": ["lr"], "value": ["0.0003"]})])
+    for known in (("lr",), ("learning_rate", "lr")):
+        stored = params.filter(pl.col("name").is_in(known))
+        terms = search.parse("lr=3e-4", known)
+        assert search.parameters(terms, [], known) == list(known)
+        rows = search.matching(RUNS, terms, now=NOW, params=stored, known=known)
+        assert rows["run_id"].to_list() == ["r1", "r2"][-len(known) :]
 
 
 def test_nan_is_neither_greater_nor_smaller():

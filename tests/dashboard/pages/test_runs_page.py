@@ -39,7 +39,7 @@ def test_a_search_of_words_and_conditions_finds_runs(filled_store, open_page, li
     app.text_input(key="runs_text").set_value("lrr=1").run()
     assert "Did you mean `lr=1`?" in app.warning[0].value
     app.text_input(key="runs_text").set_value("no-such-word").run()
-    assert "matches this search" in app.info[0].value
+    assert app.info[0].value == "None of the 8 runs matches this search. `no-such-word` finds none."
 
 
 def test_filters_of_earlier_links_become_conditions(filled_store, open_page, listed):
@@ -121,6 +121,8 @@ def test_chosen_runs_are_tagged_annotated_and_archived(own_store, open_page, lis
     assert set(edited["note"]) == {"再看一次"}
     assert edited["archived"].all()
     assert not set(chosen) & {row["id"] for row in listed(app, "runs_list")["rows"]}
+    app.text_input(key="runs_text").set_value("再看一次").run()
+    assert app.info[0].value == "Only archived runs match: 2 runs. `is:archived` in the search shows them."
 
 
 def test_a_run_is_renamed_deleted_and_brought_back(own_store, open_page, listed):
