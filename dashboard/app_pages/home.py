@@ -98,13 +98,9 @@ def show_newest(version: str, table: pl.DataFrame) -> None:
     links.page_link("runs", "All runs", icon=":material/arrow_forward:")
 
 
-def show_best(version: str) -> None:
-    """The best configuration of every task on dev over its seeds; limited runs left out."""
+def show_best(version: str, best: pl.DataFrame) -> None:
+    """The best configuration of every task on dev over its seeds."""
     st.subheader("Best per task, dev", anchor=False)
-    best = home.best_per_task(queries.leaderboard(version), queries.judged_by(version))
-    if best.is_empty():
-        st.caption("No run on a whole data set has finished yet (runs with `--limit` are left out).")
-        return
     colors = queries.colors(version)
     rows = [
         run_list.Row(
@@ -183,11 +179,15 @@ def content() -> None:
     running = queries.running(version)
     if not running.is_empty():
         show_running(version, running)
+    best = home.best_per_task(queries.leaderboard(version), queries.judged_by(version))
+    if best.is_empty():  # limited runs are left out
+        show_newest(version, table)
+        return
     left, right = st.columns([3, 2], gap="medium")
     with left:
         show_newest(version, table)
     with right:
-        show_best(version)
+        show_best(version, best)
 
 
 content()
