@@ -65,6 +65,7 @@ function filled(cell, kind, value, color, act) {
   if (kind === "status") {
     const [symbol, label] = SIGNS[value] || ["help", value];
     cell.classList.add("run-status", `run-${value}`);
+    cell.title = label;
     cell.append(icon(symbol), element("span", "", label));
   } else if (kind === "tags") {
     value.forEach((tag) => cell.append(element("span", "run-tag", tag)));
