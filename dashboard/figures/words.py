@@ -135,7 +135,7 @@ def _printed(found: re.Match[str]) -> str:
 
 def plain(text: str) -> str:
     """Text as it is, where Markdown would read signs in it."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text.replace("\n", " "))
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:%-])", r"\\\1", text.replace("\n", " "))
 
 
 def inline(text: str) -> str:

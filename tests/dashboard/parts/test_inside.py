@@ -1,8 +1,11 @@
 """Words with hyphens stay on one line, numbers are printed with one minus sign, and nothing else is changed."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from dashboard.figures import words as said
 from dashboard.figures.words import typeset
 from dashboard.parts.inside import LONGEST_WORD, as_meant, unbroken
 
@@ -65,6 +68,12 @@ def test_numbers_are_printed_with_a_minus_sign_and_a_space_before_percent(text, 
         assert found.replace("−", "-").replace("\u00a0%", "%").replace(" %", "%") == text.replace(" %", "%")
         assert found.count("−") == printed.count("−")
     assert typeset(found) == found
+
+
+@given(st.text() | st.text(" -%5.:度`$", max_size=12))
+@example("涨5%，降 -3")
+def test_a_text_of_the_data_is_shown_as_it_is(text):
+    assert typeset(said.plain(text)) == said.plain(text)
 
 
 @pytest.mark.parametrize(
