@@ -381,10 +381,15 @@ def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     return queries.with_texts(answers(version, run_id, split), run_id, split)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
 def answers(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     """The same without the examples' text, which takes twice as long: for statistics."""
-    return queries.predictions(run_id, split, texts=False).sort(*_IN_ORDER)
+    return answers_of(version, (run_id,), split)[0]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def answers_of(version: str, run_ids: tuple[str, ...], split: str = "dev") -> list[pl.DataFrame]:
+    """The same of several runs, the seeds of a configuration: read together."""
+    return [rows.sort(*_IN_ORDER) for rows in queries.predictions_of(run_ids, split)]
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -417,11 +422,12 @@ def shared_rows(version: str, run_id: str) -> int:
     return answers(version, run_id, "dev").select("hash").join(train, on="hash", how="semi").height
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def unseen_answers(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
-    """Predictions of a run on the rows that are not stored as training rows of its data set too."""
-    seen = example_hashes(version, run(version, run_id)["dataset"], "train")
-    return answers(version, run_id, split).join(seen, on="hash", how="anti", maintain_order="left")
+@st.cache_resource(show_spinner=False, max_entries=32)
+def unseen_answers_of(version: str, run_ids: tuple[str, ...], split: str = "dev") -> list[pl.DataFrame]:
+    """Predictions of runs on the rows that are not stored as training rows of their data set too."""
+    seen = [example_hashes(version, run(version, run_id)["dataset"], "train") for run_id in run_ids]
+    read = zip(answers_of(version, run_ids, split), seen, strict=True)
+    return [rows.join(train, on="hash", how="anti", maintain_order="left") for rows, train in read]
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

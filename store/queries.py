@@ -317,14 +317,31 @@ def columns(db: Path | None = None) -> pl.DataFrame:
 
 def predictions(run_id: str, split: str = "dev", db: Path | None = None, *, texts: bool = True) -> pl.DataFrame:
     """example_id, hash, label, prediction, confidence and, unless left out, text (null where it was not stored)."""
-    con = _con(db)
-    (number,) = one(con, "SELECT run_no FROM raw.shown WHERE run_id = ?", [run_id]) or (-1,)
-    own = _frame(
-        con,
-        "SELECT example_id, hash, label, prediction, confidence FROM raw.predictions WHERE run_no = ? AND split = ?",
-        [number, split],
-    )
+    (own,) = predictions_of([run_id], split, db)
     return with_texts(own, run_id, split, db) if texts else own
+
+
+def predictions_of(run_ids: Sequence[str], split: str = "dev", db: Path | None = None) -> list[pl.DataFrame]:
+    """`predictions` of several runs without the text: one by one they take half as long again.
+
+    Returns:
+        A frame for each run, in their order; an empty one where it stored none.
+    """
+    con = _con(db)
+    ids = list(run_ids)
+    known = f"SELECT run_id, run_no FROM raw.shown WHERE run_id IN ({', '.join('?' * len(ids)) or 'NULL'})"
+    numbers: dict[str, int] = dict(con.execute(known, ids).fetchall())
+    wanted = ", ".join(map(str, numbers.values())) or "NULL"  # written out: DuckDB skips row groups of other runs
+    rows = _frame(
+        con,
+        "SELECT run_no, example_id, hash, label, prediction, confidence FROM raw.predictions "
+        f"WHERE run_no IN ({wanted}) AND split = ?",
+        [split],
+    )
+    if len(ids) == 1:
+        return [rows.drop("run_no")]
+    parts = rows.partition_by("run_no", maintain_order=True, include_key=False, as_dict=True)
+    return [parts.get((numbers.get(run_id),), rows.drop("run_no").clear()) for run_id in ids]
 
 
 def with_texts(rows: pl.DataFrame, run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
@@ -333,6 +350,8 @@ def with_texts(rows: pl.DataFrame, run_id: str, split: str = "dev", db: Path | N
     dataset = one(con, "SELECT dataset FROM raw.shown WHERE run_id = ?", [run_id]) or (None,)
     keys, statement = ["example_id", "hash"], "SELECT example_id, hash, text FROM raw.examples"
     known = _frame(con, f"{statement} WHERE dataset = ? AND split = ?", [*dataset, split])
+    if known.select(keys).equals(rows.select(keys)) and not known["text"].null_count():
+        return rows.with_columns(known["text"])  # as most runs stored both; a join takes as long as reading them
     joined = rows.join(known, on=keys, how="left", maintain_order="left")
     if joined.height == rows.height and not joined["text"].null_count():
         return joined

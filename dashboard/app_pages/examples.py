@@ -92,7 +92,8 @@ def read(
     frames = [tables.with_class_titles(with_texts, task)]
     pairing, problem = None, ""
     if len(ids) == 2 and not with_texts.is_empty():
-        both = [[tables.with_class_titles(queries.answers(version, i, split), task) for i in side] for side in ids]
+        read = [queries.answers_of(version, side, split) for side in ids]
+        both = [[tables.with_class_titles(rows, task) for rows in side] for side in read]
         try:
             pairing = paired_predictions.pair(*both)
         except paired_predictions.NotComparable as error:

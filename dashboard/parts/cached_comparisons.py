@@ -17,8 +17,8 @@ def pairing_of(
     version: str, split: str, a: Configuration, b: Configuration, unseen: bool
 ) -> paired_predictions.Pairing:
     """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
-    read = queries.unseen_answers if unseen else queries.answers
-    sides = [[read(version, run_id, split) for run_id in config.run_ids] for config in (a, b)]
+    read = queries.unseen_answers_of if unseen else queries.answers_of
+    sides = [read(version, config.run_ids, split) for config in (a, b)]
     return paired_predictions.pair(*sides, names=(a.name, b.name))
 
 

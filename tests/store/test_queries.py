@@ -160,6 +160,15 @@ def test_predictions_pair_on_example_and_hash(start, db):
     assert checking.check(db, deep=True).clean
     with pytest.raises(StoreError, match="stored no probabilities for dev"):
         queries.probabilities(b.run_id, "dev", db)
+    several = queries.predictions_of([b.run_id, "none", a.run_id], "dev", db)
+    assert [rows["example_id"].to_list() for rows in several] == [["2", "3", "4"], [], ["1", "2"]]
+    assert several[1].schema == several[2].schema
+    assert several[2].equals(queries.predictions(a.run_id, "dev", db, texts=False))
+    turned = several[2].reverse()  # no longer in the order of the examples
+    for rows in (several[2], turned):
+        assert queries.with_texts(rows, a.run_id, "dev", db)["text"].to_list() == [
+            f'{{"句":"{i}"}}' for i in rows["example_id"]
+        ]
 
 
 def test_leaderboard_groups_seeds_and_leaves_limited_and_archived_runs_out(start, db):

@@ -74,9 +74,11 @@ def _offered(version: str, experiment: str | None) -> pl.DataFrame:
 
 
 def _linked(version: str, wanted: Sequence[str]) -> list[dict[str, object]]:
+    places = queries.places(version)
+    whole = queries.all_runs(version)[[places[part] for part in wanted if part in places]].iter_rows(named=True)
     found, gone = [], []
     for part in wanted:
-        row = queries.find_run(version, part)
+        row = next(whole) if part in places else queries.find_run(version, part)
         found.append(row) if row else gone.append(part)
     if gone:
         names = ", ".join(gone)
