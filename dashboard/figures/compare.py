@@ -57,20 +57,20 @@ def seed_curves(
     traces: list[dict[str, Any]] = []
     names = list(dict.fromkeys(owner.values()))
     colors = colors or dict(zip(names, style.run_colors(names), strict=True))
-    named = run_figures.smooth(frame.sort("run_id", "name", "x"), smoothing).with_columns(
-        configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String)
-    )
-    several = named["name"].n_unique() > 1
-    parts = named.partition_by("configuration", "name", as_dict=True)
-    for name, series in sorted(parts, key=lambda key: (names.index(str(key[0])), name_order.key(str(key[1])))):
-        part = parts[name, series]
-        line = run_figures.on_common_grid(part.filter(pl.col("value").is_finite()))
-        color = colors[str(name)]
-        label = f"{name}, {words.name(str(series))}" if several else str(name)
-        if part["run_id"].n_unique() > 1:
-            traces += style.outline(line["x"], line["low"], line["high"], label, color=color)
-        drawn = run_figures.line(line, label, color)
-        if several and str(series).startswith("train/"):
+    smoothed = run_figures.smooth(frame.sort("run_id", "name", "x"), smoothing)
+    curves = run_figures.cut(smoothed, ["run_id", "name"])
+    runs: dict[tuple[str, str], list[str]] = {}
+    for run_id, series in smoothed.select("run_id", "name").unique(maintain_order=True).iter_rows():
+        runs.setdefault((owner[run_id], series), []).append(run_id)
+    several = len({series for _, series in runs}) > 1
+    for name, series in sorted(runs, key=lambda key: (names.index(key[0]), name_order.key(key[1]))):
+        parts = [curves[key] for run_id in runs[name, series] if (key := (run_id, series)) in curves]
+        x_, y, low, high = run_figures.mean_and_range(parts or [(np.empty(0), np.empty(0))])
+        label = f"{name}, {words.name(series)}" if several else name
+        if len(runs[name, series]) > 1:
+            traces += style.outline(x_, low, high, label, color=colors[name])
+        drawn = run_figures.line(x_, y, label, colors[name])
+        if several and series.startswith("train/"):
             drawn["line"]["dash"] = "dot"
         traces.append(drawn)
     return run_figures.finish_curves(style.unchecked(traces), metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)

@@ -78,7 +78,8 @@ def chart(
         smoothing: weight of the moving average of each run.
         log_y: logarithmic y axis.
     """
-    curves = _curves(run_figures.smooth(frame.sort("run_id", "x"), smoothing))
+    found = run_figures.cut(run_figures.smooth(frame.sort("run_id", "x"), smoothing), ["run_id"])
+    curves = {str(run_id): curve for (run_id,), curve in found.items()}
     traces: list[dict[str, object]] = []
     for line in lines:
         if parts := [curves[run_id] for run_id in line.run_ids if run_id in curves]:
@@ -94,18 +95,6 @@ def chart(
     title = {"text": said, "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"}
     own = {"title": title, "uirevision": f"{metric}-{x}-{log_y}", "xaxis": x_axis, "yaxis": y_axis}
     return ManyCurves(traces, layout | own)
-
-
-def _curves(frame: pl.DataFrame) -> dict[str, run_figures.Curve]:
-    """Run id -> x and value of its finite points; the frame is sorted by run and x."""
-    finite = frame.filter(pl.col("value").is_finite())
-    x, y = finite["x"].cast(pl.Float64).to_numpy(), finite["value"].to_numpy()
-    sizes = finite.group_by("run_id", maintain_order=True).len()
-    ends = np.cumsum(sizes["len"].to_numpy(), dtype=np.int64)
-    return {
-        str(run_id): (x[end - size : end], y[end - size : end])
-        for (run_id, size), end in zip(sizes.iter_rows(), ends, strict=True)
-    }
 
 
 def _traces(parts: Sequence[run_figures.Curve], line: Line) -> list[dict[str, object]]:

@@ -78,8 +78,8 @@ def curves(
             traces += style.outline(raw["x"], raw["min"], raw["max"], words.name(str(name)), color=color)
         elif smoothing:
             behind = {"opacity": 0.3, "showlegend": False, "hoverinfo": "skip"}
-            traces.append(line(raw, words.name(str(name)), color, legendgroup=name) | behind)
-        traces.append(line(part, words.name(str(name)), color, legendgroup=name))
+            traces.append(line(*_points(raw), words.name(str(name)), color, legendgroup=name) | behind)
+        traces.append(line(*_points(part), words.name(str(name)), color, legendgroup=name))
     names = frame["name"].unique().to_list()
     said = str(names[0]) if len(names) == 1 else metric  # one curve is named at the axis, not in a legend
     look: dict[str, Any] = {"legend": len(names) > 1, "hovermode": "x unified"}
@@ -136,14 +136,21 @@ def finish_curves(
     return style.zoomable(figure, uirevision=f"{metric}-{x}-{log_x}-{log_y}", hovermode=hovermode)
 
 
-def on_common_grid(part: pl.DataFrame) -> pl.DataFrame:
-    """Mean, low and high over runs at the points of the longest run: x, value, low, high."""
-    names = ("x", "value", "low", "high")
-    runs = [run.sort("x") for run in part.partition_by("run_id")]
-    if not runs:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.Float64))
-    found = mean_and_range([(run["x"].cast(pl.Float64).to_numpy(), run["value"].to_numpy()) for run in runs])
-    return pl.DataFrame(dict(zip(names, found, strict=True)))
+def cut(frame: pl.DataFrame, by: Sequence[str]) -> dict[tuple[Any, ...], Curve]:
+    """Keys -> x and value of the finite points of a curve.
+
+    Args:
+        frame: the keys, x and value, sorted by the keys and then by x.
+        by: the keys.
+    """
+    finite = frame.filter(pl.col("value").is_finite())
+    x, y = finite["x"].cast(pl.Float64).to_numpy(), finite["value"].to_numpy()
+    sizes = finite.group_by(by, maintain_order=True).len()
+    ends = np.cumsum(sizes["len"].to_numpy(), dtype=np.int64)
+    return {
+        tuple(key): (x[end - size : end], y[end - size : end])
+        for (*key, size), end in zip(sizes.iter_rows(), ends, strict=True)
+    }
 
 
 def mean_and_range(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -163,17 +170,21 @@ def mean_and_range(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.
     return grid[inside], np.nanmean(values, axis=0), np.nanmin(values, axis=0), np.nanmax(values, axis=0)
 
 
-def line(frame: pl.DataFrame, name: str, color: str, **more: Any) -> dict[str, Any]:
-    """The trace of a curve: x and value of a frame, with points where there are few."""
+def line(x: np.ndarray, y: np.ndarray, name: str, color: str, **more: Any) -> dict[str, Any]:
+    """The trace of a curve, with points where there are few."""
     return {
-        "x": frame["x"].to_numpy(),
-        "y": frame["value"].to_numpy(),
+        "x": x,
+        "y": y,
         "name": name,
-        "mode": "lines+markers" if frame.height < 30 else "lines",
+        "mode": "lines+markers" if len(x) < 30 else "lines",
         "line": {"color": color, "width": 2},
         "marker": {"size": 5},
         **more,
     }
+
+
+def _points(frame: pl.DataFrame) -> Curve:
+    return frame["x"].to_numpy(), frame["value"].to_numpy()
 
 
 def _split_color(name: str) -> str:

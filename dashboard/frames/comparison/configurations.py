@@ -175,14 +175,14 @@ def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.
     frame = summary.filter(pl.col("run_id").is_in(list(owner)), pl.col("value").is_not_null())
     frame = frame.with_columns(configuration=pl.col("run_id").replace_strict(owner, return_dtype=pl.String))
     rows = []
-    for (metric, name), part in frame.group_by("name", "configuration", maintain_order=True):
-        kept = part["value"].filter(part["value"].abs() < LARGEST)
-        if kept.is_empty():
+    for metric, name, values in frame.group_by("name", "configuration", maintain_order=True).agg("value").iter_rows():
+        kept = np.array([value for value in values if abs(value) < LARGEST])
+        if not kept.size:
             continue
-        estimate = intervals.mean_interval(kept.to_numpy())
-        low, high = possible(str(metric), estimate)
-        sd = kept.std() if kept.len() > 1 else None
-        rows.append((metric, name, estimate.n, estimate.value, sd, low, high, part.height - kept.len()))
+        estimate = intervals.mean_interval(kept)
+        low, high = possible(metric, estimate)
+        sd = pl.Series(kept).std() if kept.size > 1 else None
+        rows.append((metric, name, estimate.n, estimate.value, sd, low, high, len(values) - kept.size))
     numbers, counts = ("mean", "sd", "low", "high"), {"n": pl.Int64, "diverged": pl.Int64}
     columns = ["metric", "configuration", "n", *numbers, "diverged"]
     schema = dict.fromkeys(columns, pl.String) | dict.fromkeys(numbers, pl.Float64) | counts
