@@ -218,6 +218,7 @@ def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *
         "choose": choose,
         "hide": toggle("hidden"),
         "pin": toggle("pinned"),
+        "rename": run_actions.rename_now,
         "sort": sort_by,
     }
     run_list.show(rows, heads, key="runs_list", label="Runs that the search finds", sort=sort, compact=compact, on=on)

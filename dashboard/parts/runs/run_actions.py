@@ -87,6 +87,14 @@ def _rename(version: str, run_id: str, key: str) -> None:
             done(lambda: queries.rename_run(run_id, name), "Renamed.")
 
 
+def rename_now(named: dict[str, str]) -> None:
+    """Give a run the name that was written into a list; a store that cannot be written is a sentence."""
+    try:
+        queries.rename_run(named["id"], named["name"])
+    except StoreError as error:
+        st.toast(f"{error}.", icon=":material/error:")
+
+
 def _tag(version: str, runs: pl.DataFrame, key: str) -> None:
     """Tags that exist are offered; others are typed."""
     with st.popover("Tag", icon=":material/sell:", type="tertiary"):

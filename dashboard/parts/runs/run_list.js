@@ -1,5 +1,5 @@
 // A list of runs as a real table: names are links, rows can be chosen, hidden and pinned, columns can be sorted.
-// Every text is set as text, never as HTML. What a reader does goes to Python as a trigger: open, choose, hide, pin, sort.
+// Every text is set as text, never as HTML. What a reader does goes to Python as a trigger: open, choose, hide, rename, sort.
 
 const SIGNS = {
   running: ["play_circle", "running"],
@@ -93,6 +93,27 @@ function filled(cell, kind, value, color, act) {
   }
 }
 
+/** Put a field in the place of a name: Enter gives the run the name in it, Escape and the way elsewhere leave the old. */
+function rename(row, link, tell) {
+  const field = element("input", "run-rename");
+  field.value = row.name;
+  field.placeholder = "its parameters name it again";
+  field.setAttribute("aria-label", `Name of ${row.name}`);
+  const close = () => {
+    field.onblur = null; // a field that goes loses its focus
+    field.replaceWith(link);
+    link.focus();
+  };
+  field.onblur = close;
+  field.onkeydown = (event) => {
+    event.stopPropagation(); // letters in it are no shortcuts of the page
+    if (event.key === "Enter" && field.value.trim() !== row.name) tell({ id: row.id, name: field.value });
+    if (event.key === "Enter" || event.key === "Escape") close();
+  };
+  link.replaceWith(field);
+  field.select();
+}
+
 /** Open a page of the dashboard as the browser's Back does. `st.switch_page` would race with a page that runs by itself
  * every second or two: a run asked for by the old page after the new one was made leaves the new one empty. */
 function go(address) {
@@ -101,6 +122,7 @@ function go(address) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  if (parentElement.querySelector(".run-rename")) return; // news wait until the name is written
   const focused = document.activeElement && parentElement.contains(document.activeElement)
     ? document.activeElement.dataset.focus : null;
   parentElement.querySelector(".run-list")?.remove();
@@ -187,6 +209,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     first.append(called);
     if (data.hide) {
       const acts = element("span", "run-acts");
+      if (data.rename) acts.append(button("run-act", `Rename ${row.name}`, "edit", null, () => rename(row, link, (named) => setTriggerValue("rename", named))));
       acts.append(
         button("run-act", row.pinned ? `Unpin ${row.name}` : `Pin ${row.name} to the top`, "keep", Boolean(row.pinned), () => setTriggerValue("pin", row.id)),
         button("run-act", row.hidden ? `Show ${row.name} in charts` : `Hide ${row.name} from charts`, row.hidden ? "visibility_off" : "visibility", Boolean(row.hidden), () => setTriggerValue("hide", row.id)),

@@ -83,7 +83,8 @@ def show(
         plain: names are no links.
         tall: at most as high as the window, with heads and names that stay in sight.
         on: what a reader does -> what is called with it: `open` (id; its address where left out), `choose` (ids and
-            among: those offered), `hide`, `pin`, `stop` (id), `sort` (column), `cell` (what the cell names).
+            among: those offered), `hide`, `pin`, `stop` (id), `rename` (id and name), `sort` (column), `cell` (what the
+            cell names).
     """
     acts = on or {}
     data = {
@@ -98,6 +99,7 @@ def show(
         "choose": "choose" in acts,
         "hide": "hide" in acts,
         "stop": "stop" in acts,
+        "rename": "rename" in acts,
         "sortable": "sort" in acts,
         "sort": {"column": sort[0], "ascending": sort[1]} if sort else None,
     }
