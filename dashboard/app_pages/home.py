@@ -100,7 +100,7 @@ def show_newest(version: str, table: pl.DataFrame) -> None:
 
 def show_best(version: str, best: pl.DataFrame) -> None:
     """The best configuration of every task on dev over its seeds."""
-    st.subheader("Best per task, dev", anchor=False)
+    st.subheader("Best of each task on dev", anchor=False)
     colors = queries.colors(version)
     rows = [
         run_list.Row(

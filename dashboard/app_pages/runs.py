@@ -272,6 +272,11 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> bool:
     """A chart a metric, with all runs that are shown; returns whether the charts look for news themselves."""
     ids = tuple(drawn["run_id"])
     running = bool(drawn["status"].eq("running").any())
+    read: Any = queries.live_metric_names_of if running else queries.metric_names
+    metrics = run_grid.ordered(read(ids) if running else read(version, ids))
+    if not metrics:
+        st.info("None of these runs logged a curve: *Table* shows their settings and scores.", icon=":material/info:")
+        return False
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         x = st.segmented_control(
             "Over",
@@ -284,11 +289,6 @@ def show_charts(drawn: pl.DataFrame, group: str | None) -> bool:
         )
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="runs_smoothing", bind="query-params", width=130)
         log_y = st.toggle("Log y", key="runs_log_y", bind="query-params")
-    read: Any = queries.live_metric_names_of if running else queries.metric_names
-    metrics = run_grid.ordered(read(ids) if running else read(version, ids))
-    if not metrics:
-        st.info("None of these runs logged a curve.", icon=":material/info:")
-        return False
     column = run_rows.GROUPS.get(group or "config", group)
     lines = run_grid.lines(drawn, queries.names(version, ids), COLORS, column if column != "tags" else None)
     shown = metrics if st.session_state.get("runs_every_chart") else metrics[:CHARTS]

@@ -52,6 +52,8 @@ def where_they_differ(
     ids = ",".join([*a.run_ids, *b.run_ids])
     order = {"runs": ids, "examples_split": split, "examples_order": "most telling first"}
     said = f"Where do {b.name} and {a.name} differ? {slices.conclusion(found)}"
+    if not flips and not any(item.stands_out for item in found):
+        said = f"{b.name} and {a.name} get the same examples right."
     with st.container(horizontal=True, vertical_alignment="center"):
         links.page_link(
             "examples",

@@ -11,6 +11,7 @@ from dashboard.figures import compare as figures
 from dashboard.reports import html_report
 from store import queries
 from store.ingest import ingest
+from tests.dashboard.conftest import fill_clue_run
 
 PAGES = ("compare", "examples", "explore")
 
@@ -46,6 +47,15 @@ def test_two_recipes_are_compared_in_one_sentence(filled_store, open_page):
     assert any("over the baseline" in json.dumps(chart) for chart in charts)
     assert any("| metric |" in code.value and "on 80 examples" in code.value for code in app.code)
     assert any("tabular" in code.value and "on 80 examples" in code.value for code in app.code)
+
+
+def test_settings_that_answer_alike_have_no_slices_in_which_they_differ(tmp_path, open_page):
+    db = tmp_path / "alike.duckdb"
+    ids = [fill_clue_run(db, seed=1, recipe=recipe) for recipe in ("modern", "blog")]
+    queries.refresh(db)
+    said = texts(open_page("compare", db, runs=",".join(ids)))
+    assert "get the same examples right." in said
+    assert "No slice" not in said
 
 
 def test_runs_of_different_tasks_are_not_compared_and_the_page_says_why(filled_store, open_page):

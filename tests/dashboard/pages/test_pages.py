@@ -285,3 +285,8 @@ def test_sql_plots_the_result(filled_store, open_page):
     (spec,) = specs(app)
     assert spec["layout"]["xaxis"]["title"]["text"] == "step"
     assert spec["layout"]["yaxis"]["title"]["text"] == "value"
+
+
+def test_a_leaderboard_without_own_scores_says_which_runs_it_leaves_out(filled_store, open_page):
+    said = open_page("leaderboard", filled_store, leaderboard_split="test").info[0].value
+    assert "has a test score yet (runs with `--limit` are left out)" in said
