@@ -247,13 +247,14 @@ def confidence(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
         bin=((pl.col("confidence") / width).floor().clip(0, round(1 / width) - 1) + 0.5) * width,
         right=pl.col("label") == pl.col("prediction"),
     )
-    figure = go.Figure()
+    bars = []
     for right, name, color in ((True, "right", style.GOOD), (False, "wrong", style.BAD)):
         part = frame.filter(right=right).group_by("bin").len().sort("bin")
-        figure.add_trace(go.Bar(x=part["bin"], y=part["len"], name=name, marker={"color": color}, width=0.9 * width))
-    figure.update_layout(barmode="stack")
-    style.finish(figure, x="confidence of the prediction", y="examples", height=height, legend=True)
-    return figure.update_xaxes(tickformat="~%")
+        places, counts = part["bin"].to_numpy(), part["len"].to_numpy()
+        look = {"type": "bar", "name": name, "marker": {"color": color}, "width": 0.9 * width}
+        bars.append({"x": places, "y": counts, **look})
+    titles = {"x": "confidence of the prediction", "y": "examples", "x_axis": {"tickformat": "~%"}}
+    return style.finish(style.unchecked(bars), **titles, height=height, legend=True, layout={"barmode": "stack"})
 
 
 def _bin_width(confidences: pl.Series) -> float:

@@ -84,7 +84,7 @@ def newest(version: str, task: str) -> dict[str, object] | None:
     found = found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
     found = found.sort(pl.col("data_source") == "sample", "started_at", descending=[False, True])
     rows = found.head(TRIED).iter_rows(named=True)
-    return next((row for row in rows if not queries.predictions(version, row["run_id"]).is_empty()), None)
+    return next((row for row in rows if not queries.answers(version, row["run_id"]).is_empty()), None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -98,7 +98,7 @@ def measured_lengths(version: str, run_id: str, task: str) -> list[int]:
 
 def balance(version: str, run_id: str, spec: TaskSpec) -> pl.DataFrame:
     """split, label, count: of dev from the stored labels, of train where the job measured it."""
-    dev = queries.predictions(version, run_id).drop_nulls("label").group_by("label").len("count")
+    dev = queries.answers(version, run_id).drop_nulls("label").group_by("label").len("count")
     parts = [dev.select(pl.lit("dev").alias("split"), "label", pl.col("count").cast(pl.Int64))]
     stored = queries.measurements(version, "task_facts", run_ids=(run_id,))
     if {"split", "label"} <= set(stored.columns):

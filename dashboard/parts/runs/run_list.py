@@ -5,7 +5,7 @@ HTML in the page (`run_list.js`), so links open with Enter, in a new tab, and ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def show(
         "plain": plain,
         "tall": tall,
         "rows": [_row(row) for row in rows],
-        "columns": [{"id": n, **asdict(column)} for n, column in enumerate(columns)],
+        "columns": [{"id": n, **_values(column)} for n, column in enumerate(columns)],
         "open": "open" in acts,
         "choose": "choose" in acts,
         "hide": "hide" in acts,
@@ -118,6 +118,10 @@ def show(
 
 def _row(row: Row) -> dict[str, Any]:
     """A row as the browser gets it."""
-    cells = [asdict(cell) if isinstance(cell, Cell) else cell for cell in row.cells]
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
-    return {**values, "cells": cells, "href": row.href or f"run?run={row.id}"}
+    cells = [_values(cell) if isinstance(cell, Cell) else cell for cell in row.cells]
+    return {**_values(row), "cells": cells, "href": row.href or f"run?run={row.id}"}
+
+
+def _values(of: Row | Cell | Column) -> dict[str, Any]:
+    """Its fields as they are; `dataclasses.asdict` copies each and takes ten times as long."""
+    return {field.name: getattr(of, field.name) for field in fields(of)}
