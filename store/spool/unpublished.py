@@ -112,13 +112,15 @@ def unpublished(
     files = {f"{run_id}.jsonl": run_id for run_id in run_ids}
     rows = con.execute("SELECT file, read FROM raw.spools WHERE file IN (SELECT unnest(?))", [list(files)]).fetchall()
     reads: dict[str, int] = dict(rows)
-    grown = [file for file in files if _size(layout.spool / file) > reads.get(file, 0)]
+    spool = layout.spool
+    paths = {file: spool / file for file in files}
+    grown = [file for file, path in paths.items() if _size(path) > reads.get(file, 0)]
     with _guard:
         for file in files.keys() - set(grown):
-            _tails.pop(layout.spool / file, None)
+            _tails.pop(paths[file], None)
     for file in grown:
         with _guard:
-            found = _parsed(layout.spool / file, reads.get(file, 0), TAIL // len(grown))
+            found = _parsed(paths[file], reads.get(file, 0), TAIL // len(grown))
             if found is None:
                 continue
             frame = found.points.clone()
