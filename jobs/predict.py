@@ -250,7 +250,7 @@ def why_no_model(run_id: str, db: Path | None) -> str:
 
 def load(path: Path) -> Trained | TrainedNgrams:
     """The model, tokenizer and task of a checkpoint."""
-    state, about = checkpoints.load(path)
+    state, about = checkpoints.load(path, arrays_of=(names.NGRAM,))
     with cli.input_errors(str(path)):
         spec = TaskSpec.from_dict(about["task_spec"]) if about.get("task_spec") else get_task(about["task"])
         if about.get("kind") == names.NGRAM:

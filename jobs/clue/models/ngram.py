@@ -89,14 +89,12 @@ def fit(spec: TaskSpec, train: Sequence[Example], *, seed: int = 42, features: i
 
 def save(path: Path, model: NgramModel, spec: TaskSpec) -> None:
     """Write a model as a checkpoint, without the columns that no training row has: their weights are zero."""
-    import torch
-
     columns = np.flatnonzero(model.weights.any(axis=0))
     state = {
-        "classes": torch.from_numpy(model.classes.astype(np.int64)),
-        "columns": torch.from_numpy(columns),
-        "weights": torch.from_numpy(model.weights[:, columns].copy()),
-        "intercept": torch.from_numpy(model.intercept),
+        "classes": model.classes.astype(np.int64),
+        "columns": columns,
+        "weights": model.weights[:, columns],
+        "intercept": model.intercept,
     }
     about = {
         "kind": "ngram",
@@ -110,11 +108,10 @@ def save(path: Path, model: NgramModel, spec: TaskSpec) -> None:
 
 
 def restore(state: Mapping[str, Any], about: Mapping[str, Any]) -> NgramModel:
-    """The model of a checkpoint."""
+    """The model of a checkpoint that was read as arrays."""
     weights = np.zeros(about["shape"], dtype=np.float32)
-    weights[:, state["columns"].numpy()] = state["weights"].numpy()
-    classes, intercept = state["classes"].numpy(), state["intercept"].numpy()
-    return NgramModel(classes, weights, intercept, about["n_classes"], about["features"])
+    weights[:, state["columns"]] = state["weights"]
+    return NgramModel(state["classes"], weights, state["intercept"], about["n_classes"], about["features"])
 
 
 def vectors(spec: TaskSpec, examples: Sequence[Example], *, features: int = FEATURES) -> Any:

@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,7 +75,7 @@ def test_a_saved_model_gives_the_same_probabilities(tmp_path, labels):
     rows = [Example(str(i), {"sentence": f"词{i % len(labels)}{i}"}, labels[i % len(labels)]) for i in range(60)]
     model = ngram.fit(TASKS["tnews"], rows)
     ngram.save(tmp_path / "best.safetensors", model, TASKS["tnews"])
-    back = ngram.restore(*checkpoints.load(tmp_path / "best.safetensors"))
+    back = ngram.restore(*checkpoints.load(tmp_path / "best.safetensors", arrays_of=("ngram",)))
     expected = model.probabilities(TASKS["tnews"], rows)
     assert set(expected.argmax(axis=1)) == set(labels)
     assert (back.probabilities(TASKS["tnews"], rows) == expected).all()
@@ -88,6 +90,22 @@ def test_probabilities_are_those_of_scikit_learn():
     theirs.fit(features, [row.label for row in rows])
     ours = ngram.fit(TASKS["tnews"], rows).probabilities(TASKS["tnews"], rows)
     np.testing.assert_allclose(ours[:, :3], theirs.predict_proba(features), atol=1e-5)
+
+
+def test_neither_its_training_nor_its_answers_load_torch(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from jobs import predict
+from jobs.clue import train
+from jobs.clue.config import Config
+db = Path(sys.argv[1])
+train.start(Config(task=("afqmc",), model="ngram", limit=200, db=db, data_dir=Path(sys.argv[2])))
+predict.predict(predict.Config(run="latest", text=("借呗能提前还款吗", "借呗可以提前还吗"), db=db))
+assert "torch" not in sys.modules
+"""
+    folder = sample.folder("afqmc")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.duckdb"), str(folder)], check=True, timeout=120)
 
 
 def test_the_model_of_a_run_answers_texts_lines_and_files(tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -30,6 +31,21 @@ def test_nested_states_come_back(tmp_path):
     assert torch.equal(state["model"]["a.weight"], STATE["model"]["a.weight"])
     assert state["model"]["flag"].dtype == torch.bool
     assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_arrays_and_tensors_of_the_same_numbers_make_the_same_file(tmp_path):
+    arrays = {"classes": np.array([6, 10]), "weights": np.arange(12.0).reshape(3, 4).T, "none": np.zeros((0, 3), bool)}
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    for kind, state in (("linear", arrays), ("deep", tensors)):
+        checkpoints.save(tmp_path / kind, {"model": state}, about={"kind": kind})
+        as_arrays, as_tensors = (checkpoints.load(tmp_path / kind, arrays_of=of)[0] for of in ((kind,), ("other",)))
+        for name, expected in arrays.items():
+            np.testing.assert_array_equal(as_arrays["model"][name], expected, strict=True)
+            assert torch.equal(as_tensors["model"][name], tensors[name])
+    file = tmp_path / "linear"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(cli.InputError, match="its checksum does not match"):
+        checkpoints.load(file, arrays_of=("linear",))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
