@@ -52,7 +52,7 @@ def show_running(version: str, running: pl.DataFrame) -> None:
         spec = queries.task_specs(version).get(row["task"] or "")
         score = f"dev/{spec.metric}" if spec else "dev/accuracy"
         logged = queries.live_metric_names(run_id)
-        wanted = [name for name in ("train/loss", score, *run_grid.ordered(logged)) if name in logged][:3]
+        wanted = home.telling(run_grid.ordered(logged), score)
         curves = queries.live_curves((run_id,), tuple(wanted), buckets=60) if wanted else None
         found = None if curves is None else home.last_and_best(curves, score, higher_is_better=True)
         cells = (
@@ -65,7 +65,7 @@ def show_running(version: str, running: pl.DataFrame) -> None:
         )
         rows.append(run_list.Row(run_id, names[run_id], colors[row["config_hash"]], cells))
     heads = [
-        run_list.Column("Loss", "spark", help="train/loss, or the first curve that the run logs"),
+        run_list.Column("Curve", "spark", help="The loss in training, else another loss, else what the run logs first"),
         run_list.Column("Last score", "number"),
         run_list.Column("Best", "number"),
         run_list.Column("Progress", "progress"),

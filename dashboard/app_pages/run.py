@@ -26,6 +26,9 @@ ENDED_EARLY = {
     "lost": "The run is lost: its process ended without a word, as after a kill or a power cut.",
     "interrupted": "The run was interrupted before its end.",
 }
+STILL_RUNNING = (
+    "The run had not ended in the tracker that it was imported from; import it again for what it logged since."
+)
 RESUMED = ("python -m jobs.clue", "python -m jobs.sweep")  # commands that take --resume
 SYSTEM = "system/"  # what was watched of the machine: on a tab of its own
 CONSOLE = 200_000  # characters of the console shown
@@ -82,7 +85,8 @@ def header(run: Mapping[str, Any]) -> None:
     if run["status"] in ENDED_EARLY:
         module = next((name for name in RESUMED if run["command"].startswith(f"{name} ")), None)
         how = " This command continues it from its last checkpoint, if it has one:" if module else ""
-        st.warning(f"{ENDED_EARLY[run['status']]}{how}", icon=":material/restart_alt:")
+        imported = run["status"] == "lost" and "imported" in (run["tags"] or [])
+        st.warning(STILL_RUNNING if imported else f"{ENDED_EARLY[run['status']]}{how}", icon=":material/restart_alt:")
         if module:
             st.code(commands.of_this_store(f"{module} --resume {run_id}"), language="bash", wrap_lines=True)
 
@@ -217,14 +221,18 @@ def show_curves(running: bool, *, system: bool = False) -> None:
 
 
 def show_points(frame: pl.DataFrame, names: list[str]) -> None:
-    """Curves of one point are a number."""
+    """Curves of one point are a number, those without a finite value a sentence."""
     rows = frame.filter(pl.col("name").is_in(names))
     rows = rows.sort(name_order.places(rows["name"]))
-    if rows.is_empty():
+    counts = rows.group_by("name", maintain_order=True).len()
+    many, once = counts.filter(pl.col("len") > 1), rows.filter(pl.len().over("name") == 1)
+    for name, logged in many.iter_rows():
+        st.caption(f"{words.plain(words.name(name))}: none of its {logged:,} values is finite.")
+    if once.is_empty():
         return
     st.caption("Logged once:")
     with st.container(horizontal=True, gap="medium"):
-        for name, value in rows.select("name", "value").iter_rows():
+        for name, value in once.select("name", "value").iter_rows():
             st.metric(words.name(name), words.value(name, value), width="content")
 
 
@@ -332,22 +340,37 @@ def show_kin() -> None:
         ("Children", "run_children", children),
         ("Same configuration, other runs", "run_seeds", seeds),
     ):
-        st.markdown(f"**{name}** ({frame.height})")
         if not frame.is_empty():
+            st.markdown(f"**{name}** ({frame.height})")
             columns = ("status", "score", "seed", "started_at", "duration_s")
             run_tables.runs_table(VERSION, frame, columns, key=key, label=name)
     if not seeds.is_empty():
         ids = ",".join([run_id, *seeds["run_id"].head(19)])
         links.page_link("compare", "Compare its seeds", icon=":material/compare_arrows:", runs=ids)
+    if children.height > 1:
+        ids = ",".join(children["run_id"].head(20))
+        links.page_link("compare", "Compare its children", icon=":material/compare_arrows:", runs=ids)
+    if not RUN["parent_run_id"] and children.is_empty() and seeds.is_empty():
+        st.info("This run has no parent, no children and no run of the same configuration.", icon=":material/inbox:")
+
+
+def logged_once() -> bool:
+    """Whether the run logged nothing but scores, each of them once; read from the store only where that may be."""
+    names = tuple(name for name in queries.metric_names(VERSION, (run_id,)) if not name.startswith(SYSTEM))
+    if not all(map(configurations.is_score, names)):
+        return False
+    return not names or bool(queries.curves(VERSION, (run_id,), names, buckets=2)["name"].is_unique().all())
 
 
 def opens_on() -> str:
-    """The first tab with something on it, for a run without curves: a parent opens on its children."""
+    """The first tab with something on it, for a run that logged each metric once: a parent opens on its children."""
     if not queries.answers(VERSION, run_id).is_empty():
         return "Predictions"
     if not queries.all_runs(VERSION).filter(parent_run_id=run_id).is_empty():
         return "Related runs"
-    return "Measurements" if queries.measured_tables(VERSION, run_id) else "Curves"
+    if queries.measured_tables(VERSION, run_id):
+        return "Measurements"
+    return "Curves" if queries.metric_names(VERSION, (run_id,)) else "Configuration"
 
 
 header(RUN)
@@ -368,8 +391,7 @@ TABS = {
     "Environment": show_environment,
     "Related runs": show_kin,
 }
-silent = not running and not any(not name.startswith(SYSTEM) for name in queries.metric_names(VERSION, (run_id,)))
-first = opens_on() if silent else "Curves"
+first = opens_on() if not running and logged_once() else "Curves"
 opened = st.tabs(list(TABS), key="run_tab", bind="query-params", default=first)
 for tab, show in zip(opened, TABS.values(), strict=True):
     if tab.open:

@@ -87,23 +87,30 @@ def curves(
 
 
 def is_curve(frame: pl.DataFrame, names: Sequence[str]) -> bool:
-    """Whether one of these has more than one point to draw."""
-    counts = frame.filter(pl.col("name").is_in(list(names))).group_by("name").len()
-    return bool((counts["len"] > 1).any())
+    """Whether one of these has more than one point, and a finite value to draw."""
+    counts = (
+        frame.filter(pl.col("name").is_in(list(names)))
+        .group_by("name")
+        .agg(pl.len(), pl.col("value").is_finite().any())
+    )
+    return bool((counts["len"] > 1).any() and counts["value"].any())
 
 
 def finding(frame: pl.DataFrame, names: Sequence[str], *, x: str = "step") -> str:
     """What a plot of these curves shows, in words: `dev accuracy: best 63.75 % at step 60`.
 
     Scores and losses tell their best value, of dev where it is there; other metrics their last one. Values that are not
-    finite are counted.
+    finite are counted; a curve without a finite value is told only where no other is drawn.
     """
-    name = min(names, key=lambda name: (not name.startswith("dev/"), name))
+    told = set(frame.filter(pl.col("value").is_finite())["name"])
+    name = min(names, key=lambda name: (name not in told, not name.startswith("dev/"), name))
     part = frame.filter(name=name).sort("x")
     finite = part.filter(pl.col("value").is_finite())
     odd = f", {words.count(part.height - finite.height, 'value')} not finite" if finite.height < part.height else ""
     if finite.is_empty():
         return f"{words.name(name)}: no value is finite"
+    if finite.height > 1 and finite["value"].n_unique() == 1:
+        return f"{words.name(name)}: {words.value(name, finite['value'][0])} throughout{odd}"
     spec = metric_of(name)
     if spec.name not in METRICS:
         return f"{words.name(name)}: {words.value(name, finite['value'][-1])} at the end{odd}"

@@ -184,7 +184,7 @@ def share_done(progress: float | None, eta_s: float | None) -> float | None:
 
 
 def duration(seconds: float | None) -> str:
-    """`3 h 05 min`, `2 min 10 s`, `0.8 s`, `5 ms`, or an en dash for what is not known."""
+    """`2 d 07 h`, `3 h 05 min`, `2 min 10 s`, `0.8 s`, `5 ms`, or an en dash for what is not known."""
     if seconds is None or not math.isfinite(seconds):
         return UNSET
     if 0 < seconds < 0.1:
@@ -196,7 +196,9 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400:,} d {whole % 86400 // 3600:02d} h"
 
 
 def ago(moment: datetime | None) -> str:

@@ -42,6 +42,14 @@ def since(runs: pl.DataFrame, moment: datetime) -> dict[str, int]:
     return found | ({"started": started} if started else {})
 
 
+def telling(names: Sequence[str], score: str, most: int = 3) -> list[str]:
+    """The curves of a running job to read: its score, and before it the losses, that of training first."""
+    losses = [name for name in names if name.rpartition("/")[2] == "loss"]
+    ordered = [*sorted(losses, key=lambda name: not name.startswith("train/")), *names]
+    scored = [score] if score in names else []
+    return [*[name for name in dict.fromkeys(ordered) if name != score][: most - len(scored)], *scored]
+
+
 def curve_of(frame: pl.DataFrame, names: Sequence[str], points: int = 60) -> list[float]:
     """The last points of the first of these curves that a run has."""
     for name in names:

@@ -99,13 +99,28 @@ def show_spans(frame: pl.DataFrame, place: Any) -> None:
     plots.show(figures.span_overlap(pairs), key="run_spans", title=title, alt=title, place=place)
 
 
+def wrong_of(frame: pl.DataFrame) -> pl.DataFrame:
+    """The labelled rows with another prediction; says in a sentence where there is none."""
+    labelled = frame.drop_nulls("label")
+    wrong = labelled.filter(pl.col("label") != pl.col("prediction"))
+    if labelled.is_empty():
+        st.caption("These examples have no labels, so none can be called right or wrong.")
+    elif wrong.is_empty():
+        st.caption(f"None of the {labelled.height:,} predictions is wrong.")
+    return wrong
+
+
 def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
     """Wrong answers in their passage, the most confident first; a text is drawn when its line is opened."""
-    wrong = frame.filter(pl.col("label").is_not_null() & (pl.col("label") != pl.col("prediction")))
+    wrong = wrong_of(frame)
+    if wrong.is_empty():
+        return
     st.subheader(f"Wrong answers ({wrong.height:,} of {frame.height:,})", anchor=False)
     word = st.text_input("Text contains", key="run_word", bind="query-params", width=260)
     if word:
         wrong = wrong.filter(pl.col("text").str.contains(word, literal=True))
+    if wrong.is_empty():
+        st.caption("No wrong answer is left by this filter.")
     for row in wrong.sort("confidence", descending=True, nulls_last=True).head(TEXTS).iter_rows(named=True):
         answers = [row["label"], row["prediction"]]
         if spec.kind == "entities":
@@ -121,7 +136,9 @@ def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
 
 def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
     """Wrong predictions, the most confident first."""
-    wrong = frame.filter(pl.col("label").is_not_null() & (pl.col("label") != pl.col("prediction")))
+    wrong = wrong_of(frame)
+    if wrong.is_empty():
+        return
     st.subheader(f"Wrong predictions ({wrong.height:,} of {frame.height:,})", anchor=False)
     with st.container(horizontal=True):
         label = None
@@ -132,6 +149,9 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         wrong = wrong.filter(label=label)
     if word:
         wrong = wrong.filter(pl.col("text").str.contains(word, literal=True))
+    if wrong.is_empty():
+        st.caption("No wrong prediction is left by these filters.")
+        return
     shown = tables.readable(wrong.sort("confidence", descending=True, nulls_last=True).head(WRONG))
     st.dataframe(
         shown.select("confidence", "label", "prediction", "text", "example_id"),

@@ -226,3 +226,15 @@ def test_a_result_of_words_is_drawn_as_bars_at_first():
     assert sql.usual_kind(pl.DataFrame({"task": ["a", "a"], "runs": [1, 2]})) == "bar"
     assert sql.usual_kind(pl.DataFrame({"step": [1, 2], "loss": [1.0, 2.0]})) == "line"
     assert sql.usual_kind(pl.DataFrame()) == "line"
+
+
+def test_the_title_of_curves_tells_one_that_is_drawn_and_a_level_one_as_such():
+    nan = float("nan")
+    frame = pl.DataFrame({
+        "name": ["dev/loss", "loss", "loss", "dev/f1", "dev/f1", "dev/em", "dev/em"],
+        "x": [1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0],
+        "value": [nan, 0.5, 0.4, 0.0, 0.0, nan, nan],
+    })  # fmt: skip
+    assert runs.finding(frame, ["dev/loss", "loss"]) == "loss: lowest 0.4 at step 2"
+    assert runs.finding(frame, ["dev/f1"]) == "dev F1: 0.00 % throughout"
+    assert [runs.is_curve(frame, names) for names in (["dev/loss", "loss"], ["dev/em"])] == [True, False]

@@ -52,6 +52,20 @@ def test_the_curve_of_a_job_and_its_last_and_best_score():
     assert home.last_and_best(curves, "c", higher_is_better=True) is None
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["dev/accuracy", "dev/loss", "train/loss", "lr"], ["train/loss", "dev/loss", "dev/accuracy"]),
+        (["dev/accuracy", "dev/loss"], ["dev/loss", "dev/accuracy"]),
+        (["lr", "loss", "grad", "time"], ["loss", "lr", "grad"]),
+        (["dev/accuracy"], ["dev/accuracy"]),
+        ([], []),
+    ],
+)
+def test_a_running_job_shows_its_loss_before_its_score(names, told):
+    assert home.telling(names, "dev/accuracy") == told
+
+
 def test_groups_of_runs_have_an_interval_from_three_seeds_on():
     runs = pl.DataFrame(
         {

@@ -54,7 +54,11 @@ def test_a_run_without_curves_opens_on_what_it_has(empty_store, open_page):
         pass
     with runs.start("own", parent_run_id=parent.run_id, **known) as child:
         child.measure("grid", {"width": 0.1}, accuracy=0.5)
+    with runs.start("own", **known | {"config_hash": "i"}) as silent:
+        pass
     ingest(empty_store, wait=30, force=True)
+    opened = open_page("run", empty_store, run=silent.run_id)
+    assert any("Config hash" in item.value for item in opened.caption)
     assert any("Children" in item.value for item in open_page("run", empty_store, run=parent.run_id).markdown)
     assert [box.label for box in open_page("run", empty_store, run=child.run_id).selectbox][-1] == "Table"
 

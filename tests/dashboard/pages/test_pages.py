@@ -144,6 +144,41 @@ def test_a_curve_of_one_point_is_a_number_and_infinities_are_said(tmp_path, open
     assert any("dev loss infinite" in item.value for item in app.markdown)
 
 
+def test_a_curve_without_a_finite_value_is_a_sentence_and_no_empty_chart(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    with runs.start("own", config={}, command="x", config_hash="one", db=db, follow=False) as run:
+        for step in range(3):
+            run.log({"loss": float("nan"), "grad": 1.0}, step=step)
+    queries.refresh(db)
+    app = open_page("run", db)
+    assert any(item.value == "loss: none of its 3 values is finite." for item in app.caption)
+    assert not app.metric
+    assert [item.value for item in app.markdown if " at the end" in item.value or " throughout" in item.value] == [
+        "**grad: 1 throughout**"
+    ]
+
+
+def test_a_run_that_erred_nowhere_opens_on_its_predictions_and_says_so_without_an_empty_table(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    ids = [str(n) for n in range(3)]
+    with runs.start("own", config={}, command="x", config_hash="s", db=db, dataset="own", follow=False) as run:
+        run.examples("own", "dev", pl.DataFrame({"example_id": ids, "hash": ids, "text": ["甲", "乙", "丙"]}))
+        answers = {
+            "example_id": ids,
+            "hash": ids,
+            "label": ["a", "b", "a"],
+            "prediction": ["a", "b", "a"],
+            "confidence": [0.9, 0.8, 0.7],
+        }
+        run.predictions("dev", pl.DataFrame(answers))
+        run.log({"dev/accuracy": 1.0})
+    queries.refresh(db)
+    app = open_page("run", db)
+    assert any(item.value == "None of the 3 predictions is wrong." for item in app.caption)
+    assert not app.dataframe
+    assert not [box.label for box in app.text_input if box.label == "Text contains"]
+
+
 def test_answers_that_are_spans_are_shown_in_their_passage(tmp_path, open_page):
     db = tmp_path / "results.duckdb"
     texts = [{"context": "北京是中国的首都。上海是城市。", "question": f"第{n}个问题？"} for n in range(4)]

@@ -153,7 +153,15 @@ def test_texts_are_readable(text, line):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.84, "0.8 s"), (59.4, "59 s"), (130, "2 min 10 s"), (11_100, "3 h 05 min"), (None, "–"), (float("inf"), "–")],
+    [
+        (0.84, "0.8 s"),
+        (59.4, "59 s"),
+        (130, "2 min 10 s"),
+        (11_100, "3 h 05 min"),
+        (95_963_340, "1,110 d 16 h"),
+        (None, "–"),
+        (float("inf"), "–"),
+    ],
 )
 def test_durations(seconds, text):
     assert words.duration(seconds) == text
