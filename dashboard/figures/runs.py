@@ -260,7 +260,7 @@ def confidence(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
         places, counts = part["bin"].to_numpy(), part["len"].to_numpy()
         look = {"type": "bar", "name": name, "marker": {"color": color}, "width": 0.9 * width}
         bars.append({"x": places, "y": counts, **look})
-    titles = {"x": "confidence of the prediction", "y": "examples", "x_axis": {"tickformat": "~%"}}
+    titles: dict[str, Any] = {"x": "confidence of the prediction", "y": "examples", "x_axis": {"tickformat": "~%"}}
     return style.finish(style.unchecked(bars), **titles, height=height, legend=True, layout={"barmode": "stack"})
 
 
