@@ -176,6 +176,16 @@ def over(n: object, what: str) -> str:
     return "" if n is None else f" over {count(int(as_number(n)), what)}"
 
 
+def means(n: object, what: str) -> str:
+    """`Means over 20 draws with 95 % intervals`; over fewer than three of them there are none to show."""
+    return f"Means{over(n, what)}" + (", too few for intervals" if n in (1, 2) else " with 95 % intervals")
+
+
+def interval(low: float | None, high: float | None, form: str = ".4g") -> str:
+    """` (95 % 0.12 to 0.34)` behind a number, or nothing where there is no interval, as of two draws."""
+    return "" if low is None or high is None else f" (95 % {low:{form}} to {high:{form}})"
+
+
 def share_done(progress: float | None, eta_s: float | None) -> float | None:
     """How much of a job is done, 0 to 1; None for one that has said neither that nor the time left."""
     if not progress and eta_s is None:

@@ -187,8 +187,7 @@ def stored_simulation() -> None:
         )
     frame = stored(version, run_id)
     st.markdown(advice(frame))
-    problems = words.over(frame.filter(metric="can")["n"].min(), "problem")
-    st.caption(f"Points: means{problems}; bands: 95 % intervals.")
+    st.caption(f"{words.means(frame.filter(metric='can')['n'].min(), 'problem')}.")
     axes = [axis for axis in figures.TITLES if not frame.filter(axis=axis).is_empty()]
     columns = st.columns(2)
     for index, axis in enumerate(axes):

@@ -100,8 +100,7 @@ def picture() -> Reading | None:
         theory="a generic dense pattern has rank L − 1 in its logarithms, so it needs d ≥ L − 1; sparse patterns "
         "need of "
         "the order of ln L. The post equates attention with a table of word pairs: 8.33 ln L, 52 for L = 512.",
-        measured=f"{verdict(measured)[0].upper()}{verdict(measured)[1:]} Means{words.over(frame['n'].max(), 'fit')}; "
-        + ("intervals are in the figure below." if frame["low"].count() else "intervals need three."),
+        measured=f"{verdict(measured)[0].upper()}{verdict(measured)[1:]} {words.means(frame['n'].max(), 'fit')}.",
         apart="nothing changes at 8.33 ln L. Norms are free here, and with growing norms even d = 2 gets every "
         "argmax of "
         "a permutation right: look at KL **and** norms.",
@@ -135,7 +134,7 @@ def show_fits() -> None:
         title=f"{figures.bends(figures.FIT_METRICS[metric])} L = {length}",
         alt="Quality of the fits against head size",
     )
-    st.caption(f"Means{words.over(part['n'].max(), 'fit')} of each head size; bands are 95 % intervals.")
+    st.caption(f"{words.means(part['n'].max(), 'fit')} of each head size.")
     downloads.download(frame, "attention_fit")
     for run_id in frame["run_id"].unique(maintain_order=True):
         st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)

@@ -195,7 +195,7 @@ def show_stored() -> None:
         title=f"Does the entropy of {vocabulary:,} words reach zero?",
         alt="Stored entropies of random tables",
     )
-    st.caption(f"Means{words.over(part['n'].max(), 'random table')}; the band is the 95 % interval.")
+    st.caption(f"{words.means(part['n'].max(), 'random table')}.")
     show_retrieval(stored["run_id"][0], vocabulary)
     st.code(queries.run(version, stored["run_id"][0])["command"], language="bash", wrap_lines=True)
 
@@ -231,7 +231,7 @@ def show_retrieval(run_id: str, vocabulary: int) -> None:
         title=f"How many dimensions does finding one of {vocabulary:,} keys need?",
         alt="Probability on the true key",
     )
-    st.caption(f"Means{words.over(retrieved['n'].max(), 'random table')} of keys; the band is the 95 % interval.")
+    st.caption(f"{words.means(retrieved['n'].max(), 'random table')}.")
 
 
 CHAPTER = Chapter(

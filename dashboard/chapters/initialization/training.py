@@ -132,6 +132,7 @@ def show_losses(losses: pl.DataFrame, rates: pl.DataFrame) -> None:
         hide_index=True,
         column_config={"learning_rate": st.column_config.NumberColumn("learning rate", format="%g")}
         | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
+        placeholder=words.UNSET,
         alt="Final losses by rule",
     )
 
@@ -139,11 +140,15 @@ def show_losses(losses: pl.DataFrame, rates: pl.DataFrame) -> None:
 def reading(best: pl.DataFrame, losses: pl.DataFrame, gone: int) -> Reading:
     """The words, with the stored losses."""
     return Reading(
-        see=f"held-out losses by update on the left, the last ones by learning rate on the right. {gone} settings are "
-        f"not drawn there: their loss diverged or ended above {figures.CEILING:g}.",
+        see="held-out losses by update on the left, the last ones by learning rate on the right"
+        + (
+            f", but for {words.count(gone, 'setting')} whose loss diverged or ended above {figures.CEILING:g}."
+            if gone
+            else "."
+        ),
         theory="SGD feels the scale of gradients, Adam divides it out. Residual connections and norms keep signals "
         "alive whatever the rule.",
-        measured=f"{verdict(best)} Means and 95 % intervals{words.over(losses['seeds'].min(), 'seed')}.",
+        measured=f"{verdict(best)} {words.means(losses['seeds'].min(), 'seed')}.",
         apart="the post made no experiment and calls Xavier a fair compromise; these are small stacks, a regression, "
         "and few seeds.",
     )

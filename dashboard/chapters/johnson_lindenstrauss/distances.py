@@ -151,9 +151,8 @@ def show_sweep() -> None:
     )
     repeats = part.filter(pl.col("metric") == metric)["n"].max()
     st.caption(
-        f"Bands: 95 % intervals{words.over(repeats, 'draw')} of each projection; few draws make them wide. Where a "
-        f"band "
-        "runs into the foot of the plot, its lower end is below zero."
+        f"{words.means(repeats, 'draw')} of each projection. Where a band runs into the foot of the plot, its lower "
+        "end is below zero."
     )
     worst = queries.measurements(version, "jl_worst", run_ids=(run_id,)).filter(pl.col("data") == chosen)
     st.dataframe(worst, key="jl_distances_worst", hide_index=True, alt="Worst pairs")
@@ -168,7 +167,7 @@ def show_components() -> None:
         headings.empty("python -m jobs.johnson_lindenstrauss pca")
         return
     pca = pca.filter(pl.col("run_id") == pca["run_id"].max())
-    st.caption(f"Means{words.over(pca['n'].max(), 'draw')} with 95 % intervals, one plot for each kind of data.")
+    st.caption(f"{words.means(pca['n'].max(), 'draw')}, one plot for each kind of data.")
     columns = st.columns(2)
     for index, name in enumerate(sorted(pca["data"].unique())):
         plots.show(

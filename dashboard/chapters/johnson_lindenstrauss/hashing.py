@@ -114,7 +114,7 @@ def show_bands() -> None:
     st.markdown(
         f"{count} bands of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an agreement of "
         f"(1/{count})^(1/{rows}) = {(1 / count) ** (1 / rows):.3f}."
-        + (f" Points: shares{words.over(points['n'].max(), 'pair')} with 95 % intervals." if points.height else "")
+        + (f" Points: {words.means(points['n'].max(), 'pair').lower()}." if points.height else "")
     )
 
 
@@ -134,8 +134,8 @@ def show_neighbours() -> None:
         alt="Recall of the exact neighbours",
     )
     st.caption(
-        "Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance. Bands: "
-        f"95 % intervals{words.over(part['n'].max(), 'search')}."
+        "Exact neighbours by cosine of centred vectors; candidates are the nearest codes by Hamming distance. "
+        f"{words.means(part['n'].max(), 'search')}."
     )
 
 

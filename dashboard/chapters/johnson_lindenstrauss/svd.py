@@ -141,7 +141,7 @@ def show_stored() -> None:
         alt="Stored errors against the rank, bounds",
     )
     st.caption(
-        f"Points: means{words.over(part['n'].max(), 'draw')} with 95 % intervals. The optimum is that of rank k + p, "
+        f"Points: {words.means(part['n'].max(), 'draw').lower()}. The optimum is that of rank k + p, "
         "which no basis of k + p directions can beat; the recipes use k directions. Dash-dotted: bounds of the mean "
         "(Halko, Martinsson and Tropp); dotted: exact."
     )

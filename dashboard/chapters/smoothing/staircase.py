@@ -117,8 +117,10 @@ def stored_sentence() -> str:
     if table is None:
         return f"one problem, drawn live (n = 1, no interval); `{COMMAND}` repeats it over problems with intervals."
     rows = table.rows(named=True)
-    losses = ", ".join(f"{row['schedule']} {row['loss']:.3g} ({row['low']:.3g} to {row['high']:.3g})" for row in rows)
-    return f"stored losses after 400 steps: {losses}; 95 % intervals{words.over(table['problems'].min(), 'problem')}."
+    losses = ", ".join(
+        f"{row['schedule']} {row['loss']:.3g}{words.interval(row['low'], row['high'], '.3g')}" for row in rows
+    )
+    return f"stored losses after 400 steps: {losses}. {words.means(table['problems'].min(), 'problem')}."
 
 
 def stored_table() -> pl.DataFrame | None:
@@ -128,6 +130,7 @@ def stored_table() -> pl.DataFrame | None:
         return None
     frame = frame.filter(pl.col("run_id") == pl.col("run_id").max())
     table = frame.filter(metric="loss").sort("value").select("schedule", "value", "low", "high", "n")
+    table = table.with_columns(pl.col("low").clip(0))  # a squared error is not negative
     solved = frame.filter(metric="solved").select("schedule", solved="value")
     return table.join(solved, on="schedule", maintain_order="left").rename({"value": "loss", "n": "problems"})
 
@@ -181,6 +184,7 @@ def show_stored() -> None:
         hide_index=True,
         column_config={"solved": st.column_config.NumberColumn(format="percent")}
         | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
+        placeholder=words.UNSET,
         alt="Final losses by schedule",
     )
 

@@ -4,8 +4,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
+from dashboard.figures import words
 from dashboard.figures.labs import smoothing as figures
-from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, headings, plots
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.evidence.intervals import mean_interval
@@ -45,7 +45,9 @@ def picture() -> Reading | None:
     learned = frame.filter(metric="width").select("activation", width="value", low="low", high="high")
     if not learned.is_empty():
         st.caption("Widths that were learned:")
-        st.dataframe(learned, key="smoothing_training_widths", alt="Learned widths by activation")
+        st.dataframe(
+            learned, key="smoothing_training_widths", placeholder=words.UNSET, alt="Learned widths by activation"
+        )
     return reading(errors, frame.filter(metric="against_first"))
 
 
@@ -54,15 +56,19 @@ def reading(errors: pl.DataFrame, pairs: pl.DataFrame) -> Reading:
     better = pairs.filter(pl.col("high") < 0).sort("value")["activation"].to_list()
     worse = pairs.filter(pl.col("low") > 0).sort("value")["activation"].to_list()
     first = errors.row(0, named=True)
+    told = (
+        f"In pairs of seeds, clearly better than ReLU: {', '.join(better) or 'none'}; clearly worse: "
+        f"{', '.join(worse) or 'none'}."
+        if pairs["low"].count()
+        else "Two seeds are too few to tell activations apart."
+    )
     return Reading(
         see="`name:width` is a fixed width, `:trainable` lets the width be learned. Dots whose bars overlap much are "
         "not told apart.",
         theory="a smooth activation has a gradient on both sides of 0, so no unit dies; on smooth targets the network "
         "itself is smoother. Neither says how much that is worth.",
-        measured=f"best is **{first['activation']}** with {first['value']:.4f} ({first['low']:.4f} to "
-        f"{first['high']:.4f}, n = {as_number(errors['n'].min())} seeds, 95 %). "
-        f"In pairs of seeds, clearly better than ReLU: "
-        f"{', '.join(better) or 'none'}; clearly worse: {', '.join(worse) or 'none'}.",
+        measured=f"best is **{first['activation']}** with {first['value']:.4f}"
+        f"{words.interval(first['low'], first['high'], '.4f')}. {words.means(errors['n'].min(), 'seed')}. {told}",
         apart="a small regression says little of large models; the encoders below are tiny as well.",
     )
 
@@ -97,6 +103,7 @@ def show_encoders() -> None:
     frame = frame.filter(task=task)
     rows = [(name, *mean_interval(part["score"])) for (name,), part in frame.group_by("activation")]
     table = pl.DataFrame(rows, schema=["activation", "value", "low", "high", "seeds"], orient="row")
+    table = table.with_columns(pl.when(pl.col("seeds") > 2).then(pl.col(end)).alias(end) for end in ("low", "high"))
     table = table.sort("value", descending=True)
     badges.sample_badge("sample" if "sample" in frame["data_source"].to_list() else None)
     figure = figures.intervals(table, label="activation", x="dev score (the task's metric)")
@@ -106,7 +113,7 @@ def show_encoders() -> None:
         title=f"Does the activation change the score on {task}?",
         alt="Score by activation",
     )
-    st.caption(f"Means with Student's 95 % intervals over at least {as_number(table['seeds'].min())} seeds each.")
+    st.caption(f"{words.means(table['seeds'].min(), 'seed')}.")
 
 
 CHAPTER = Chapter(

@@ -65,8 +65,8 @@ def reading(part: pl.DataFrame, dataset: str) -> Reading:
             ("none", "whitened")}  # fmt: skip
     spans = []
     for kind, top in best.items():
-        low, high = (words.UNSET if top[name] is None else f"{100 * top[name]:.1f}" for name in ("low", "high"))
-        spans.append(f"{kind} {100 * top['value']:.1f} (95 % {low} to {high}{words.over(top['n'], 'pair')})")
+        low, high = (None if top[name] is None else 100 * top[name] for name in ("low", "high"))
+        spans.append(f"{kind} {100 * top['value']:.1f}{words.interval(low, high, '.1f')}{words.over(top['n'], 'pair')}")
     return Reading(
         see=f"the diagonal is one layer alone, 0 the embedding output; ★ marks the best pair on {dataset}.",
         theory="low layers keep the words, high ones the context. Which mixture agrees with people is a matter of "
@@ -105,7 +105,7 @@ def show_search() -> None:
             place=column,
         )
     st.caption(
-        f"Means{words.over(part['n'].max(), 'search')}; bars: 95 % intervals. Recall: share of the ten neighbours at "
+        f"{words.means(part['n'].max(), 'search')}. Recall: share of the ten neighbours at "
         "full dimension that are still found; *rotated* is β = γ = 0, the pure reduction."
     )
     wide = part.pivot("metric", index=["vectors", "n_components", "backend", "k"], values="value")

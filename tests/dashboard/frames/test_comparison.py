@@ -206,6 +206,13 @@ def test_a_span_whose_ends_are_written_alike_is_one_number():
     assert words.between("dev/accuracy", 0.71, 0.71) == "71.00"
 
 
+def test_a_mean_over_two_draws_has_no_interval():
+    assert words.means(20, "draw") == "Means over 20 draws with 95 % intervals"
+    assert words.means(2, "draw") == "Means over 2 draws, too few for intervals"
+    assert words.interval(0.1, 0.2) == " (95 % 0.1 to 0.2)"
+    assert words.interval(None, None) == ""
+
+
 def test_tables_set_the_best_in_bold_and_mark_significance():
     text = paper_tables.markdown(metric_frame(), significant={("dev/accuracy", "B")})
     assert "| dev/accuracy | 71.00 ± 1.41 | **81.00 ± 1.41*** |" in text

@@ -84,7 +84,7 @@ def test_two_draws_are_drawn_and_said_without_an_interval(open_page, lemma_store
     assert "a mean over 2 splits, without an interval" in spoken(app)
     traces = [trace for chart in app.get("plotly_chart") for trace in json.loads(chart.proto.spec)["data"]]
     assert {trace["name"] for trace in traces} == {"measured"}
-    assert "intervals need three" in spoken(open_page("dimension_attention", lemma_store))
+    assert "too few for intervals" in spoken(open_page("dimension_attention", lemma_store))
 
 
 def test_the_calculator_answers(open_page, lemma_store):

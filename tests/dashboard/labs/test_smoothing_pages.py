@@ -18,22 +18,26 @@ PAGES = ("smoothing", "smoothing_errors", "smoothing_floor", "smoothing_staircas
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A store with errors, a regression, a staircase and two encoders."""
-    db = tmp_path_factory.mktemp("smoothing") / "results.duckdb"
+    return filled(tmp_path_factory.mktemp("smoothing") / "results.duckdb", 5)
+
+
+def filled(db, n):
+    """The store, with n seeds and problems."""
     options = {"config": {}, "command": "x", "config_hash": "s", "db": db, "follow": False}
     with runs.start("smoothing", task="errors", **options) as run:
         for width in (0.01, 0.1):
             run.measure("smoothing_error", {"function": "relu", "kernel": "gaussian", "width": width}, supremum=width)
     with runs.start("smoothing", task="train", **options) as run:
         for rank, name in enumerate(("gelu", "relu", "squareplus:0.5:trainable")):
-            error = (0.1 + rank / 10, 0.08 + rank / 10, 0.12 + rank / 10, 5)
-            pair = (rank / 10 - 0.1, rank / 10 - 0.15, rank / 10 - 0.05, 5)
+            error = (0.1 + rank / 10, 0.08 + rank / 10, 0.12 + rank / 10, n)
+            pair = (rank / 10 - 0.1, rank / 10 - 0.15, rank / 10 - 0.05, n)
             run.measure(
                 "smoothing_regression", {"target": "smooth", "activation": name}, error=error, against_first=pair
             )
         axes = {"target": "smooth", "activation": "squareplus:0.5:trainable"}
-        run.measure("smoothing_regression", axes, width=(0.7, 0.6, 0.8, 5))
+        run.measure("smoothing_regression", axes, width=(0.7, 0.6, 0.8, n))
         for name, loss in (("annealed 1 to 0.02", 0.0), ("fixed 1", 0.2)):
-            run.measure("staircase_final", {"schedule": name}, loss=(loss, loss, loss + 0.1, 5), solved=1 - loss)
+            run.measure("staircase_final", {"schedule": name}, loss=(loss, loss, loss + 0.1, n), solved=1 - loss)
     with runs.start("clue", task="tnews", **options) as parent:
         for seed, score in enumerate((0.3, 0.4)):
             child = {**options, "config": {"activation": "sau:1"}}
@@ -69,12 +73,21 @@ def test_pages_work_on_a_filled_store(page, store, open_page):
 
 def test_stored_results_are_told(store, open_page):
     app = open_page("smoothing_training", store, more=True)
-    assert "Best is **gelu** with 0.1000 (0.0800 to 0.1200, n = 5 seeds, 95 %)" in text(app)
+    assert "Best is **gelu** with 0.1000 (95 % 0.0800 to 0.1200). Means over 5 seeds with 95 % intervals." in text(app)
     assert "clearly worse: squareplus:0.5:trainable" in text(app)
     encoders = charts(app)[-1]["data"][0]
     assert encoders["y"] == ["sau:1"]
     errors = charts(open_page("smoothing_errors", store))[0]["data"]
     assert any(trace["name"] == "gaussian, measured" for trace in errors)
+
+
+def test_two_seeds_are_told_without_an_interval_or_a_difference(tmp_path, open_page):
+    db = filled(tmp_path / "two.duckdb", 2)
+    told = text(open_page("smoothing_training", db, more=True))
+    assert "Best is **gelu** with 0.1000. Means over 2 seeds, too few for intervals. Two seeds are too few" in told
+    assert "clearly" not in told.split("Good for")[0]
+    told = text(open_page("smoothing_staircase", db, more=True))
+    assert "annealed 1 to 0.02 0, fixed 1 0.2. Means over 2 problems, too few for intervals." in told
 
 
 def test_every_function_and_kernel_is_shown_or_refused_with_advice(empty_store, open_page):
