@@ -1,5 +1,6 @@
 """What a chapter of a lab consists of: one description, which every chapter fills in and one function shows."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -87,7 +88,9 @@ def show(chapter: Chapter, *, key: str, tab: str) -> None:
             with part:
                 draw()
     with st.expander("Take it along: formula, code, reference", icon=":material/content_copy:"):
-        st.latex(chapter.formula)
+        with st.container(horizontal=True, horizontal_alignment="center"):  # one below the other where it is narrow
+            for part in re.split(r"\\q?quad\s*", chapter.formula):
+                st.latex(part, width="content")
         st.code(chapter.code.strip(), language="python", wrap_lines=True)
         st.markdown(chapter.reference)
 

@@ -75,7 +75,7 @@ def test_no_function_of_a_chapter_is_long(lab, chapter):
 
 def said_on(app):
     """Complaints about what a chapter's page says: one sees, theory, measured, where they part, good for."""
-    texts = "\n\n".join(item.value for item in app.markdown)
+    texts = "\n\n".join(item.value for item in app.markdown).replace("\N{NO-BREAK SPACE}", " ")
     seen = "**You see.**" in texts or any("You see" in item.proto.json for item in app.get("bidi_component"))
     missing = [part for part in ("Theory", "Measured", "Where they part", "Good for") if f"**{part}.** " not in texts]
     found = re.search(r"\*\*Measured\.\*\* (.*?)(?:\n\n|$)", texts, re.S)

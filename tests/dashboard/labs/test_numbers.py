@@ -19,7 +19,8 @@ def test_the_values_are_those_of_a_slider():
 def test_a_sentence_has_the_numbers_of_its_widgets(open_page, empty_store):
     app = open_page("initialization/depth", empty_store, initialization_depth_width="8")
     assert "after 40 layers of width 8 the typical" in spoken(app).replace("After", "after")
-    (sentence,) = [json.loads(item.proto.json) for item in app.get("bidi_component")]
+    components = [json.loads(item.proto.json) for item in app.get("bidi_component")]
+    (sentence,) = [found for found in components if "pieces" in found]
     depth, width = (piece for piece in sentence["pieces"] if "name" in piece)
     assert (depth["label"], depth["values"][depth["place"]]) == ("layers", "40")
     assert width["values"][width["place"]] == "8"
