@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 from streamlit import config
@@ -265,9 +266,17 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
             app.query_params[f"{script.removeprefix('labs/')}_{choice.get('chapter')}_more_{number}"] = "true"
         app.switch_page(f"app_pages/{script}.py").run()
         assert not app.exception, app.exception
+        check_figures(app)
         return app
 
     return opened
+
+
+def check_figures(app: AppTest) -> None:
+    """Let plotly check what the page sends: the pages themselves draw without its checks."""
+    for chart in app.get("plotly_chart"):
+        spec = json.loads(chart.proto.spec)
+        go.Figure({"data": spec["data"], "layout": spec["layout"]})
 
 
 def spoken(app: AppTest) -> str:

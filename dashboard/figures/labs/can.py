@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.figures.unchecked import Figure
 from engine.can.evaluation import UncertaintyBins
 from engine.evidence.intervals import proportion_bounds
 from engine.evidence.metrics import metric_of
@@ -26,7 +27,7 @@ HATCHED = {"fillmode": "overlay", "fgcolor": "#ffffff", "fgopacity": 0.6, "size"
 def uncertainty_histogram(bins: UncertaintyBins, *, threshold: float) -> go.Figure:
     """Rows per bin of uncertainty, right and wrong stacked, with the threshold."""
     centres = (bins.edges[:-1] + bins.edges[1:]) / 2
-    figure = go.Figure()
+    figure = Figure()
     for name, count, color in (("right", bins.right, style.GOOD), ("wrong", bins.count - bins.right, style.BAD)):
         hatched = HATCHED | {"shape": "/" if name == "wrong" else ""}
         marker = {"color": color, "line": {"width": 0}, "pattern": hatched}
@@ -43,17 +44,15 @@ def accuracy_by_uncertainty(bins: UncertaintyBins, *, threshold: float, overall:
     count, right = bins.count[filled], bins.right[filled]
     low, high = proportion_bounds(right, count)
     share = right / count
-    figure = go.Figure(
-        go.Scatter(
-            x=centres,
-            y=share,
-            error_y={"type": "data", "array": high - share, "arrayminus": share - low, "thickness": 1.2, "width": 3},
-            mode="lines+markers",
-            line={"color": style.MEASURED},
-            customdata=count,
-            name="accuracy",
-            hovertemplate="%{y} of %{customdata} rows<extra></extra>",
-        )
+    figure = Figure().add_scatter(
+        x=centres,
+        y=share,
+        error_y={"type": "data", "array": high - share, "arrayminus": share - low, "thickness": 1.2, "width": 3},
+        mode="lines+markers",
+        line={"color": style.MEASURED},
+        customdata=count,
+        name="accuracy",
+        hovertemplate="%{y} of %{customdata} rows<extra></extra>",
     )
     style.reference_line(figure, overall, "all rows", side="left")
     _threshold(figure, threshold)
@@ -69,7 +68,7 @@ def class_mix(frame: pl.DataFrame) -> go.Figure:
         frame: name, prior, before, after, labels.
     """
     names = frame["name"].to_list()[::-1]
-    figure = go.Figure()
+    figure = Figure()
     before, after = (frame[column].to_list()[::-1] for column in ("before", "after"))
     gaps = [value for pair in zip(before, after, strict=True) for value in (*pair, None)]
     figure.add_scatter(
@@ -115,25 +114,22 @@ def sweep(frame: pl.DataFrame, *, x: str, y: str, metric: str) -> go.Figure:
     table = [[cells.get((a, b)) for a in xs] for b in ys]
     shown, scale = _written(metric)
     largest = max((abs(value) for value in cells.values() if value is not None), default=0) or 1
-    figure = go.Figure(
-        go.Heatmap(
-            x=[f"{value:g}" if isinstance(value, float) else str(value) for value in xs],
-            y=[f"{value:g}" if isinstance(value, float) else str(value) for value in ys],
-            z=table,
-            text=[
-                ["" if value is None else words.typeset(shown.format(scale * value)) for value in line]
-                for line in table
-            ],
-            texttemplate="%{text}",
-            textfont={"size": 13, "color": style.INK},
-            colorscale=style.DIVERGING if metric == "gain" else style.HEAT,
-            zmin=-largest if metric == "gain" else None,
-            zmax=largest if metric == "gain" else None,
-            hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{text}}<extra></extra>",
-            showscale=False,
-            xgap=2,
-            ygap=2,
-        )
+    figure = Figure().add_heatmap(
+        x=[f"{value:g}" if isinstance(value, float) else str(value) for value in xs],
+        y=[f"{value:g}" if isinstance(value, float) else str(value) for value in ys],
+        z=table,
+        text=[
+            ["" if value is None else words.typeset(shown.format(scale * value)) for value in line] for line in table
+        ],
+        texttemplate="%{text}",
+        textfont={"size": 13, "color": style.INK},
+        colorscale=style.DIVERGING if metric == "gain" else style.HEAT,
+        zmin=-largest if metric == "gain" else None,
+        zmax=largest if metric == "gain" else None,
+        hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{METRICS[metric]}: %{{text}}<extra></extra>",
+        showscale=False,
+        xgap=2,
+        ygap=2,
     )
     style.finish(figure, x=x.replace("_", " "), y=y.replace("_", " "), height=150 + 46 * len(ys), legend=False)
     figure.update_xaxes(type="category", showgrid=False)

@@ -1,11 +1,13 @@
 """The map of CAN's gain over class bias and prior shift, with a run placed on it; the curve of its two-class form."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import marks, style, words
+from dashboard.figures.unchecked import Figure
 from engine.can.gain_map import Faults
 
 
@@ -33,26 +35,24 @@ def gain_map(
         for line, wide in zip(gains, half, strict=True)
     ]
     largest = float(np.abs(gains).max()) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            x=list(biases),
-            y=list(shifts),
-            z=gains,
-            text=text,
-            texttemplate="%{text}",
-            textfont={"size": 13, "color": style.INK},
-            colorscale=style.DIVERGING,
-            zmin=-largest,
-            zmax=largest,
-            showscale=False,
-            customdata=[
-                [words.typeset(f"{g:+.2f} ± {h:.2f}") for g, h in zip(*line, strict=True)]
-                for line in zip(gains, half, strict=True)
-            ],
-            hovertemplate="bias %{x:g}, shift %{y:g}<br>%{customdata} points<extra></extra>",
-            xgap=2,
-            ygap=2,
-        )
+    figure = Figure().add_heatmap(
+        x=list(biases),
+        y=list(shifts),
+        z=gains,
+        text=text,
+        texttemplate="%{text}",
+        textfont={"size": 13, "color": style.INK},
+        colorscale=style.DIVERGING,
+        zmin=-largest,
+        zmax=largest,
+        showscale=False,
+        customdata=[
+            [words.typeset(f"{g:+.2f} ± {h:.2f}") for g, h in zip(*line, strict=True)]
+            for line in zip(gains, half, strict=True)
+        ],
+        hovertemplate="bias %{x:g}, shift %{y:g}<br>%{customdata} points<extra></extra>",
+        xgap=2,
+        ygap=2,
     )
     if chosen is not None:
         figure.add_scatter(**_place(chosen, biases, "circle-open", style.MEASURED, "in the sentence", 38))
@@ -70,7 +70,7 @@ def gain_map(
     )
 
 
-def _place(at: Faults, biases: Sequence[float], symbol: str, color: str, name: str, size: int) -> dict[str, object]:
+def _place(at: Faults, biases: Sequence[float], symbol: str, color: str, name: str, size: int) -> dict[str, Any]:
     """A marker; a bias beyond the map stands at its edge."""
     return {
         "x": [min(at.class_bias, max(biases))],
@@ -90,7 +90,7 @@ def cells(before: np.ndarray, after: np.ndarray, *, cut: float) -> go.Figure:
         after: (points,) corrected ones; as before outside the uncertain ones.
         cut: the probability from which on a cell is positive after the correction.
     """
-    figure = go.Figure()
+    figure = Figure()
     figure.add_scatter(x=before, y=before, mode="lines", name="as it was", line={"color": style.NEUTRAL, "dash": "dot"})
     figure.add_scatter(
         x=before, y=after, mode="lines", name="after CAN", line={"color": style.method_color("can"), "width": 3}

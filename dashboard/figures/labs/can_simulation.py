@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.figures.unchecked import Figure
 
 TITLES = {
     "n_classes": "number of classes",
@@ -31,7 +32,7 @@ def gain(frame: pl.DataFrame, *, axis: str, methods: list[str]) -> go.Figure:
         axis: name of the parameter that varies.
         methods: which of `METHODS` to draw.
     """
-    figure = go.Figure()
+    figure = Figure()
     for method in methods:
         part = frame.filter(metric=method).sort("at")
         if part.is_empty():

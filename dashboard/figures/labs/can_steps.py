@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from dashboard.figures import line_ends, style
 from dashboard.figures.labs import moving
+from dashboard.figures.unchecked import Figure
 from engine.can.alternation import HalfStep
 
 NAMES = {
@@ -71,5 +72,5 @@ def path(steps: Sequence[HalfStep], start: np.ndarray, classes: Sequence[str]) -
     ]
     title = "probability of the uncertain row"
     x_axis, y_axis = {"dtick": 1}, {"range": [0, 1.02]}
-    figure = style.finish(go.Figure(lines), x="iteration", y=title, height=300, x_axis=x_axis, y_axis=y_axis)
+    figure = style.finish(Figure(lines), x="iteration", y=title, height=300, x_axis=x_axis, y_axis=y_axis)
     return line_ends.name_lines(figure)

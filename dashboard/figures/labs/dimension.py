@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import line_ends, marks, style
+from dashboard.figures.unchecked import Figure
 
 PATTERN_COLORS = dict(zip(("permutation", "sparse", "banded", "dense"), style.SEQUENCE, strict=False))
 LAW_NAMES = {
@@ -45,7 +46,7 @@ def bends(quantity: str) -> str:
 
 def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.ndarray) -> go.Figure:
     """h_n per dimension: exact, the post's -0.24, and the two-term asymptote."""
-    figure = go.Figure()
+    figure = Figure()
     figure.add_scatter(x=n, y=exact / n, name="exact hₙ / n", line={"color": style.SEQUENCE[0], "width": 3})
     figure.add_scatter(x=n, y=rounded / n, name="post: −0.24", line={"color": style.BAD, "dash": "dash"})
     figure.add_scatter(
@@ -59,7 +60,7 @@ def shift(n: np.ndarray, exact: np.ndarray, rounded: np.ndarray, asymptote: np.n
 
 def thresholds(sizes: np.ndarray, curves: Mapping[str, np.ndarray], *, chosen: float) -> go.Figure:
     """Dimensions against N for each reading of the rule."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(curves.items()):
         figure.add_scatter(
             x=sizes,
@@ -83,7 +84,7 @@ def entropy(
         measured: (n, mean, low, high).
         threshold: n at which the theory reaches 0; None where it never does (scaled logits).
     """
-    figure = go.Figure()
+    figure = Figure()
     figure.add_hrect(y0=min(float(theory.min()), -1), y1=0, fillcolor=style.BAD, opacity=0.07, line_width=0)
     figure.add_scatter(x=n, y=theory, name="sampling approximation", line={"color": style.SEQUENCE[1], "dash": "dash"})
     if measured:
@@ -109,7 +110,7 @@ def exponent(theta: np.ndarray, true: np.ndarray, parabola: np.ndarray, *, place
         parabola: through its maximum with the same curvature.
         place: of the maximum.
     """
-    figure = go.Figure()
+    figure = Figure()
     line = {"color": style.SEQUENCE[0], "width": 3}
     figure.add_scatter(x=theta, y=true, name="ln sin θ + cos θ", mode="lines", line=line)
     line = {"color": style.SEQUENCE[1], "width": 2, "dash": "dash"}
@@ -121,7 +122,7 @@ def exponent(theta: np.ndarray, true: np.ndarray, parabola: np.ndarray, *, place
 
 def tilted(degrees: np.ndarray, plain: np.ndarray, weighted: np.ndarray, *, place: float) -> go.Figure:
     """Density of the angle among all pairs, and among pairs weighted by their probability in the table."""
-    figure = go.Figure()
+    figure = Figure()
     for name, values, color in (("all pairs", plain, style.NEUTRAL), ("weighted by e^⟨u,v⟩", weighted, style.MEASURED)):
         figure.add_scatter(x=degrees, y=values, name=name, mode="lines", line={"color": color, "width": 2.5})
     marks.vertical(figure, place, f"θ* = {place:.1f}°", logarithmic=False)
@@ -143,7 +144,7 @@ def scaled(
         measured: name -> (size, mean, low, high).
         most: nats of a uniform row.
     """
-    figure = go.Figure()
+    figure = Figure()
     for name, color in zip(lines, (style.SEQUENCE[0], style.SEQUENCE[1]), strict=True):
         line = {"color": color, "dash": "dash", "width": 2}
         figure.add_scatter(x=sizes, y=lines[name], name=f"{name}, theory", mode="lines", line=line)
@@ -160,7 +161,7 @@ def scaled(
 
 def retrieval(n: np.ndarray, measured: pl.DataFrame, threshold: float) -> go.Figure:
     """Probability on the true key against d, with 1.6062 ln L."""
-    figure = go.Figure()
+    figure = Figure()
     style.band(figure, measured["n_components"], measured["low"], measured["high"], "95 % interval")
     figure.add_scatter(x=n, y=measured["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED})
     marks.vertical(figure, threshold, f"1.6062 ln L = {threshold:.1f}", logarithmic=False)
@@ -177,7 +178,7 @@ def attention(frame: pl.DataFrame, *, metric: str, length: int) -> go.Figure:
         metric: kl, accuracy, support_mass, norm or largest_logit.
         length: L.
     """
-    figure = go.Figure()
+    figure = Figure()
     for pattern, color in PATTERN_COLORS.items():
         part = frame.filter((pl.col("pattern") == pattern) & (pl.col("metric") == metric)).sort("head_size")
         if part.is_empty():
@@ -204,7 +205,7 @@ def needed(frame: pl.DataFrame, laws: Mapping[str, np.ndarray], lengths: np.ndar
         laws: law -> head sizes at lengths.
         lengths: L of the law lines.
     """
-    figure = go.Figure()
+    figure = Figure()
     for index, (law, values) in enumerate(laws.items()):
         figure.add_scatter(
             x=lengths,
@@ -240,7 +241,7 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
         rules: rule -> n.
     """
     part = frame.filter(metric=metric).sort("n_components")
-    figure = go.Figure()
+    figure = Figure()
     style.band(figure, part["n_components"], part["low"], part["high"], "95 % interval")
     figure.add_scatter(
         x=part["n_components"], y=part["value"], name="measured", mode="lines+markers", line={"color": style.MEASURED}
@@ -257,8 +258,8 @@ def saturation(frame: pl.DataFrame, *, metric: str, rules: Mapping[str, float]) 
 def pip(frame: pl.DataFrame, best: float) -> go.Figure:
     """Simulated PIP loss against n with its minimum."""
     part = frame.sort("n_components")
-    figure = go.Figure(
-        go.Scatter(x=part["n_components"], y=part["value"], name="PIP loss", line={"color": style.MEASURED})
+    figure = Figure().add_scatter(
+        x=part["n_components"], y=part["value"], name="PIP loss", line={"color": style.MEASURED}
     )
     marks.vertical(figure, best, f"least at {best:.0f}")
     x_axis = style.log_axis(part["n_components"])

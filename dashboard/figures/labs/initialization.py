@@ -8,7 +8,9 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures.line_ends import name_lines
+from dashboard.figures.marks import vertical
 from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line, unchecked
+from dashboard.figures.unchecked import Figure
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import RULES, StackGains
 from engine.initialization.signal_propagation import Moments
@@ -114,22 +116,21 @@ def gains_by_ratio(
 def effective_dimensions(dimensions: Mapping[str, float], fan_in: int, fan_out: int) -> go.Figure:
     """The effective dimension of each rule as bars, with m and n marked."""
     ranked = sorted(dimensions.items(), key=lambda item: item[1])
-    figure = go.Figure(
-        go.Bar(
-            y=[rule for rule, _ in ranked],
-            x=[value for _, value in ranked],
-            orientation="h",
-            marker={"color": [RULE_COLORS[rule] for rule, _ in ranked]},
-            text=[f"{value:,.4g}" for _, value in ranked],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:,.6g}<extra></extra>",
-        )
+    figure = Figure().add_bar(
+        y=[rule for rule, _ in ranked],
+        x=[value for _, value in ranked],
+        orientation="h",
+        marker={"color": [RULE_COLORS[rule] for rule, _ in ranked]},
+        text=[f"{value:,.4g}" for _, value in ranked],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:,.6g}<extra></extra>",
     )
     reference_line(figure, fan_in, "m", axis="x")
     if fan_out != fan_in:
         reference_line(figure, fan_out, "n", axis="x")
-    return finish(figure, x="effective dimension 1 / variance", y="")
+    x_axis = {"range": [0, 1.2 * ranked[-1][1]]}  # room for the longest bar's number
+    return finish(figure, x="effective dimension 1 / variance", y="", x_axis=x_axis)
 
 
 def spectrum(values: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str) -> go.Figure:
@@ -145,15 +146,13 @@ def spectrum_bars(
     left: np.ndarray, right: np.ndarray, heights: np.ndarray, *, fan_in: int, fan_out: int, variance: float, name: str
 ) -> go.Figure:
     """The same from ready bins."""
-    figure = go.Figure(
-        go.Bar(
-            x=(left + right) / 2,
-            y=heights,
-            width=right - left,
-            name=name,
-            marker={"color": fade(MEASURED, 0.45)},
-            hovertemplate="%{x:.4g}: %{y:.3g}<extra></extra>",
-        )
+    figure = Figure().add_bar(
+        x=(left + right) / 2,
+        y=heights,
+        width=right - left,
+        name=name,
+        marker={"color": fade(MEASURED, 0.45)},
+        hovertemplate="%{x:.4g}: %{y:.3g}<extra></extra>",
     )
     scale = np.sqrt(variance)
     low, high = scale * abs(np.sqrt(fan_in) - np.sqrt(fan_out)), scale * (np.sqrt(fan_in) + np.sqrt(fan_out))
@@ -166,23 +165,21 @@ def spectrum_bars(
 
 def drift_histogram(logs: np.ndarray, mean: float, variance: float) -> go.Figure:
     """Distribution of ln(|y|² / E|y|²) over random stacks beside the normal law of the exact mean and variance."""
-    figure = go.Figure(
-        go.Histogram(
-            x=logs, histnorm="probability density", name="random stacks", marker={"color": fade(MEASURED, 0.45)}
-        )
+    figure = Figure().add_histogram(
+        x=logs, histnorm="probability density", name="random stacks", marker={"color": fade(MEASURED, 0.45)}
     )
     sd = np.sqrt(variance)
     x = np.linspace(mean - 4 * sd, mean + 4 * sd, 200)
     density = np.exp(-((x - mean) ** 2) / (2 * variance)) / (sd * np.sqrt(2 * np.pi))
     figure.add_scatter(x=x, y=density, name="log-normal law", mode="lines", line={"color": SEQUENCE[1], "width": 2.5})
-    reference_line(figure, 0.0, "the mean size", axis="x")
+    vertical(figure, 0.0, "the mean size", logarithmic=False)
     figure.update_layout(bargap=0.02)
     return finish(figure, x="ln(|y|² / E|y|²) at the last layer", y="density", legend=True)
 
 
 def drift_paths(logs: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> go.Figure:
     """ln(|y|² / E|y|²) of some stacks, layer by layer, with mean and ± 2 deviations; logs (stacks, L + 1)."""
-    figure, layers = go.Figure(), np.arange(logs.shape[1])
+    figure, layers = Figure(), np.arange(logs.shape[1])
     x = np.concatenate([layers, layers[::-1]])
     y = np.concatenate([means + 2 * deviations, (means - 2 * deviations)[::-1]])
     figure.add_scatter(
@@ -203,7 +200,7 @@ def drift_paths(logs: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> 
 
 def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
     """Share of the input and of each block in the last output, for Post-Norm and Pre-Norm."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(shares.items()):
         figure.add_scatter(  # points: a bar has no foot on a logarithmic axis
             x=np.arange(len(values)),
@@ -220,7 +217,7 @@ def residual_shares(shares: Mapping[str, np.ndarray]) -> go.Figure:
 
 def training_curves(frame: pl.DataFrame) -> go.Figure:
     """Held-out loss against the step at each rule's best rate; frame has rule, step, value, low, high."""
-    figure = go.Figure()
+    figure = Figure()
     for rule in frame["rule"].unique(maintain_order=True):
         part = frame.filter(pl.col("rule") == rule).sort("step")
         color = RULE_COLORS.get(rule, NEUTRAL)
@@ -244,7 +241,7 @@ def training_curves(frame: pl.DataFrame) -> go.Figure:
 
 def loss_by_rate(frame: pl.DataFrame) -> go.Figure:
     """Final loss against the learning rate; frame has rule, learning_rate, value, low, high."""
-    figure = go.Figure()
+    figure = Figure()
     for rule in frame["rule"].unique(maintain_order=True):
         part = frame.filter(pl.col("rule") == rule, pl.col("value") < CEILING).sort("learning_rate")
         figure.add_scatter(

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures.labs.initialization import RULE_COLORS
-from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER
+from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER, Moving
 from dashboard.figures.style import BAD, GOOD, NEUTRAL, draw, finish, log_axis
 from engine.initialization.rules import effective_dimension, squared_errors
 
@@ -61,9 +61,8 @@ def objective(fan_in: int, fan_out: int) -> go.Figure:
             "anchor": "y2", "range": [np.log10(low / high / 1.4), np.log10(high / low * 1.4)], "fixedrange": True,
             "title": {"text": "Gain of the layer (1 keeps the size)"}},
     }  # fmt: skip
-    figure = go.Figure(
-        {"data": [*traces, *_look(moving[start], list(lines))], "frames": frames, "layout": layout}, _validate=False
-    )
+    figure = Moving([*traces, *_look(moving[start], list(lines))], layout)
+    figure.frames = frames
     for value, name in ((fan_in, "m"), (fan_out, "n")):
         shape = {"type": "line", "xref": "x", "yref": "y domain", "x0": value, "x1": value, "y0": 0, "y1": 1}
         label = {"text": name, "xref": "x", "yref": "y domain", "x": float(np.log10(value)), "y": 1,

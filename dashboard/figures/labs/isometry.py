@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures.style import MEASURED, SEQUENCE, band, finish, log_axis
+from dashboard.figures.unchecked import Figure
 
 
 def spectrum_by_depth(depths: Sequence[int], gaussian: np.ndarray, orthogonal: np.ndarray) -> go.Figure:
@@ -17,7 +18,7 @@ def spectrum_by_depth(depths: Sequence[int], gaussian: np.ndarray, orthogonal: n
         orthogonal: (draws, depths, n).
     """
     low, middle, high = np.quantile(gaussian, [0.05, 0.5, 0.95], axis=(0, 2))
-    figure = band(go.Figure(), depths, low, high, "middle 90 %")
+    figure = band(Figure(), depths, low, high, "middle 90 %")
     figure.add_scatter(x=list(depths), y=middle, name="Gaussian, median and middle 90 %", line={"color": MEASURED})
     largest = gaussian.max(axis=2).mean(axis=0)
     figure.add_scatter(x=list(depths), y=largest, name="Gaussian, largest", line={"color": MEASURED, "dash": "dot"})

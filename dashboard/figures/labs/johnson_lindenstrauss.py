@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import line_ends, marks, style
+from dashboard.figures.unchecked import Figure
 
 BOUND_NAMES = {
     "post24": "post: 24 ln N/ε²",
@@ -35,7 +36,7 @@ def ladder(
         n_features: m, columns of the data.
         measured: (x, smallest n that worked).
     """
-    figure = go.Figure()
+    figure = Figure()
     for index, (bound, values) in enumerate(dims.items()):
         figure.add_scatter(
             x=x,
@@ -75,7 +76,7 @@ def ladder(
 
 def angles(degrees: np.ndarray, grid: np.ndarray, exact: np.ndarray, normal: np.ndarray | None) -> go.Figure:
     """Histogram of sampled angles with the exact density and its normal limit, all per degree."""
-    figure = go.Figure()
+    figure = Figure()
     figure.add_histogram(
         x=degrees,
         histnorm="probability density",
@@ -94,7 +95,7 @@ def angles(degrees: np.ndarray, grid: np.ndarray, exact: np.ndarray, normal: np.
 
 def spread_by_dimension(dims: np.ndarray, quantiles: Mapping[str, np.ndarray]) -> go.Figure:
     """Bands of the angle against the number of dimensions: 50 %, 90 % and 98 % of all pairs."""
-    figure = go.Figure()
+    figure = Figure()
     for low, high, name in (("0.01", "0.99", "98 %"), ("0.05", "0.95", "90 %"), ("0.25", "0.75", "50 %")):
         style.band(figure, dims, quantiles[low], quantiles[high], f"{name} of pairs")
     for trace, opacity in zip(figure.data, (0.15, 0.4, 0.8), strict=True):
@@ -120,7 +121,7 @@ def largest_cosine(
         chosen: n drawn thick.
         drawn: (N, median, smallest, largest) of random draws at the chosen n.
     """
-    figure = go.Figure()
+    figure = Figure()
     for index, (n, values) in enumerate(curves.items()):
         figure.add_scatter(
             x=samples,
@@ -168,7 +169,7 @@ def lines(
         level: horizontal line at a value of y with its name.
         height: pixels.
     """
-    figure = go.Figure()
+    figure = Figure()
     dashes = ("solid", "dash", "dot", "dashdot")
     for index, (name, values) in enumerate(curves.items()):
         figure.add_scatter(

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import marks, style
+from dashboard.figures.unchecked import Figure
 
 KIND_COLORS = dict(
     zip(("gaussian", "rademacher", "achlioptas", "sparse", "srht", "haar"), style.SEQUENCE, strict=False)
@@ -35,7 +36,7 @@ def ratios(
 ) -> go.Figure:
     """Histogram of the ratios of squared distances with the law of one pair and the interval 1 +- eps."""
     width = edges[1] - edges[0]
-    figure = go.Figure()
+    figure = Figure()
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts / max(counts.sum(), 1) / width,
@@ -62,7 +63,7 @@ def largest_by_dimension(
         metric: which metric is drawn.
         exact: rows like those of the frame with the exact values, drawn dotted where the metric has any.
     """
-    figure = go.Figure()
+    figure = Figure()
     for name in colors:
         theory = (
             exact.filter((pl.col(series) == name) & (pl.col("metric") == metric)) if exact is not None else frame[:0]
@@ -101,7 +102,7 @@ def readings(cosines: np.ndarray, raw: np.ndarray, error: np.ndarray, measured: 
         error: standard error of the repaired reading.
         measured: cosine, metric (raw_cosine, repaired_cosine), value; None without a stored run.
     """
-    figure = go.Figure()
+    figure = Figure()
     style.band(figure, cosines, cosines - 2 * error, cosines + 2 * error, "± 2 standard errors", color=style.GOOD)
     figure.add_scatter(
         x=cosines, y=cosines, name="repaired, cos(π·Hamming/n)", line={"color": style.GOOD, "width": 2.5}
@@ -126,7 +127,7 @@ def bands(
     agreement: np.ndarray, cosines: np.ndarray, curves: Mapping[str, np.ndarray], measured: pl.DataFrame
 ) -> go.Figure:
     """S-curves: probability that two vectors become candidates, against their cosine."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(curves.items()):
         figure.add_scatter(
             x=cosines,
@@ -137,6 +138,7 @@ def bands(
             hovertemplate="cos %{x}, bit agrees %{customdata:.3f}<br>%{y}<extra>" + name + "</extra>",
         )
     if not measured.is_empty():
+        measured = measured.sort("cosine")
         figure.add_scatter(
             x=measured["cosine"],
             y=measured["value"],
@@ -157,7 +159,7 @@ def bands(
 
 def recall(frame: pl.DataFrame) -> go.Figure:
     """Recall of the exact neighbours against the number of candidates, one line a code length."""
-    figure = go.Figure()
+    figure = Figure()
     for index, n_bits in enumerate(sorted(frame["n_bits"].unique())):
         part = frame.filter(n_bits=n_bits).sort("candidates")
         color = style.SEQUENCE[index]
@@ -172,7 +174,7 @@ def recall(frame: pl.DataFrame) -> go.Figure:
 
 def svd_errors(ranks: np.ndarray, curves: Mapping[str, np.ndarray], *, bound: np.ndarray | None = None) -> go.Figure:
     """Relative Frobenius errors against the rank: methods of `SVD_NAMES`, and the bound of the expectation."""
-    figure = go.Figure()
+    figure = Figure()
     for method, values in curves.items():
         figure.add_scatter(
             x=ranks,
@@ -217,7 +219,7 @@ def svd_sweep(frame: pl.DataFrame, *, norm: str) -> go.Figure:
         else:
             trace |= {"mode": "lines", "line": {"color": color, "dash": "dashdot" if source == "bound" else "dot"}}
         traces.append(trace)
-    figure = go.Figure(traces)
+    figure = Figure(traces)
     marks.horizontal(figure, 1.0, "‖M‖: nothing approximated", logarithmic=True)
     ranks = {"tickvals": sorted(frame["rank"].unique())}
     return style.finish(

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
-from dashboard.figures import style
+from dashboard.figures import style, unchecked
 from dashboard.figures.many_curves import packed
 
 QUICK = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
@@ -19,7 +18,7 @@ BARE_SLIDER = {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen":
 """No marks at the steps, whose texts would lie upon one another: the value stands above the slider."""
 
 
-class Moving(go.Figure):  # type: ignore[misc]
+class Moving(unchecked.Figure):
     """A figure whose frames go to the browser as they are.
 
     Plotly makes an object for every trace of every frame, checks it and copies it: half of the time of such a figure.

@@ -8,6 +8,7 @@ import polars as pl
 
 from dashboard.figures import style
 from dashboard.figures.labs import moving
+from dashboard.figures.unchecked import Figure
 
 Segments = tuple[list[float | None], list[float | None]]
 
@@ -83,7 +84,7 @@ def success(
         measured: (n, share, low, high).
         asked: 24 ln N / eps^2.
     """
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(promises.items()):
         line = {"color": style.SEQUENCE[index + 1], "dash": style.DASHES[index], "width": 2.5}
         figure.add_scatter(x=dims, y=values, name=name, mode="lines", line=line)
@@ -103,7 +104,7 @@ def error_and_cost(frame: pl.DataFrame, *, y: str) -> go.Figure:
         frame: name, cost, exact (may be null), value, low, high.
         y: title.
     """
-    figure = go.Figure()
+    figure = Figure()
     for index, row in enumerate(frame.iter_rows(named=True)):
         color = style.SEQUENCE[index % len(style.SEQUENCE)]
         spread = {"type": "data", "array": [row["high"] - row["value"]], "arrayminus": [row["value"] - row["low"]]}

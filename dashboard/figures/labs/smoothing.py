@@ -8,6 +8,7 @@ import polars as pl
 
 from dashboard.figures.line_ends import name_lines
 from dashboard.figures.style import NEUTRAL, SEQUENCE, draw, fade, finish, log_axis, reference_line
+from dashboard.figures.unchecked import Figure
 from engine.smoothing.kernels import KERNELS
 
 KERNEL_COLORS = dict(zip(KERNELS, SEQUENCE, strict=False))
@@ -34,7 +35,7 @@ def with_breaks(x: np.ndarray, y: np.ndarray) -> tuple[list[float | None], list[
 
 def curves(x: np.ndarray, original: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str = "g(x)") -> go.Figure:
     """The original function in grey, and named curves over it."""
-    figure = go.Figure()
+    figure = Figure()
     xs, ys = with_breaks(x, original)
     figure.add_scatter(x=xs, y=ys, name="f", mode="lines", line={"color": NEUTRAL, "width": 2})
     dashes = ("solid", "dot", "dash", "dashdot")
@@ -46,7 +47,7 @@ def curves(x: np.ndarray, original: np.ndarray, lines: Mapping[str, np.ndarray],
 
 def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int = 400) -> go.Figure:
     """Absolute differences on a log axis, as far as they are more than rounding."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(lines.items()):
         size = np.abs(values)
         shown = np.where(size > ROUNDING, size, np.nan)
@@ -57,7 +58,7 @@ def differences(x: np.ndarray, lines: Mapping[str, np.ndarray], *, height: int =
 
 def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 330) -> go.Figure:
     """Derivatives, the kernel beside the second one."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, values) in enumerate(lines.items()):
         dash = "solid" if index == 0 else "dot"
         line = {"color": SEQUENCE[index], "width": 2.5, "dash": dash}
@@ -67,7 +68,7 @@ def derivatives(x: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, heigh
 
 def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Figure:
     """Error against width on log axes: exact lines and stored measured points; frames have kernel, width, value."""
-    figure = go.Figure()
+    figure = Figure()
     seen: list[list[float]] = []  # kernels can have the same errors: the later line is dashed over the earlier
     lines, found = (
         frame.sort("width", maintain_order=True).partition_by("kernel", as_dict=True) for frame in (exact, measured)
@@ -93,7 +94,7 @@ def error_lines(exact: pl.DataFrame, measured: pl.DataFrame, *, y: str) -> go.Fi
 
 def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high: int) -> go.Figure:
     """The smoothed floor and the finite sum that saturates outside its window."""
-    figure = go.Figure()
+    figure = Figure()
     xs, ys = with_breaks(x, np.floor(x))
     figure.add_scatter(x=xs, y=ys, name="floor", mode="lines", line={"color": NEUTRAL, "width": 1.5})
     figure.add_scatter(x=x, y=exact, name="smoothed floor", mode="lines", line={"color": SEQUENCE[0], "width": 2.5})
@@ -108,7 +109,7 @@ def windows(x: np.ndarray, exact: np.ndarray, window: np.ndarray, low: int, high
 
 def wave(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
     """What is left of the steps around the line x − 1/2, kernel by kernel."""
-    figure = go.Figure()
+    figure = Figure()
     for kernel, values in lines.items():
         figure.add_scatter(x=x, y=values, name=kernel, mode="lines", line={"color": KERNEL_COLORS[kernel]})
     return finish(figure, x="x", y="smoothed floor − (x − ½)", height=340)
@@ -116,7 +117,7 @@ def wave(x: np.ndarray, lines: Mapping[str, np.ndarray]) -> go.Figure:
 
 def landscape(theta: np.ndarray, staircase: np.ndarray, smoothed: Mapping[str, np.ndarray]) -> go.Figure:
     """A staircase loss of one unknown and its smoothed versions."""
-    figure = go.Figure()
+    figure = Figure()
     line = {"color": NEUTRAL, "width": 2, "shape": "hv"}
     figure.add_scatter(x=theta, y=staircase, name="staircase", mode="lines", line=line)
     for index, (name, values) in enumerate(smoothed.items()):
@@ -126,7 +127,7 @@ def landscape(theta: np.ndarray, staircase: np.ndarray, smoothed: Mapping[str, n
 
 def descents(paths: Mapping[str, np.ndarray], *, x: str = "step", y: str = "staircase loss") -> go.Figure:
     """Loss against the step for several schedules; zeros are shown at the bottom of the log axis."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (name, losses) in enumerate(paths.items()):
         color = SEQUENCE[index % len(SEQUENCE)]
         figure.add_scatter(
@@ -140,20 +141,18 @@ def descents(paths: Mapping[str, np.ndarray], *, x: str = "step", y: str = "stai
 def intervals(frame: pl.DataFrame, *, label: str, x: str) -> go.Figure:
     """Means with intervals as a dot plot, best on top; frame has the label column, value, low, high (best first)."""
     ordered = frame.reverse()
-    figure = go.Figure(
-        go.Scatter(
-            x=ordered["value"],
-            y=ordered[label],
-            mode="markers",
-            marker={"size": 9, "color": SEQUENCE[0]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": ordered["high"] - ordered["value"],
-                "arrayminus": ordered["value"] - ordered["low"],
-                "thickness": 1.5,
-            },
-            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-        )
+    figure = Figure().add_scatter(
+        x=ordered["value"],
+        y=ordered[label],
+        mode="markers",
+        marker={"size": 9, "color": SEQUENCE[0]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": ordered["high"] - ordered["value"],
+            "arrayminus": ordered["value"] - ordered["low"],
+            "thickness": 1.5,
+        },
+        hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )
     return finish(figure, x=x, y="", height=90 + 26 * len(frame))

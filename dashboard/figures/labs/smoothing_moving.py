@@ -10,6 +10,7 @@ from dashboard.figures import words
 from dashboard.figures.labs import moving
 from dashboard.figures.labs.smoothing import KERNEL_COLORS, with_breaks
 from dashboard.figures.style import NEUTRAL, SEQUENCE, fade, finish, log_axis
+from dashboard.figures.unchecked import Figure
 
 BAR_X = np.array([-0.4, -0.4, 0.4, 0.4, np.nan])
 """Corners of a bar beside its middle, and the gap to the next."""
@@ -73,7 +74,7 @@ def sliding(
 
 def forms(x: np.ndarray, f: np.ndarray, lines: Mapping[str, np.ndarray], *, y: str, height: int = 400) -> go.Figure:
     """Every smooth form of one function, in the colours of their kernels; the gate dashed."""
-    figure = go.Figure()
+    figure = Figure()
     xs, ys = with_breaks(x, f)
     figure.add_scatter(x=xs, y=ys, name="f", mode="lines", line={"color": NEUTRAL, "width": 3})
     for name, values in lines.items():

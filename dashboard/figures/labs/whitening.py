@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.figures.unchecked import Figure
 from dashboard.frames.numbers import as_number
 
 SETTINGS = ("none", "whitened", "reduced")
@@ -62,7 +63,7 @@ def scores(measured: pl.DataFrame, published: pl.DataFrame) -> go.Figure:
     def across(frame: pl.DataFrame) -> list[float]:
         return [place[name] + shift.get(setting, 0) for name, setting in frame.select("dataset", "setting").iter_rows()]
 
-    figure = go.Figure()
+    figure = Figure()
     for setting in present:
         part = measured.filter(pl.col("setting") == setting)
         spread = {"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"], "thickness": 1.5}
@@ -86,12 +87,10 @@ def scores(measured: pl.DataFrame, published: pl.DataFrame) -> go.Figure:
 
 def components(curve: pl.DataFrame, *, raw: float, chosen: int) -> go.Figure:
     """Spearman against the number of components, with its interval and the score of the raw vectors."""
-    figure = go.Figure()
+    figure = Figure()
     style.band(figure, curve["k"], curve["low"], curve["high"], "95 % interval")
-    figure.add_trace(
-        go.Scatter(
-            x=curve["k"], y=curve["value"], mode="lines+markers", name="whitened", line={"color": style.MEASURED}
-        )
+    figure.add_scatter(
+        x=curve["k"], y=curve["value"], mode="lines+markers", name="whitened", line={"color": style.MEASURED}
     )
     style.reference_line(figure, chosen, "", axis="x")
     style.reference_line(figure, raw, "raw", side="left")
@@ -101,15 +100,13 @@ def components(curve: pl.DataFrame, *, raw: float, chosen: int) -> go.Figure:
 def spectrum(eigenvalues: np.ndarray, *, rank: int, chosen: int) -> go.Figure:
     """Eigenvalues of the covariance, largest first, and how many are kept."""
     number = np.arange(1, len(eigenvalues) + 1)
-    figure = go.Figure()
+    figure = Figure()
     for name, part, color in (
         ("kept", number <= chosen, style.MEASURED),
         ("cut", (number > chosen) & (number <= rank), style.NEUTRAL),
     ):
-        figure.add_trace(
-            go.Scatter(
-                x=number[part], y=eigenvalues[part], mode="markers", name=name, marker={"color": color, "size": 5}
-            )
+        figure.add_scatter(
+            x=number[part], y=eigenvalues[part], mode="markers", name=name, marker={"color": color, "size": 5}
         )
     return style.finish(figure, x="component", y="variance", y_axis=style.log_axis(eigenvalues[:rank]))
 
@@ -140,7 +137,7 @@ def histograms(before: np.ndarray, after: np.ndarray, similar: np.ndarray) -> go
     ]
     upper = {"title": {"text": "share of pairs"}, "domain": [0.56, 1.0]}
     layout = {"barmode": "overlay", "bargap": 0, "annotations": titles, "yaxis": {"domain": [0, 0.44]}, "yaxis2": upper}
-    figure = style.finish(go.Figure(bars, layout), x="cosine", y="share of pairs", height=420)
+    figure = style.finish(Figure(bars, layout), x="cosine", y="share of pairs", height=420)
     figure.update_yaxes(tickformat=".0%")
     return figure.update_layout(margin={"t": 56}, legend={"y": 1.08})
 
@@ -164,7 +161,7 @@ def plane(points: np.ndarray, pairs: pl.DataFrame, similar: np.ndarray) -> go.Fi
                 "hovertemplate": "%{text}<extra></extra>",
             }
         )
-    return style.finish(go.Figure(lines), x="component 1", y="component 2", height=460)
+    return style.finish(Figure(lines), x="component 1", y="component 2", height=460)
 
 
 def _broken(values: np.ndarray) -> np.ndarray:
@@ -183,15 +180,13 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
     best = np.nanmax(grid)
     words = [[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in line] for line in grid]
     heat = {"z": grid, "x": names, "y": names, "colorscale": style.HEAT, "showscale": size > MOST_LABELLED}
-    figure = go.Figure(
-        go.Heatmap(
-            **heat,
-            colorbar={"tickformat": ".0%", "outlinewidth": 0},
-            text=words if size <= MOST_LABELLED else None,
-            textfont={"color": style.INK},
-            texttemplate="%{text}" if size <= MOST_LABELLED else None,
-            hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
-        )
+    figure = Figure().add_heatmap(
+        **heat,
+        colorbar={"tickformat": ".0%", "outlinewidth": 0},
+        text=words if size <= MOST_LABELLED else None,
+        textfont={"color": style.INK},
+        texttemplate="%{text}" if size <= MOST_LABELLED else None,
+        hovertemplate="hidden states %{y} and %{x}: %{z:.2%}<extra></extra>",
     )
     axis = {"type": "category", "showgrid": False}
     title = "hidden state (0: embeddings)"
@@ -201,23 +196,21 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
 
 def retrieval(frame: pl.DataFrame, *, metric: str, title: str) -> go.Figure:
     """One measure of the search against the dimension, a line for each kind of vectors and search."""
-    figure = go.Figure()
+    figure = Figure()
     colors: Mapping[str, str] = {"raw": style.NEUTRAL, "whitened": style.MEASURED, "rotated": style.SEQUENCE[1]}
     part = frame.filter(pl.col("metric") == metric).sort("n_components")
     for (kind, backend), lines in part.group_by("vectors", "backend", maintain_order=True):
-        figure.add_trace(
-            go.Scatter(
-                x=lines["n_components"],
-                y=lines["value"],
-                error_y={
-                    "array": (lines["high"] - lines["value"]).fill_null(0),
-                    "arrayminus": (lines["value"] - lines["low"]).fill_null(0),
-                    "thickness": 1.2,
-                },
-                mode="markers" if kind == "raw" else "lines+markers",
-                name=f"{kind}, {backend}",
-                marker={"size": 11 if kind == "raw" else 7, "symbol": "square" if kind == "raw" else "circle"},
-                line={"color": colors.get(str(kind)), "dash": "solid" if backend == "blocked" else "dot"},
-            )
+        figure.add_scatter(
+            x=lines["n_components"],
+            y=lines["value"],
+            error_y={
+                "array": (lines["high"] - lines["value"]).fill_null(0),
+                "arrayminus": (lines["value"] - lines["low"]).fill_null(0),
+                "thickness": 1.2,
+            },
+            mode="markers" if kind == "raw" else "lines+markers",
+            name=f"{kind}, {backend}",
+            marker={"size": 11 if kind == "raw" else 7, "symbol": "square" if kind == "raw" else "circle"},
+            line={"color": colors.get(str(kind)), "dash": "solid" if backend == "blocked" else "dot"},
         )
     return style.finish(figure, x="dimensions", y=title, x_axis=POWERS)

@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER
+from dashboard.figures.labs.moving import AT_ONCE, BARE_SLIDER, Moving
 from dashboard.figures.style import MEASURED, NEUTRAL, PUBLISHED, SEQUENCE, fade, finish, log_axis, reference_line
+from dashboard.figures.unchecked import Figure
 from dashboard.figures.words import typeset
 from engine.embeddings.similarity import unit_rows
 from engine.embeddings.whitening import WhiteningAccumulator
@@ -70,7 +71,8 @@ def circle(found: Sequence[Step]) -> go.Figure:
     button = {"type": "buttons", "showactive": False, "x": 1, "xanchor": "right", "y": 1.12, "yanchor": "top",
               "buttons": [{"label": "▶ Whiten", "method": "animate", "args": [None, play]}]}  # fmt: skip
     layout = {"sliders": [slider], "updatemenus": [button], "yaxis": {"scaleanchor": "x"}}
-    figure = go.Figure({"data": _look(_moving(found[0], reach)), "frames": frames, "layout": layout})
+    figure = Moving(_look(_moving(found[0], reach)), layout)
+    figure.frames = frames
     span = {"range": [-reach, reach], "zeroline": True}
     return finish(
         figure, x="first coordinate", y="second coordinate", height=520, legend=False, x_axis=span, y_axis=span
@@ -105,7 +107,7 @@ def cloud(vectors: np.ndarray) -> go.Figure:
     """Points in two dimensions around the origin, with one scale on both axes."""
     reach = 1.1 * float(np.abs(vectors).max())
     points = {"type": "scatter", "mode": "markers", "marker": {"size": 5, "color": fade(MEASURED, 0.6)}}
-    figure = go.Figure(points | {"x": vectors[:, 0], "y": vectors[:, 1], "hoverinfo": "skip"})
+    figure = Figure(points | {"x": vectors[:, 0], "y": vectors[:, 1], "hoverinfo": "skip"})
     span = {"range": [-reach, reach], "zeroline": True}
     return finish(
         figure, x="first coordinate", y="second coordinate", height=380, x_axis=span,
@@ -115,7 +117,7 @@ def cloud(vectors: np.ndarray) -> go.Figure:
 
 def few_sentences(counts: Sequence[int], exact: Sequence[float], drawn: Sequence[float], width: int) -> go.Figure:
     """Spread of the cosines of the fitted sentences against their number: law and draws."""
-    figure = go.Figure(
+    figure = Figure(
         [
             {"type": "scatter", "x": list(counts), "y": list(exact), "name": "law", "mode": "lines",
              "line": {"color": SEQUENCE[1]}},
@@ -133,7 +135,7 @@ def few_sentences(counts: Sequence[int], exact: Sequence[float], drawn: Sequence
 
 def published_gains(gains: pl.DataFrame) -> go.Figure:
     """Points gained by full whitening, a dot for each model and pooling; gains has dataset, full, text."""
-    figure = go.Figure()
+    figure = Figure()
     for name, label in SETS.items():
         part = gains.filter(dataset=name)
         figure.add_box(
