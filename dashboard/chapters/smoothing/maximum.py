@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard.figures import words
 from dashboard.figures.labs import smoothing_moving as figures
 from dashboard.parts.labs import lesson
 from dashboard.parts.labs.form import Chapter, Guess, Reading
@@ -48,7 +49,7 @@ def drawn(values: tuple[float, ...], start: int) -> go.Figure:
     mean = np.array([float(weighted_max(x, sharpness=1 / t)) for t in T])
     weights = np.exp((x - x.max()) / T[:, None])
     weights /= weights.sum(axis=1, keepdims=True)
-    names = [f"{index}: {value:g}" for index, value in enumerate(values, 1)]
+    names = [words.typeset(f"{index}: {value:g}") for index, value in enumerate(values, 1)]
     return figures.temperatures(names, T, weights, soft, mean, start=start, largest=float(x.max()))
 
 
