@@ -229,9 +229,10 @@ def titles_of(parts: dict[str, pl.DataFrame]) -> dict[tuple[str, str, str], str]
     """(form, row, task) -> what a cell says when it is pointed at: its interval, and the source of a published one."""
     found = {}
     for form, part in parts.items():
-        for cell in part.iter_rows(named=True):
+        cells = part.to_dicts()
+        sizes = [specs[cell["task"]].sizes.get(split, 0) for cell in cells]
+        for cell, text in zip(cells, leaderboard_table.interval_texts(cells, sizes), strict=True):
             row, task = cell["row"], cell["task"]
-            text = leaderboard_table.interval_text(cell, specs[task].sizes.get(split, 0))
             seeds = cell["n"] if form == leaderboard_table.MEASURED else 1
             over = repeats if (seeds or 1) >= leaderboard_table.LEAST_SEEDS else "examples"
             told = f"95 % interval over {over}: {text}" if "[" in text else text

@@ -62,10 +62,16 @@ def one_table(
     table = []
     for item in rows:
         some = "" if len(item["counted"]) == whole else f" ({len(item['counted'])} of {whole})"
-        texts = {
-            task: _text(item["cells"].get(task), examples.get(task, 0), reference, task, intervals=intervals)
-            + (f" {REPRODUCED}" if (item["row"], task) in reproduced else "")
-            for task in tasks
+        cells: dict[str, Mapping[str, Any]] = item["cells"]
+        if reference is not None:
+            told = [gap_text(cell["value"], reference.get(task)) for task, cell in cells.items()]
+        elif intervals:
+            told = interval_texts(list(cells.values()), [examples.get(task, 0) for task in cells])
+        else:
+            told = [score_text(cell["value"], cell["sd"], int(cell["n"] or 1)) for cell in cells.values()]
+        texts = dict.fromkeys(tasks, "") | {
+            task: text + (f" {REPRODUCED}" if (item["row"], task) in reproduced else "")
+            for task, text in zip(cells, told, strict=True)
         }
         average = f"{100 * item['mean']:.2f}{some}" if whole > 1 and item["counted"] else ""
         rank = ranks.get((item["form"], item["row"]), "") if whole > 1 else ""
@@ -131,29 +137,27 @@ def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[object, object], str
     }
 
 
-@lru_cache(maxsize=4096)
-def _wilson(value: float, n: int) -> tuple[float, float]:
-    """Interval of a score over n examples; the published figures ask for the same ones at each answer."""
-    low, high = proportion_bounds(value * n, n)
-    return float(low), float(high)
+def interval_texts(cells: Sequence[Mapping[str, Any]], examples: Sequence[int]) -> list[str]:
+    """`73.61 [73.0, 74.2]`: scores with their 95 % intervals, over seeds where there are three, else over examples.
+
+    Args:
+        cells: value, n (seeds), and low and high where they are known.
+        examples: of each; a score without has no interval but that over its seeds.
+    """
+    bounds = [_over_seeds(cell) for cell in cells]
+    left = [place for place, n in enumerate(examples) if bounds[place] is None and n]
+    n = np.array([examples[place] for place in left], dtype=np.int64)
+    low, high = proportion_bounds(np.array([cells[place]["value"] for place in left], dtype=np.float64) * n, n)
+    for place, *ends in zip(left, low.tolist(), high.tolist(), strict=True):
+        bounds[place] = (ends[0], ends[1])
+    return [
+        f"{100 * cell['value']:.2f} [{100 * max(ends[0], 0.0):.1f}, {100 * min(ends[1], 1.0):.1f}]"
+        if ends
+        else score_text(cell["value"])
+        for cell, ends in zip(cells, bounds, strict=True)
+    ]
 
 
-def _text(
-    cell: Mapping[str, Any] | None, n: int, reference: Mapping[str, float] | None, task: str, *, intervals: bool
-) -> str:
-    if cell is None:
-        return ""
-    if reference is not None:
-        return gap_text(cell["value"], reference.get(task))
-    return interval_text(cell, n) if intervals else score_text(cell["value"], cell["sd"], int(cell["n"] or 1))
-
-
-def interval_text(cell: Mapping[str, Any], n: int) -> str:
-    """`73.61 [73.0, 74.2]`: a score with its 95 % interval, over seeds where there are three, else over n examples."""
-    value, seeds = cell["value"], int(cell["n"] or 1)
+def _over_seeds(cell: Mapping[str, Any]) -> tuple[float, float] | None:
     low, high = cell.get("low"), cell.get("high")
-    if seeds < LEAST_SEEDS or low is None or high is None:
-        if not n:
-            return score_text(value)
-        low, high = _wilson(value, n)
-    return f"{100 * value:.2f} [{100 * max(low, 0.0):.1f}, {100 * min(high, 1.0):.1f}]"
+    return None if int(cell["n"] or 1) < LEAST_SEEDS or low is None or high is None else (low, high)

@@ -79,3 +79,11 @@ def test_gaps_marks_and_intervals():
 def test_names_of_folders_and_papers_are_told_to_be_one_model():
     assert leaderboard_table.same_model("hfl/chinese-roberta-wwm-ext", "RoBERTa-wwm-ext")
     assert not leaderboard_table.same_model("hfl/chinese-roberta-wwm-ext-large", "RoBERTa-wwm-ext")
+
+
+def test_intervals_are_over_seeds_where_there_are_three_else_over_examples_where_those_are_known():
+    over_seeds = {"value": 0.5, "n": 3, "low": 0.4, "high": 0.6}
+    one = {"value": 0.5, "n": 1, "low": 0.1, "high": 0.9}
+    told = leaderboard_table.interval_texts([over_seeds, one, one], [100, 100, 0])
+    assert told == ["50.00 [40.0, 60.0]", "50.00 [40.4, 59.6]", "50.00"]  # Wilson of 50 in 100
+    assert leaderboard_table.interval_texts([], []) == []
