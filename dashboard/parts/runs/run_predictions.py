@@ -128,6 +128,8 @@ def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
         gold, said = (words.plain(words.cut(str(text) or "nothing", LINE)) for text in answers)
         sure = "" if row["confidence"] is None else f" ({words.percent(row['confidence'], 0)})"
         line = f"{said}{sure} instead of {gold}"
+        if spec.kind == "entities":  # numbers alone tell no line from another
+            line += f" · {words.plain(words.cut(tables.readable_text(row['text']), LINE))}"
         place = f"run_text_{row['hash']}_{row['example_id']}"
         with st.expander(line, key=place, on_change="rerun") as opened:
             if opened.open:

@@ -179,6 +179,19 @@ def test_a_run_that_erred_nowhere_opens_on_its_predictions_and_says_so_without_a
     assert not [box.label for box in app.text_input if box.label == "Text contains"]
 
 
+def test_a_wrong_list_of_entities_is_told_from_the_others_by_its_text(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    text = json.dumps({"text": "浙商银行的叶老桂"}, ensure_ascii=False)
+    known = {"task": "cluener", "dataset": "cluener", "command": "x", "config_hash": "e", "follow": False}
+    with runs.start("clue", config={}, db=db, **known) as run:
+        run.examples("cluener", "dev", pl.DataFrame({"example_id": ["0"], "hash": ["h"], "text": [text]}))
+        answer = {"label": ['{"company": {"浙商银行": [[0, 3]]}}'], "prediction": ["{}"], "confidence": [0.5]}
+        run.predictions("dev", pl.DataFrame({"example_id": ["0"], "hash": ["h"], **answer}))
+    queries.refresh(db)
+    (line,) = [box.label for box in open_page("run", db, run_tab="Predictions").expander]
+    assert line.endswith("· 浙商银行的叶老桂")
+
+
 def test_answers_that_are_spans_are_shown_in_their_passage(tmp_path, open_page):
     db = tmp_path / "results.duckdb"
     texts = [{"context": "北京是中国的首都。上海是城市。", "question": f"第{n}个问题？"} for n in range(4)]
