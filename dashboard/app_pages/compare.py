@@ -216,9 +216,9 @@ def curves_figure(
     names: tuple[str, ...],
     view: curve_controls.View,
 ) -> go.Figure | None:
-    """Curves of the configurations, read from the store in the range of the view; None without a point."""
+    """Curves of the configurations, read from the store in the range of the view; None where none has two points."""
     frame = queries.curves(version, ids, names, x=view.x, buckets=500, low=view.low, high=view.high)
-    if frame.is_empty():
+    if not frame.select("run_id", "name").is_duplicated().any():
         return None
     return figures.seed_curves(
         frame,
@@ -247,7 +247,9 @@ def show_curves() -> None:
     view, _ = curve_controls.controls("compare", (), default=())
     figure = curves_figure(version, tuple(configs), metric, tuple(groups[metric]), view)
     if figure is None:
-        st.caption("No point lies in this range.")
+        whole = view.low is None and view.high is None
+        once = f"No run logged {words.inline(words.name(metric))} more than once; the table above has the values."
+        st.caption(once if whole else "No curve has two points in this range.")
         return
     shown = {str(trace.name).partition(", ")[0] for trace in figure.data}
     silent = [config.name for config in configs if config.name not in shown]

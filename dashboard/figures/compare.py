@@ -208,7 +208,7 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     Args:
         frame: the columns; text columns are drawn as categories.
         columns: axes, from left to right.
-        color: numeric column of the colour scale.
+        color: numeric column of the colour scale, which is drawn where no axis tells it.
     """
     dimensions = []
     for name in columns:
@@ -243,7 +243,12 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     lines = {
         "type": "parcoords",
         "dimensions": dimensions,
-        "line": {"color": frame[color].to_numpy(), "colorscale": LINES, "showscale": True, "colorbar": bar},
+        "line": {
+            "color": frame[color].to_numpy(),
+            "colorscale": LINES,
+            "showscale": color not in columns,
+            "colorbar": bar,
+        },
         "labelangle": -20,  # level labels run into each other
         "labelfont": {"color": style.NEUTRAL, "size": 13},  # a theme does not reach them: readable on light and dark
         "tickfont": {"shadow": "none", "color": style.NEUTRAL, "size": 12},  # no grey halo

@@ -160,8 +160,9 @@ def config_difference(params: pl.DataFrame, configs: Sequence[Configuration]) ->
     names = list(columns.values())
     differs = pl.any_horizontal([pl.col(name).ne_missing(pl.col(names[0])) for name in names])
     found = wide.filter(differs & ~pl.col("parameter").is_in(["seed", "tags", "note", "db"])).sort("parameter")
-    return found.with_columns(pl.Series(name, [words.setting(text) for text in found[name]], dtype=pl.String)
-                              for name in names)  # fmt: skip
+    found = found.with_columns(pl.Series(name, [words.setting(text) for text in found[name]], dtype=pl.String)
+                               for name in names)  # fmt: skip
+    return found.filter(differs)  # unset and left out read the same
 
 
 def metric_table(summary: pl.DataFrame, configs: Sequence[Configuration]) -> pl.DataFrame:

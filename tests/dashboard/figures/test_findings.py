@@ -83,6 +83,8 @@ def test_an_axis_of_lines_has_units_and_none_is_without_values():
     frame = frame.with_columns(pl.col("seed").cast(pl.Int64))
     (lines,) = compare.parallel(frame, list(frame.columns), color="dev/accuracy").data
     assert [list(axis.ticktext) for axis in lines.dimensions] == [["71.00 %", "79.00 %"], ["2 ms", "8 ms"]]
+    (without,) = compare.parallel(frame, ["duration_s"], color="dev/accuracy").data
+    assert (lines.line.showscale, without.line.showscale) == (False, True)  # an axis tells the colours already
 
 
 def test_a_scatter_says_how_many_runs_have_both_values():

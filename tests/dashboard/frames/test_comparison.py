@@ -152,9 +152,9 @@ def test_holm_corrects_and_the_sentence_uses_it():
 def test_config_difference_keeps_only_what_differs():
     params = pl.DataFrame(
         {
-            "run_id": ["A0", "A0", "B0", "B0"],
-            "name": ["learning_rate", "epochs", "learning_rate", "epochs"],
-            "value": ["0.001", "3", "0.0005", "3"],
+            "run_id": ["A0", "A0", "A0", "B0", "B0"],
+            "name": ["learning_rate", "epochs", "unset", "learning_rate", "epochs"],
+            "value": ["0.001", "3", "null", "0.0005", "3"],
         }
     )
     table = configurations.config_difference(params, [config("A", 1), config("B", 1)])

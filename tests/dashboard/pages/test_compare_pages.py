@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.figures import compare as figures
 from dashboard.reports import html_report
-from store import queries
+from store import queries, runs
 from store.ingest import ingest
 from tests.dashboard.conftest import fill_clue_run
 
@@ -142,6 +142,17 @@ def test_calibration_shows_the_gap_and_the_number_of_rows():
     right = pl.Series([True] * 800 + [False] * 200)
     figure = figures.calibration([("A", confidence, right)])
     assert figure.data[1].name == "A<br>ECE 15.0%, 95 % 12.5% to 17.5%, n = 1,000"
+
+
+def test_scores_that_were_logged_once_are_no_chart(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    for name, score in (("a", 0.4), ("b", 1.0)):
+        with runs.start("own", config={"model": name}, command="x", config_hash=name, db=db, follow=False) as run:
+            run.log({"dev/accuracy": score})
+    queries.refresh(db)
+    app = open_page("compare", db, runs=",".join(queries.runs(db=db)["run_id"]))
+    assert any(item.value.startswith("No run logged accuracy more than once") for item in app.caption)
+    assert not any("Highest accuracy" in item.value for item in app.markdown)
 
 
 def test_a_report_is_one_file_without_links_to_the_network():
