@@ -50,6 +50,7 @@ def test_a_run_is_found_renamed_deleted_and_brought_back(changing, filled_store,
     shown.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
     shown.page.get_by_role("button", name="Rename tnews · ngram · s1").click()
     shown.page.keyboard.type("no name")
+    assert shown.page.get_by_role("button", name="Rename tnews · ngram · s1").is_hidden(), "it covers the field"
     shown.page.keyboard.press("Escape")
     shown.page.get_by_role("link", name="tnews · ngram · s1").press("Shift+Tab")
     shown.page.get_by_role("button", name="Rename tnews · ngram · s1").press("Enter")
