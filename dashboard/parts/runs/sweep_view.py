@@ -12,7 +12,7 @@ from dashboard.figures import sweep as figures
 from dashboard.figures import words
 from dashboard.frames.runs import sweep_trials
 from dashboard.frames.runs.sweep_trials import Sweep
-from dashboard.parts import headings, plots
+from dashboard.parts import commands, headings, plots
 from store import paths
 
 EXAMPLE = "python -m jobs.sweep clue --task tnews --learning-rate 1e-4 3e-4 1e-3 --seeds 0 1 2"
@@ -99,9 +99,12 @@ def _facts(found: Sweep, row: dict[str, object]) -> None:
         said = ", ".join(f"{name} = {value}" for name, value in found.state["best"].items()) or "as given"
         score = found.state.get("best_score")
         interval = found.state.get("best_interval")
-        bounds = f", 95 % interval over seeds {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-        st.markdown(f"**Best setting:** {said}" + (f" ({score:.4f}{bounds})" if score is not None else ""))
-        st.code(found.state["command"], language="bash", wrap_lines=True)
+        metric = str(found.state.get("metric", "score"))
+        bounds = f", 95 % interval over seeds {words.between(metric, *interval)}" if interval else ""
+        st.markdown(
+            f"**Best setting:** {said}" + (f" ({words.value(metric, score)}{bounds})" if score is not None else "")
+        )
+        st.code(commands.of_this_store(found.state["command"]), language="bash", wrap_lines=True)
 
 
 def _effects(found: Sweep, folder: str, stamp: float) -> None:

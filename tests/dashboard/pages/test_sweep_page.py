@@ -1,6 +1,7 @@
 """The view of a sweep: its state, the decision so far, and the best setting with its command."""
 
 import json
+import shlex
 import warnings
 
 import optuna
@@ -47,8 +48,8 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     app = open_page("explore", db, explore_view="Sweeps", explore_sweep=run.run_id)
     said = texts(app)
     assert "Decided: no other candidate is better than epochs=9" in said
-    assert "python -m jobs.clue --epochs 9 --seed 0" in said
-    assert "0.6600, 95 % interval over seeds 0.6400 to 0.6800" in said
+    assert f"CLUEBOARD_DB={shlex.quote(str(db))} python -m jobs.clue --epochs 9 --seed 0" in said
+    assert "66.00 %, 95 % interval over seeds 64.00 to 68.00" in said
     assert {metric.label: metric.value for metric in app.metric}["Trainings done"] == "1 of 27"
     assert len(app.get("plotly_chart")) == 3
 
