@@ -533,5 +533,5 @@ def marks(version: str) -> pl.DataFrame:
 
 def mark_example(digest: str, run_id: str, kind: str, note: str) -> None:
     """Mark an example and wait until the mark can be read."""
-    runs.edit(database(), "mark", hash=digest, run_id=run_id, mark=kind, note=note)
-    queries.refresh(database())
+    with _readable_afterwards():
+        runs.edit(database(), "mark", hash=digest, run_id=run_id, mark=kind, note=note)

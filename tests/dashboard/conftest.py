@@ -256,6 +256,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         monkeypatch.setenv("CLUEBOARD_DEBUG", "1")  # an exception of a page is one, not a sentence
         for mend in ("unbroken", "typeset"):
             monkeypatch.setattr(inside, mend, str)  # sentences are read as they are written
+        monkeypatch.setattr("dashboard.queries._REFRESH_WAIT", None)  # none is at work when the test goes on
         app = AppTest.from_file(str(HOME), default_timeout=60)  # the page is the first that is opened, as by a link
         for name, value in query.items():
             app.query_params[name] = value

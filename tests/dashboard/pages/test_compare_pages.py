@@ -10,7 +10,6 @@ import pytest
 from dashboard.figures import compare as figures
 from dashboard.reports import html_report
 from store import queries, runs
-from store.ingest import ingest
 from tests.dashboard.conftest import fill_clue_run
 
 PAGES = ("compare", "examples", "explore")
@@ -104,7 +103,6 @@ def test_an_example_is_marked_and_a_full_disk_says_so(own_store, open_page, full
     app.button(key=save).click().run()
     assert not app.error
     assert app.toast[0].value == "Marked."
-    ingest(own_store, force=True, wait=30.0)  # as the next refresh does, behind one that is at work
     assert queries.marks(db=own_store)["note"].to_list() == ["看错了"]
 
 
