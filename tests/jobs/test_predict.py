@@ -72,7 +72,7 @@ def test_standard_input_is_read_as_files_are(trained, monkeypatch, capsys, encod
 @pytest.mark.parametrize(("content", "said"), [
     (b"\xff\xfe\x00\xd8", "standard input"), (b" \n", "standard input is empty"),
     (b'{"sentence": 3}', "standard input:1: 'sentence' must be a text"),
-    (b'{"sentence": ' + b"[" * 50_000, "standard input:1: JSON nested too deeply"),
+    (b'{"sentence": ' + b"[" * 500_000, "standard input:1: JSON nested too deeply"),
 ])  # fmt: skip
 def test_what_is_wrong_in_standard_input_is_said_of_it(trained, monkeypatch, content, said):
     monkeypatch.setattr(sys, "stdin", Pipe(content))
