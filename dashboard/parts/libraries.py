@@ -7,8 +7,8 @@ from importlib import import_module
 
 import streamlit as st
 
-SLOW = ("pandas", "scipy.special", "scipy.optimize")
-"""Those that take longest: 1.2 s together, a quarter of a second each at least."""
+SLOW = ("pandas", "scipy.special", "scipy.optimize", "choreographer.browsers.chromium")
+"""Those that take longest, 1.3 s together; the last one looks for the browser that draws PDF files."""
 
 
 @st.cache_resource(show_spinner=False)
