@@ -12,6 +12,12 @@ from jobs.clue.data import training_sets
 from jobs.clue.tasks import task_file
 from jobs.models import names
 
+OF_ENCODERS = (
+    *("epochs", "batch_size", "tokens_per_batch", "accumulation", "learning_rate", "weight_decay", "warmup"),
+    *("max_length", "eval_every", "early_stopping", "pooling", "head", "fgm", "rdrop", "ema", "llrd", "dropout"),
+    *("segments", "label_smoothing"),
+)
+"""Flags that the linear model does not know."""
 GROUPS = {"all": tasks_of(CLUE), "fewclue": tasks_of(FEWCLUE)}
 """what --task takes for several tasks at once"""
 
@@ -134,10 +140,17 @@ def check(config: Config) -> None:
         raise cli.InputError("--lora freezes a pretrained encoder: not with tiny, ngram or --fgm")
     if config.head == "standard" and config.pooling != "first":
         raise cli.InputError(f"--head standard reads the first token; --pooling {config.pooling} goes with our heads")
+    if config.model == "ngram" and (useless := [name for name in OF_ENCODERS if _given(config, name)]):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
+        raise cli.InputError(f"{flags}: for encoders; the linear model ngram has no such setting, leave it out")
     if config.init and config.model != "tiny":
         raise cli.InputError(f"--init is for the tiny model from scratch, not for {config.model}")
     if config.activation and config.model != "tiny":
         raise cli.InputError(f"--activation is for the tiny model from scratch, not for {config.model}")
+
+
+def _given(config: Config, name: str) -> bool:
+    return bool(getattr(config, name) != Config.__dataclass_fields__[name].default)
 
 
 def several(config: Config) -> bool:

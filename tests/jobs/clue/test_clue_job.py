@@ -22,9 +22,8 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 
 def small(tmp_path: Path, **flags) -> Config:
-    return Config(
-        **{"db": tmp_path / "x.duckdb", "limit": 48, "epochs": 2, "batch_size": 16, "max_length": 48, **flags}
-    )
+    of_encoders = {} if flags.get("model") == "ngram" else {"epochs": 2, "batch_size": 16, "max_length": 48}
+    return Config(**{"db": tmp_path / "x.duckdb", "limit": 48, **of_encoders, **flags})
 
 
 def only_run(config: Config, **conditions) -> dict:
@@ -204,6 +203,10 @@ def test_folds_average_probabilities(tmp_path):
         ({"folds": 2, "seeds": (1,)}, "--seeds and --folds cannot be combined"),
         ({"folds": 2, "task": ("cluener",)}, "--folds averages the probabilities of classes or choices: cluener"),
         ({"init": "he", "model": "ngram"}, "--init is for the tiny model"),
+        (
+            {"model": "ngram", "learning_rate": 0.1, "dropout": 0.0},
+            "--learning-rate, --dropout: for encoders; the linear",
+        ),
         ({"precision": "fp16", "device": "cpu"}, "--precision fp16 needs a CUDA device, not cpu"),
         ({"device": "tpu"}, "--device: expected auto, cpu, cuda or mps, got 'tpu'"),
         ({"max_length": 600}, "--max-length 600: tiny has 512 positions"),
