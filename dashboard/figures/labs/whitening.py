@@ -179,7 +179,13 @@ def layer_pairs(frame: pl.DataFrame, *, whitening: str) -> go.Figure:
     names = [str(number) for number in range(size)]
     best = np.nanmax(grid)
     words = [[f"{'★ ' if value == best else ''}{100 * value:.1f}" for value in line] for line in grid]
-    heat = {"z": grid, "x": names, "y": names, "colorscale": style.HEAT, "showscale": size > MOST_LABELLED}
+    heat: dict[str, Any] = {
+        "z": grid,
+        "x": names,
+        "y": names,
+        "colorscale": style.HEAT,
+        "showscale": size > MOST_LABELLED,
+    }
     figure = Figure().add_heatmap(
         **heat,
         colorbar={"tickformat": ".0%", "outlinewidth": 0},

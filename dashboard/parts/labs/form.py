@@ -89,8 +89,8 @@ def show(chapter: Chapter, *, key: str, tab: str) -> None:
                 draw()
     with st.expander("Take it along: formula, code, reference", icon=":material/content_copy:"):
         with st.container(horizontal=True, horizontal_alignment="center"):  # one below the other where it is narrow
-            for part in re.split(r"\\q?quad\s*", chapter.formula):
-                st.latex(part, width="content")
+            for line in re.split(r"\\q?quad\s*", chapter.formula):
+                st.latex(line, width="content")
         st.code(chapter.code.strip(), language="python", wrap_lines=True)
         st.markdown(chapter.reference)
 

@@ -65,9 +65,10 @@ def test_a_range_is_part_of_what_a_chart_is_called(db, run, open_page):
 
 def test_a_message_is_never_the_one_before(db, run, open_page):
     app = open_page("run", db, run=run.run_id)
-    first = app.get("bidi_component")[0].proto.bytes
+    (first,) = moving(app).values()
     app.run()
-    assert app.get("bidi_component")[0].proto.bytes != first
+    (second,) = moving(app).values()
+    assert second != first
 
 
 def test_the_charts_stay_when_the_job_ends_and_an_ended_run_has_streamlits(db, run, open_page):
