@@ -118,9 +118,8 @@ def top_row() -> tuple[str, str, str | None]:
 def settings() -> tuple[str, bool, list[str], bool]:
     """Order, columns and archived runs, folded; returns column, ascending, columns, archived."""
     sortable = [name for name, dtype in everything.schema.items() if not dtype.is_nested()] + KNOWN_PARAMS
-    offered = [
-        name for name in everything.columns if name not in ("run_id", "name", "metric", "mean_of")
-    ] + KNOWN_PARAMS
+    beside = ("run_id", "name", "metric", "mean_of")  # the row's link, and what its score is
+    offered = [name for name in everything.columns if name not in beside] + KNOWN_PARAMS
     with st.popover("Columns and order", icon=":material/tune:", type="tertiary"):
         columns = st.multiselect(
             "Columns",

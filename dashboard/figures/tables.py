@@ -58,10 +58,10 @@ def with_means(frame: pl.DataFrame) -> pl.DataFrame:
     """
     children = frame.filter(pl.col("parent_run_id").is_not_null()).group_by(pl.col("parent_run_id").alias("run_id"))
     alike = pl.col("config_hash", "metric").n_unique()
-    means = children.agg(alike, mean=pl.col("score").mean(), least=pl.col("score").is_not_null().all(),
+    means = children.agg(alike, mean=pl.col("score").mean(), scored=pl.col("score").is_not_null().all(),
                          of=pl.len(), mean_metric=pl.col("metric").first())  # fmt: skip
-    means = means.filter((pl.col("config_hash") == 1) & (pl.col("metric") == 1) & pl.col("least"))
-    joined = frame.join(means.drop("config_hash", "metric", "least"), on="run_id", how="left", maintain_order="left")
+    means = means.filter((pl.col("config_hash") == 1) & (pl.col("metric") == 1) & pl.col("scored"))
+    joined = frame.join(means.drop("config_hash", "metric", "scored"), on="run_id", how="left", maintain_order="left")
     return joined.with_columns(
         score=pl.coalesce("score", "mean"),
         metric=pl.coalesce("metric", "mean_metric"),
