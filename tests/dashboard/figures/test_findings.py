@@ -98,7 +98,7 @@ def test_a_parameter_that_is_logged_too_stays_a_parameter(empty_store, monkeypat
         known = {"config": {"lr": rate}, "command": "x", "config_hash": str(rate), "db": empty_store, "follow": False}
         with stored.start("own", **known) as run:
             run.log({"lr": rate / 2, "loss": 1.0}, step=1)
-    ingest(empty_store)
+    ingest(empty_store, force=True)
     version = queries.store_version()
     table, params = queries.table_and_params(version)
     assert params == ["lr"]

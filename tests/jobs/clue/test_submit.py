@@ -40,7 +40,7 @@ def _run(world, *, parent=None, preds=None, task="afqmc"):
             examples = clue_data.load_tests(spec, data_dir=world / "data")["1.0"]
             path = submission.write(spec, "1.0", examples, preds, run.folder)
             run.artifact(path.name, "submission", path)
-    ingest(db)
+    ingest(db, force=True)
     return run
 
 

@@ -17,7 +17,7 @@ from store.ingest import ingest
 
 
 def measured(db, tbl):
-    ingest(db)
+    ingest(db, force=True)
     queries.refresh(db)
     return queries.measurements(tbl, db=db)
 

@@ -18,7 +18,7 @@ SMALL = {"widths": (16, 64, 16), "seeds": 6, "batch": 4, "spectrum_draws": 1, "a
 
 
 def table(db, name):
-    ingest(db)
+    ingest(db, force=True)
     return queries.measurements(name, db=db)
 
 

@@ -20,7 +20,7 @@ MODES |= {"svd": (Svd, svd), "pca": (Pca, pca)}
 
 
 def measured(db, tbl):
-    ingest(db)
+    ingest(db, force=True)
     queries.refresh(db)
     return queries.measurements(tbl, db=db)
 
@@ -69,7 +69,7 @@ def test_the_sentence_vectors_of_a_whitening_run_are_read(tmp_path):
         first = rng.standard_normal((25, 16))
         np.savez(path, first=first, second=np.concatenate([first[:5], rng.standard_normal((20, 16))]))
         run.artifact(path.name, "embeddings", path)
-    ingest(db)
+    ingest(db, force=True)
     queries.refresh(db)
     pca(Pca(db=db, run=run.run_id, dims=(4,), repeats=1))
     frame = measured(db, "pca_distortion")
@@ -117,7 +117,7 @@ def test_every_mode_is_quick_on_request_and_its_command_gives_the_same_config(mo
     assert words[:4] == ["python", "-m", "jobs.johnson_lindenstrauss", mode]
     if mode in ("svd", "pca"):
         function(config)
-        ingest(config.db)
+        ingest(config.db, force=True)
         queries.refresh(config.db)
         assert queries.run("latest", db=config.db)["status"] == "finished"
 

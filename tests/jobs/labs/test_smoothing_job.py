@@ -12,7 +12,7 @@ from store.ingest import ingest
 
 
 def table(db, name):
-    ingest(db)
+    ingest(db, force=True)
     return queries.measurements(name, db=db)
 
 
