@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.figures import runs as run_figures
 from dashboard.figures import style, words
+from dashboard.figures.unchecked import Figure
 from dashboard.frames import name_order
 from dashboard.frames.numbers import as_number
 from engine.evidence.calibration import calibration_interval
@@ -73,7 +74,7 @@ def seed_curves(
         if several and series.startswith("train/"):
             drawn["line"]["dash"] = "dot"
         traces.append(drawn)
-    return run_figures.finish_curves(style.unchecked(traces), metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
+    return run_figures.finish_curves(Figure(traces), metric=metric, x=x, log_x=log_x, log_y=log_y, height=340)
 
 
 def differences(rows: pl.DataFrame) -> go.Figure:
@@ -97,7 +98,7 @@ def differences(rows: pl.DataFrame) -> go.Figure:
         },
         "hovertemplate": "%{customdata}: %{x:+.2f} points<extra></extra>",
     }
-    figure = style.unchecked([points])
+    figure = Figure([points])
     style.reference_line(figure, 0, "no difference", axis="x")
     title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
     style.finish(figure, x=title, y="", height=150 + 46 * len(rows))
@@ -126,8 +127,8 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
     values = [str(part[color][0]) for part in parts]
     traces = [
         {
-            "x": style.plain(part[x]),
-            "y": style.plain(part[y]),
+            "x": part[x],
+            "y": part[y],
             "mode": "markers",
             "name": value,
             "customdata": part["run_id"].to_list(),
@@ -142,7 +143,7 @@ def scatter(frame: pl.DataFrame, *, x: str, y: str, color: str, log_x: bool = Fa
         x_axis |= {"type": "log"} if x in DURATIONS else style.log_axis(frame[x])
     axes: dict[str, Any] = {"x": words.name(x), "y": words.name(y), "x_axis": x_axis, "y_axis": y_axis}
     layout = {"modebar": {"remove": ["autoScale2d"]}, "dragmode": "select", "clickmode": "event+select"}
-    return style.finish(style.unchecked(traces), **axes, height=420, legend=True, layout=layout)
+    return style.finish(Figure(traces), **axes, height=420, legend=True, layout=layout)
 
 
 def _scale(name: str, values: pl.Series, *, logarithmic: bool = False) -> dict[str, Any]:
@@ -255,7 +256,7 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
         "rangefont": {"color": "rgba(0,0,0,0)"},  # ends of an axis, which its ticks tell
     }
     margin = {"l": 50, "r": 50, "t": 90, "b": 20}
-    return style.finish(style.unchecked([lines]), x="", y="", height=400, layout={"margin": margin})
+    return style.finish(Figure([lines]), x="", y="", height=400, layout={"margin": margin})
 
 
 def _level(name: str, value: float) -> str:

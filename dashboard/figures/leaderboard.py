@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style
+from dashboard.figures.unchecked import Figure
 from dashboard.frames.numbers import as_number
 
 LONG_SCHEMA = {
@@ -84,7 +85,7 @@ def scores(
         look = {"size": 10, "color": colors[model], "symbol": _symbol(recipe)}
         error = {"type": "data", "array": part["sd"].fill_null(0.0).to_list(), "thickness": 1.5}
         traces.append(_dots(str(name), part["task"].to_list(), part["value"].to_list(), look) | {"error_y": error})
-    figure = style.unchecked(traces)
+    figure = Figure(traces)
     style.finish(figure, x="task", y="score (the task's metric)", height=height, legend=True)
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=list(tasks), range=[-0.5, len(tasks) - 0.5]

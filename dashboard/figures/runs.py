@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.figures.unchecked import Figure
 from dashboard.frames import name_order
 from dashboard.frames.numbers import as_number
 from engine.evidence.metrics import METRICS, metric_of
@@ -83,7 +84,7 @@ def curves(
     names = frame["name"].unique().to_list()
     said = str(names[0]) if len(names) == 1 else metric  # one curve is named at the axis, not in a legend
     look: dict[str, Any] = {"legend": len(names) > 1, "hovermode": "x unified"}
-    return finish_curves(style.unchecked(traces), metric=said, x=x, log_x=log_x, log_y=log_y, **look)
+    return finish_curves(Figure(traces), metric=said, x=x, log_x=log_x, log_y=log_y, **look)
 
 
 def is_curve(frame: pl.DataFrame, names: Sequence[str]) -> bool:
@@ -261,7 +262,7 @@ def confidence(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
         look = {"type": "bar", "name": name, "marker": {"color": color}, "width": 0.9 * width}
         bars.append({"x": places, "y": counts, **look})
     titles: dict[str, Any] = {"x": "confidence of the prediction", "y": "examples", "x_axis": {"tickformat": "~%"}}
-    return style.finish(style.unchecked(bars), **titles, height=height, legend=True, layout={"barmode": "stack"})
+    return style.finish(Figure(bars), **titles, height=height, legend=True, layout={"barmode": "stack"})
 
 
 def _bin_width(confidences: pl.Series) -> float:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import polars as pl
 
 SEQUENCE = (
     "#3b7dd8",  # blue
@@ -102,19 +101,6 @@ def fade(color: str, opacity: float) -> str:
         red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
         return f"rgba({red},{green},{blue},{opacity})"
     return color.replace("hsl(", "hsla(").replace(")", f", {opacity})")
-
-
-def unchecked(traces: Iterable[Mapping[str, Any]]) -> go.Figure:
-    """A figure of traces (`scatter` unless they say) that plotly does not check, which takes four fifths of its time.
-
-    Arrays must be numpy's or lists: nothing else is turned into one.
-    """
-    return go.Figure({"data": [{"type": "scatter", **trace} for trace in traces]}, _validate=False)
-
-
-def plain(values: pl.Series) -> Any:
-    """A column for `unchecked`: a list of texts, an array of anything else."""
-    return values.to_list() if values.dtype == pl.String else values.to_numpy()
 
 
 def finish(

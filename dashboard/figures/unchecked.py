@@ -1,4 +1,4 @@
-"""A plotly figure that takes traces and settings as they are.
+"""A plotly figure that takes traces and settings as they are; a trace is a `scatter` unless it says otherwise.
 
 Plotly checks every property of a trace twice and copies its arrays, which is half of the time of a page of figures. The
 figures here are written by the project alone, and a test lets plotly check what the pages send.
@@ -16,6 +16,8 @@ class Figure(go.Figure):  # type: ignore[misc]
     """Plotly's figure without its checks; columns of polars become arrays."""
 
     def __init__(self, data: Any = None, layout: Any = None) -> None:
+        if isinstance(data, Mapping) and "data" in data:  # a copy, or what a cache kept
+            data, layout = data["data"], data.get("layout")
         traces = data if isinstance(data, list | tuple) else [] if data is None else [data]
         super().__init__([_plain(trace) for trace in traces], layout, _validate=False)
         self._data_validator.validate_coerce = partial(self._data_validator.validate_coerce, _validate=False)
@@ -53,7 +55,7 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "to_plotly_json"):
         return value.to_plotly_json()
     if isinstance(value, pl.Series):
-        return value.to_numpy() if value.dtype.is_numeric() else value.to_list()
+        return value.to_list() if value.dtype == pl.String else value.to_numpy()
     if isinstance(value, tuple):
         return [*value]
     return value

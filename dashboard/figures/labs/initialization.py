@@ -9,7 +9,7 @@ import polars as pl
 
 from dashboard.figures.line_ends import name_lines
 from dashboard.figures.marks import vertical
-from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line, unchecked
+from dashboard.figures.style import MEASURED, NEUTRAL, SEQUENCE, fade, finish, log_axis, reference_line
 from dashboard.figures.unchecked import Figure
 from engine.evidence.intervals import mean_half_width
 from engine.initialization.rules import RULES, StackGains
@@ -93,7 +93,7 @@ def gains_by_layer(exact: Sequence[StackGains], measured: Mapping[str, Moments],
                 }
             )
     y_axis = log_axis(*(trace["y"] for trace in traces))
-    return name_lines(finish(unchecked(traces), x="layer", y=QUANTITIES[quantity], y_axis=y_axis))
+    return name_lines(finish(Figure(traces), x="layer", y=QUANTITIES[quantity], y_axis=y_axis))
 
 
 def gains_by_ratio(
@@ -104,7 +104,7 @@ def gains_by_ratio(
         {"x": ratios, "y": gains[rule], "name": rule, "mode": "lines", "line": {"color": RULE_COLORS[rule]}}
         for rule in rules
     ]
-    figure = reference_line(unchecked(lines), 1.0, "")
+    figure = reference_line(Figure(lines), 1.0, "")
     ticks = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16]
     labels = ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"]
     x_axis = {"type": "log", "tickvals": ticks, "ticktext": labels}
