@@ -153,7 +153,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     low, high = float(known.min()), float(known.max())
     bounds = (low, high)
     if low < high:
-        bounds = st.slider(words.name(tint), low, high, (low, high), key=f"explore_range_{tint}", width=240)
+        steps = {"step": (high - low) / 100, "format": "percent" if words.is_fraction(tint) else "%.4g"}
+        bounds = st.slider(words.name(tint), low, high, (low, high), key=f"explore_range_{tint}", width=240, **steps)
 lines = frame.filter(pl.col(tint).is_between(*bounds))
 if columns and lines.height:
     plots.show(

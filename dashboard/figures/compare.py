@@ -18,9 +18,11 @@ from engine.evidence.intervals import proportion_bounds
 from engine.evidence.metrics import metric_of
 
 LINES = ((0.0, "#b9c0c9"), (0.5, "#e0a23f"), (1.0, "#c2410c"))
-"""Lines from low to high: a contrast of 1.8:1 and more on light and dark, the highest darkest."""
+"""Lines from the worst to the best: a contrast of 1.8:1 and more on light and dark, the best darkest."""
 LINE = 22
 """Characters of a line of a name beside a plot."""
+UNSET = "unset"
+"""Stands lowest on an axis of lines, in letters: a dash would be a tick without a name."""
 FEW_LEVELS = 8
 """Numbers with so few different values stand evenly along an axis, each with its name."""
 DURATIONS = ("duration_s",)
@@ -203,33 +205,34 @@ def duration_ticks(values: pl.Series, *, logarithmic: bool = False) -> dict[str,
     return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
 
 
-def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.Figure:
-    """Parallel coordinates of runs, coloured by one numeric column.
+def parallel(
+    frame: pl.DataFrame, columns: Sequence[str], *, color: str, lower_is_better: bool | None = None
+) -> go.Figure:
+    """Parallel coordinates, a line a row (a run, a trial), coloured by one numeric column with its best value darkest.
 
     Args:
         frame: the columns; text columns are drawn as categories.
         columns: axes, from left to right.
         color: numeric column of the colour scale, which is drawn where no axis tells it.
+        lower_is_better: which of its values are the best; as its name says where None.
     """
     dimensions = []
     for name in columns:
         values = frame[name]
         if values.dtype.is_numeric() and values.drop_nulls().n_unique() > FEW_LEVELS:
-            more = duration_ticks(values) if name in DURATIONS else {}
-            percent = {"tickformat": ".0%"} if words.is_fraction(name) else {}
-            more.pop("tickmode", None)
-            dimensions.append({"label": words.name(name), "values": values.to_numpy()} | more | percent)
+            dimensions.append({"label": words.name(name), **_along(name, values)})
             continue
         if values.dtype.is_numeric():
             numbers = values.drop_nulls().unique().sort().to_list()
             if not numbers:
                 continue  # an axis without a value on it
             told = [_level(name, number) for number in numbers]
-            levels = list(dict.fromkeys([*told, words.UNSET] if values.null_count() else told))
-            texts = values.replace_strict(numbers, told, default=words.UNSET, return_dtype=pl.String)
+            texts = values.replace_strict(numbers, told, return_dtype=pl.String)
         else:
-            texts = values.cast(pl.String).fill_null(words.UNSET)
-            levels = texts.unique().sort().to_list()
+            texts = values.cast(pl.String)
+            told = texts.drop_nulls().unique().sort().to_list()
+        levels = list(dict.fromkeys([UNSET, *told] if values.null_count() else told))
+        texts = texts.fill_null(UNSET)
         codes = texts.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
         dimensions.append(
             {
@@ -240,13 +243,15 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
             }
         )
     bar = {"title": {"text": words.name(color)}, "thickness": 12}
-    bar |= {"tickformat": ".0%"} if words.is_fraction(color) else {}
+    bar |= {"tickformat": _format(color, frame[color])}
+    reverse = not metric_of(color).higher_is_better if lower_is_better is None else lower_is_better
     lines = {
         "type": "parcoords",
         "dimensions": dimensions,
         "line": {
             "color": frame[color].to_numpy(),
             "colorscale": LINES,
+            "reversescale": reverse,
             "showscale": color not in columns,
             "colorbar": bar,
         },
@@ -259,11 +264,33 @@ def parallel(frame: pl.DataFrame, columns: Sequence[str], *, color: str) -> go.F
     return style.finish(Figure([lines]), x="", y="", height=400, layout={"margin": margin})
 
 
+def _along(name: str, values: pl.Series) -> dict[str, Any]:
+    """Places and ticks of many numbers along an axis of lines, logarithmic where they span two powers of ten."""
+    if name in DURATIONS:
+        ticks = duration_ticks(values)
+        return {"values": values.to_numpy(), "tickvals": ticks["tickvals"], "ticktext": ticks["ticktext"]}
+    numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    low, high = np.nanmin(numbers), np.nanmax(numbers)
+    if words.is_fraction(name) or not 0 < 100 * low <= high < np.inf:
+        return {"values": numbers, "tickformat": _format(name, values)}
+    ticks = np.unique(np.geomspace(low, high, 5))
+    return {
+        "values": np.log10(numbers),
+        "tickvals": np.log10(ticks),
+        "ticktext": [words.number(float(f"{tick:.1e}")) for tick in ticks],
+    }
+
+
+def _format(name: str, values: pl.Series) -> str:
+    """Of the ticks over some values: percent of a fraction, else a number with commas between its thousands."""
+    return str(style.percent_ticks(values.drop_nulls())["tickformat"]) if words.is_fraction(name) else ",~g"
+
+
 def _level(name: str, value: float) -> str:
     """One of few values of an axis, with its unit."""
     if name in DURATIONS:
         return words.duration(value)
-    return words.value(name, value) if words.is_fraction(name) else f"{value:g}"
+    return words.value(name, value)
 
 
 def disagreement(counts: pl.DataFrame, classes: Sequence[str], a: str, b: str) -> go.Figure:

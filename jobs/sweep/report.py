@@ -62,7 +62,7 @@ def close(run: Run, progress: Progress, target: Target, *, metric: str, lower_is
         print(f"failed: {outcome.candidate.title}, seed {outcome.seed}: {outcome.reason}")
     found = document(progress, target, metric=metric, lower_is_better=lower_is_better)
     if "best" in found:
-        run.summary({"sweep/best": found["best_score"]})
+        run.summary({f"best/{metric}": found["best_score"]})
         print(f"best: {found['title']}\n  {found['command']}")
     trained = len(progress.outcomes)
     run.summary({"sweep/trainings": trained, "sweep/failed": len(failures), "sweep/full_grid": progress.total})

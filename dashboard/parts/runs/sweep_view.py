@@ -8,9 +8,9 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
+from dashboard.figures import compare, words
 from dashboard.figures import sweep as figures
-from dashboard.figures import words
-from dashboard.frames.runs import sweep_trials
+from dashboard.frames.runs import run_names, sweep_trials
 from dashboard.frames.runs.sweep_trials import Sweep
 from dashboard.parts import commands, headings, plots
 from store import paths
@@ -60,20 +60,22 @@ with a 95 % interval from resampled trials. A crossed trial was ended early beca
         alt="Scores of the trials in their order, and the best so far",
         title=figures.course_said(found.trials, metric, lower_is_better=lower),
     )
+    table = found.trials.rename({"score": metric} | {f"p:{name}": name for name in found.parameters})
     if len(found.parameters) > 1:
+        scored = table.filter(pl.col(metric).is_not_null())
+        varying = [name for name in found.parameters if scored[name].n_unique() > 1]
         plots.show(
-            figures.parallel(found.trials, found.parameters, metric, lower_is_better=lower),
+            compare.parallel(scored, [*varying, metric], color=metric, lower_is_better=lower),
             key="explore_sweep_parallel",
             alt="Parallel coordinates: a line a trial, an axis a parameter, coloured by the score",
             title="Which combinations are good?",
         )
         _effects(found, str(folder), _stamp(folder))
-    table = found.trials.rename({f"p:{name}": name for name in found.parameters})
-    heads: dict[str, Any] = {name: words.heading(name) for name in table.columns}
-    heads |= {"number": "Trial", "score": st.column_config.NumberColumn(words.heading(metric), format="%.4g")}
-    for name in found.parameters:
+    heads: dict[str, Any] = {name: words.heading(name) for name in table.columns} | {"number": "Trial"}
+    for name in (metric, *found.parameters):
         if table[name].dtype.is_float():
-            heads[name] = st.column_config.NumberColumn(words.heading(name), format="%.3g")
+            form = "percent" if words.is_fraction(name) else "%.4g"
+            heads[name] = st.column_config.NumberColumn(words.heading(name), format=form)
     alt = "Trials with their scores and parameters"
     st.dataframe(table, key="explore_sweep_trials", alt=alt, hide_index=True, column_config=heads)
 
@@ -96,7 +98,8 @@ def _facts(found: Sweep, row: dict[str, object]) -> None:
         icon = ":material/gavel:" if conclusion.startswith("Decided") else ":material/balance:"
         st.markdown(f"{icon} **Decision so far.** {conclusion}")
     if found.state.get("command"):
-        said = ", ".join(f"{name} = {value}" for name, value in found.state["best"].items()) or "as given"
+        best = found.state["best"].items()
+        said = ", ".join(run_names.told(name, [str(value)]) for name, value in best) or "as given"
         score = found.state.get("best_score")
         interval = found.state.get("best_interval")
         metric = str(found.state.get("metric", "score"))

@@ -87,6 +87,33 @@ def test_an_axis_of_lines_has_units_and_none_is_without_values():
     assert (lines.line.showscale, without.line.showscale) == (False, True)  # an axis tells the colours already
 
 
+def test_axes_of_lines_show_logarithms_words_and_percent_and_the_best_value_is_the_darkest():
+    rates = np.geomspace(1e-5, 1e-2, 20)
+    frame = pl.DataFrame({"learning_rate": rates, "max_length": np.arange(20) * 900, "kind": ["a", "b"] * 10})
+    frame = frame.with_columns(pl.Series("dev/accuracy", np.linspace(0.5, 0.52, 20)), pl.lit(0.5).alias("dev/loss"))
+    (lines,) = compare.parallel(frame, frame.columns[:4], color="dev/accuracy").data
+    rate, length, kind, score = lines.dimensions
+    assert [rate.label, rate.ticktext[0], rate.ticktext[-1]] == ["learning rate", "1e-5", "0.01"]
+    np.testing.assert_allclose(rate["values"], np.log10(rates))
+    assert [length.tickformat, list(kind.ticktext), score.tickformat] == [",~g", ["a", "b"], ".1~%"]
+    assert not lines.line.reversescale
+    for color, lower in (("dev/loss", None), ("dev/accuracy", True)):
+        assert compare.parallel(frame, ["kind"], color=color, lower_is_better=lower).data[0].line.reversescale
+
+
+def test_runs_without_a_value_lie_lowest_on_its_axis_which_says_so():
+    frame = pl.DataFrame({"limit": [3000, None, 200], "kind": ["b", None, "a"], "dev/accuracy": [0.5, 0.6, 0.7]})
+    limit, kind = compare.parallel(frame, ["limit", "kind"], color="dev/accuracy").data[0].dimensions
+    assert [list(axis.ticktext) for axis in (limit, kind)] == [["unset", "200", "3,000"], ["unset", "a", "b"]]
+    assert [list(axis["values"]) for axis in (limit, kind)] == [[2, 0, 1], [2, 0, 1]]
+
+
+def test_a_bar_of_colours_tells_near_percentages_apart():
+    frame = pl.DataFrame({"seed": [1, 2], "dev/accuracy": [0.421, 0.4242]})
+    (lines,) = compare.parallel(frame, ["seed"], color="dev/accuracy").data
+    assert lines.line.colorbar.tickformat == ".2~%"
+
+
 def test_a_scatter_says_how_many_runs_have_both_values():
     frame = pl.DataFrame({"x": [1.0, None, 3.0, float("nan")], "y": ["a", "b", None, "d"]})
     assert compare.drawn(frame, "x", "y").height == 1

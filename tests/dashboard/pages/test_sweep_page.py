@@ -18,7 +18,7 @@ def texts(app):
 def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_page):
     db = tmp_path / "x.duckdb"
     with runs.start("sweep", config={"job": "clue"}, command="python -m jobs.sweep", config_hash="h", db=db) as run:
-        run.summary({"sweep/best": 0.7})
+        run.summary({"best/dev/accuracy": 0.7})
     ingest(db, wait=30, force=True)
     app = open_page("explore", db, explore_view="Sweeps")
     assert "has no journal" in texts(app)
@@ -28,9 +28,12 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
         warnings.simplefilter("ignore")
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         study = optuna.create_study(study_name="sweep", storage=storage, direction="maximize")
-    space = {"epochs": optuna.distributions.IntDistribution(1, 9), "rate": optuna.distributions.FloatDistribution(0, 1)}
+    space = {
+        "epochs": optuna.distributions.IntDistribution(1, 9),
+        "learning_rate": optuna.distributions.FloatDistribution(0, 1),
+    }
     for number in range(9):
-        params = {"epochs": number + 1, "rate": number / 9}
+        params = {"epochs": number + 1, "learning_rate": number / 9}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=0.5 + number / 50))
     app = open_page("explore", db, explore_view="Sweeps", explore_sweep=run.run_id)
     assert [metric.label for metric in app.metric] == ["Status", "Settings complete", "Ended early"]  # no state yet
@@ -39,7 +42,7 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
         "total": 27,
         "conclusion": "Decided: no other candidate is better than epochs=9 by more than 0.3 points.",
         "trainings": [{"candidate": 0, "parameters": {"epochs": 1}, "seed": 0, "run": "a", "score": 0.5, "failed": ""}],
-        "best": {"epochs": 9},
+        "best": {"epochs": 9, "learning_rate": 0.0003},
         "best_score": 0.66,
         "best_interval": [0.64, 0.68],
         "command": "python -m jobs.clue --epochs 9 --seed 0",
@@ -51,7 +54,15 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     assert f"CLUEBOARD_DB={shlex.quote(str(db))} python -m jobs.clue --epochs 9 --seed 0" in said
     assert "66.00 %, 95 % interval over seeds 64.00 to 68.00" in said
     assert {metric.label: metric.value for metric in app.metric}["Trainings done"] == "1 of 27"
+    assert "**Best setting:** 9 epochs, lr 3e-4 (66.00 %" in said
     assert len(app.get("plotly_chart")) == 3
+    (table,) = app.dataframe
+    heads = json.loads(table.proto.columns)
+    assert heads["dev/accuracy"]["label"] == "Dev accuracy"
+    assert heads["dev/accuracy"]["type_config"]["format"] == "percent"
+    assert heads["learning_rate"]["label"] == "Learning rate"
+    heading = texts(open_page("run", db, run=run.run_id))
+    assert "**best dev accuracy 70.00 %**" in heading
 
 
 def test_a_store_without_a_sweep_says_how_to_start_one(tmp_path, open_page):
