@@ -162,7 +162,11 @@ def _condition(
 
 
 def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
-    """The column, metric or parameter that a term is about, "" for a word."""
+    """The column, metric or parameter that a term is about, "" for a word.
+
+    Scores come before parameters of their name, and those before what training logs of itself: `learning_rate` is what
+    a run was started with, not the `train/learning_rate` of its last step.
+    """
     if not term.name:
         return ""
     name = term.name.casefold()
@@ -175,12 +179,11 @@ def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
             return names[name]
     if term.name in metrics:
         return term.name
-    for split in SPLITS:
-        if f"{split}/{name}" in metrics:
-            return f"{split}/{name}"
-    for param in (term.name, name, name.replace("-", "_"), *_aliases(term.name)):
-        if param in params:
-            return param
+    *scored, logged = (f"{split}/{name}" for split in SPLITS)
+    meant = (term.name, name, name.replace("-", "_"), *_aliases(term.name))
+    for places, known in ((scored, metrics), (meant, params), ((logged,), metrics)):
+        if place := next((place for place in places if place in known), ""):
+            return place
     offered = [*TEXT, *NUMBERS, *TIMES, "tag", *params, *(metric.partition("/")[2] for metric in metrics), *ALIASES]
     near = difflib.get_close_matches(name, offered, n=1) or [
         other for other in offered if len(name) > 1 and name in other

@@ -9,10 +9,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-SPLITS = ("dev", "test", "train")
+SPLITS = ("dev", "test", "train")  # the last one is of training itself
 ALIASES = {
     **{"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "rows": "limit", "length": "max_length"},
-    **{"acc": "accuracy", "decay": "weight_decay", "wd": "weight_decay", "patience": "early_stopping"},
+    **{
+        "epoch": "epochs",
+        "row": "limit",
+        "acc": "accuracy",
+        "decay": "weight_decay",
+        "wd": "weight_decay",
+        "patience": "early_stopping",
+    },
 }
 """Short names, some of which the names of runs use."""
 EXAMPLES = {"since": "yesterday", "before": "2026-11-27", "tag": "paper", "status": "failed", "lr": "3e-4"}

@@ -1,5 +1,6 @@
 """The search box over runs: words and conditions, suggestions of both, and mistakes as a sentence."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ HELP = """Words are looked for in everything a run says of itself. Conditions:
 - `-tag:old` turns a condition round; `task:tnews,afqmc` offers two; quotes keep words together"""
 EARLIER = {"experiment": "experiment=", "task": "task=", "status": "status=", "model": "model=", "tags": "tag:"}
 """Filters that earlier links carry as `runs_<name>` -> the condition that says the same."""
+_OF_NAMES = re.compile("[·/]")
+"""Signs between the parts of computed names."""
 _VALUES = 6
 """Values of one kind that are suggested."""
 
@@ -74,6 +77,8 @@ def take_earlier_filters(key: str, script: str) -> None:
 def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
     """The runs that a search finds; a mistake is said, and every run is shown.
 
+    A line that is no search but stands in names, such as `lr 3e-4/0.01` of a sweep, finds the runs of these names.
+
     Args:
         version: of the store.
         frame: `queries.run_table`.
@@ -81,11 +86,19 @@ def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
     """
     if not text.strip():
         return frame
+    mistake: search.SearchError | None = None
     try:
-        return _found(version, frame, text, _now())
+        rows = _found(version, frame, text, _now())
     except search.SearchError as error:
-        st.warning(f"{error} Every run is shown.", icon=":material/search_off:")
-        return frame
+        mistake, rows = error, frame.clear()
+    if rows.is_empty() and _OF_NAMES.search(text):  # naming every run of a large store takes a while
+        names = queries.names(version, tuple(frame["run_id"]))
+        said = text.strip().casefold()
+        rows = frame.filter(pl.col("run_id").is_in([id for id, name in names.items() if said in name.casefold()]))
+    if mistake is None or not rows.is_empty():
+        return rows
+    st.warning(f"{mistake} Every run is shown.", icon=":material/search_off:")
+    return frame
 
 
 def nothing(version: str, frame: pl.DataFrame, text: str) -> str:

@@ -136,18 +136,6 @@ def test_a_search_finds(text, runs):
         ("accuracy>", "as in `accuracy>0.55`"),
         ("racy>0.5", "Did you mean `accuracy>0.5`?"),
         ("没有=3", 'put them in quotes: `"没有=3"`'),
-    ],
-)
-def test_a_mistake_is_one_sentence(text, sentence):
-    with pytest.raises(search.SearchError) as caught:
-        found(text)
-    assert sentence in str(caught.value)
-    assert str(caught.value).endswith((".", "?"))
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
         ("tnwes", "`tnwes` finds none. Did you mean `tnews`?"),
         ("task:tnews tag:papers", "`tag:papers` finds none. Did you mean `tag:paper`?"),
         ("yesterday", "`yesterday` finds none. Did you mean `since:yesterday`?"),
@@ -156,9 +144,14 @@ def test_a_mistake_is_one_sentence(text, sentence):
         ("accuracy>0.9", "`accuracy>0.9` finds none."),
     ],
 )
-def test_a_search_that_finds_nothing_says_why(text, sentence):
-    assert found(text) == []
-    assert search.advice(RUNS, search.parse(text), now=NOW, params=PARAMS, known=KNOWN) == sentence
+def test_a_mistake_and_a_search_that_finds_nothing_are_told_in_a_sentence(text, sentence):
+    try:
+        assert found(text) == []
+        said = search.advice(RUNS, search.parse(text), now=NOW, params=PARAMS, known=KNOWN)
+    except search.SearchError as mistake:
+        said = str(mistake)
+    assert sentence in said
+    assert said.endswith((".", "?"))
 
 
 def test_only_the_parameters_that_are_asked_for_are_read():
@@ -174,6 +167,17 @@ def test_a_script_may_store_a_parameter_under_its_short_name():
         assert search.parameters(terms, [], known) == list(known)
         rows = search.matching(RUNS, terms, now=NOW, params=stored, known=known)
         assert rows["run_id"].to_list() == ["r1", "r2"][-len(known) :]
+
+
+def test_a_parameter_that_training_logs_too_is_the_parameter():
+    frame = RUNS.with_columns(pl.lit(0.0).alias("train/learning_rate"), pl.lit(0.7).alias("test/fgm"))
+    for text, runs in (
+        ("lr=3e-4", ["r1"]),
+        ("train/learning_rate=0", ["r1", "r2", "r3"]),
+        ("fgm=0.7", ["r1", "r2", "r3"]),
+    ):
+        rows = search.matching(frame, search.parse(text), now=NOW, params=PARAMS, known=KNOWN)
+        assert rows["run_id"].to_list() == runs
 
 
 def test_nan_is_neither_greater_nor_smaller():

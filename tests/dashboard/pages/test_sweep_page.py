@@ -65,6 +65,23 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     assert "**best dev accuracy 70.00 %**" in heading
 
 
+def test_a_sweep_is_found_by_its_name_as_lists_show_it(tmp_path, open_page, listed):
+    db = tmp_path / "x.duckdb"
+    command = "python -m jobs.sweep clue --task tnews --learning-rate 0.0003 0.01 --epochs 3 --limit 3000 --seeds 0 1"
+    name = "sweep clue · lr 3e-4/0.01 · 3 epochs · 3000 rows · seeds 0 1"
+    config = {"job": "clue", "parameters": {"learning_rate": ["0.0003", "0.01"]}}
+    for command_, config_ in ((command, config), ("python -m jobs.clue", {"learning_rate": 0.1, "limit": 1})):
+        with runs.start("sweep", config=config_, command=command_, model="clue", config_hash=command_, db=db):
+            pass
+    ingest(db, wait=30, force=True)
+    app = open_page("runs", db)
+    for text in (name, "LR 3e-4/0.01"):
+        app.text_input(key="runs_text").set_value(text).run()
+        assert [row["name"] for row in listed(app, "runs_list")["rows"]] == [name]
+    app.text_input(key="runs_text").set_value("lr 3e-4/0.02").run()
+    assert "matches this search" in texts(app)
+
+
 def test_a_store_without_a_sweep_says_how_to_start_one(tmp_path, open_page):
     db = tmp_path / "x.duckdb"
     with runs.start("clue", config={}, command="x", config_hash="h", db=db):
