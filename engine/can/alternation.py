@@ -75,9 +75,10 @@ def each_correction(
     while True:
         own = _alternate_reference(log_reference, _scale(log_prior, log_column), alpha, power)
         size = max(16, BLOCK_CELLS // len(reference))
+        sums = np.empty((min(size, len(rows)), len(reference)))
         for start in range(0, len(rows), size):
             block = slice(start, start + size)
-            log_s[block] = _next_scales(log_s[block], log_rows[block], own, log_prior, alpha, power)
+            log_s[block] = _next_scales(log_s[block], log_rows[block], own, log_prior, alpha, power, sums)
         log_column = own.log_column
         power *= alpha
         yield np.asarray(softmax(power * log_rows + log_s, axis=1))
@@ -106,16 +107,23 @@ def _alternate_reference(log_reference: np.ndarray, log_scale: np.ndarray, alpha
 
 
 def _next_scales(
-    log_s: np.ndarray, log_rows: np.ndarray, own: _Own, log_prior: np.ndarray, alpha: float, power: float
+    log_s: np.ndarray,
+    log_rows: np.ndarray,
+    own: _Own,
+    log_prior: np.ndarray,
+    alpha: float,
+    power: float,
+    sums: np.ndarray,
 ) -> np.ndarray:
-    """Column scales (u, m) of the next iteration, the two matrix products."""
+    """Column scales (u, m) of the next iteration, the two matrix products; the first is written into `sums`."""
     alive = np.isfinite(own.log_scale)
     relative = np.where(alive, log_s - np.where(alive, own.log_scale, 0), -np.inf)
     shift = relative.max(axis=1, keepdims=True)  # a common factor of s cancels in the result: keep exp in range
     relative -= shift
     log_rho = -_log_sum(power * log_rows + log_s - shift, axis=1)
-    sums = _shares(relative) @ own.within.T  # (u, n), 1 / r relative to the reference's own
-    if sums.min() >= max(NEAR, LARGEST ** (-1 / alpha)):  # the usual case: no power leaves the range of a double
+    shares, least = _shares(relative), max(NEAR, LARGEST ** (-1 / alpha))
+    sums = np.matmul(shares, own.within.T, out=sums[: len(shares)])  # (u, n), 1 / r relative to the reference's own
+    if shares.min() >= 2 * least or sums.min() >= least:  # the usual case: no power leaves the range of a double
         weights = np.reciprocal(sums, out=sums) if alpha == 1 else _power(sums, -alpha)
         log_weights, largest = None, np.zeros((1, 1))
     else:
