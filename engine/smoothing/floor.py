@@ -113,17 +113,13 @@ def _series(x: np.ndarray, kernel: Kernel, w: float, order: int) -> np.ndarray:
 
 
 def _waves(angle: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum over k >= 1 of weights_k exp(i k angle), any shape, with 2 sqrt(K) exponentials a point instead of K.
-
-    With k = b a + c the wave is the product of those of b a and of c: one small matrix product sums over both.
-    """
-    block = math.isqrt(max(len(weights) - 1, 0)) + 1
-    rows = -(-len(weights) // block)
-    table = np.zeros(rows * block)
-    table[: len(weights)] = weights
-    fine = np.exp(1j * angle[..., None] * np.arange(1, block + 1))  # (..., block)
-    coarse = np.exp(1j * angle[..., None] * (block * np.arange(rows)))  # (..., rows)
-    return np.asarray((coarse * (fine @ table.reshape(rows, block).T)).sum(axis=-1))
+    """Sum over k >= 1 of weights_k exp(i k angle), any shape, by Horner's rule: a polynomial in exp(i angle)."""
+    turn = np.cos(angle) + 1j * np.sin(angle)
+    total = np.zeros_like(turn)
+    for weight in weights[::-1]:
+        total += weight
+        total *= turn
+    return np.asarray(total)
 
 
 def _series_terms(kernel: Kernel, w: float) -> int:
