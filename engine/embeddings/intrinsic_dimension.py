@@ -29,7 +29,8 @@ def two_nearest_dimension(embeddings: ArrayLike) -> Dimension:
     two neighbours are then far away.
     """
     given = numbers(embeddings, name="embeddings", shape=("n", "d"), dtype=np.float64, empty=False)
-    vectors = np.unique(to_unit_scale(given)[0], axis=0)
+    scaled = to_unit_scale(given)[0] + 0.0  # no -0, which has other bytes than 0
+    vectors = scaled[[*{row.tobytes(): place for place, row in enumerate(scaled)}.values()]]
     n = len(vectors)
     if n < 3:
         raise ValueError(f"at least 3 distinct vectors are needed, got {n}")
@@ -37,9 +38,11 @@ def two_nearest_dimension(embeddings: ArrayLike) -> Dimension:
     norms = np.square(centred).sum(axis=1)
     squares = np.maximum(norms[:, None] + norms - 2 * centred @ centred.T, 0)
     np.fill_diagonal(squares, np.inf)
-    near = np.partition(squares, 1, axis=1)[:, :2]
-    near = near[near[:, 0] > 0]
-    logs = 0.5 * np.log(near[:, 1] / near[:, 0])
+    places, nearest = np.arange(n), squares.argmin(axis=1)
+    first = squares[places, nearest]
+    squares[places, nearest] = np.inf
+    second = squares.min(axis=1)
+    logs = 0.5 * np.log(second[first > 0] / first[first > 0])
     total, m = float(logs.sum()), len(logs)
     if not total > 0:
         raise ValueError("all vectors have their two neighbours at one distance, so the ratio tells no dimension")
