@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from store import queries
-from store.database.connections import open_file
+from store.database.connections import open_file, reader
 from store.errors import StoreError
 from store.ingest import ingest
 from store.paths import locate
@@ -21,6 +21,14 @@ def test_open_work_refuses_what_is_no_store(tmp_path):
     con.close()
     with pytest.raises(StoreError, match="not a store of clueboard"):
         open_file(path)
+
+
+def test_texts_are_read_as_polars_keeps_them(db, fill):
+    empty = reader(locate(db)).sql("SELECT run_id FROM runs").to_arrow_table()
+    fill(db)
+    ingest(db, force=True)
+    filled = reader(locate(db)).sql("SELECT run_id FROM runs").to_arrow_table()
+    assert [str(table.schema.field(0).type) for table in (empty, filled)] == ["string_view", "string_view"]
 
 
 @contextlib.contextmanager
