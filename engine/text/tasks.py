@@ -63,7 +63,7 @@ class TaskSpec:
     name: str
     title: str
     benchmark: str = ""
-    """CLUE or FewCLUE, whose averages and submissions are apart; empty for a task of one's own"""
+    """CLUE or FewCLUE, whose averages and submissions are apart; empty for a task of neither"""
     chinese: str = ""
     description: str = ""
     kind: Kind
@@ -211,6 +211,7 @@ _SPECS = (
     TaskSpec(
         name="iflytek",
         title="IFLYTEK",
+        benchmark=CLUE,
         chinese="应用描述分类",
         description="Assign the description of an app to one of 119 categories.",
         kind="classification",
@@ -226,6 +227,7 @@ _SPECS = (
     TaskSpec(
         name="tnews",
         title="TNEWS",
+        benchmark=CLUE,
         chinese="今日头条新闻标题分类",
         description="Assign a news title to one of 15 categories; keywords in the files are not used.",
         kind="classification",
@@ -250,6 +252,7 @@ _SPECS = (
     TaskSpec(
         name="cluewsc2020",
         title="CLUEWSC2020",
+        benchmark=CLUE,
         chinese="代词消歧",
         description="Decide whether a marked pronoun refers to a marked noun.",
         kind="classification",
@@ -278,6 +281,7 @@ _SPECS = (
     TaskSpec(
         name="afqmc",
         title="AFQMC",
+        benchmark=CLUE,
         chinese="蚂蚁金融语义相似度",
         description="Decide whether two customer questions about loans mean the same.",
         kind="pair",
@@ -295,6 +299,7 @@ _SPECS = (
     TaskSpec(
         name="cmnli",
         title="CMNLI",
+        benchmark=CLUE,
         chinese="语言推理（翻译）",
         description="Entailment, neutral or contradiction of two sentences, translated from English.",
         kind="pair",
@@ -311,6 +316,7 @@ _SPECS = (
     TaskSpec(
         name="ocnli",
         title="OCNLI",
+        benchmark=CLUE,
         chinese="原生中文自然语言推理",
         description="Entailment, neutral or contradiction, written in Chinese from the start.",
         kind="pair",
@@ -338,6 +344,7 @@ _SPECS = (
     TaskSpec(
         name="csl",
         title="CSL",
+        benchmark=CLUE,
         chinese="论文关键词识别",
         description="Decide whether all given keywords belong to the abstract of a paper.",
         kind="pair",
@@ -355,6 +362,7 @@ _SPECS = (
     TaskSpec(
         name="cmrc2018",
         title="CMRC2018",
+        benchmark=CLUE,
         chinese="抽取式阅读理解",
         description="Answer a question with a span of a Wikipedia passage.",
         kind="span",
@@ -380,6 +388,7 @@ _SPECS = (
     TaskSpec(
         name="c3",
         title="C3",
+        benchmark=CLUE,
         chinese="中文多选阅读理解",
         description="Choose the answer to a question about a dialogue or a text among up to four.",
         kind="choice",
@@ -418,6 +427,7 @@ _SPECS = (
     TaskSpec(
         name="chid",
         title="ChID",
+        benchmark=CLUE,
         chinese="成语完形填空",
         description="Fill the blanks of a text with idioms from one list of candidates, each used once.",
         kind="choice",
@@ -443,6 +453,7 @@ _SPECS = (
     TaskSpec(
         name="cluener",
         title="CLUENER2020",
+        benchmark=CLUE,
         chinese="细粒度命名实体识别",
         description="Find the entities of ten types in a sentence.",
         kind="entities",
@@ -463,6 +474,7 @@ _SPECS = (
 )
 
 _FEWCLUE: dict[str, Any] = {
+    "benchmark": FEWCLUE,
     "batch_size": 16,
     "train_files": ("train_0.json", "train_few_all.json", "train.json"),
     "dev_files": ("dev_0.json", "dev_few_all.json", "dev.json"),
@@ -527,11 +539,7 @@ _FEW_SHOT = (
     ),
 )
 
-TASKS: dict[str, TaskSpec] = {
-    spec.name: dataclasses.replace(spec, benchmark=benchmark)
-    for benchmark, specs in ((CLUE, _SPECS), (FEWCLUE, _FEW_SHOT))
-    for spec in specs
-}
+TASKS: dict[str, TaskSpec] = {spec.name: spec for spec in (*_SPECS, *_FEW_SHOT)}
 
 
 def tasks_of(benchmark: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 python -m jobs.clue --task afqmc                              # tiny model from scratch, about a minute on CPU
 python -m jobs.clue --task ocnli --model hfl/chinese-roberta-wwm-ext --recipe blog
 python -m jobs.clue --task tnews --model ngram                # linear baseline, seconds
-python -m jobs.clue --task all                                # the eleven, one after the other
+python -m jobs.clue --task all                                # those of CLUE, one after the other
 python -m jobs.clue --task fewclue --model ngram              # FewCLUE's own three, each on its five training sets
 python -m jobs.clue --task bustm --split 0                    # one of the five training sets
 python -m jobs.clue --task cluewsc2020 --seeds 0 1 2 --fgm 1.0        # mean and deviation over seeds
