@@ -46,8 +46,8 @@ def fill_in() -> None:
         return
     found = job_form.filled(JOBS, run["command"])
     if found is None:
-        st.info("This run was started by a program of its own; its command:", icon=":material/terminal:")
-        st.code(run["command"], language="bash", wrap_lines=True)
+        st.info("The form starts the jobs of this project; this run was none of them.", icon=":material/terminal:")
+        commands.show(run)
         return
     number, fields = found
     st.session_state[f"{KEY}_job"] = number

@@ -35,13 +35,13 @@ CONSOLE = 200_000  # characters of the console shown
 MEASURED = 5000  # rows of a measured table shown
 
 HELP = {
-    "note": """Everything one run stored: its configuration and the command that repeats it, the curves it logged (a
+    "note": """Everything one run stored: its configuration and its command, the curves it logged (a
 running job's curves move by themselves), its confusion matrix and wrong predictions, what it measured, its files, its
 environment and related runs.""",
     "formula": r"\text{smoothed}_t = \frac{\sum_{i\le t} w^{t-i} v_i}{\sum_{i\le t} w^{t-i}}",
     "source": "the store's tables `runs`, `params`, `metrics`, `summary`, `predictions`, `measurements`, `artifacts`",
 }
-QUESTION = "What one run is, how it went, where it errs, and the command that repeats it."
+QUESTION = "What one run is, how it went, where it errs, and the command that started it."
 
 if queries.run_list(queries.store_version(), limit=1).is_empty() and "run" not in st.query_params:
     headings.title("Run", QUESTION, **HELP)
@@ -69,8 +69,7 @@ def header(run: Mapping[str, Any]) -> None:
     """What can be done with the run; its status, scores, tags, note; the error of a failed one."""
     with heading:
         with st.popover("Command", icon=":material/terminal:"):
-            st.markdown("**This command repeats the run**")
-            st.code(run["command"], language="bash", wrap_lines=True)
+            commands.show(run)
         run_jobs.buttons(run, key="run")
         downloads.save_report(save_report, f"run-{run_id}")
     with told:
@@ -85,7 +84,7 @@ def header(run: Mapping[str, Any]) -> None:
     if run["status"] in ENDED_EARLY:
         module = next((name for name in RESUMED if run["command"].startswith(f"{name} ")), None)
         how = " This command continues it from its last checkpoint, if it has one:" if module else ""
-        imported = run["status"] == "lost" and "imported" in (run["tags"] or [])
+        imported = run["status"] == "lost" and run["host"] == commands.IMPORTED
         st.warning(STILL_RUNNING if imported else f"{ENDED_EARLY[run['status']]}{how}", icon=":material/restart_alt:")
         if module:
             st.code(commands.of_this_store(f"{module} --resume {run_id}"), language="bash", wrap_lines=True)
@@ -276,8 +275,7 @@ def show_measurements() -> None:
 
 def show_config() -> None:
     """The command to copy and every parameter."""
-    st.markdown("**This command repeats the run**")
-    st.code(RUN["command"], language="bash", wrap_lines=True)
+    commands.show(RUN)
     with st.popover("Cite", icon=":material/format_quote:"):
         st.code(citation.bibtex(RUN, NAME), language="latex")
     unset = st.toggle("Settings left unset too", key="run_unset", bind="query-params")

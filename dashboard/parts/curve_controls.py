@@ -59,6 +59,9 @@ def controls(page: str, metrics: Sequence[str], *, default: Sequence[str]) -> tu
                 low = st.number_input("From", value=None, key=f"{page}_low", width=110, placeholder="start", **keys)
                 high = st.number_input("To", value=None, key=f"{page}_high", width=110, placeholder="end", **keys)
             log_x = st.toggle("Log x", key=f"{page}_log_x", **keys)
+        if len(chosen) < len(metrics):
+            label = f"{len(chosen)} of {words.count(len(metrics), 'metric')}: show all"
+            st.button(label, key=f"{page}_all", type="tertiary", on_click=_draw, args=(page, list(metrics)))
         if low is not None or high is not None:
             st.button("Whole range", icon=":material/zoom_out_map:", key=f"{page}_whole", on_click=_whole, args=(page,))
     return View(x or "step", smoothing, log_x, log_y, low, high), chosen
@@ -71,6 +74,10 @@ def _follow(page: str, default: list[str]) -> list[str]:
     if chosen is not None and chosen == before != default:
         st.session_state[f"{page}_curves"] = default
     return default
+
+
+def _draw(page: str, metrics: list[str]) -> None:
+    st.session_state[f"{page}_curves"] = metrics
 
 
 def zoom(page: str, ends: Sequence[float | str]) -> None:

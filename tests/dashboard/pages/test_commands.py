@@ -63,6 +63,25 @@ def test_a_run_without_curves_opens_on_what_it_has(empty_store, open_page):
     assert [box.label for box in open_page("run", empty_store, run=child.run_id).selectbox][-1] == "Table"
 
 
+@pytest.mark.parametrize(
+    ("command", "host", "told"),
+    [
+        ("python -m jobs.clue", "a", "This command repeats the run"),
+        ("python train.py --lr -", "a", "This command repeats the run"),
+        ("/opt/run.sh", "a", "This command repeats the run"),
+        ("python -", "a", "The script came from standard input"),
+        ("python", "a", "The script came from standard input"),
+        ("python -m ipykernel_launcher -f /tmp/kernel-1.json", "a", "logged in a notebook"),
+        ("python /usr/bin/ipython", "a", "logged in a notebook"),
+        ("", "a", "is not stored"),
+        ("", commands.IMPORTED, "comes from another tracker; its command is not stored"),
+        ("python train.py", commands.IMPORTED, "comes from another tracker; its command started it there"),
+    ],
+)
+def test_a_command_is_said_to_repeat_a_run_only_where_it_does(command, host, told):
+    assert told in commands.told({"command": command, "host": host})
+
+
 def test_each_of_several_commands_names_the_store(monkeypatch):
     monkeypatch.setenv(paths.ENVIRONMENT, "/data/my runs.duckdb")
     lines = commands.of_this_store("python -m jobs.clue\npython -m jobs.whitening layers").splitlines()

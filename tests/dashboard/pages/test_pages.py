@@ -144,6 +144,21 @@ def test_a_curve_of_one_point_is_a_number_and_infinities_are_said(tmp_path, open
     assert any("dev loss infinite" in item.value for item in app.markdown)
 
 
+def test_a_run_with_many_metrics_says_how_many_are_drawn_and_draws_all(tmp_path, open_page):
+    db = tmp_path / "x.duckdb"
+    with runs.start("own", config={}, command="x", config_hash="one", db=db, follow=False) as run:
+        for step in (1, 2):
+            run.log({f"own/metric_{number}": step / 10 for number in range(8)}, step=step)
+    queries.refresh(db)
+    app = open_page("run", db)
+    assert len(app.get("plotly_chart")) == 6
+    button = app.button(key="run_all")
+    assert button.label == "6 of 8 metrics: show all"
+    app = button.click().run()
+    assert len(app.get("plotly_chart")) == 8
+    assert not [button for button in app.button if button.key == "run_all"]
+
+
 def test_a_curve_without_a_finite_value_is_a_sentence_and_no_empty_chart(tmp_path, open_page):
     db = tmp_path / "results.duckdb"
     with runs.start("own", config={}, command="x", config_hash="one", db=db, follow=False) as run:
