@@ -11,7 +11,7 @@ from dashboard import queries, rooms
 from dashboard.figures import run_grid, words
 from dashboard.frames.runs import home, run_rows
 from dashboard.parts import commands, guard, headings, last_visit, links, local_time
-from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list
+from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list, run_tables
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 10
@@ -79,22 +79,9 @@ def show_running(version: str, running: pl.DataFrame) -> None:
 def show_newest(version: str, table: pl.DataFrame) -> None:
     """The newest runs by name."""
     st.subheader("Newest runs", anchor=False)
-    newest = table.head(NEWEST)
-    names, colors, now = queries.names(version, tuple(newest["run_id"])), queries.colors(version), local_time.now()
     columns = ("status", "score", "started_at", "duration_s")
-    rows = [
-        run_list.Row(
-            row["run_id"],
-            names[row["run_id"]] + (" (sample data)" if row["data_source"] == "sample" else ""),
-            colors[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row["metric"], row["mean_of"]) for name in columns),
-            title=row["run_id"],
-        )
-        for row in newest.iter_rows(named=True)
-    ]
-    heads = [run_list.Column("Status", "status"), run_list.Column("Score", "number"), run_list.Column("Started"),
-             run_list.Column("Duration", "number")]  # fmt: skip
-    run_list.show(rows, heads, key="home_newest", label="Newest runs", compact=True)
+    shown = table.head(NEWEST)
+    run_tables.runs_table(version, shown, columns, key="home_newest", label="Newest runs", compact=True)
     links.page_link("runs", "All runs", icon=":material/arrow_forward:")
 
 

@@ -123,11 +123,22 @@ def scores() -> list[str]:
     split = ~pl.col("name").str.starts_with("dev/")
     summary = summary.filter(shown)
     ordered = summary.sort(pl.col("name") != main, split, bare, name_order.places(summary["name"])).head(SCORES)
-    return [
+    return mean() + [
         f"**{words.name(name)} {words.value(name, value)}**" if name == main or not number else
         f"{words.name(name)} {words.value(name, value)}"
         for number, (name, value) in enumerate(ordered.select("name", "value").iter_rows())
     ]  # fmt: skip
+
+
+def mean() -> list[str]:
+    """The mean score of a parent's children, where they are seeds of one setting."""
+    if queries.all_runs(VERSION).filter(parent_run_id=run_id).is_empty():
+        return []
+    row = queries.scored(VERSION).row(by_predicate=pl.col("run_id") == run_id, named=True)
+    if not row["mean_of"]:
+        return []
+    value = words.value(row["metric"], row["score"])
+    return [f"**mean dev {words.name(row['metric'])} {value}** of {words.count(row['mean_of'], 'run')}"]
 
 
 def save_report() -> bytes:

@@ -197,7 +197,7 @@ def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *
             row["run_id"],
             names[row["run_id"]],
             COLORS[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row["metric"], row["mean_of"]) for name in listed),
+            run_rows.cells(row, listed, now),
             title=f"{row['run_id']} {row['status']}" + (f": {row['note']}" if row["note"] else ""),
             chosen=row["run_id"] in chosen,
             hidden=row["run_id"] in hidden,

@@ -34,22 +34,25 @@ def differing(params: pl.DataFrame) -> list[str]:
     return sorted(found, key=lambda name: (not params[name].dtype.is_numeric(), params[name].null_count(), kinds[name]))
 
 
-def cell(column: str, value: object, now: datetime, metric: str | None = None, mean_of: int | None = None) -> object:
-    """What a list shows of a value: percent, `6 min 41 s`, `yesterday 09:10`; signs and tags stay what they are.
+def cells(row: Mapping[str, Any], columns: Sequence[str], now: datetime) -> tuple[object, ...]:
+    """What a list shows of a run: percent, `6 min 41 s`, `yesterday 09:10`; signs and tags stay what they are.
 
     Args:
-        column: of the list.
-        value: of the run.
+        row: of the run; where score is among the columns, with metric (its name) and mean_of (of how many runs).
+        columns: of the list.
         now: the reader's time.
-        metric: which the score is of.
-        mean_of: how many runs the score is the mean of.
     """
+    return tuple(_cell(column, row, now) for column in columns)
+
+
+def _cell(column: str, row: Mapping[str, Any], now: datetime) -> object:
+    value = row[column]
     if column == "status":
         return value
     if column == "tags":
         return list(value) if isinstance(value, list | pl.Series) else []
     if column == "score":
-        return ("mean " if mean_of else "") + words.value(metric or "accuracy", _float(value))
+        return ("mean " if row.get("mean_of") else "") + words.value(row.get("metric") or "accuracy", _float(value))
     if column == "duration_s":
         return words.duration(_float(value))
     if isinstance(value, datetime):

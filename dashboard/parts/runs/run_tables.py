@@ -14,7 +14,9 @@ MOST = 200
 """Rows shown."""
 
 
-def runs_table(version: str, frame: pl.DataFrame, columns: Sequence[str], *, key: str, label: str) -> None:
+def runs_table(
+    version: str, frame: pl.DataFrame, columns: Sequence[str], *, key: str, label: str, compact: bool = False
+) -> None:
     """The first runs of a frame, one row a run; a click on a name opens the run.
 
     Args:
@@ -23,6 +25,7 @@ def runs_table(version: str, frame: pl.DataFrame, columns: Sequence[str], *, key
         columns: beside the name.
         key: of the widget.
         label: what the table is called for screen readers.
+        compact: in a narrow place.
     """
     shown, now = frame.head(MOST), local_time.now()
     names, colors = queries.names(version, tuple(shown["run_id"])), queries.colors(version)
@@ -31,7 +34,7 @@ def runs_table(version: str, frame: pl.DataFrame, columns: Sequence[str], *, key
             row["run_id"],
             names[row["run_id"]] + (" (sample data)" if row.get("data_source") == "sample" else ""),
             colors[row["config_hash"]],
-            tuple(run_rows.cell(name, row[name], now, row.get("metric"), row.get("mean_of")) for name in columns),
+            run_rows.cells(row, columns, now),
             title=row["run_id"],
         )
         for row in shown.iter_rows(named=True)
@@ -40,4 +43,4 @@ def runs_table(version: str, frame: pl.DataFrame, columns: Sequence[str], *, key
         run_list.Column(words.heading(name), "number" if name == "score" else run_rows.kind(name, shown.schema[name]))
         for name in columns
     ]
-    run_list.show(rows, heads, key=key, label=label)
+    run_list.show(rows, heads, key=key, label=label, compact=compact)

@@ -58,8 +58,9 @@ def test_a_parent_of_seeds_has_the_mean_score_of_its_children():
     assert found["metric"].to_list() == ["accuracy"] * 3
     assert found["mean_of"].to_list() == [2, None, None]
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert run_rows.cell("score", 0.6, now, "accuracy", 2) == "mean 60.00 %"
-    assert run_rows.cell("score", 0.6, now, "accuracy", None) == "60.00 %"
+    row = {"score": 0.6, "metric": "accuracy"}
+    assert run_rows.cells(row | {"mean_of": 2}, ["score", "metric"], now) == ("mean 60.00 %", "accuracy")
+    assert run_rows.cells(row | {"mean_of": None}, ["score"], now) == ("60.00 %",)
 
 
 @pytest.mark.parametrize(
