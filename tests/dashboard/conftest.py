@@ -257,7 +257,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         for mend in ("unbroken", "typeset"):
             monkeypatch.setattr(inside, mend, str)  # sentences are read as they are written
         monkeypatch.setattr("dashboard.queries._REFRESH_WAIT", None)  # none is at work when the test goes on
-        app = AppTest.from_file(str(HOME), default_timeout=60)  # the page is the first that is opened, as by a link
+        app = AppTest.from_file(str(HOME), default_timeout=120)  # the page is the first that is opened, as by a link
         for name, value in query.items():
             app.query_params[name] = value
         script, choice = place_of(page)
@@ -438,5 +438,6 @@ def browser_window(
     context = chromium.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion=motion
     )
+    context.set_default_timeout(120_000)  # milliseconds: a busy machine is no failure
     yield Window(context.new_page())
     context.close()

@@ -47,7 +47,7 @@ def test_a_run_is_found_renamed_deleted_and_brought_back(changing, filled_store,
     shown.open(f"{base}/runs?runs_view=Table")
     shown.page.get_by_label("Search", exact=True).fill("model:ngram lr=1e-3")
     shown.page.keyboard.press("Enter")
-    shown.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
+    shown.page.get_by_text("1 of 8 runs").wait_for()
     shown.page.get_by_role("button", name="Rename tnews · ngram · s1").click()
     shown.page.keyboard.type("no name")
     assert shown.page.get_by_role("button", name="Rename tnews · ngram · s1").is_hidden(), "it covers the field"
@@ -56,14 +56,14 @@ def test_a_run_is_found_renamed_deleted_and_brought_back(changing, filled_store,
     shown.page.get_by_role("button", name="Rename tnews · ngram · s1").press("Enter")
     shown.page.keyboard.type("my baseline")
     shown.page.keyboard.press("Enter")
-    shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+    shown.page.get_by_role("link", name="my baseline").wait_for()
     shown.settle()
     shown.page.get_by_label("Choose my baseline").check()
     shown.page.get_by_role("button", name="Delete").click()
-    shown.page.get_by_text("Deleted 1 run").wait_for(timeout=20_000)
-    shown.page.get_by_role("link", name="my baseline").wait_for(state="detached", timeout=20_000)
+    shown.page.get_by_text("Deleted 1 run").wait_for()
+    shown.page.get_by_role("link", name="my baseline").wait_for(state="detached")
     shown.page.get_by_role("button", name="Undo").click()
-    shown.page.get_by_role("link", name="my baseline").wait_for(timeout=20_000)
+    shown.page.get_by_role("link", name="my baseline").wait_for()
     assert shown.problems == []
 
 
@@ -174,19 +174,19 @@ def test_charts_of_a_running_job_move_in_place_and_look_like_those_of_an_ended_o
         with working(db) as run:
             queries.refresh(db)
             page.goto(f"{base}/{address.format(run.run_id)}")
-            page.wait_for_function(f"{DRAWN} >= 2", timeout=60_000)
+            page.wait_for_function(f"{DRAWN} >= 2")
             page.get_by_role("button", name="Help").first.click()
-            page.get_by_test_id("stPopoverBody").wait_for(timeout=20_000)
+            page.get_by_test_id("stPopoverBody").wait_for()
             page.evaluate(WATCH)
-            page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 15}", timeout=90_000)
+            page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 15}")
             seen = page.evaluate("window.seen")
             assert (seen["removed"], seen["faded"], seen["popovers"], len(seen["scrolls"])) == (0, 0, 1, 1)
             look = _look(page)
         if address != "runs":
-            page.get_by_text("finished").first.wait_for(timeout=40_000)
+            page.get_by_text("finished").first.wait_for()
             assert page.evaluate("window.seen.removed") == 0
         shown.open(page.url)
-        page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for(timeout=40_000)
+        page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for()
         assert _look(page) == look
         assert shown.problems == []
 
@@ -200,22 +200,22 @@ def test_what_a_reader_does_in_a_moving_chart_stays(tmp_path, serve, window):
         shown = window()
         page = shown.page
         page.goto(f"{base}/run?run={run.run_id}")
-        page.wait_for_function(f"{DRAWN} >= 2", timeout=60_000)
+        page.wait_for_function(f"{DRAWN} >= 2")
         page.evaluate(WATCH)
         page.locator('.modebar-btn[data-title="Zoom"]').first.click()
         _drag(page, 0)
         zoomed = "document.querySelector('.js-plotly-plot')._fullLayout.xaxis.autorange === false"
-        page.wait_for_function(zoomed, timeout=20_000)
+        page.wait_for_function(zoomed)
         part = page.evaluate(VIEW)
         for step in range(1, 1000, 5):
             run.log({"dev/f1": 0.5}, step=step)
-        page.wait_for_function(f"{DRAWN} >= 3", timeout=40_000)
-        page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 10}", timeout=90_000)
+        page.wait_for_function(f"{DRAWN} >= 3")
+        page.wait_for_function(f"({NEWEST})() >= {page.evaluate(NEWEST) + 10}")
         assert page.evaluate(VIEW) == part
         assert "run_curves" not in page.url
         _drag(page, 2)
-        page.wait_for_url("**run_low=*&run_high=*", timeout=20_000)
-        page.wait_for_function(f"({VIEW})() !== {part!r}", timeout=20_000)  # every chart shows the range
+        page.wait_for_url("**run_low=*&run_high=*")
+        page.wait_for_function(f"({VIEW})() !== {part!r}")  # every chart shows the range
         assert page.evaluate("window.seen.removed") == 0
         assert shown.problems == []
 
@@ -225,12 +225,12 @@ def test_the_list_of_runs_shows_what_began_after_it_was_opened(changing, wide):
     db, base = changing
     shown = wide
     shown.page.goto(f"{base}/runs")
-    shown.page.get_by_text("This command fills it").wait_for(timeout=40_000)
+    shown.page.get_by_text("This command fills it").wait_for()
     with runs.start("own", config={}, command="python x.py", config_hash="silent", db=db, task="quiet"):
-        shown.page.get_by_text("None of these runs logged a curve").wait_for(timeout=60_000)
+        shown.page.get_by_text("None of these runs logged a curve").wait_for()
         with working(db):
-            shown.page.get_by_label("Choose afqmc · tiny").wait_for(timeout=60_000)
-            shown.page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+            shown.page.get_by_label("Choose afqmc · tiny").wait_for()
+            shown.page.locator(".js-plotly-plot").first.wait_for()
     assert shown.problems == []
 
 
@@ -253,17 +253,17 @@ def test_a_real_job_is_seen_from_its_start_to_its_end(tmp_path, serve, window):
     with serve(db) as base:
         shown = window()
         shown.open(base)
-        shown.page.get_by_text("No run is stored yet").wait_for(timeout=20_000)
+        shown.page.get_by_text("No run is stored yet").wait_for()
         job = subprocess.Popen([sys.executable, "-m", "jobs.clue", *options], cwd=HOME.parents[1], env=environment)
         try:
-            shown.page.get_by_text("Running now (1)").wait_for(timeout=60_000)  # without a click
+            shown.page.get_by_text("Running now (1)").wait_for()  # without a click
             run_id = queries.runs(db=db)["run_id"][0]
             shown.page.goto(f"{base}/run?run={run_id}")
-            shown.page.wait_for_selector(".js-plotly-plot", timeout=60_000)
+            shown.page.wait_for_selector(".js-plotly-plot")
             before = shown.page.evaluate(POINTS)[0]
-            shown.page.wait_for_function(f"({POINTS})()[0] > {before}", timeout=60_000)
+            shown.page.wait_for_function(f"({POINTS})()[0] > {before}")
             assert job.wait(180) == 0
-            shown.page.locator(".stMarkdownBadge", has_text="finished").wait_for(timeout=20_000)  # its icon is text too
+            shown.page.locator(".stMarkdownBadge", has_text="finished").wait_for()  # its icon is text too
             assert shown.problems == []
         finally:
             job.kill()
@@ -285,9 +285,9 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(changing, wide
         shown.page.get_by_role("button", name="Stop").click()
         shown.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Stop").click()
         assert job.wait(30) != 0
-        shown.page.get_by_text("lost").first.wait_for(timeout=30_000)
+        shown.page.get_by_text("lost").first.wait_for()
         shown.page.goto(f"{base}/run?run={run_id}&run_tab=Environment")
-        shown.page.get_by_text("asked to stop").wait_for(timeout=20_000)
+        shown.page.get_by_text("asked to stop").wait_for()
         assert shown.problems == []
 
 
@@ -297,23 +297,23 @@ def test_the_first_minutes_on_an_empty_store(start, changing, wide):
     _, base = changing
     shown = wide
     shown.page.goto(base)
-    shown.page.get_by_text("A workbench for Chinese language understanding").wait_for(timeout=40_000)
-    shown.page.get_by_role("button", name="Load a small demo store").wait_for(timeout=20_000)
-    shown.page.get_by_text("python -m jobs.clue --task afqmc").first.wait_for(timeout=20_000)
+    shown.page.get_by_text("A workbench for Chinese language understanding").wait_for()
+    shown.page.get_by_role("button", name="Load a small demo store").wait_for()
+    shown.page.get_by_text("python -m jobs.clue --task afqmc").first.wait_for()
     shown.page.get_by_role("link", name="New run").first.click()
-    shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
+    shown.page.get_by_role("button", name="Start").wait_for()
     for label, value, command in (("Model", "ngram", "ngram"), ("Limit", "60", "ngram --limit 60")):
         shown.page.get_by_label(label, exact=True).fill(value)
         shown.page.keyboard.press("Enter")
-        shown.page.get_by_text(f"python -m jobs.clue --model {command}").first.wait_for(timeout=20_000)
+        shown.page.get_by_text(f"python -m jobs.clue --model {command}").first.wait_for()
     if start:
         shown.settle()
         shown.page.get_by_role("button", name="Start").click()
         link = shown.page.get_by_role("link", name="afqmc · ngram · 60 rows · s42")
-        link.first.wait_for(timeout=120_000)
+        link.first.wait_for()
         link.first.click()
-        shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')", timeout=40_000)
-        shown.page.get_by_text("finished").first.wait_for(timeout=60_000)
+        shown.page.wait_for_function("document.title.startsWith('afqmc · ngram')")
+        shown.page.get_by_text("finished").first.wait_for()
     assert shown.problems == []
 
 
@@ -323,7 +323,7 @@ def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
     with serve(db, CLUEBOARD_JOBS="1") as base:
         shown = window()
         shown.open(f"{base}/new_run")
-        shown.page.get_by_role("button", name="Start").wait_for(timeout=60_000)
+        shown.page.get_by_role("button", name="Start").wait_for()
         for settings in ({"Model": "ngram", "Limit": "60"}, {"Model": "tiny", "Epochs": "1"}):
             for label, value in settings.items():
                 shown.page.get_by_label(label, exact=True).fill(value)
@@ -331,7 +331,7 @@ def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
                 shown.settle()
             shown.page.get_by_role("button", name="Start").click()
             name = f"afqmc · {settings['Model']} · "
-            shown.page.get_by_role("link", name=name).first.wait_for(timeout=120_000)
+            shown.page.get_by_role("link", name=name).first.wait_for()
         until = time.monotonic() + 180
         while (found := queries.runs("clue", db=db)).is_empty() or found.filter(status="finished").height < 2:
             assert time.monotonic() < until, found
@@ -339,7 +339,7 @@ def test_from_a_click_to_finished_runs_on_compare(tmp_path, serve, window):
             queries.refresh(db)
         shown.open(f"{base}/compare?runs={','.join(found['run_id'])}")
         verdict = shown.page.locator(".st-key-compare_verdict")
-        verdict.wait_for(timeout=60_000)
+        verdict.wait_for()
         assert "on 60 examples" in verdict.inner_text()
         assert shown.problems == []
 
@@ -368,6 +368,6 @@ def test_three_iterations_on_ten_thousand_rows_say_that_they_are_computing(many_
     with serve(db) as base:
         shown = window()
         shown.page.goto(f"{base}/can?can_run={run_id}&can_iterations=3")
-        shown.page.get_by_text(re.compile(r"Correcting [\d,]+ uncertain rows")).wait_for(timeout=90_000)
-        shown.page.get_by_text("Rows corrected").wait_for(timeout=90_000)
+        shown.page.get_by_text(re.compile(r"Correcting [\d,]+ uncertain rows")).wait_for()
+        shown.page.get_by_text("Rows corrected").wait_for()
         assert shown.problems == []

@@ -41,7 +41,7 @@ def test_every_page_of_results_opens_on_a_store_that_does_not_exist(tmp_path, se
         shown = window(width=390)
         for page in RESULTS:
             shown.open(f"{base}/{page}")
-            shown.page.get_by_text("This command fills it").first.wait_for(timeout=20_000)
+            shown.page.get_by_text("This command fills it").first.wait_for()
             assert shown.sideways() <= 2, page
         assert shown.problems == []
 
@@ -52,18 +52,18 @@ def test_a_link_restores_search_order_and_choice(served, filled_store, wide, nar
     first.open(f"{served}/runs?runs_view=Table")
     first.page.get_by_label("Search", exact=True).fill("ngram accuracy>0.5")
     first.page.keyboard.press("Enter")
-    first.page.get_by_text("1 of 8 runs").wait_for(timeout=20_000)
+    first.page.get_by_text("1 of 8 runs").wait_for()
     first.page.get_by_role("button", name="Score").click()
-    first.page.locator('th[aria-sort="descending"]', has_text="Score").wait_for(timeout=20_000)
+    first.page.locator('th[aria-sort="descending"]', has_text="Score").wait_for()
     first.page.get_by_label("Choose tnews · ngram · s1").check()
-    first.page.get_by_text("1 selected").wait_for(timeout=20_000)
+    first.page.get_by_text("1 selected").wait_for()
     link = first.page.url
     assert f"selected={run_id}" in link
     second = narrow
     second.problems.clear()
     second.open(link)
     assert second.page.get_by_label("Search", exact=True).input_value() == "ngram accuracy>0.5"
-    second.page.get_by_text("1 selected").wait_for(timeout=20_000)
+    second.page.get_by_text("1 selected").wait_for()
     assert second.page.get_by_label("Choose tnews · ngram · s1").is_checked()
     assert first.problems == second.problems == []
 
@@ -75,14 +75,14 @@ def test_a_name_opens_the_run_with_a_click_and_with_enter(served, filled_store, 
     for press in (lambda link: link.click(), lambda link: link.press("Enter")):
         press(wide.page.get_by_role("link", name="tnews · ngram · s1"))
         wide.page.wait_for_url(f"**/run?run={run['run_id']}")
-        wide.page.get_by_role("heading", name="Run", exact=True).wait_for(timeout=40_000)
-        wide.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'", timeout=40_000)
+        wide.page.get_by_role("heading", name="Run", exact=True).wait_for()
+        wide.page.wait_for_function("document.title === 'tnews · ngram · s1 — clueboard'")
         wide.settle()
         wide.page.wait_for_selector(".js-plotly-plot")
         assert wide.page.evaluate(TOP, ".js-plotly-plot") < 300
         wide.page.go_back()
         wide.page.wait_for_url(re.compile(f"{served}/?$"))
-        wide.page.get_by_role("heading", name="Run", exact=True).wait_for(state="detached", timeout=40_000)
+        wide.page.get_by_role("heading", name="Run", exact=True).wait_for(state="detached")
         wide.settle()
     assert wide.problems == []
 
@@ -118,11 +118,11 @@ def test_a_link_restores_the_comparison_and_its_zoom(served, filled_store, windo
     first.page.mouse.down()
     first.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
     first.page.mouse.up()
-    first.page.get_by_text("Whole range").wait_for(timeout=20_000)
+    first.page.get_by_text("Whole range").wait_for()
     first.settle()
     second = window()
     second.open(first.page.url)
-    second.page.get_by_text("points of macro F1").first.wait_for(timeout=20_000)
+    second.page.get_by_text("points of macro F1").first.wait_for()
     second.page.get_by_role("button", name="Curves, smoothing, range").click()
     second.page.wait_for_function(RANGE)  # a number input stands empty before it shows its number
     low, high = second.page.evaluate(RANGE)
@@ -139,10 +139,10 @@ def test_points_of_the_scatter_select_their_runs(served, filled_store, wide):
     shown.page.mouse.down()
     shown.page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=5)
     shown.page.mouse.up()
-    shown.page.get_by_text("5 selected").wait_for(timeout=20_000)
+    shown.page.get_by_text("5 selected").wait_for()
     shown.page.get_by_role("link", name="List").click()
     shown.settle()
-    shown.page.get_by_text("5 selected").wait_for(timeout=20_000)
+    shown.page.get_by_text("5 selected").wait_for()
     assert "selected=" in shown.page.url
     assert shown.problems == []
 
@@ -160,7 +160,7 @@ def test_a_saved_report_opens_without_a_network(page, served, filled_store, wind
     reader = window()
     reader.page.context.set_offline(True)
     reader.page.goto(report.as_uri())
-    reader.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
+    reader.page.wait_for_selector(".js-plotly-plot .main-svg")
     text = reader.page.inner_text("body")
     assert ("Evidence" if page == "compare" else "花呗") in text
     assert "Curves" in text
@@ -185,7 +185,7 @@ def test_the_sql_page_answers_and_plots_and_one_click_saves_the_plot_as_on_paper
     shown = narrow
     shown.problems.clear()
     shown.open(f"{served}/sql?sql=SELECT+step,+value+FROM+metrics+WHERE+name+=+'train/loss'&sql_tab=Plot")
-    shown.page.wait_for_function(f"({POINTS})()[0] > 10", timeout=20_000)
+    shown.page.wait_for_function(f"({POINTS})()[0] > 10")
     seen = shown.page.evaluate(COLOURS)
     assert seen["ground"] == "#12161d"
     for form in ("SVG", "PNG"):
@@ -242,13 +242,13 @@ def test_a_walk_by_the_navigation_shows_something_above_300_in_every_room(labs, 
         before = wide.page.title()
         link = wide.page.get_by_test_id(re.compile("^stTopNav(Dropdown)?Link$"))
         link.filter(has_text=re.compile(f"{room.title}$")).click()
-        wide.page.wait_for_function("before => document.title !== before", arg=before, timeout=40_000)
+        wide.page.wait_for_function("before => document.title !== before", arg=before)
         wide.settle()
         assert wide.page.locator('[data-testid="stException"]').count() == 0
         assert wide.sideways() <= 2, room.title
         if room.title not in WITHOUT_A_TABLE:
             kinds = CONTROL if isinstance(room, rooms.Lab) else FIRST
-            wide.page.wait_for_selector(kinds, timeout=40_000)
+            wide.page.wait_for_selector(kinds)
             assert wide.page.evaluate(TOP, kinds) < 300, room.title
     assert wide.problems == []
 

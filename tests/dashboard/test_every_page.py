@@ -111,7 +111,7 @@ def test_every_page_opens(store, monkeypatch):
     """Without any exception, which CLUEBOARD_DEBUG lets through instead of a sentence."""
     kind, db = store
     monkeypatch.setenv("CLUEBOARD_DB", str(db))
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     wrong = {}
     for script, query in places():
         for name in list(app.query_params):
@@ -136,7 +136,7 @@ def test_a_chapter_whose_measurements_do_not_fit_together_is_shown_without_them(
     ingest(db, force=True)
     monkeypatch.setenv("CLUEBOARD_DB", str(db))
     monkeypatch.delenv("CLUEBOARD_DEBUG", raising=False)
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     app.query_params["chapter"] = "layers"
     app.switch_page("app_pages/labs/whitening.py").run()
     assert not app.exception
@@ -169,7 +169,7 @@ def test_a_page_that_fails_is_a_sentence_and_the_others_go_on(filled_store, monk
 
     monkeypatch.setenv("CLUEBOARD_DB", str(filled_store))
     monkeypatch.setattr(queries, "published", broken)
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     app.switch_page("app_pages/leaderboard.py").run()
     assert not app.exception
     assert "The page Leaderboard could not be shown: division by zero in a figure" in [item.value for item in app.error]

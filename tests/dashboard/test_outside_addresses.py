@@ -138,7 +138,7 @@ def test_no_page_asks_another_address_for_what_a_user_wrote(store, monkeypatch):
     db, ids = store
     monkeypatch.setenv("CLUEBOARD_DB", str(db))
     monkeypatch.setenv("CLUEBOARD_DEBUG", "1")
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     found = {}
     for script, query in views(ids):
         for name in list(app.query_params):

@@ -94,7 +94,7 @@ def said_on(app):
 @pytest.mark.parametrize("lab", rooms.LABS, ids=lambda lab: lab.key)
 def test_a_page_says_what_one_sees_what_holds_what_was_measured_and_where_they_part(lab, empty_store, monkeypatch):
     monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     wrong = {}
     for chapter in lab.all_chapters:
         if f"{lab.key}/{chapter.key}" not in STORED:
@@ -109,7 +109,7 @@ def test_a_page_says_what_one_sees_what_holds_what_was_measured_and_where_they_p
 def test_every_control_takes_both_of_its_ends(lab, chapter, empty_store, monkeypatch):
     monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
     monkeypatch.setenv("CLUEBOARD_DEBUG", "1")
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     app.query_params["chapter"] = chapter.key
     app.switch_page(f"app_pages/{lab.script}.py").run()
     for end in ("min", "max"):
@@ -150,7 +150,7 @@ def test_a_measured_answer_says_when_and_quotes_the_results(lab, chapter):
 @pytest.mark.parametrize("lab", [lab for lab in rooms.LABS if any(name.startswith(lab.key) for name in STORED)])
 def test_the_command_of_a_chapter_without_a_run_leaves_nothing_to_fill_in(lab, empty_store, monkeypatch):
     monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     for chapter in [chapter.key for chapter in lab.all_chapters if f"{lab.key}/{chapter.key}" in STORED]:
         app.query_params["chapter"] = chapter
         app.switch_page(f"app_pages/{lab.script}.py").run()
@@ -164,7 +164,7 @@ def test_the_command_of_a_chapter_without_a_run_leaves_nothing_to_fill_in(lab, e
 def test_a_link_that_names_a_choice_without_a_value_opens_the_chapter_on_its_first_choice(empty_store, monkeypatch):
     monkeypatch.setenv("CLUEBOARD_DB", str(empty_store))
     monkeypatch.setenv("CLUEBOARD_DEBUG", "1")
-    app = AppTest.from_file(str(HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(HOME), default_timeout=120).run()
     for name, value in {"chapter": "law", "dimension_form": "", "dimension_words": ""}.items():
         app.query_params[name] = value
     app.switch_page("app_pages/labs/dimension.py").run()

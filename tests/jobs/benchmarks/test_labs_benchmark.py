@@ -9,7 +9,7 @@ from jobs.benchmarks import labs
 
 def test_a_chapter_is_opened_and_its_controls_are_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("CLUEBOARD_DB", str(tmp_path / "empty.duckdb"))
-    app = AppTest.from_file(str(labs.HOME), default_timeout=60).run()
+    app = AppTest.from_file(str(labs.HOME), default_timeout=120).run()
     first, answers = labs.measure(app, "labs/smoothing", "fits", controls=2)
     assert not app.error
     assert first > 0

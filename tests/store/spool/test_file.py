@@ -15,7 +15,7 @@ from store.spool.file import alive
 from store.spool.lines import encode
 
 
-def wait_until(condition, timeout=60.0):
+def wait_until(condition, timeout=120.0):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "timed out"
