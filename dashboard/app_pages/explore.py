@@ -153,8 +153,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     low, high = float(known.min()), float(known.max())
     bounds = (low, high)
     if low < high:
-        steps = {"step": (high - low) / 100, "format": "percent" if words.is_fraction(tint) else "%.4g"}
-        bounds = st.slider(words.name(tint), low, high, (low, high), key=f"explore_range_{tint}", width=240, **steps)
+        form = "percent" if words.is_fraction(tint) else "%.4g"
+        key = f"explore_range_{tint}"
+        step = (high - low) / 100
+        bounds = st.slider(words.name(tint), low, high, (low, high), step, form, key=key, width=240)
 lines = frame.filter(pl.col(tint).is_between(*bounds))
 if columns and lines.height:
     plots.show(

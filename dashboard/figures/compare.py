@@ -267,8 +267,8 @@ def parallel(
 def _along(name: str, values: pl.Series) -> dict[str, Any]:
     """Places and ticks of many numbers along an axis of lines, logarithmic where they span two powers of ten."""
     if name in DURATIONS:
-        ticks = duration_ticks(values)
-        return {"values": values.to_numpy(), "tickvals": ticks["tickvals"], "ticktext": ticks["ticktext"]}
+        told = duration_ticks(values)
+        return {"values": values.to_numpy(), "tickvals": told["tickvals"], "ticktext": told["ticktext"]}
     numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     if words.is_fraction(name) or not 0 < 100 * low <= high < np.inf:
