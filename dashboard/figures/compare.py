@@ -98,7 +98,8 @@ def differences(rows: pl.DataFrame) -> go.Figure:
             "array": ((rows["high"] - rows["value"]) * 100).to_numpy(),
             "arrayminus": ((rows["value"] - rows["low"]) * 100).to_numpy(),
         },
-        "hovertemplate": "%{customdata}: %{x:+.2f} points<extra></extra>",
+        "text": [words.points(value) for value in rows["value"]],  # a format of the hover text would write a hyphen
+        "hovertemplate": "%{customdata}: %{text} points<extra></extra>",
     }
     figure = Figure([points])
     style.reference_line(figure, 0, "no difference", axis="x")

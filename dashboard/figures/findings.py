@@ -66,7 +66,7 @@ def differences(rows: pl.DataFrame, baseline: str) -> str:
     """
     if rows.height == 1:
         row = rows.row(0, named=True)
-        value, low, high = (f"{100 * row[name]:+.1f}" for name in ("value", "low", "high"))
+        value, low, high = (words.points(row[name], 1) for name in ("value", "low", "high"))
         return f"{row['name']}: {value} points of {row['metric']} against {baseline}, 95 % {low} to {high}"
     apart = rows.filter((pl.col("low") > 0) | (pl.col("high") < 0)).height
     return f"{apart} of {rows.height} intervals against {baseline} leave out 0 points of {rows['metric'][0]}"

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures import style
+from dashboard.figures import style, words
 from dashboard.figures.unchecked import Figure
 from dashboard.frames.numbers import as_number
 
@@ -27,15 +27,15 @@ def score_text(value: float | None, sd: float | None = None, n: int | None = Non
     if value is None:
         return ""
     if n is None or n < 2 or sd is None:
-        return f"{100 * value:.2f}"
-    return f"{100 * value:.2f} ± {100 * sd:.2f} ({n})"
+        return words.minus(f"{100 * value:.2f}")
+    return f"{words.minus(f'{100 * value:.2f}')} ± {100 * sd:.2f} ({n})"
 
 
 def gap_text(value: float | None, reference: float | None) -> str:
     """`+0.42` points of `value` over `reference`, "" where either is missing."""
     if value is None or reference is None:
         return ""
-    return f"{100 * (value - reference):+.2f}"
+    return words.points(value - reference)
 
 
 def marks(variants: Sequence[str]) -> dict[str, str]:
@@ -95,8 +95,16 @@ def scores(
 
 def _dots(name: str, tasks: list[str], values: list[float], marker: dict[str, Any]) -> dict[str, Any]:
     """A trace of scores, one a task."""
-    hover = "%{y:.2%}<extra>" + name + "</extra>"
-    return {"x": tasks, "y": values, "name": name, "mode": "markers", "marker": marker, "hovertemplate": hover}
+    hover = "%{text}<extra>" + name + "</extra>"
+    return {
+        "x": tasks,
+        "y": values,
+        "text": [words.percent(value) for value in values],
+        "name": name,
+        "mode": "markers",
+        "marker": marker,
+        "hovertemplate": hover,
+    }
 
 
 def _symbol(recipe: str) -> str:

@@ -76,12 +76,22 @@ def number(value: float | None) -> str:
     """A number of any size in four significant digits or, below ten millions, to the unit; or an en dash."""
     if value is None or not math.isfinite(value):
         return UNSET
-    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e7 else re.sub(r"e([+-])0", r"e\1", f"{value:,.4g}")
+    return minus(f"{value:,.0f}" if 9999.5 <= abs(value) < 1e7 else re.sub(r"e([+-])0", r"e\1", f"{value:,.4g}"))
 
 
 def percent(value: float | None, digits: int = 2) -> str:
     """`73.61 %` of the fraction 0.7361, or an en dash."""
-    return UNSET if value is None or not math.isfinite(value) else f"{value:.{digits}%}".replace("%", " %")
+    return UNSET if value is None or not math.isfinite(value) else minus(f"{value:.{digits}%}".replace("%", " %"))
+
+
+def points(difference: float, digits: int = 2) -> str:
+    """`+0.42` or `−0.42`: percentage points of a difference of fractions, with the minus sign that axes have."""
+    return minus(f"{100 * difference:+.{digits}f}")
+
+
+def minus(number: str) -> str:
+    """A written number with the minus sign that axes have; the hyphen of an exponent stays."""
+    return f"\N{MINUS SIGN}{number[1:]}" if number.startswith("-") else number
 
 
 def value(metric: str, amount: float | None) -> str:
@@ -239,4 +249,4 @@ def setting_of(plain: object) -> str:
     """A value of a typed column as people write it; an en dash where unset."""
     if plain is None:
         return UNSET
-    return f"{plain:g}" if isinstance(plain, float) else str(plain)
+    return minus(f"{plain:g}" if isinstance(plain, float) else str(plain))

@@ -21,7 +21,7 @@ def markdown(
         table: metric, configuration, n, mean, sd (None for a single run), as `comparison.metric_table` returns it.
         significant: (metric, configuration) pairs to mark with a star.
     """
-    names, rows = _cells(table, significant, bold="**{}**", plus_minus="±")
+    names, rows = _cells(table, significant, bold="**{}**", plus_minus="±", minus="\N{MINUS SIGN}")
     lines = ["| metric | " + " | ".join(_escape_markdown(name) for name in names) + " |"]
     lines += ["|---" * (len(names) + 1) + "|"]
     lines += [f"| {_escape_markdown(metric)} | " + " | ".join(cells) + " |" for metric, cells in rows]
@@ -30,7 +30,7 @@ def markdown(
 
 def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (), sentences: Sequence[str] = ()) -> str:
     r"""LaTeX (booktabs) of a metric table; arguments as for `markdown`."""
-    names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$")
+    names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$", minus="$-$")
     lines = [
         *(f"{_escape_latex(text)}\n" for text in sentences),
         r"\begin{tabular}{l" + "r" * len(names) + "}",
@@ -43,7 +43,7 @@ def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (),
 
 
 def _cells(
-    table: pl.DataFrame, significant: Collection[tuple[str, str]], *, bold: str, plus_minus: str
+    table: pl.DataFrame, significant: Collection[tuple[str, str]], *, bold: str, plus_minus: str, minus: str
 ) -> tuple[list[str], list[tuple[str, list[str]]]]:
     names = table["configuration"].unique(maintain_order=True).to_list()
     rows = []
@@ -59,6 +59,7 @@ def _cells(
                 cells.append("–")
                 continue
             text = _number(values[name]["mean"], values[name]["sd"], percent=percent, plus_minus=plus_minus)
+            text = text.replace("-", minus)
             text = bold.format(text) if values[name]["mean"] == best and len(names) > 1 else text
             cells.append(text + ("*" if (metric, name) in significant else ""))
         rows.append((metric, cells))
@@ -82,7 +83,10 @@ def _escape_markdown(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+_LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+_LATEX |= {"^": r"\textasciicircum{}", "\N{MINUS SIGN}": "$-$", "±": r"$\pm$", "<": "$<$", ">": "$>$"}
+"""Signs that LaTeX would read, or that its text fonts lack."""
+
+
 def _escape_latex(text: str) -> str:
-    for sign in "\\&%$#_{}":
-        text = text.replace(sign, r"\textbackslash " if sign == "\\" else "\\" + sign)
-    return text
+    return "".join(_LATEX.get(sign, sign) for sign in text)

@@ -232,8 +232,8 @@ def readable(rows: pl.DataFrame) -> pl.DataFrame:
     lines = [
         {
             "Configuration": row["name"],
-            "Points": f"{100 * row['value']:+.2f}",
-            "95 % interval": f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
+            "Points": words.points(row["value"]),
+            "95 % interval": f"{words.points(row['low'])} to {words.points(row['high'])}",
             "Examples": row["n"],
             "Test": row["test"],
             "p": f"{row['p']:.3g}",

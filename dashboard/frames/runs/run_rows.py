@@ -62,7 +62,7 @@ def _cell(column: str, row: Mapping[str, Any], now: datetime) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return words.number(value) if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
+        return words.number(value)
     return words.setting_of(value)
 
 
@@ -139,7 +139,7 @@ def spread(metric: str, mean: float | None, half: float | None, diverged: str = 
     if half is None:
         return words.value(metric, mean)
     if words.is_fraction(metric):
-        return f"{100 * mean:.2f} ± {100 * half:.2f} %"
+        return f"{words.minus(f'{100 * mean:.2f}')} ± {100 * half:.2f} %"
     return f"{words.number(mean)} ± {words.number(half)}"
 
 

@@ -177,7 +177,12 @@ def test_the_weakest_class_is_one_that_occurs():
 def test_differences_are_said_for_one_and_for_several():
     rows = pl.DataFrame({"name": ["B", "C"], "metric": "accuracy", "value": [0.01, 0.1], "low": [-0.02, 0.05]})
     rows = rows.with_columns(high=pl.col("value") + 0.03)
-    assert findings.differences(rows.head(1), "A") == "B: +1.0 points of accuracy against A, 95 % -2.0 to +4.0"
+    assert (
+        findings.differences(rows.head(1), "A")
+        == "B: +1.0 points of accuracy against A, 95 % \N{MINUS SIGN}2.0 to +4.0"
+    )
+    assert list(compare.differences(rows).data[0].text) == ["+1.00", "+10.00"]
+    assert compare.differences(rows.with_columns(value=-pl.col("value"))).data[0].text[0] == "\N{MINUS SIGN}1.00"
     assert findings.differences(rows, "A") == "1 of 2 intervals against A leave out 0 points of accuracy"
 
 

@@ -69,7 +69,7 @@ def test_ranks_need_the_number_of_examples():
 
 
 def test_gaps_marks_and_intervals():
-    assert made(reference={"afqmc": 0.7})["afqmc"].to_list() == ["+10.00", "-10.00", "+10.10", "+0.00"]
+    assert made(reference={"afqmc": 0.7})["afqmc"].to_list() == ["+10.00", "\N{MINUS SIGN}10.00", "+10.10", "+0.00"]
     assert made(reproduced={("own", "afqmc")})["afqmc"][0] == "80.00 ± 1.00 (3) ≈"
     low, high = made(intervals=True)["afqmc"][2].partition("[")[2].rstrip("]").split(", ")
     assert float(low) < 80.1 < float(high)

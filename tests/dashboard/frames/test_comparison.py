@@ -217,6 +217,11 @@ def test_tables_set_the_best_in_bold_and_mark_significance():
     text = paper_tables.markdown(metric_frame(), significant={("dev/accuracy", "B")})
     assert "| dev/accuracy | 71.00 ± 1.41 | **81.00 ± 1.41*** |" in text
     assert r"\textbf{81.00 $\pm$ 1.41}" in paper_tables.latex(metric_frame())
+    signs = r"\textbackslash{}\textasciitilde{}\textasciicircum{}\%\&$<$$-$1 $\pm$ 2"
+    assert paper_tables.latex(metric_frame(), sentences=["\\~^%&<\N{MINUS SIGN}1 ± 2"]).startswith(signs)
+    below = metric_frame().with_columns(metric=pl.lit("dev/spearman"), mean=-pl.col("mean"))
+    assert " $-$81.00" in paper_tables.latex(below).replace("{", " ")
+    assert "\N{MINUS SIGN}81.00" in paper_tables.markdown(below)
     assert r"dev/f\_1" in paper_tables.latex(metric_frame().with_columns(metric=pl.lit("dev/f_1")))
 
 
