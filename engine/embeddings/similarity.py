@@ -129,7 +129,7 @@ def sts_resampled(
     return _averages(subsets, gold, spearman_resampled(*joined))
 
 
-def spearman_resampled(scores: np.ndarray, gold: np.ndarray, counts: np.ndarray, *, block: int = 64) -> np.ndarray:
+def spearman_resampled(scores: np.ndarray, gold: np.ndarray, counts: np.ndarray, *, block: int = 32) -> np.ndarray:
     """Spearman's correlation in bootstrap resamples, ranks taken anew in each, without sorting anew.
 
     Args:
@@ -208,8 +208,11 @@ def _groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _weighted_ranks(weights: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Average ranks, less the overall mean rank, of values in ascending order drawn `weights` times: (b, n)."""
-    sums = np.add.reduceat(weights, starts, axis=1)
+    without_ties = len(starts) == weights.shape[1]
+    sums = weights if without_ties else np.add.reduceat(weights, starts, axis=1)
     ranks = np.cumsum(sums, axis=1, dtype=np.float64) - sums / 2 - weights.sum(axis=1, keepdims=True) / 2
+    if without_ties:
+        return ranks
     lengths = np.diff(np.append(starts, weights.shape[1]))
     return np.repeat(ranks, lengths, axis=1)
 
