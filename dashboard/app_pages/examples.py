@@ -121,6 +121,11 @@ def rows_of_both() -> pl.DataFrame:
     return frame
 
 
+def tells(frame: pl.DataFrame, column: str) -> bool:
+    """Whether a column is there and has a value."""
+    return column in frame.columns and bool(frame[column].is_not_null().any())
+
+
 def filters(frame: pl.DataFrame) -> pl.DataFrame:
     """The rows that match the widgets, in the order chosen; every filter is part of the URL."""
     answers = frame["label"].drop_nulls().n_unique()
@@ -139,7 +144,7 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
             width=150,
             **usual,
         )
-        orders = [name for name, (column, _) in ORDERS.items() if column is None or column in frame.columns]
+        orders = [name for name, (column, _) in ORDERS.items() if column is None or tells(frame, column)]
         column, descending = ORDERS[st.selectbox("Order", orders, key="examples_order", width=200, **usual)]
         word = st.text_input("Contains", key="examples_word", placeholder="text contains …", width=170, **usual)
         with st.popover("More filters", icon=":material/filter_list:", type="tertiary"):
@@ -149,7 +154,10 @@ def filters(frame: pl.DataFrame) -> pl.DataFrame:
                 classes = tables.values(frame, "label")
                 labels = st.multiselect("Label", classes, key="examples_label", bind="query-params")
                 predictions = st.multiselect("Predicted", classes, key="examples_predicted", bind="query-params")
-            confidence = st.slider("Confidence", 0.0, 1.0, (0.0, 1.0), key="examples_confidence", bind="query-params")
+            confidence = (0.0, 1.0)
+            if tells(frame, "confidence"):
+                known: dict[str, Any] = {"key": "examples_confidence", "bind": "query-params", "format": "percent"}
+                confidence = st.slider("Confidence", 0.0, 1.0, confidence, **known)
             shortest, longest = int(as_number(frame["n_characters"].min())), int(as_number(frame["n_characters"].max()))
             length = None
             if longest > shortest:
@@ -174,13 +182,14 @@ def show_example(row: dict[str, Any], marks: dict[str, str]) -> None:
     for letter, answer, end in zip("AB", answers, ("", "_b"), strict=False):
         who = f"{letter} " if two else ""
         several = f" {row[f'agree{end}']} of {row[f'seeds{end}']} seeds" if int(str(row[f"seeds{end}"])) > 1 else ""
-        sure = words.percent(row[f"confidence{end}"], 0)
-        parts.append(f"{SIGNS[bool(row[f'right{end}'])]} {who}`{short(answer, LINE_ANSWER)}`{several} {sure}")
+        sure = words.share(row[f"confidence{end}"])
+        said = f"{SIGNS[bool(row[f'right{end}'])]} {who}`{short(row, answer, LINE_ANSWER)}`{several} {sure}"
+        parts.append(said.rstrip())
     text = tables.readable_text(str(row["text"]))
     line = words.cut(text, LINE_TEXT)
     flag = ":material/flag: " if str(row["hash"]) in marks else ""
     with st.expander(
-        f"{flag}{' · '.join(parts)} · label `{short(row['label'], LINE_ANSWER)}` · {words.plain(line)}",
+        f"{flag}{' · '.join(parts)} · label `{short(row, row['label'], LINE_ANSWER)}` · {words.plain(line)}",
         key=f"examples_open_{row['hash']}_{row['example_id']}",
         on_change="rerun",
     ) as opened:
@@ -191,12 +200,11 @@ def show_example(row: dict[str, Any], marks: dict[str, str]) -> None:
                 mark(row, marks)
 
 
-def short(answer: object, most: int) -> str:
+def short(row: dict[str, Any], answer: object, most: int) -> str:
     """The first characters, for a line; entities, which stand in the text below, as their number."""
-    text = str(answer).replace("`", "'")
     if spec is not None and spec.kind == "entities":
         return words.count(len(paired_predictions.entity_cells(str(answer))), "entity")
-    return words.cut(text, most)
+    return words.cut(tables.option(str(row["text"]), str(answer), spec).replace("`", "'"), most)
 
 
 def mark(row: dict[str, object], marks: dict[str, str]) -> None:
@@ -250,8 +258,13 @@ def show_figures(frame: pl.DataFrame) -> None:
         if "right_b" in frame.columns:
             both = frame.drop_nulls("right_b")
             pairs.append((names[1], both["confidence_b"], both["right_b"]))
-        drawn = figures.calibration(pairs, colors=colors)
-        plots.show(drawn, key="examples_calibration", title=findings.calibration(pairs), alt="Calibration curve")
+        known = [n for n, (_, confidence, _) in enumerate(pairs) if confidence.is_not_null().any()]
+        if known:
+            pairs, tints = [pairs[n] for n in known], [colors[n] for n in known]
+            drawn = figures.calibration(pairs, colors=tints)
+            plots.show(drawn, key="examples_calibration", title=findings.calibration(pairs), alt="Calibration curve")
+        else:
+            st.caption("No confidence is stored that differs between the examples: there is no calibration to draw.")
     with right:
         if "right_b" in frame.columns and 2 <= len(classes) <= 40:
             counts = example_filters.disagreement_counts(frame)

@@ -278,17 +278,12 @@ def confidence_said(predictions: pl.DataFrame) -> str:
     right, wrong = known.filter(is_right)["confidence"].median(), known.filter(~is_right)["confidence"].median()
     if right is None or wrong is None:
         kind, median = ("right", right) if wrong is None else ("wrong", wrong)
-        return f"All answers are {kind}; their median confidence is {_sure(median)}"
-    high, low = _sure(right), _sure(wrong)
+        return f"All answers are {kind}; their median confidence is {words.share(as_number(median))}"
+    high, low = words.share(as_number(right)), words.share(as_number(wrong))
     if high == low:
         return f"Wrong answers are as sure as right ones: median {low}"
     more = "surer" if as_number(right) > as_number(wrong) else "less sure"
     return f"Right answers are {more} than wrong ones: median {high} against {low}"
-
-
-def _sure(median: object) -> str:
-    share = as_number(median)
-    return words.percent(share, 0 if share >= 0.1 else 1 if share >= 0.01 else 2)
 
 
 def span_overlap(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from dashboard.frames import name_order
-from engine.text.tasks import TASKS
+from dashboard.frames import name_order, stored_json
+from engine.text.tasks import TASKS, TaskSpec
 
 RUN_COLUMNS = (
     "run_id",
@@ -176,6 +176,29 @@ def _marks(text: str) -> list[str]:
     return ["{" + f'{names[0]}: "', *(f'", {name}: "' for name in names[1:]), '"}']
 
 
+def option(text: str | None, answer: str | None, spec: TaskSpec | None) -> str:
+    """The option that an answer to a choice is the number of; every other answer as it is.
+
+    Args:
+        text: of the example, as stored.
+        answer: as stored.
+        spec: the task of the example.
+    """
+    if spec is None or spec.kind != "choice" or answer is None:
+        return str(answer)
+    try:
+        return str(stored_json.read(text or "")[spec.options][int(answer)])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return answer
+
+
+def _spoken(value: object) -> str:
+    """A field as people read it: texts with a stroke between them."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " / ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def readable_text(text: str | None) -> str:
     """`花呗怎么还款 ｜ 花呗如何还款` of `{"sentence1": ..., "sentence2": ...}`; other text stays as it is."""
     stripped = (text or "").strip()
@@ -186,5 +209,5 @@ def readable_text(text: str | None) -> str:
     if not isinstance(fields, dict) or end < len(stripped):
         return text or ""
     values = fields.values()
-    joined = " ｜ ".join([v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values])
+    joined = " ｜ ".join(map(_spoken, values))
     return joined.encode(errors="replace").decode()  # half of an emoji, written as \\ud83d, is no text

@@ -84,6 +84,13 @@ def percent(value: float | None, digits: int = 2) -> str:
     return UNSET if value is None or not math.isfinite(value) else minus(f"{value:.{digits}%}".replace("%", " %"))
 
 
+def share(value: float | None) -> str:
+    """`81 %`, `2.5 %`, `0.01 %` of a fraction: digits that tell it from nothing; an empty text where it is unknown."""
+    if value is None or not math.isfinite(value):
+        return ""
+    return percent(value, 0 if value >= 0.1 or value == 0 else 1 if value >= 0.01 else 2)
+
+
 def points(difference: float, digits: int = 2) -> str:
     """`+0.42` or `−0.42`: percentage points of a difference of fractions, with the minus sign that axes have."""
     return minus(f"{100 * difference:+.{digits}f}")

@@ -77,9 +77,15 @@ def with_outcome(frame: pl.DataFrame, pairing: paired_predictions.Pairing | None
         gap = (pl.col("rights_b") / pl.col("seeds_b") - pl.col("rights") / pl.col("seeds")).abs()
         sure = pl.min_horizontal(pl.col("confidence").fill_null(0.0), pl.col("confidence_b").fill_null(0.0))
         frame = frame.with_columns(right_b=pl.col("label") == pl.col("prediction_b"), telling=2 * gap + sure)
-    return frame.with_columns(
+    return with_telling_confidence(frame).with_columns(
         right=pl.col("label") == pl.col("prediction"), n_characters=pl.col("text").str.len_chars().fill_null(0)
     )
+
+
+def with_telling_confidence(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with null confidence where it is the same for all of them, as of a run that never answers otherwise."""
+    names = [name for name in ("confidence", "confidence_b") if name in frame.columns and frame[name].n_unique() == 1]
+    return frame if frame.height < 2 else frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in names)
 
 
 def matching(

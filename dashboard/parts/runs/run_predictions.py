@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import runs as figures
 from dashboard.figures import tables, words
-from dashboard.frames import example_html
+from dashboard.frames import example_filters, example_html
 from dashboard.frames.comparison import paired_predictions
 from dashboard.parts import links, plots
 from engine.evidence.intervals import proportion_interval
@@ -24,6 +24,7 @@ FEW_CLASSES, MANY_CLASSES = 40, 200  # a matrix up to here, a list of confusions
 def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
     """What kinds of errors there are, how sure the run was, and the wrong predictions with their text."""
     frame = tables.with_class_titles(queries.predictions(version, run["run_id"], "dev"), run["task"])
+    frame = example_filters.with_telling_confidence(frame)
     if frame.is_empty():
         st.info("This run stored no dev predictions.", icon=":material/inbox:")
         return
@@ -35,11 +36,13 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
         show_spans(frame, left)
         classes = []
     else:
-        classes = show_classes(frame, left) if drawn_classes else []
+        option = "option {}" if spec is not None and spec.kind == "choice" else "{}"
+        named = frame.with_columns(pl.format(option, name).alias(name) for name in ("label", "prediction"))
+        classes = show_classes(named, left) if drawn_classes else []
     if sure:
         drawn, title = figures.confidence(frame), figures.confidence_said(frame)
         plots.show(drawn, key="run_confidence", title=title, alt="Confidence of right and wrong", place=right)
-    if spec is not None and spec.kind in ("span", "entities"):
+    if spec is not None and spec.kind in ("span", "entities", "choice"):
         show_texts(frame, spec)
     else:
         show_wrong(frame, classes)
@@ -111,7 +114,7 @@ def wrong_of(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
-    """Wrong answers in their passage, the most confident first; a text is drawn when its line is opened."""
+    """Wrong answers with what was asked, the most confident first; a text is drawn when its line is opened."""
     wrong = wrong_of(frame)
     if wrong.is_empty():
         return
@@ -121,19 +124,24 @@ def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
         wrong = wrong.filter(pl.col("text").str.contains(word, literal=True))
     if wrong.is_empty():
         st.caption("No wrong answer is left by this filter.")
-    for row in wrong.sort("confidence", descending=True, nulls_last=True).head(TEXTS).iter_rows(named=True):
-        answers = [row["label"], row["prediction"]]
-        if spec.kind == "entities":
-            answers = [words.count(len(paired_predictions.entity_cells(str(text))), "entity") for text in answers]
-        gold, said = (words.plain(words.cut(str(text) or "nothing", LINE)) for text in answers)
-        sure = "" if row["confidence"] is None else f" ({words.percent(row['confidence'], 0)})"
-        line = f"{said}{sure} instead of {gold}"
-        if spec.kind == "entities":  # numbers alone tell no line from another
-            line += f" · {words.plain(words.cut(tables.readable_text(row['text']), LINE))}"
-        place = f"run_text_{row['hash']}_{row['example_id']}"
-        with st.expander(line, key=place, on_change="rerun") as opened:
-            if opened.open:
-                st.html(example_html.render(row["text"], spec, label=row["label"], predictions=[row["prediction"]]))
+    with st.container(gap=None, key="run_examples_list"):
+        for row in wrong.sort("confidence", descending=True, nulls_last=True).head(TEXTS).iter_rows(named=True):
+            show_text(row, spec)
+
+
+def show_text(row: Mapping[str, Any], spec: TaskSpec) -> None:
+    """One wrong answer as a line, with its text where it is opened."""
+    answers = [tables.option(row["text"], row[name], spec) for name in ("label", "prediction")]
+    if spec.kind == "entities":
+        answers = [words.count(len(paired_predictions.entity_cells(text)), "entity") for text in answers]
+    gold, said = (words.plain(words.cut(text or "nothing", LINE)) for text in answers)
+    sure = f" ({share})" if (share := words.share(row["confidence"])) else ""
+    line = f"{said}{sure} instead of {gold}"
+    if spec.kind == "entities":  # numbers alone tell no line from another
+        line += f" · {words.plain(words.cut(tables.readable_text(row['text']), LINE))}"
+    with st.expander(line, key=f"run_text_{row['hash']}_{row['example_id']}", on_change="rerun") as opened:
+        if opened.open:
+            st.html(example_html.render(row["text"], spec, label=row["label"], predictions=[row["prediction"]]))
 
 
 def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
@@ -155,8 +163,9 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         st.caption("No wrong prediction is left by these filters.")
         return
     shown = tables.readable(wrong.sort("confidence", descending=True, nulls_last=True).head(WRONG))
+    sure = [] if shown["confidence"].is_null().all() else ["confidence"]
     st.dataframe(
-        shown.select("confidence", "label", "prediction", "text", "example_id"),
+        shown.select(*sure, "label", "prediction", "text", "example_id"),
         key="run_wrong",
         hide_index=True,
         row_height=52,
@@ -170,4 +179,4 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         alt="Wrong predictions by confidence",
     )
     if wrong.height > WRONG:
-        st.caption(f"The {WRONG} most confident of {wrong.height:,} are shown.")
+        st.caption(f"The {WRONG} {'most confident' if sure else 'first'} of {wrong.height:,} are shown.")

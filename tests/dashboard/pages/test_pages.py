@@ -212,13 +212,43 @@ def test_a_wrong_list_of_entities_is_told_from_the_others_by_its_text(tmp_path, 
     db = tmp_path / "results.duckdb"
     text = json.dumps({"text": "浙商银行的叶老桂"}, ensure_ascii=False)
     known = {"task": "cluener", "dataset": "cluener", "command": "x", "config_hash": "e", "follow": False}
+    rows = {"example_id": ["0", "1"], "hash": ["h", "i"]}
     with runs.start("clue", config={}, db=db, **known) as run:
-        run.examples("cluener", "dev", pl.DataFrame({"example_id": ["0"], "hash": ["h"], "text": [text]}))
-        answer = {"label": ['{"company": {"浙商银行": [[0, 3]]}}'], "prediction": ["{}"], "confidence": [0.5]}
-        run.predictions("dev", pl.DataFrame({"example_id": ["0"], "hash": ["h"], **answer}))
+        run.examples("cluener", "dev", pl.DataFrame({**rows, "text": [text] * 2}))
+        answer = {
+            "label": ['{"company": {"浙商银行": [[0, 3]]}}'] * 2,
+            "prediction": ["{}"] * 2,
+            "confidence": [0.5] * 2,
+        }
+        run.predictions("dev", pl.DataFrame({**rows, **answer}))
     queries.refresh(db)
-    (line,) = [box.label for box in open_page("run", db, run_tab="Predictions").expander]
-    assert line.endswith("· 浙商银行的叶老桂")
+    lines = [box.label for box in open_page("run", db, run_tab="Predictions").expander]
+    assert lines == ["0 entities instead of 1 entity · 浙商银行的叶老桂"] * 2  # the same confidence of all says nothing
+    examples = open_page("examples", db, runs=run.run_id)
+    assert not [box for box in examples.expander if "50 %" in box.label]
+    assert not [box for box in examples.slider if box.label == "Confidence"]
+    assert not [order for order in examples.selectbox(key="examples_order").options if "confident" in order]
+    figures = open_page("examples", db, runs=run.run_id, examples_view="Figures")
+    assert any("no calibration to draw" in item.value for item in figures.caption)
+
+
+def test_the_answer_to_a_choice_is_told_by_its_option(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    text = json.dumps({"passage": ["男：走吧。"], "question": "谁？", "choice": ["男的", "女的"]}, ensure_ascii=False)
+    known = {"task": "c3", "dataset": "c3", "command": "x", "config_hash": "e", "follow": False}
+    rows = {"example_id": ["0", "1"], "hash": ["h", "i"]}
+    with runs.start("clue", config={}, db=db, **known) as run:
+        run.examples("c3", "dev", pl.DataFrame({**rows, "text": [text] * 2}))
+        answer = {"label": ["0", "1"], "prediction": ["1", "1"], "confidence": [0.5, 0.0001]}
+        run.predictions("dev", pl.DataFrame({**rows, **answer}))
+    queries.refresh(db)
+    app = open_page("run", db, run_tab="Predictions")
+    assert [box.label for box in app.expander] == ["女的 (50 %) instead of 男的"]
+    assert any("option 0 is taken for option 1 most often: 1 row" in item.value for item in app.markdown)
+    app = open_page("examples", db, runs=run.run_id, examples_show="all")
+    assert all(
+        sign in app.expander[1].label for sign in ("`女的` 0.01 %", "label `女的`", "男：走吧。 ｜ 谁？ ｜ 男的 / 女的")
+    )
 
 
 def test_answers_that_are_spans_are_shown_in_their_passage(tmp_path, open_page):

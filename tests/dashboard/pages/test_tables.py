@@ -143,7 +143,8 @@ def test_classes_that_are_numbers_are_in_numerical_order():
     ("text", "line"),
     [
         ('{"sentence1": "甲", "sentence2": "乙"}', "甲 ｜ 乙"),
-        ('{"choice": ["一", "二"]}', '["一", "二"]'),
+        ('{"choice": ["一", "二"]}', "一 / 二"),
+        ('{"span": [1, 2]}', "[1, 2]"),
         ("plain", "plain"),
         (None, ""),
         ("[1, 2]", "[1, 2]"),
