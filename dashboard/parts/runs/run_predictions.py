@@ -36,7 +36,7 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
         show_spans(frame, left)
         classes = []
     else:
-        option = "option {}" if spec is not None and spec.kind == "choice" else "{}"
+        option = "Option {}" if spec is not None and spec.kind == "choice" else "{}"
         named = frame.with_columns(pl.format(option, name).alias(name) for name in ("label", "prediction"))
         classes = show_classes(named, left) if drawn_classes else []
     if sure:
@@ -127,6 +127,14 @@ def show_texts(frame: pl.DataFrame, spec: TaskSpec) -> None:
     with st.container(gap=None, key="run_examples_list"):
         for row in wrong.sort("confidence", descending=True, nulls_last=True).head(TEXTS).iter_rows(named=True):
             show_text(row, spec)
+    say_cut(wrong, TEXTS)
+
+
+def say_cut(wrong: pl.DataFrame, most: int) -> None:
+    """How many of the rows a list shows, where it does not show all."""
+    if wrong.height > most:
+        which = "first" if wrong["confidence"].is_null().all() else "most confident"
+        st.caption(f"The {most} {which} of {wrong.height:,} are shown.")
 
 
 def show_text(row: Mapping[str, Any], spec: TaskSpec) -> None:
@@ -137,7 +145,7 @@ def show_text(row: Mapping[str, Any], spec: TaskSpec) -> None:
     gold, said = (words.plain(words.cut(text or "nothing", LINE)) for text in answers)
     sure = f" ({share})" if (share := words.share(row["confidence"])) else ""
     line = f"{said}{sure} instead of {gold}"
-    if spec.kind == "entities":  # numbers alone tell no line from another
+    if spec.kind != "span":  # answers alone tell no line from another
         line += f" · {words.plain(words.cut(tables.readable_text(row['text']), LINE))}"
     with st.expander(line, key=f"run_text_{row['hash']}_{row['example_id']}", on_change="rerun") as opened:
         if opened.open:
@@ -178,5 +186,4 @@ def show_wrong(frame: pl.DataFrame, classes: list[str]) -> None:
         },
         alt="Wrong predictions by confidence",
     )
-    if wrong.height > WRONG:
-        st.caption(f"The {WRONG} {'most confident' if sure else 'first'} of {wrong.height:,} are shown.")
+    say_cut(wrong, WRONG)

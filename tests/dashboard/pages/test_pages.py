@@ -243,8 +243,8 @@ def test_the_answer_to_a_choice_is_told_by_its_option(tmp_path, open_page):
         run.predictions("dev", pl.DataFrame({**rows, **answer}))
     queries.refresh(db)
     app = open_page("run", db, run_tab="Predictions")
-    assert [box.label for box in app.expander] == ["女的 (50 %) instead of 男的"]
-    assert any("option 0 is taken for option 1 most often: 1 row" in item.value for item in app.markdown)
+    assert [box.label for box in app.expander] == ["女的 (50 %) instead of 男的 · 男：走吧。 ｜ 谁？ ｜ 男的 / 女的"]
+    assert any("Option 0 is taken for Option 1 most often: 1 row" in item.value for item in app.markdown)
     app = open_page("examples", db, runs=run.run_id, examples_show="all")
     assert all(
         sign in app.expander[1].label for sign in ("`女的` 0.01 %", "label `女的`", "男：走吧。 ｜ 谁？ ｜ 男的 / 女的")
