@@ -104,7 +104,7 @@ def caveats(unseen: bool) -> list[str]:
         found.append(f"{shared:,} of the rows that are scored are in the training data too")
     limits = queries.params(version, ids).filter(name="limit")["value"].to_list()
     if any(limit not in UNLIMITED for limit in limits):
-        found.append("some of these runs saw only the first rows of their data")
+        found.append("Some of these runs saw only the first rows of their data")
     return found
 
 

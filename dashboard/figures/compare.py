@@ -87,8 +87,7 @@ def differences(rows: pl.DataFrame) -> go.Figure:
     """
     points = {
         "x": (rows["value"] * 100).to_numpy(),
-        "y": [_in_lines(name) for name in rows["name"]],
-        "customdata": rows["name"].to_list(),
+        "y": rows["name"].to_list(),
         "mode": "markers",
         "name": "difference",
         "marker": {"size": 9, "color": style.MEASURED},
@@ -99,13 +98,14 @@ def differences(rows: pl.DataFrame) -> go.Figure:
             "arrayminus": ((rows["value"] - rows["low"]) * 100).to_numpy(),
         },
         "text": [words.points(value) for value in rows["value"]],  # a format of the hover text would write a hyphen
-        "hovertemplate": "%{customdata}: %{text} points<extra></extra>",
+        "hovertemplate": "%{y}: %{text} points<extra></extra>",
     }
     figure = Figure([points])
     style.reference_line(figure, 0, "no difference", axis="x")
     title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
     style.finish(figure, x=title, y="", height=150 + 46 * len(rows))
-    return figure.update_yaxes(autorange="reversed", type="category")
+    lines = {"tickvals": rows["name"].to_list(), "ticktext": [_in_lines(name) for name in rows["name"]]}
+    return figure.update_yaxes(autorange="reversed", type="category", **lines)
 
 
 def _in_lines(name: str) -> str:
@@ -276,6 +276,7 @@ def _along(name: str, values: pl.Series) -> dict[str, Any]:
         return {"values": numbers, "tickformat": _format(name, values)}
     ticks = np.unique(np.geomspace(low, high, 5))
     return {
+        "name": "log10",
         "values": np.log10(numbers),
         "tickvals": np.log10(ticks),
         "ticktext": [words.number(float(f"{tick:.1e}")) for tick in ticks],

@@ -46,7 +46,16 @@ COLUMNS = {
     "eta_s": "Seconds left",
 }
 """Columns of `runs` as headings."""
-_SPELLED = {"f1": "F1", "em": "exact match", "ece": "ECE", "mrr": "MRR", "ndcg": "nDCG", "kl": "KL", "pip": "PIP"}
+_SPELLED = {
+    "f1": "F1",
+    "em": "exact match",
+    "auc": "AUC",
+    "ece": "ECE",
+    "mrr": "MRR",
+    "ndcg": "nDCG",
+    "kl": "KL",
+    "pip": "PIP",
+}
 UNSET = "–"
 KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
 """What is no text for people in Markdown: code, formulas, tags, targets of links, icons and colours, addresses."""

@@ -75,12 +75,12 @@ def _numbers(values: pl.Series) -> pl.Series:
 
 
 def data(figure: go.Figure) -> pl.DataFrame:
-    """What is drawn, one row a point: trace, x, y, and z of heat maps, all as text where types are mixed."""
+    """What is drawn, one row a point: trace, x, y, the ends of their intervals, and z of heat maps; all as text."""
     rows: list[dict[str, str]] = []
     for number, trace in enumerate(figure.data):
         name = str(trace.name or number)
         if trace.type == "parcoords":
-            columns = {str(axis.label): list(axis["values"]) for axis in trace.dimensions}
+            columns = dict(map(_axis_of_lines, trace.dimensions))
             rows += [
                 {"trace": name, **dict(zip(columns, map(str, point), strict=True))}
                 for point in zip(*columns.values(), strict=True)
@@ -95,9 +95,34 @@ def data(figure: go.Figure) -> pl.DataFrame:
             values = trace.x if trace.x is not None else trace.y
             rows += [{"trace": name, "x": str(value)} for value in _values(values, ())]
         else:
-            points = zip(_values(trace.x, trace.y), _values(trace.y, trace.x), strict=False)
-            rows += [{"trace": name, "x": str(x), "y": str(y)} for x, y in points]
+            columns = {"x": _values(trace.x, trace.y), "y": _values(trace.y, trace.x)}
+            columns |= _ends(trace, "x", columns["x"]) | _ends(trace, "y", columns["y"])
+            rows += [
+                {"trace": name, **dict(zip(columns, map(str, point), strict=True))}
+                for point in zip(*columns.values(), strict=False)
+            ]
     return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"trace": []})
+
+
+def _ends(trace: Any, axis: str, values: list[Any]) -> dict[str, list[Any]]:
+    """Both ends of the intervals that a trace draws along an axis."""
+    error = getattr(trace, f"error_{axis}", None)
+    if error is None or error.array is None:
+        return {}
+    above = list(error.array)
+    below = above if error.arrayminus is None else list(error.arrayminus)
+    return {
+        f"{axis} low": [value - part for value, part in zip(values, below, strict=True)],
+        f"{axis} high": [value + part for value, part in zip(values, above, strict=True)],
+    }
+
+
+def _axis_of_lines(axis: Any) -> tuple[str, list[Any]]:
+    """Name and values of an axis of parallel coordinates: words where it has words, logarithms said to be some."""
+    values = list(axis["values"])
+    ticks = dict(zip(_values(axis.tickvals, ()), _values(axis.ticktext, ()), strict=False))
+    told = [ticks.get(value, value) for value in values] if set(values) <= set(ticks) else values
+    return f"{axis.name or ''} {axis.label}".strip(), told
 
 
 def _values(values: Any, like: Any) -> list[Any]:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 
 import polars as pl
 
+from dashboard.figures import words
+from dashboard.frames.comparison import configurations
 from engine.evidence.metrics import metric_of
 
 
@@ -21,6 +23,7 @@ def markdown(
         table: metric, configuration, n, mean, sd (None for a single run), as `comparison.metric_table` returns it.
         significant: (metric, configuration) pairs to mark with a star.
     """
+    sentences = [words.typeset(text) for text in sentences]
     names, rows = _cells(table, significant, bold="**{}**", plus_minus="±", minus="\N{MINUS SIGN}")
     lines = ["| metric | " + " | ".join(_escape_markdown(name) for name in names) + " |"]
     lines += ["|---" * (len(names) + 1) + "|"]
@@ -32,7 +35,8 @@ def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (),
     r"""LaTeX (booktabs) of a metric table; arguments as for `markdown`."""
     names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$", minus="$-$")
     lines = [
-        *(f"{_escape_latex(text)}\n" for text in sentences),
+        r"% needs \usepackage{booktabs}; Chinese needs XeLaTeX and \usepackage{ctex}",
+        *(f"{_escape_latex(words.typeset(text))}\n" for text in sentences),
         r"\begin{tabular}{l" + "r" * len(names) + "}",
         r"\toprule",
     ]
@@ -52,7 +56,7 @@ def _cells(
         values = {row["configuration"]: row for row in part.iter_rows(named=True)}
         means = [row["mean"] for row in values.values()]
         best = max(means) if metric_of(metric).higher_is_better else min(means)
-        percent = metric_of(metric).fraction
+        percent, ranked = metric_of(metric).fraction, metric.rpartition("/")[2] not in configurations.UNSCORED
         cells = []
         for name in names:
             if name not in values:
@@ -60,9 +64,9 @@ def _cells(
                 continue
             text = _number(values[name]["mean"], values[name]["sd"], percent=percent, plus_minus=plus_minus)
             text = text.replace("-", minus)
-            text = bold.format(text) if values[name]["mean"] == best and len(names) > 1 else text
+            text = bold.format(text) if ranked and values[name]["mean"] == best and len(names) > 1 else text
             cells.append(text + ("*" if (metric, name) in significant else ""))
-        rows.append((metric, cells))
+        rows.append((words.name(metric), cells))
     return names, rows
 
 
@@ -76,7 +80,7 @@ def _legend(table: pl.DataFrame, significant: Collection[tuple[str, str]]) -> st
     counts = table.group_by("configuration", maintain_order=True).agg(pl.col("n").max())
     runs = ", ".join(f"{row['configuration']}: n = {row['n']}" for row in counts.iter_rows(named=True))
     star = "; * differs from the first column, p < 0.05 after Holm's correction" if significant else ""
-    return f"Scores in percent, mean and standard deviation over runs ({runs}){star}."
+    return f"Fractions in percent; mean and standard deviation over runs ({runs}){star}."
 
 
 def _escape_markdown(text: str) -> str:
@@ -84,7 +88,14 @@ def _escape_markdown(text: str) -> str:
 
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
-_LATEX |= {"^": r"\textasciicircum{}", "\N{MINUS SIGN}": "$-$", "±": r"$\pm$", "<": "$<$", ">": "$>$"}
+_LATEX |= {
+    "\N{NO-BREAK SPACE}": "~",
+    "^": r"\textasciicircum{}",
+    "\N{MINUS SIGN}": "$-$",
+    "±": r"$\pm$",
+    "<": "$<$",
+    ">": "$>$",
+}
 """Signs that LaTeX would read, or that its text fonts lack."""
 
 

@@ -36,8 +36,8 @@ NO_SETTINGS = (
     "recipe",
 )
 """Parameters that say nothing of how a model is trained, or stand in its name."""
-UNSCORED = ("chance", "majority")
-"""Metrics of a split that are no score of the model."""
+UNSCORED = ("chance", "majority", "threshold")
+"""Metrics of a split that are no score of the model: none of their values is the best."""
 
 
 SIGNED = ("spearman",)

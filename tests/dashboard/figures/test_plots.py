@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
+from dashboard.figures import compare
 from dashboard.parts import plots
 from dashboard.reports import figure_files
 
@@ -32,6 +33,24 @@ def test_lines_bars_and_heat_maps_become_rows():
         ("a", "d", "3"),
         ("b", "d", "4"),
     }
+
+
+def test_intervals_leave_with_their_points():
+    rows = pl.DataFrame(
+        {"name": ["B: mini-zh · lr 3e-4"], "metric": "f1", "value": [0.01], "low": [-0.02], "high": [0.05]}
+    )
+    (row,) = figure_files.data(compare.differences(rows)).rows(named=True)
+    assert (row["y"], float(row["x"])) == ("B: mini-zh · lr 3e-4", 1.0)
+    assert [float(row[end]) for end in ("x low", "x high")] == pytest.approx([-2.0, 5.0])
+    drawn = go.Scatter(x=[1, 2], y=[1.0, 2.0], error_y={"array": [0.5, 0.25]})
+    assert figure_files.data(go.Figure(drawn))["y high"].to_list() == ["1.5", "2.25"]
+
+
+def test_lines_leave_with_the_words_of_their_axes_and_say_what_is_a_logarithm():
+    frame = pl.DataFrame({"kind": ["a", "b"] * 10, "lr": [10.0 ** -(n % 10) for n in range(20)], "dev/f1": [0.5] * 20})
+    found = figure_files.data(compare.parallel(frame, ["kind", "lr"], color="dev/f1"))
+    assert found.columns == ["trace", "kind", "log10 lr"]
+    assert found.row(1) == ("0", "b", "-1.0")
 
 
 def test_parallel_coordinates_keep_a_column_for_each_axis():

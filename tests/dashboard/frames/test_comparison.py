@@ -215,14 +215,16 @@ def test_a_mean_over_two_draws_has_no_interval():
 
 def test_tables_set_the_best_in_bold_and_mark_significance():
     text = paper_tables.markdown(metric_frame(), significant={("dev/accuracy", "B")})
-    assert "| dev/accuracy | 71.00 ± 1.41 | **81.00 ± 1.41*** |" in text
+    assert "| dev accuracy | 71.00 ± 1.41 | **81.00 ± 1.41*** |" in text
     assert r"\textbf{81.00 $\pm$ 1.41}" in paper_tables.latex(metric_frame())
     signs = r"\textbackslash{}\textasciitilde{}\textasciicircum{}\%\&$<$$-$1 $\pm$ 2"
-    assert paper_tables.latex(metric_frame(), sentences=["\\~^%&<\N{MINUS SIGN}1 ± 2"]).startswith(signs)
+    assert signs in paper_tables.latex(metric_frame(), sentences=["\\~^%&<\N{MINUS SIGN}1 ± 2"])
+    assert "$-$0.1 points (95~\\%)" in paper_tables.latex(metric_frame(), sentences=["-0.1 points (95%)"])
+    assert "**" not in paper_tables.markdown(metric_frame().with_columns(metric=pl.lit("dev/threshold")))
     below = metric_frame().with_columns(metric=pl.lit("dev/spearman"), mean=-pl.col("mean"))
     assert " $-$81.00" in paper_tables.latex(below).replace("{", " ")
     assert "\N{MINUS SIGN}81.00" in paper_tables.markdown(below)
-    assert r"dev/f\_1" in paper_tables.latex(metric_frame().with_columns(metric=pl.lit("dev/f_1")))
+    assert r"own\_model" in paper_tables.latex(metric_frame().with_columns(configuration=pl.lit("own_model")))
 
 
 @pytest.mark.parametrize("spec", [None, *TASKS.values()], ids=lambda spec: spec.name if spec else "unknown")
