@@ -38,7 +38,8 @@ def bounds(config: Bounds) -> None:
             )
             measured[n, e] = found.n_components
             axes = {"bound": "measured", "eps": e, "n_samples": n}
-            run.measure("jl_dimension", axes, n_components=found.n_components, success=found.success)
+            least, share = ((value, None, None, config.trials) for value in (found.n_components, found.success))
+            run.measure("jl_dimension", axes, n_components=least, success=share)
         _print(samples, eps, ladder, measured)
         run.summary({f"n_components/N{n}_eps{e}": float(value) for (n, e), value in measured.items()})
 

@@ -25,17 +25,23 @@ COMMAND = "python -m jobs.dimension attention"
 
 
 def growth(measured: pl.DataFrame, pattern: str) -> str:
-    """What a pattern needs from the shortest to the longest L, with both candidate laws' growth."""
+    """What a pattern needs from the shortest to the longest L."""
     part = measured.filter(pattern=pattern).sort("length")
-    if part.height < 2:
+    if part.is_empty():
         return f"{pattern}: not reached"
     first, last = part.row(0, named=True), part.row(-1, named=True)
-    return (
-        f"{pattern}: {first['value']:.1f} at L = {first['length']}, {last['value']:.1f} at L = {last['length']} "
-        f"(× {last['value'] / first['value']:.1f}; "
-        f"ln L grows × {np.log(last['length']) / np.log(first['length']):.1f}, "
-        f"L × {last['length'] / first['length']:.0f})"
-    )
+    start = f"{pattern}: {first['value']:.1f} at L = {first['length']}"
+    if part.height < 2:
+        return f"{start}, at no other length"
+    return f"{start}, {last['value']:.1f} at L = {last['length']} (× {last['value'] / first['value']:.1f})"
+
+
+def law_growth(shortest: int, longest: int) -> str:
+    """By what both candidate laws grow from the shortest to the longest L."""
+    if shortest == longest:
+        return ""
+    logarithm, rank = np.log(longest) / np.log(shortest), longest / shortest
+    return f" From L = {shortest} to {longest}, ln L grows × {logarithm:.1f} and L × {rank:.1f}."
 
 
 def verdict(measured: pl.DataFrame) -> str:
@@ -96,7 +102,8 @@ def picture() -> Reading | None:
     return Reading(
         see="points are head sizes interpolated between those that were fitted: "
         + "; ".join(growth(measured, pattern) for pattern in figures.PATTERN_COLORS)
-        + ".",
+        + "."
+        + law_growth(*(int(as_number(end)) for end in (frame["length"].min(), frame["length"].max()))),
         theory="a generic dense pattern has rank L − 1 in its logarithms, so it needs d ≥ L − 1; sparse patterns "
         "need of "
         "the order of ln L. The post equates attention with a table of word pairs: 8.33 ln L, 52 for L = 512.",
@@ -122,6 +129,7 @@ def show_fits() -> None:
         metric = st.segmented_control(
             "Show",
             ["kl", "accuracy", "support_mass", "norm", "largest_logit"],
+            format_func=lambda name: figures.FIT_METRICS[name].partition(",")[0],
             default="kl",
             key="dimension_attention_metric",
             bind="query-params",

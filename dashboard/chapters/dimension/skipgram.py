@@ -10,6 +10,7 @@ from dashboard.figures import words
 from dashboard.figures.labs import dimension as figures
 from dashboard.frames.numbers import as_number
 from dashboard.parts import badges, downloads, headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.runs import run_picker
 from engine.dimension.cooccurrence import NEIGHBOUR_GROUPS
@@ -149,7 +150,9 @@ def show_numbers() -> None:
     if found is None:
         return
     run_id, part, _ = found
-    st.dataframe(part, key="dimension_skipgram_table", hide_index=True, alt="All measurements")
+    titles = {"n_components": "dimensions n", "metric": "measured", "value": "mean", "low": "95 % from", "high": "to"}
+    told = part.with_columns(pl.col("metric").replace(figures.SATURATION))
+    stored_table.show(told, {**titles, "n": "splits"}, key="dimension_skipgram_table", alt="All measurements")
     downloads.download(part, f"skipgram_{run_id}")
     st.dataframe(
         pl.DataFrame({"group": list(NEIGHBOUR_GROUPS), "characters": list(NEIGHBOUR_GROUPS.values())}),

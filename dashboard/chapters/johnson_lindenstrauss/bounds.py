@@ -8,6 +8,7 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import johnson_lindenstrauss as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number, spaced
 from engine.johnson_lindenstrauss.bounds import BOUNDS, WITHOUT_DELTA, is_useless, jl_dim, success_probability
@@ -131,11 +132,15 @@ def found_sentence(n_samples: int, eps: float, measured: pl.DataFrame) -> str:
         headings.empty(COMMAND, "The measured minima (circles) are not stored yet.")
         return f"nothing stored (n = 0, no interval); `{COMMAND}` finds what half of the draws need."
     nearest = measured.filter(pl.col("n_samples") == n_samples, (pl.col("eps") - eps).abs() < 1e-9)
-    rows = [f"N = {row['n_samples']:,}, ε = {row['eps']:g}: {int(row['value']):,}" for row in measured.to_dicts()]
+    groups = [
+        f"N = {points:,}: "
+        + ", ".join(f"{int(row['value']):,} at ε = {row['eps']:g}" for row in of_size.iter_rows(named=True))
+        for (points,), of_size in measured.group_by("n_samples", maintain_order=True)
+    ]
     here = f"here {int(nearest['value'][0]):,}; all stored: " if nearest.height else ""
     return (
         f"the smallest number of dimensions that kept all pairs in half of the draws"
-        f"{words.over(measured['n'].max(), 'draw')}, without an interval: {here}{', '.join(rows)}."
+        f"{words.over(measured['n'].max(), 'draw')}, without an interval: {here}{'; '.join(groups)}."
     )
 
 
@@ -145,7 +150,13 @@ def show_minima() -> None:
     if measured.is_empty():
         headings.empty(COMMAND, "The measured minima are not stored yet.")
         return
-    st.dataframe(measured, key="jl_measured", hide_index=True, alt="Smallest dimensions that worked")
+    titles = {"n_samples": "points N", "eps": "ε", "value": "smallest n of half of the draws", "n": "draws"}
+    stored_table.show(
+        measured.with_columns(pl.col("value").cast(pl.Int64)),
+        titles,
+        key="jl_measured",
+        alt="Smallest dimensions that worked",
+    )
     downloads.download(measured, "jl_measured")
 
 

@@ -11,6 +11,7 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import johnson_lindenstrauss_measured as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number, spaced
 from engine.johnson_lindenstrauss.distortion import Distortion, distortion
@@ -106,10 +107,8 @@ def picture() -> Reading:
         "very sparse maps fail on spiky differences, signs do better than Gaussians there, orthogonal rows are always "
         "better.",
         measured=f"{SAMPLES} points, {FEATURES} columns, n = {found.n_pairs:,} pairs of one draw: {found.sd:.3f}. "
-        f"Worst "
-        f"pair: rows {found.worst[0].tolist()}, ratio {found.worst_ratios[0]:.3f}. One draw has no interval; the "
-        f"stored "
-        "sweeps below have.",
+        f"Worst pair: rows {' and '.join(map(str, found.worst[0]))}, ratio {found.worst_ratios[0]:.3f}. One draw has "
+        "no interval; the stored sweeps below have.",
         apart="pairs of one draw are not independent: their histogram may be shifted as a whole.",
         drag={
             "n": Number("jl_distances_n", DIMENSIONS, "dimensions n"),
@@ -146,7 +145,7 @@ def show_sweep() -> None:
     plots.show(
         figures.largest_by_dimension(part, series="kind", colors=figures.KIND_COLORS, metric=metric, exact=exact),
         key="jl_distances_sweep",
-        title=f"How fast does the error of {chosen} fall with n?",
+        title=f"How fast does the error fall with n? Data: {chosen}",
         alt="Distortion against the number of dimensions",
     )
     repeats = part.filter(pl.col("metric") == metric)["n"].max()
@@ -155,7 +154,9 @@ def show_sweep() -> None:
         "end is below zero."
     )
     worst = queries.measurements(version, "jl_worst", run_ids=(run_id,)).filter(pl.col("data") == chosen)
-    st.dataframe(worst, key="jl_distances_worst", hide_index=True, alt="Worst pairs")
+    st.markdown("The five worst pairs of every projection, squared distance after / before:")
+    titles = {"kind": "projection", "n_components": "n", "rank": "place", "i": "row", "j": "and row", "value": "ratio"}
+    stored_table.show(worst, titles, key="jl_distances_worst", alt="Worst pairs")
     downloads.download(frame, f"jl_distortion_{run_id}")
     st.code(queries.run(version, run_id)["command"], language="bash", wrap_lines=True)
 

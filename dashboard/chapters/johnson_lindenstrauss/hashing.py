@@ -71,7 +71,7 @@ def picture() -> Reading:
         see=f"two vectors of cosine {{cosine}}, {{bits}} bits each: a bit agrees with probability "
         f"{float(hashing.collision_probability(cosine)):.4f}. The raw reading gives {raw:.4f}, "
         f"**{raw - cosine:+.4f}** off; the repaired one {cosine:.2f} ± "
-        f"{float(hashing.cosine_standard_error(cosine, n_bits)):.4f}.",
+        f"{float(hashing.cosine_standard_error(cosine, n_bits)):.4f} (one standard error; the band is two).",
         theory=f"the mean product of two signs is 1 − 2θ/π, not cos θ. The reading is worst at cos = √(1 − 4/π²) = "
         f"{hashing.WORST_COSINE:.4f}, by {hashing.WORST_BIAS:.4f}, and more bits do not help. cos(π · Hamming / n) "
         "inverts the curve.",
@@ -98,7 +98,9 @@ def show_bands() -> None:
     agreement = hashing.collision_probability(grid)
     counts = (count, *(other for other in (count // 4, count * 4) if other >= 1))
     shown = {
-        f"{number} bands of {rows} bits": hashing.candidate_probability(agreement, rows=rows, bands=number)
+        f"{words.count(number, 'band')} of {rows} bits": hashing.candidate_probability(
+            agreement, rows=rows, bands=number
+        )
         for number in counts
     }
     points = bands
@@ -111,9 +113,11 @@ def show_bands() -> None:
         title="Which cosines become candidates?",
         alt="S-curves of banding",
     )
+    steep = (1 / count) ** (1 / rows)
+    at = grid[min(np.searchsorted(agreement, steep), len(grid) - 1)]
     st.markdown(
-        f"{count} bands of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an agreement of "
-        f"(1/{count})^(1/{rows}) = {(1 / count) ** (1 / rows):.3f}."
+        f"{words.count(count, 'band')} of {rows} bits take **{count * rows:,} bits**; the curve is steepest near an "
+        f"agreement of (1/{count})^(1/{rows}) = {steep:.3f}, a cosine of {at:.2f}."
         + (f" Points: {words.means(points['n'].max(), 'pair').lower()}." if points.height else "")
     )
 
@@ -130,7 +134,7 @@ def show_neighbours() -> None:
     plots.show(
         figures.recall(part),
         key="jl_hash_recall",
-        title=f"How many true neighbours of {name} do the hashes find?",
+        title=f"How many true neighbours do the hashes find? Data: {name}",
         alt="Recall of the exact neighbours",
     )
     st.caption(

@@ -10,6 +10,7 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import johnson_lindenstrauss_measured as figures
 from dashboard.parts import downloads, headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from dashboard.parts.labs.numbers import Number
 from engine.johnson_lindenstrauss import randomized_svd as rsvd
@@ -93,7 +94,7 @@ def picture() -> Reading:
         theory=f"QQᵀ has rank k and is the identity only on average, so the relative error of the printed "
         f"recipe does not depend on M: "
         f"√(1 − k/n) = {qr:.3f} with QR and √((n + 1)/k) = {raw:.3f} raw, worse than returning zero. Projecting on the "
-        "span of MΩ, or on U_B of the same B = MQ, is near the optimum.",
+        "span of MΩ, or on the left singular vectors U of the same MQ, is near the optimum.",
         measured=f"one draw for each of n = {len(RANKS)} ranks, no interval: printed recipe "
         f"{here['post_orthonormal']:.3f} "
         f"against {qr:.3f}. The stored sweeps below have intervals.",
@@ -146,14 +147,9 @@ def show_stored() -> None:
         "(Halko, Martinsson and Tropp); dotted: exact."
     )
     names = ["method", "oversampling", "power_iterations", "rank", "source", "value", "low", "high", "n"]
-    st.dataframe(
-        part.sort(names[:5]).select(names),
-        key="jl_svd_table",
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
-        placeholder="",
-        alt="Relative errors of every method",
-    )
+    told = part.sort(names[:5]).with_columns(pl.col("method").replace(figures.SVD_NAMES))
+    titles = {name: name.replace("_", " ") for name in names} | {"value": "error", "low": "95 % from", "high": "to"}
+    stored_table.show(told, titles | {"n": "draws"}, key="jl_svd_table", alt="Relative errors of every method")
     downloads.download(frame, "svd_error")
     st.code(queries.run(version, frame["run_id"][0])["command"], language="bash", wrap_lines=True)
 

@@ -8,7 +8,7 @@ from dashboard.figures import words
 from dashboard.figures.labs import whitening as figures
 from dashboard.figures.style import percent_axis
 from dashboard.parts import downloads, headings, plots
-from dashboard.parts.labs import whitening_pickers
+from dashboard.parts.labs import stored_table, whitening_pickers
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 
 CODE = """
@@ -24,7 +24,7 @@ MEASURES = {
     "recall": "recall of the neighbours at full dimension",
     "mrr": "MRR of the similar sentence",
     "ms_per_query": "milliseconds a query",
-    "bytes": "bytes of the vectors",
+    "bytes": "megabytes of the vectors",
 }
 
 
@@ -89,7 +89,8 @@ def show_search() -> None:
         frame = frame.filter(run_id=run_id)
         sets = frame["dataset"].unique(maintain_order=True).to_list()
         dataset = st.selectbox("Set", sets, key="whitening_search_set", bind="query-params", width=150)
-    part = frame.filter(dataset=dataset)
+    megabytes = pl.when(pl.col("metric") == "bytes").then(pl.col("value") / 1e6).otherwise(pl.col("value"))
+    part = frame.filter(dataset=dataset).with_columns(value=megabytes)
     places = [*st.columns(2), *st.columns(2)]
     for column, (metric, name) in zip(places, MEASURES.items(), strict=True):
         figure = figures.retrieval(part, metric=metric, title=name)
@@ -106,10 +107,12 @@ def show_search() -> None:
         )
     st.caption(
         f"{words.means(part['n'].max(), 'search')}. Recall: share of the ten neighbours at "
-        "full dimension that are still found; *rotated* is β = γ = 0, the pure reduction."
+        "full dimension that are still found; *rotated* is β = γ = 0, the pure reduction. "
+        "*blocked* is this project's search, *faiss* that library's; both are exact up to ties."
     )
     wide = part.pivot("metric", index=["vectors", "n_components", "backend", "k"], values="value")
-    st.dataframe(wide, key="whitening_search_table", hide_index=True, height="content", alt="Search at every dimension")
+    titles = {"vectors": "vectors", "n_components": "dimensions", "backend": "search"} | MEASURES
+    stored_table.show(wide, titles, key="whitening_search_table", alt="Search at every dimension")
     downloads.download(wide, "retrieval")
 
 

@@ -17,7 +17,7 @@ METHOD_COLORS = {"pca": style.SEQUENCE[3], "pca_rescaled": style.SEQUENCE[5], "g
 SVD_NAMES = {
     "optimum": "optimum of rank k (Eckart–Young)",
     "range_finder": "range finder",
-    "repaired": "repaired: U_B U_Bᵀ M",
+    "repaired": "repaired: U Uᵀ M, U of MQ",
     "post_orthonormal": "as printed, Q by QR: M Q Qᵀ",
     "post_raw": "as printed, Gaussian Q",
 }
@@ -167,8 +167,8 @@ def recall(frame: pl.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=part["candidates"], y=part["value"], name=f"{n_bits} bits", mode="lines+markers", line={"color": color}
         )
-    style.finish(figure, x="candidates examined", y="recall of the 10 nearest", legend=True)
-    figure.update_xaxes(type="log", dtick=1)
+    axis = style.log_axis(frame["candidates"])
+    style.finish(figure, x="candidates examined", y="recall of the 10 nearest", legend=True, x_axis=axis)
     return style.percent_axis(figure)
 
 

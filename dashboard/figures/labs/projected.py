@@ -11,6 +11,8 @@ from dashboard.figures.labs import moving
 from dashboard.figures.unchecked import Figure
 
 Segments = tuple[list[float | None], list[float | None]]
+BESIDE = 1.07
+"""Factor between the places of two projections of one cost."""
 
 
 def _segments(points: np.ndarray, pairs: np.ndarray) -> Segments:
@@ -100,22 +102,26 @@ def success(
 def error_and_cost(frame: pl.DataFrame, *, y: str) -> go.Figure:
     """Error of a projection against its multiplications per vector; exact hollow, measured filled with its interval.
 
+    Projections of one cost stand beside one another.
+
     Args:
         frame: name, cost, exact (may be null), value, low, high.
         y: title.
     """
-    figure = Figure()
+    figure, drawn = Figure(), list[float]()
     for index, row in enumerate(frame.iter_rows(named=True)):
+        drawn.append(row["cost"])
+        place = row["cost"] * BESIDE ** (drawn.count(row["cost"]) - 1)
         color = style.SEQUENCE[index % len(style.SEQUENCE)]
         spread = {"type": "data", "array": [row["high"] - row["value"]], "arrayminus": [row["value"] - row["low"]]}
         figure.add_scatter(
-            x=[row["cost"]], y=[row["value"]], error_y=spread, name=row["name"], mode="markers",
+            x=[place], y=[row["value"]], error_y=spread, name=row["name"], mode="markers",
             marker={"color": color, "size": 10},
         )  # fmt: skip
         if row["exact"] is not None:
             hollow = {"color": color, "size": 17, "symbol": "circle-open", "line": {"width": 2}}
             figure.add_scatter(
-                x=[row["cost"]], y=[row["exact"]], name=f"{row['name']}, exact", mode="markers", marker=hollow,
+                x=[place], y=[row["exact"]], name=f"{row['name']}, exact", mode="markers", marker=hollow,
                 showlegend=False,
             )  # fmt: skip
     axis = style.log_axis(frame["cost"])

@@ -6,11 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dashboard.chapters.dimension import attention as attention_chapter
 from dashboard.chapters.dimension import skipgram as skipgram_chapter
 from dashboard.figures import marks
 from dashboard.figures.labs import dimension as dimension_figures
 from dashboard.figures.labs import johnson_lindenstrauss as lemma_figures
 from dashboard.figures.labs import johnson_lindenstrauss_measured as measured_figures
+from dashboard.figures.labs import projected as projected_figures
 from jobs import tracking
 from jobs.dimension import attention, entropy, skipgram
 from jobs.dimension import config as dims
@@ -262,3 +264,33 @@ def test_skip_gram_says_nothing_about_a_rule_that_its_dimensions_do_not_reach(la
     part = pl.DataFrame(rows, schema=["n_components", "metric", "value", "low", "high", "n"], orient="row")
     reading = skipgram_chapter.reading(part, {"8.33 ln N": 44.1})
     assert said in reading.apart
+
+
+def test_two_projections_of_one_cost_stand_beside_each_other():
+    rows = [("dense", 8192.0, 0.2, 0.2, 0.1, 0.3), ("signs", 8192.0, 0.2, 0.2, 0.1, 0.3)]
+    frame = pl.DataFrame(rows, schema=["name", "cost", "exact", "value", "low", "high"], orient="row")
+    dense, exact, signs, _ = projected_figures.error_and_cost(frame, y="error").data
+    assert list(dense.x) == list(exact.x) == [8192]
+    assert signs.x[0] == pytest.approx(8192, rel=0.1)
+    assert signs.x[0] > 8192
+
+
+def test_a_pattern_reached_at_one_length_only_is_told_with_its_size():
+    frame = {"pattern": ["sparse", "sparse", "dense"], "length": [32, 64, 32], "value": [5.0, 6.0, 12.3]}
+    told = [attention_chapter.growth(pl.DataFrame(frame), name) for name in ("sparse", "dense", "banded")]
+    assert told == [
+        "sparse: 5.0 at L = 32, 6.0 at L = 64 (× 1.2)",
+        "dense: 12.3 at L = 32, at no other length",
+        "banded: not reached",
+    ]
+
+
+def test_stored_numbers_are_told_in_words_and_not_in_columns_of_the_store(lemma_store, open_page):
+    pages = {
+        "johnson_lindenstrauss/bounds": ["points N", "ε", "smallest n of half of the draws", "draws"],
+        "johnson_lindenstrauss/distances": ["projection", "n", "place", "row", "and row", "ratio"],
+        "dimension/skipgram": ["dimensions n", "measured", "mean", "95 % from", "to", "splits"],
+    }
+    for page, columns in pages.items():
+        tables = open_page(page, lemma_store, more=True).dataframe
+        assert columns in [list(table.value.columns) for table in tables], page

@@ -33,6 +33,7 @@ def test_bounds_store_the_ladder_and_a_minimum_below_it(tmp_path, capsys):
     assert ladder["post24"] == jl_dim(40, eps=0.5, bound="post24")
     assert ladder["exact_union"] == jl_dim(40, eps=0.5)
     assert ladder["measured"] < ladder["exact_union"]
+    assert frame.filter(bound="measured")["n"].to_list() == [3, 3]
     assert set(frame.filter(bound="post24")["source"]) == {"bound"}
     assert "post24" in capsys.readouterr().out
 
