@@ -82,6 +82,15 @@ def in_words(matrix: np.ndarray, prior: np.ndarray, classes: list[str], *, alpha
     )
 
 
+def of_all(after: np.ndarray, classes: list[str], iterations: int, first: str) -> str:
+    """What all iterations end at, then the words of the first one."""
+    if iterations == 1:
+        return f"{first[0].lower()}{first[1:]}"
+    return f"the last row ends at **{classes[int(after.argmax())]}** {after.max():.3f}. The first iteration: " + of_all(
+        after, classes, 1, first
+    )
+
+
 def settings() -> tuple[np.ndarray, np.ndarray, list[str], float, int] | None:
     """The edited example with alpha and the number of iterations; None after a sentence that says what is wrong."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -134,9 +143,9 @@ def picture() -> Reading | None:
         alt="Probabilities of the uncertain row over ten iterations",
     )
     closed = correct_rows(matrix[-1:], matrix[:-1], prior, alpha=alpha, iterations=iterations)[0]
-    times = "iteration" if iterations == 1 else "iterations"
     return Reading(
-        see=f"with α = {{alpha}} and {{iterations}} {times}: " + in_words(matrix, prior, classes, alpha=alpha),
+        see=f"with α = {{alpha}} and {{iterations}} {'iteration' if iterations == 1 else 'iterations'}: "
+        + of_all(after, classes, iterations, in_words(matrix, prior, classes, alpha=alpha)),
         theory="one iteration needs only the sums S of the confident rows: the class c gets "
         "q(c) · b(c)^α / (S(c) + b(c)^α), divided by the total. A class that they leave empty keeps nearly all of its "
         "prior for the last row.",

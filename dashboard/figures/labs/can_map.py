@@ -22,6 +22,8 @@ def gain_map(
 ) -> go.Figure:
     """Heat map of the gain in points; cells whose interval holds zero are written in brackets.
 
+    The number of the cell in which the run lies makes room for its star.
+
     Args:
         biases: (b,) class biases, from left to right.
         shifts: (s,) prior shifts, from below.
@@ -34,6 +36,13 @@ def gain_map(
         [words.typeset(f"{g:+.1f}" if abs(g) > h else f"({g:+.1f})") for g, h in zip(line, wide, strict=True)]
         for line, wide in zip(gains, half, strict=True)
     ]
+    if run is not None:
+        row, column = (
+            int(np.abs(np.subtract(values, at)).argmin())
+            for values, at in ((shifts, run[0].prior_shift), (biases, run[0].class_bias))
+        )
+        above = run[0].prior_shift <= shifts[row]
+        text[row][column] = f"{text[row][column]}<br><br>" if above else f"<br><br>{text[row][column]}"
     largest = float(np.abs(gains).max()) or 1.0
     figure = Figure().add_heatmap(
         x=list(biases),

@@ -39,7 +39,7 @@ def half_steps(start: np.ndarray, steps: Sequence[HalfStep], classes: Sequence[s
         "customdata": list(classes) * rows,
         "hovertemplate": "%{customdata}: %{y:.6f}<extra></extra>",
     }
-    titles = [*(f"row {index}" for index in range(1, rows)), "<b>uncertain</b>"]
+    titles = [*(f"confident {index}" for index in range(1, rows)), "<b>uncertain</b>"]
     heads = [
         {"text": title, "x": row * (m + 1) + (m - 1) / 2, "y": 1, "yref": "y domain", "yanchor": "bottom"}
         | {"showarrow": False, "font": {"size": 12}}

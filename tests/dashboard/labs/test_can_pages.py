@@ -10,11 +10,13 @@ from dashboard.figures import style
 from dashboard.figures.labs import can as figures
 from dashboard.figures.labs import can_simulation as simulation_figures
 from dashboard.figures.labs import can_steps as step_figures
+from dashboard.figures.labs.can_map import gain_map
 from dashboard.frames.labs import can_predictions
 from dashboard.parts.labs import can_runs
 from engine.can.alternation import half_steps
 from engine.can.correct import alternating_normalization
 from engine.can.evaluation import accuracy_by_uncertainty
+from engine.can.gain_map import Faults
 from engine.can.simulation import Setting, simulate
 from store import runs
 from store.ingest import ingest
@@ -229,3 +231,11 @@ def test_figures_have_named_axes_and_the_right_numbers():
     gain = simulation_figures.gain(points, axis="n_classes", methods=["can", "sinkhorn"])
     assert gain.layout.xaxis.title.text == "number of classes"
     assert len([trace for trace in gain.data if trace.showlegend is not False]) == 1
+
+
+@pytest.mark.parametrize(("shift", "written"), [(0.01, "<br><br>−0.4"), (-0.01, "−0.4<br><br>")])
+def test_the_number_under_the_star_of_a_run_makes_room_for_it(shift, written):
+    gains = np.array([[-0.4, 0.3], [1.0, 2.0]])
+    run = (Faults(class_bias=0.08, prior_shift=shift), "your run")
+    figure = gain_map((0.0, 0.4), (0.0, 0.5), gains, np.full((2, 2), 0.1), chosen=None, run=run)
+    assert [list(line) for line in figure.data[0].text] == [[written, "+0.3"], ["+1.0", "+2.0"]]

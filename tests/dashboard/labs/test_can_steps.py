@@ -31,3 +31,13 @@ def test_the_post_s_gains_in_rows():
     papers = pl.read_csv("store/published.csv").filter(pl.col("experiment") == "can")
     rows = published(papers)
     assert rows["rows"].to_list() == [12, 6, 8, -6]
+
+
+def test_words_of_several_iterations_begin_with_where_they_end():
+    rows, prior = (np.array(part) for part in steps.EXAMPLES["Ten questions, no D"])
+    classes, first = list("ABCD"), steps.in_words(rows, prior, list("ABCD"), alpha=1.0)
+    end = half_steps(rows, prior, alpha=1.0, iterations=3)[-1].matrix[-1]
+    told = steps.of_all(end, classes, 3, first)
+    assert told.startswith(f"the last row ends at **D** {end[3]:.3f}. The first iteration: the confident rows give")
+    assert steps.of_all(end, classes, 1, first).startswith("the confident rows give")
+    assert f"{end[3]:.3f}" not in first
