@@ -26,8 +26,8 @@ def few(width: int) -> tuple[go.Figure, float, float]:
     counts = sorted({max(3, round(width * share)) for share in (0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8)} | {width + 1})
     rng = np.random.default_rng(0)
     drawn = [float(whitened_cosines(rng.standard_normal((n, width))).std()) for n in counts]
-    exact = [cosine_spread(n, width) for n in counts]
-    figure = figures.few_sentences(counts, exact, drawn, width)
+    grid = sorted({*counts, *np.geomspace(counts[0], counts[-1], 80).astype(int).tolist()})
+    figure = figures.few_sentences(grid, [cosine_spread(n, width) for n in grid], counts, drawn, width)
     return figure, max(value for n, value in zip(counts, drawn, strict=True) if n <= width + 1), drawn[-1]
 
 

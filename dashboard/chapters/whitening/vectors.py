@@ -209,14 +209,18 @@ def show_worst() -> None:
         return
     stored, chosen, _, _ = found
     before, after = stored_vectors.cosines(stored, None), stored_vectors.cosines(stored, chosen)
-    st.caption("Positive: called too similar.")
+    st.caption("Place by cosine less place by people's score, as a share of all pairs; positive: called too similar.")
     worst = stored.pairs.with_columns(
         gap=pl.Series(rank_gaps(after, stored.gold)), cosine=pl.Series(after), raw_cosine=pl.Series(before)
     )
     worst = worst.sort(pl.col("gap").abs(), descending=True).select(
         "gap", "gold", "cosine", "raw_cosine", "sentence1", "sentence2"
     )
-    formats = {name: st.column_config.NumberColumn(format="%.3f") for name in ("gap", "cosine", "raw_cosine")}
+    titles = {"gap": "gap of places", "gold": "people", "cosine": "cosine", "raw_cosine": "raw cosine"}
+    formats = {
+        name: st.column_config.NumberColumn(title, format="%.4g" if name == "gold" else "%.3f")
+        for name, title in titles.items()
+    }
     st.dataframe(
         worst.head(100),
         key="whitening_vectors_worst",

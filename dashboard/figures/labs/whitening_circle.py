@@ -115,11 +115,13 @@ def cloud(vectors: np.ndarray) -> go.Figure:
     )  # fmt: skip
 
 
-def few_sentences(counts: Sequence[int], exact: Sequence[float], drawn: Sequence[float], width: int) -> go.Figure:
-    """Spread of the cosines of the fitted sentences against their number: law and draws."""
+def few_sentences(
+    grid: Sequence[int], exact: Sequence[float], counts: Sequence[int], drawn: Sequence[float], width: int
+) -> go.Figure:
+    """Spread of the cosines of the fitted sentences against their number: the law on a grid, and draws."""
     figure = Figure(
         [
-            {"type": "scatter", "x": list(counts), "y": list(exact), "name": "law", "mode": "lines",
+            {"type": "scatter", "x": list(grid), "y": list(exact), "name": "law", "mode": "lines",
              "line": {"color": SEQUENCE[1]}},
             {"type": "scatter", "x": list(counts), "y": [round(value, 9) for value in drawn], "name": "drawn",
              "mode": "markers", "marker": {"size": 8, "color": MEASURED}},

@@ -53,8 +53,8 @@ def pick_whitening(stored: StoredVectors, page: str) -> tuple[Whitening, Whiteni
         statistics = st.selectbox(
             "Statistics", list(stored.statistics), key=f"{page}_statistics", bind="query-params", width=130
         )
-        beta = st.slider("beta: share of the mean", 0.0, 1.0, 1.0, 0.05, key=f"{page}_beta", bind="query-params")
-        gamma = st.slider("gamma: power of the spectrum", 0.0, 1.0, 1.0, 0.05, key=f"{page}_gamma", bind="query-params")
+        beta = st.slider("β: share of the mean removed", 0.0, 1.0, 1.0, 0.05, key=f"{page}_beta", bind="query-params")
+        gamma = st.slider("γ: power of the spectrum", 0.0, 1.0, 1.0, 0.05, key=f"{page}_gamma", bind="query-params")
         accumulator = stored.statistics[statistics]
         rotation = accumulator.finish(beta=beta, gamma=0.0)
         rank = rotation.rank
