@@ -197,7 +197,7 @@ def test_the_lab_leaves_out_rows_without_a_label():
     )
     assert (lab.unlabelled, lab.labels.tolist(), list(lab.priors)) == (1, [0, 1], ["uniform", "dev"])
     (row,) = can_predictions.flips(lab, np.array([[0.1, 0.9], [0.1, 0.9]]), np.zeros(2)).rows(named=True)
-    assert row["text"] == '甲 ｜ ["乙"]'
+    assert row["text"] == "甲 ｜ 乙"
     with pytest.raises(ValueError, match="no prediction of this run has a label"):
         can_predictions.build(
             probs, table.with_columns(label=pl.lit(None, pl.String)), pl.DataFrame({"label": [], "value": []})
