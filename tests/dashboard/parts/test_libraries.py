@@ -3,6 +3,7 @@
 import sys
 import threading
 
+from dashboard import rooms
 from dashboard.parts import libraries
 
 
@@ -16,6 +17,8 @@ def test_libraries_are_loaded_in_a_thread_and_one_that_fails_stops_none(tmp_path
     for thread in threading.enumerate():
         if thread.name.startswith("libraries"):
             thread.join(30)
+    chapters = {f"dashboard.chapters.{lab.key}.{chapter.key}" for lab in rooms.LABS for chapter in lab.all_chapters}
+    assert chapters <= sys.modules.keys()
     loaded = sys.modules.pop("clueboard_slow")
     assert loaded.THREAD.startswith("libraries")
     assert "clueboard_broken" not in sys.modules
