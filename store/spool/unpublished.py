@@ -40,7 +40,7 @@ def names(layout: Layout, con: duckdb.DuckDBPyConnection, run_ids: list[str] | N
     numbers = ", ".join(str(row[0]) for row in rows) or "NULL"  # written out: DuckDB skips row groups of other runs
     found = con.execute(
         "SELECT name FROM raw.names WHERE name_no IN "
-        f"(SELECT DISTINCT name_no FROM raw.points WHERE run_no IN ({numbers}))"
+        f"(SELECT name_no FROM raw.points WHERE run_no IN ({numbers}) GROUP BY name_no)"  # faster than DISTINCT
     ).fetchall()
     live = {name for _, frame, _ in unpublished(layout, con, run_ids) for name in frame["name"].unique()}
     return sorted({row[0] for row in found} | live)
