@@ -270,7 +270,7 @@ def differing_environment() -> pl.DataFrame:
     """Environment fields that are not the same in all runs, one column a run."""
     rows, named = [], queries.names(version, ids)
     for name in ENVIRONMENT:
-        values = {str(row["run_id"]): str(row.get(name)) for row in chosen}
+        values = {str(row["run_id"]): words.setting_of(row.get(name)) for row in chosen}
         if len(set(values.values())) > 1:
             cut = TOLD_APART if name in HASHES else None
             rows.append({"Field": words.name(name), **{named[run_id]: value[:cut] for run_id, value in values.items()}})

@@ -46,15 +46,17 @@ def disagreement(counts: pl.DataFrame) -> str:
 
 
 def weakest_class(report: ClassReport, classes: Sequence[str], name: str) -> str:
-    """`ngram is weakest on 114 stock: F1 0 % on 4 examples`; classes that occur in the labels."""
+    """`ngram is weakest on 114 stock: F1 0 % on 4 examples`, or on how many classes; those that occur in the labels."""
     f1 = np.where(report.support > 0, np.nan_to_num(report.f1, nan=0.0), np.inf)
     place = int(np.argmin(f1))
     if not np.isfinite(f1[place]):
         return f"Precision, recall and F1 of each class of {name}"
     if np.ptp(f1[np.isfinite(f1)]) == 0:
         return f"{name} is equally good on every class: F1 {words.percent(f1[place], 0)}"
-    examples = words.count(int(report.support[place]), "example")
-    return f"{name} is weakest on {classes[place]}: F1 {words.percent(f1[place], 0)} on {examples}"
+    lowest = f1 == f1[place]
+    examples = words.count(int(report.support[lowest].sum()), "example")
+    which = classes[place] if lowest.sum() == 1 else f"{lowest.sum()} classes"
+    return f"{name} is weakest on {which}: F1 {words.percent(f1[place], 0)} on {examples}"
 
 
 def differences(rows: pl.DataFrame, baseline: str) -> str:

@@ -37,7 +37,9 @@ _FREE = tuple(color for color in SEQUENCE if color not in (PUBLISHED, NEUTRAL, S
 
 _AXIS = {"automargin": True, "zeroline": False, "exponentformat": "power", "minexponent": 5, "separatethousands": True}
 DASHES = ("solid", "dash", "dot", "dashdot")
-FONT = '"Source Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
+LETTERS = '"Source Sans", "Source Sans 3", "Segoe UI", Roboto, "Helvetica Neue", Arial, "DejaVu Sans"'
+"""Fonts of letters, before those of Chinese, which draw a point between words as wide as a character."""
+FONT = LETTERS + ', "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 SEQUENTIAL = ((0.0, "rgba(59,125,216,0.04)"), (0.5, "rgba(59,125,216,0.45)"), (1.0, "rgba(59,125,216,1)"))
 """Heat map scale from nothing (the page shows through) to full blue: readable in light and dark."""
 HEAT = ((0.0, "#eff4fc"), (1.0, "#84afec"))

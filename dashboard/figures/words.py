@@ -141,7 +141,7 @@ def setting(text: str | None) -> str:
     if plain is None or plain == "" or plain == []:
         return UNSET
     if isinstance(plain, bool):
-        return "yes" if plain else "no"
+        return setting_of(plain)
     if isinstance(plain, list) and not any(isinstance(item, list | dict) for item in plain):
         return ", ".join(map(str, plain))
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
@@ -265,4 +265,6 @@ def setting_of(plain: object) -> str:
     """A value of a typed column as people write it; an en dash where unset."""
     if plain is None:
         return UNSET
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
     return minus(f"{plain:g}" if isinstance(plain, float) else str(plain))

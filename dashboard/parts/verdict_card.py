@@ -29,7 +29,7 @@ def outcome(item: Evidence) -> str:
 def show(found: Sequence[Evidence], caveats: Sequence[str]) -> None:
     """A line a comparison, below what weakens all of them."""
     if caveats:
-        st.markdown(f":orange[:material/warning: {'; '.join(caveats)}.]")
+        st.markdown(f":orange[:material/warning: {'. '.join(caveats)}.]")
     for item in found:
         st.markdown(f"{SIGNS[outcome(item)]} **{words.inline(item.sentence)}**")
 

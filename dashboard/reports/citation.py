@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.reports import paper_tables
+
 
 def bibtex(run: Mapping[str, Any], name: str) -> str:
     """BibTeX `@misc` of a run: name, date, command, git commit, fingerprints of the data, each where it is known.
@@ -31,4 +33,4 @@ def bibtex(run: Mapping[str, Any], name: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text that BibTeX reads as it is: its own signs escaped, braces left out (unbalanced ones would end the field)."""
-    return re.sub(r"([#%&_$])", r"\\\1", re.sub(r"[{}\r\n]", " ", text))
+    return paper_tables.latex_text(re.sub(r"[{}\r\n]", " ", text))

@@ -12,17 +12,20 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
+from dashboard.figures import style, words
+
 _STYLE = """
 :root { color-scheme: light dark; }
-body { font-family: "Source Sans 3", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
+body { font-family: LETTERS, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
        max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.5; }
 table { border-collapse: collapse; margin: .5rem 0; font-size: .92rem; }
 th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid rgba(125,133,144,.35); vertical-align: top; }
-pre { overflow-x: auto; padding: .6rem; background: rgba(125,133,144,.12); border-radius: .4rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .6rem; background: rgba(125,133,144,.12);
+      border-radius: .4rem; }
 .wide { overflow-x: auto; }
 .figure { background: #ffffff; border-radius: .4rem; }
 footer { margin-top: 3rem; font-size: .85rem; opacity: .7; }
-"""
+""".replace("LETTERS", style.LETTERS)
 MOST_ROWS = 200
 """Rows of a table in a report; the rest is counted."""
 
@@ -66,7 +69,7 @@ def _part(part: str | pl.DataFrame | go.Figure | tuple[str, str]) -> str:
     if isinstance(part, tuple):
         kind, text = part
         return text if kind == "html" else f"<pre>{html.escape(text)}</pre>"
-    return f"<p>{html.escape(part)}</p>"
+    return f"<p>{html.escape(words.typeset(part))}</p>"
 
 
 def _table(frame: pl.DataFrame) -> str:
@@ -80,6 +83,4 @@ def _table(frame: pl.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return words.minus(f"{value:.5g}") if isinstance(value, float) else words.setting_of(value)

@@ -36,12 +36,12 @@ def latex(table: pl.DataFrame, *, significant: Collection[tuple[str, str]] = (),
     names, rows = _cells(table, significant, bold=r"\textbf{{{}}}", plus_minus=r"$\pm$", minus="$-$")
     lines = [
         r"% needs \usepackage{booktabs}; Chinese needs XeLaTeX and \usepackage{ctex}",
-        *(f"{_escape_latex(words.typeset(text))}\n" for text in sentences),
+        *(f"{latex_text(words.typeset(text))}\n" for text in sentences),
         r"\begin{tabular}{l" + "r" * len(names) + "}",
         r"\toprule",
     ]
-    lines += ["metric & " + " & ".join(_escape_latex(name) for name in names) + r" \\", r"\midrule"]
-    lines += [f"{_escape_latex(metric)} & " + " & ".join(cells) + r" \\" for metric, cells in rows]
+    lines += ["metric & " + " & ".join(latex_text(name) for name in names) + r" \\", r"\midrule"]
+    lines += [f"{latex_text(metric)} & " + " & ".join(cells) + r" \\" for metric, cells in rows]
     lines += [r"\bottomrule", r"\end{tabular}", "% " + _legend(table, significant)]
     return "\n".join(lines)
 
@@ -99,5 +99,6 @@ _LATEX |= {
 """Signs that LaTeX would read, or that its text fonts lack."""
 
 
-def _escape_latex(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Text that LaTeX prints as it is."""
     return "".join(_LATEX.get(sign, sign) for sign in text)

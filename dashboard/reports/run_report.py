@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import plotly.graph_objects as go
@@ -34,7 +35,7 @@ def facts(run: Mapping[str, Any]) -> pl.DataFrame:
         "note",
     )
     return pl.DataFrame(
-        [(words.name(name), str(run[name])) for name in shown if run[name] not in (None, "")],
+        [(words.name(name), _fact(run[name])) for name in shown if run[name] not in (None, "")],
         schema=["Field", "Value"],
         orient="row",
     )
@@ -42,15 +43,15 @@ def facts(run: Mapping[str, Any]) -> pl.DataFrame:
 
 def environment(run: Mapping[str, Any]) -> pl.DataFrame:
     """Where the run ran and with which versions, as Field and Value."""
-    rows = [(words.name(name), _plain(run[name])) for name in ENVIRONMENT]
+    rows = [(words.name(name), words.setting_of(run[name])) for name in ENVIRONMENT]
     rows += sorted(json.loads(run["versions"] or "{}").items())
     return pl.DataFrame(rows, schema=["Field", "Value"], orient="row")
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return words.UNSET if value is None else str(value)
+def _fact(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return words.duration(value) if isinstance(value, float) else words.setting_of(value)
 
 
 def parameters(params: pl.DataFrame, *, unset: bool = False) -> pl.DataFrame:

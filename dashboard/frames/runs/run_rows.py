@@ -59,8 +59,6 @@ def _cell(column: str, row: Mapping[str, Any], now: datetime) -> object:
         return words.moment(value, now)
     if "/" in column:
         return words.value(column, _float(value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, float):
         return words.number(value)
     return words.setting_of(value)

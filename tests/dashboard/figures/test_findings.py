@@ -170,6 +170,8 @@ def test_disagreement_names_the_most_frequent_pair():
 def test_the_weakest_class_is_one_that_occurs():
     report = class_report([0, 0, 1, 1], [0, 0, 0, 2], n_classes=3, rng=np.random.default_rng(0))
     assert findings.weakest_class(report, ["a", "b", "never"], "A") == "A is weakest on b: F1 0 % on 2 examples"
+    report = class_report([0, 0, 1, 1, 2], [0, 0, 0, 0, 0], n_classes=3, rng=np.random.default_rng(0))
+    assert findings.weakest_class(report, ["a", "b", "c"], "A") == "A is weakest on 2 classes: F1 0 % on 3 examples"
     report = class_report([0, 1], [0, 1], n_classes=2, rng=np.random.default_rng(0))
     assert findings.weakest_class(report, ["a", "b"], "A") == "A is equally good on every class: F1 100 %"
 

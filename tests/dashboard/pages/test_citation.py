@@ -7,7 +7,7 @@ from dashboard.reports import citation
 RUN = {
     "run_id": "20261122-141530-7f3a",
     "started_at": datetime(2026, 11, 22, 14, 15, tzinfo=UTC),
-    "command": "python -m jobs.clue --task tnews --note 'a {b} 100%'",
+    "command": "python -m jobs.clue --task tnews --note 'a {b} 100% ~^'",
     "git_commit": "abc123",
     "git_dirty": True,
     "dataset": "tnews",
@@ -21,7 +21,9 @@ RUN = {
 def test_a_citation_names_command_commit_and_data():
     text = citation.bibtex(RUN, "tnews · tiny")
     assert text.startswith("@misc{clueboard-20261122-141530-7f3a,\n  title = {tnews · tiny},")
-    assert r"command = {python -m jobs.clue --task tnews --note 'a  b  100\%'}" in text
+    assert (
+        r"command = {python -m jobs.clue --task tnews --note 'a  b  100\% \textasciitilde{}\textasciicircum{}'}" in text
+    )
     assert "commit = {abc123 with uncommitted changes}" in text
     assert "data = {tnews (files): train aaaa dev bbbb}" in text
     assert "seed = {0}" in text

@@ -2,13 +2,14 @@
 
 import json
 import re
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 import polars as pl
 import pytest
 
 from dashboard.figures import compare as figures
-from dashboard.reports import html_report
+from dashboard.reports import html_report, run_report
 from store import queries, runs
 from tests.dashboard.conftest import fill_clue_run
 
@@ -155,15 +156,25 @@ def test_scores_that_were_logged_once_are_no_chart(tmp_path, open_page):
 
 def test_a_report_is_one_file_without_links_to_the_network():
     figure = figures.calibration([("A", pl.Series([0.9, 0.8]), pl.Series([True, False]))])
-    frame = pl.DataFrame({"metric": ["dev/accuracy"], "mean": [0.7361], "text": ["<花呗>"]})
+    frame = pl.DataFrame({"metric": ["dev/accuracy"], "mean": [-0.7361], "text": ["<花呗>"], "dirty": [True]})
     text = html_report.html_report(
-        "比较", [html_report.Section("Evidence", ["B is better.", frame, figure])], footer="now"
+        "比较", [html_report.Section("Evidence", ["B is better: -0.1 points (95%).", frame, figure])], footer="now"
     )
-    assert "&lt;花呗&gt;" in text
+    assert "&lt;花呗&gt;</td><td>yes" in text
+    assert "<td>\N{MINUS SIGN}0.7361</td>" in text
+    assert "B is better: \N{MINUS SIGN}0.1 points (95\N{NO-BREAK SPACE}%)." in text
     assert "Plotly.newPlot" in text
     head = text[: text.index("<script>")] + text[text.index("</script>") :]
     assert "src=" not in head
     assert "http://" not in head.replace("http://www.w3.org", "")
+
+
+def test_a_report_of_a_run_tells_times_as_people_do():
+    run = {"experiment": "clue", "started_at": datetime(2026, 11, 29, 14, 48, 28), "duration_s": 64.9, "seed": 1}
+    told = dict(
+        run_report.facts(dict.fromkeys(("task", "model", "recipe", "data_source", "status", "note")) | run).rows()
+    )
+    assert (told["Started"], told["Duration"], told["Seed"]) == ("2026-11-29 14:48 UTC", "1 min 05 s", "1")
 
 
 def test_the_verdict_has_one_sign_and_its_caveats_come_first(filled_store, open_page):
