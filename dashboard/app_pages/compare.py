@@ -273,7 +273,9 @@ def differing_environment() -> pl.DataFrame:
         values = {str(row["run_id"]): words.setting_of(row.get(name)) for row in chosen}
         if len(set(values.values())) > 1:
             cut = TOLD_APART if name in HASHES else None
-            rows.append({"Field": words.name(name), **{named[run_id]: value[:cut] for run_id, value in values.items()}})
+            rows.append(
+                {"Field": words.heading(name), **{named[run_id]: value[:cut] for run_id, value in values.items()}}
+            )
     return pl.DataFrame(rows)
 
 

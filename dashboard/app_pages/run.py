@@ -193,7 +193,8 @@ def show_curves(running: bool, *, system: bool = False) -> None:
     names = [name for name in every if name.startswith(SYSTEM) == system]
     if not names:
         what = "nothing of the machine" if system else "no curves"
-        st.info(f"This run has logged {what}" + (" yet." if running else "."), icon=":material/show_chart:")
+        who = " Scripts that call `store.init` do so every 15 seconds." if system else ""
+        st.info(f"This run has logged {what}{' yet' if running else ''}.{who}", icon=":material/show_chart:")
         return
     page = "run_system" if system else "run"
     groups = figures.metric_groups(names)
@@ -273,7 +274,11 @@ def show_measurements() -> None:
         return
     name = st.selectbox("Table", names, format_func=words.name, key="run_table", bind="query-params", width=260)
     rows = measured(name)
-    titles = {column: st.column_config.Column(words.heading(column)) for column in rows.columns}
+    titles: dict[str, Any] = {column: st.column_config.Column(words.heading(column)) for column in rows.columns}
+    for column in rows.columns:
+        known = rows[column].drop_nulls()
+        if known.dtype.is_numeric() and (known == known.round()).all():
+            titles[column] = st.column_config.NumberColumn(words.heading(column), format="localized")
     st.dataframe(
         rows.head(MEASURED), key=f"run_measured_{name}", hide_index=True, column_config=titles, alt=f"Measured: {name}"
     )
@@ -304,7 +309,7 @@ def show_files() -> None:
     for row in files.sort(pl.col("kind") != "submission", "name").iter_rows(named=True):
         path = Path(row["file"])
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"`{row['name']}` · {row['kind']} · {row['bytes']:,} bytes")
+            st.markdown(f"`{row['name']}` · {row['kind']} · {words.size(row['bytes'])}")
             if path.is_file():
                 st.download_button(
                     "Save",
@@ -323,7 +328,7 @@ def show_console() -> None:
     files = queries.artifacts(VERSION, run_id).filter(kind="console").sort("name")  # console.1.log is the older one
     paths = [Path(file) for file in files["file"] if Path(file).is_file()]
     if not paths:
-        when = "It appears when the run ends." if running else "`store.init(console=True)` keeps it."
+        when = "It appears when the run ends." if running else "Scripts that call `store.init` keep theirs."
         st.info(f"No console output is stored for this run. {when}", icon=":material/terminal:")
         return
     text = "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)

@@ -182,8 +182,9 @@ def columns_of(shown: pl.DataFrame, columns: list[str], *, compact: bool) -> tup
     told = [name for name in run_rows.differing(params) if name not in shown.columns][: run_rows.MOST_DIFFERING]
     if told:
         shown = shown.join(params.select("run_id", *told), on="run_id", how="left", maintain_order="left")
-    status, score, *rest = run_rows.USUAL
-    return shown, [status, score, *told, *rest]
+    status, score, *rest, tags = run_rows.USUAL
+    tagged = bool((shown["tags"].list.len() > 0).any())
+    return shown, [status, score, *told, *rest, *([tags] if tagged else [])]
 
 
 def show_list(shown: pl.DataFrame, columns: list[str], sort: tuple[str, bool], *, compact: bool) -> None:

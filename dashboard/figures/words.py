@@ -100,6 +100,14 @@ def share(value: float | None) -> str:
     return percent(value, 0 if value >= 0.1 or value == 0 else 1 if value >= 0.01 else 2)
 
 
+def size(n: int) -> str:
+    """`18.0 MB`, `812 bytes` of a file."""
+    for unit, power in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n >= power:
+            return f"{n / power:.1f} {unit}"
+    return count(n, "byte")
+
+
 def points(difference: float, digits: int = 2) -> str:
     """`+0.42` or `−0.42`: percentage points of a difference of fractions, with the minus sign that axes have."""
     return minus(f"{100 * difference:+.{digits}f}")

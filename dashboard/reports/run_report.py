@@ -35,7 +35,7 @@ def facts(run: Mapping[str, Any]) -> pl.DataFrame:
         "note",
     )
     return pl.DataFrame(
-        [(words.name(name), _fact(run[name])) for name in shown if run[name] not in (None, "")],
+        [(words.heading(name), _fact(run[name])) for name in shown if run[name] not in (None, "")],
         schema=["Field", "Value"],
         orient="row",
     )
@@ -43,7 +43,7 @@ def facts(run: Mapping[str, Any]) -> pl.DataFrame:
 
 def environment(run: Mapping[str, Any]) -> pl.DataFrame:
     """Where the run ran and with which versions, as Field and Value."""
-    rows = [(words.name(name), words.setting_of(run[name])) for name in ENVIRONMENT]
+    rows = [(words.heading(name), words.setting_of(run[name])) for name in ENVIRONMENT]
     rows += sorted(json.loads(run["versions"] or "{}").items())
     return pl.DataFrame(rows, schema=["Field", "Value"], orient="row")
 

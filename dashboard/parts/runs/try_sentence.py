@@ -38,7 +38,7 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
 
 def _box(spec: TaskSpec, name: str) -> Any:
     """What is typed for a field: a text, or a list of texts."""
-    label, key, kind = words.name(name), f"run_try_{name}", spec.field_kind(name)
+    label, key, kind = words.heading(name), f"run_try_{name}", spec.field_kind(name)
     if kind == "marks":
         left, right = st.columns(2)
         return [left.text_input("Noun", key=f"{key}_noun"), right.text_input("Pronoun", key=f"{key}_pronoun")]

@@ -70,6 +70,10 @@ def test_the_table_sorts_and_shows_chosen_columns_and_parameters(filled_store, o
 def test_a_list_opens_on_what_differs(filled_store, open_page, listed):
     data = listed(open_page("runs", filled_store, runs_view="Table"), "runs_list")
     assert titles(data)[:2] == ["Status", "Score"]
+    assert "Tags" in titles(data)
+    untagged = listed(open_page("runs", filled_store, runs_view="Table", runs_text="-tag:baseline"), "runs_list")
+    assert untagged["rows"]
+    assert "Tags" not in titles(untagged)
     assert {"finished", "failed", "interrupted"} <= set(column(data, "Status"))
     colors = {row["name"]: row["color"] for row in data["rows"]}
     assert colors["afqmc · tiny · s2"] == colors["afqmc · tiny · s1 · " + data["rows"][-1]["id"][-4:]]  # seeds

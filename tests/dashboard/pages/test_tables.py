@@ -140,6 +140,13 @@ def test_classes_that_are_numbers_are_in_numerical_order():
 
 
 @pytest.mark.parametrize(
+    ("n", "shown"), [(1, "1 byte"), (999, "999 bytes"), (18_030_040, "18.0 MB"), (2**31, "2.1 GB")]
+)
+def test_the_size_of_a_file_is_short(n, shown):
+    assert words.size(n) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ('{"sentence1": "甲", "sentence2": "乙"}', "甲 ｜ 乙"),
