@@ -211,10 +211,8 @@ def _weighted_ranks(weights: np.ndarray, starts: np.ndarray) -> np.ndarray:
     without_ties = len(starts) == weights.shape[1]
     sums = weights if without_ties else np.add.reduceat(weights, starts, axis=1)
     ranks = np.cumsum(sums, axis=1, dtype=np.float64) - sums / 2 - weights.sum(axis=1, keepdims=True) / 2
-    if without_ties:
-        return ranks
     lengths = np.diff(np.append(starts, weights.shape[1]))
-    return np.repeat(ranks, lengths, axis=1)
+    return np.asarray(ranks if without_ties else np.repeat(ranks, lengths, axis=1))
 
 
 def _weighted_correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Error against cost: dense, sparse, structured projections and feature hashing on one picture."""
 
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -69,11 +68,13 @@ def multiplications(kind: Method, n: int) -> float:
 def ratios(data: str, kind: Method, n: int) -> np.ndarray:
     """Squared length after the projection, a draw each."""
     x, rng = vector(data)[None], np.random.default_rng([n, len(kind)])
-    if kind in ("hashing", "srht"):
-        draw = hash_features if kind == "hashing" else partial(project, kind=kind)
-        return np.array([float((draw(x, n_components=n, rng=rng) ** 2).sum()) for _ in range(DRAWS)])
-    together = project(x, n_components=n * DRAWS, kind=kind, rng=rng)  # the rows of these matrices are independent
-    return np.asarray(DRAWS * (together**2).reshape(DRAWS, n).sum(axis=1))
+    if kind == "hashing":
+        found = [hash_features(x, n_components=n, rng=rng) for _ in range(DRAWS)]
+    elif kind == "srht":
+        found = [project(x, n_components=n, kind=kind, rng=rng) for _ in range(DRAWS)]
+    else:  # rows of these matrices are independent: all draws are one
+        found = np.split(np.sqrt(DRAWS) * project(x, n_components=n * DRAWS, kind=kind, rng=rng), DRAWS, axis=1)
+    return np.array([float((image**2).sum()) for image in found])
 
 
 def table(data: str, n: int, eps: float, measure: str) -> pl.DataFrame:
