@@ -381,6 +381,12 @@ def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     return queries.with_texts(answers(version, run_id, split), run_id, split)
 
 
+@st.cache_resource(show_spinner=False, max_entries=256)
+def has_answers(version: str, run_id: str, split: str = "dev") -> bool:
+    """Whether a run stored predictions of a split."""
+    return queries.has_predictions(run_id, split)
+
+
 def answers(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     """The same without the examples' text, which takes twice as long: for statistics."""
     return answers_of(version, (run_id,), split)[0]

@@ -335,6 +335,14 @@ def predictions_of(run_ids: Sequence[str], split: str = "dev", db: Path | None =
     return [_frame(con, own, [numbers.get(run_id, -1), split]) for run_id in ids]  # one query for all takes longer
 
 
+def has_predictions(run_id: str, split: str = "dev", db: Path | None = None) -> bool:
+    """Whether a run stored predictions of a split; none of them is read."""
+    con = _con(db)
+    number = one(con, "SELECT run_no FROM raw.shown WHERE run_id = ?", [run_id])
+    wanted = "SELECT 1 FROM raw.predictions WHERE run_no = ? AND split = ? LIMIT 1"
+    return number is not None and one(con, wanted, [*number, split]) is not None
+
+
 def with_texts(rows: pl.DataFrame, run_id: str, split: str = "dev", db: Path | None = None) -> pl.DataFrame:
     """Add the stored text of a run's examples: those of its own data set, else of any that holds the same example."""
     con = _con(db)

@@ -158,7 +158,9 @@ def show_evidence() -> set[tuple[str, str]]:
         ]
         with st.expander("Numbers and power", icon=":material/calculate:"):
             readable = paired_predictions.readable(rows)
-            st.dataframe(readable, hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values")
+            st.dataframe(
+                readable, hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values"
+            )
             if families := cached_comparisons.families(len(found), sum(len(each[0]) for each in tested)):
                 st.caption(families)
             for item in found:
@@ -302,7 +304,9 @@ def show_settings() -> None:
         if environment.is_empty():
             st.caption("Host, device, git commit and data are the same.")
         else:
-            st.dataframe(environment, hide_index=True, key="compare_environment", alt="Environment that differs")
+            st.dataframe(
+                environment, hide_index=True, key="compare_environment", alt="Environment that differs"
+            )
     st.markdown("**Commands**")
     for column, config in zip(st.columns(min(2, len(configs))) * len(configs), configs, strict=False):
         with column:

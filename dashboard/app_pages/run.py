@@ -339,7 +339,9 @@ def show_environment() -> None:
     """Where the run ran and with which versions."""
     run_jobs.history(run_id)
     frame = run_report.environment(RUN)
-    st.dataframe(frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run")
+    st.dataframe(
+        frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run"
+    )
 
 
 def show_kin() -> None:
@@ -378,7 +380,7 @@ def logged_once() -> bool:
 
 def opens_on() -> str:
     """The first tab with something on it, for a run that logged each metric once: a parent opens on its children."""
-    if not queries.answers(VERSION, run_id).is_empty():
+    if queries.has_answers(VERSION, run_id):
         return "Predictions"
     if not queries.all_runs(VERSION).filter(parent_run_id=run_id).is_empty():
         return "Related runs"

@@ -69,22 +69,24 @@ def facts(spec: TaskSpec) -> None:
             st.caption(f"{title}: {fact or 'not stated'}")
 
 
-def first(version: str, specs: Mapping[str, TaskSpec]) -> str:
+@st.cache_resource(show_spinner=False, max_entries=4)
+def first(version: str, _specs: Mapping[str, TaskSpec]) -> str:
     """The task to open on: that of the newest finished run with examples, real data before the sample."""
     found = queries.run_list(version, experiment="clue").filter(
-        pl.col("status") == "finished", pl.col("task").is_in(list(specs)), pl.col("data_source").is_not_null()
+        pl.col("status") == "finished", pl.col("task").is_in(list(_specs)), pl.col("data_source").is_not_null()
     )
     tasks = found.sort(pl.col("data_source") == "sample", maintain_order=True)["task"].unique(maintain_order=True)
     return next((task for task in tasks if newest(version, task)), FIRST)
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
 def newest(version: str, task: str) -> dict[str, object] | None:
     """The newest finished run of a task that stored its dev predictions, real data before the sample."""
     found = queries.run_list(version, experiment="clue", task=task)
     found = found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
     found = found.sort(pl.col("data_source") == "sample", "started_at", descending=[False, True])
     rows = found.head(TRIED).iter_rows(named=True)
-    return next((row for row in rows if not queries.answers(version, row["run_id"]).is_empty()), None)
+    return next((row for row in rows if queries.has_answers(version, row["run_id"])), None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

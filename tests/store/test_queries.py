@@ -157,6 +157,8 @@ def test_predictions_pair_on_example_and_hash(start, db):
     assert both["text"].to_list() == ['{"句":"2"}']
     assert queries.probabilities(a.run_id, "dev", db).select("neg", "pos").rows() == [(0.25, 0.75), (0.5, 0.5)]
     assert len(queries.examples("tnews", "dev", db)) == 2
+    asked = [(a.run_id, "dev"), (a.run_id, "test"), ("no such run", "dev")]
+    assert [queries.has_predictions(run_id, split, db) for run_id, split in asked] == [True, False, False]
     assert checking.check(db, deep=True).clean
     with pytest.raises(StoreError, match="stored no probabilities for dev"):
         queries.probabilities(b.run_id, "dev", db)
