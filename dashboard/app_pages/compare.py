@@ -159,7 +159,7 @@ def show_evidence() -> set[tuple[str, str]]:
         with st.expander("Numbers and power", icon=":material/calculate:"):
             readable = paired_predictions.readable(rows)
             st.dataframe(
-                readable, hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values"
+                readable.to_arrow(), hide_index=True, key="compare_numbers", alt="Differences with intervals, p-values"
             )
             if families := cached_comparisons.families(len(found), sum(len(each[0]) for each in tested)):
                 st.caption(families)
@@ -189,7 +189,7 @@ def show_metrics(significant: set[tuple[str, str]], *, on_unseen: bool) -> None:
     columns = ("Mean", "± sd", "95 % over seeds", unseen_scores.TITLE)
     right = {name: st.column_config.TextColumn(alignment="right") for name in columns}
     st.dataframe(
-        readable,
+        readable.to_arrow(),
         hide_index=True,
         key="compare_metrics",
         alt="Metrics by configuration",
@@ -291,7 +291,7 @@ def show_settings() -> None:
         st.caption("No parameter differs but seed, tags and note.")
     else:
         st.dataframe(
-            difference,
+            difference.to_arrow(),
             hide_index=True,
             key="compare_params",
             alt="Parameters that differ",
@@ -305,7 +305,7 @@ def show_settings() -> None:
             st.caption("Host, device, git commit and data are the same.")
         else:
             st.dataframe(
-                environment, hide_index=True, key="compare_environment", alt="Environment that differs"
+                environment.to_arrow(), hide_index=True, key="compare_environment", alt="Environment that differs"
             )
     st.markdown("**Commands**")
     for column, config in zip(st.columns(min(2, len(configs))) * len(configs), configs, strict=False):

@@ -296,7 +296,7 @@ def show_config() -> None:
         st.code(citation.bibtex(RUN, NAME), language="latex")
     unset = st.toggle("Settings left unset too", key="run_unset", bind="query-params")
     frame = run_report.parameters(queries.params(VERSION, (run_id,)), unset=unset)
-    st.dataframe(frame, key="run_params", hide_index=True, height="content", alt="Parameters of the run")
+    st.dataframe(frame.to_arrow(), key="run_params", hide_index=True, height="content", alt="Parameters of the run")
     st.caption(f"Config hash `{RUN['config_hash'][:12]}…`: runs with the same hash differ in nothing but the seed.")
 
 
@@ -340,7 +340,7 @@ def show_environment() -> None:
     run_jobs.history(run_id)
     frame = run_report.environment(RUN)
     st.dataframe(
-        frame, key="run_environment", hide_index=True, height="content", alt="Environment of the run"
+        frame.to_arrow(), key="run_environment", hide_index=True, height="content", alt="Environment of the run"
     )
 
 

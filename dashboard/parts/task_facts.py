@@ -62,7 +62,7 @@ def facts(spec: TaskSpec) -> None:
         orient="row",
     )
     with st.expander("Test versions and source"):
-        st.dataframe(tests, key="tasks_tests", hide_index=True, alt=f"Test versions of {spec.name}")
+        st.dataframe(tests.to_arrow(), key="tasks_tests", hide_index=True, alt=f"Test versions of {spec.name}")
         st.caption(f"Source: {spec.source}")
         facts = {"Revision": spec.revision, "Licence": spec.licence, "Checked against the reference": spec.checked}
         for title, fact in facts.items():
@@ -174,7 +174,7 @@ def show(head: DeltaGenerator) -> None:
     specs = queries.task_specs(version)
     with st.expander("All tasks", icon=":material/table_chart:"):
         st.dataframe(
-            overview(specs),
+            overview(specs).to_arrow(),
             key="tasks_overview",
             hide_index=True,
             height="content",
