@@ -45,11 +45,15 @@ probs[unsure] = fixed / fixed.sum(axis=1, keepdims=True)
 """
 
 
+def largest_k(lab: can_predictions.Lab) -> int:
+    """Largest k that the page offers; of two classes k is 2."""
+    return max(2, min(10, len(lab.names) - 1))
+
+
 def settings(lab: can_predictions.Lab, controls: DeltaGenerator) -> tuple[Knobs, str]:
     """The sliders, beside the choice of the run, and the name of the class prior."""
-    m = len(lab.names)
+    highest = largest_k(lab)
     with controls:
-        highest = min(10, m - 1) if m > 2 else 2
         k = 2
         if highest > 2:
             k = st.slider("k", 2, highest, min(3, highest), key="can_k", bind="query-params", width=130)
@@ -238,7 +242,7 @@ def kept_settings(lab: can_predictions.Lab) -> tuple[Knobs, str]:
     """The settings of the sliders above, and the name of the class prior."""
     state = st.session_state
     knobs: Knobs = {
-        "k": state.get("can_k", 2),
+        "k": min(state.get("can_k", 2), largest_k(lab)),
         "threshold": state.get("can_threshold", 0.9),
         "alpha": state.get("can_alpha", 1.0),
         "iterations": state.get("can_iterations", 1),

@@ -24,9 +24,10 @@ from store.ingest import ingest
 NAMES = tuple(f"类{index}" for index in range(8))
 
 
-def add_run(db, *, probabilities=True):
-    """A run with eight classes, a class bias and training counts; returns its id and the problem."""
-    problem = simulate(Setting(n_classes=8, n_test=400, n_confident=0, class_bias=1.2), rng=np.random.default_rng(0))
+def add_run(db, *, probabilities=True, names=NAMES):
+    """A run with a class bias and training counts; returns its id and the problem."""
+    setting = Setting(n_classes=len(names), n_test=400, n_confident=0, class_bias=1.2)
+    problem = simulate(setting, rng=np.random.default_rng(0))
     ids = [str(row) for row in range(400)]
     texts = [{"sentence": f"第{row}条新闻"} for row in ids]
     hashes = [runs.example_hash(text) for text in texts]
@@ -39,14 +40,14 @@ def add_run(db, *, probabilities=True):
             {
                 "example_id": ids,
                 "hash": hashes,
-                "label": np.array(NAMES)[problem.labels],
-                "prediction": np.array(NAMES)[problem.probs.argmax(axis=1)],
+                "label": np.array(names)[problem.labels],
+                "prediction": np.array(names)[problem.probs.argmax(axis=1)],
                 "confidence": problem.probs.max(axis=1),
             }
         )
-        more = {"probabilities": problem.probs, "labels": NAMES} if probabilities else {}
+        more = {"probabilities": problem.probs, "labels": names} if probabilities else {}
         run.predictions("dev", frame, **more)
-        for name, share in zip(NAMES, problem.train_prior, strict=True):
+        for name, share in zip(names, problem.train_prior, strict=True):
             run.measure("task_facts", {"split": "train", "label": name}, count=round(1000 * share))
     return run.run_id, problem
 
@@ -239,3 +240,16 @@ def test_the_number_under_the_star_of_a_run_makes_room_for_it(shift, written):
     run = (Faults(class_bias=0.08, prior_shift=shift), "your run")
     figure = gain_map((0.0, 0.4), (0.0, 0.5), gains, np.full((2, 2), 0.1), chosen=None, run=run)
     assert [list(line) for line in figure.data[0].text] == [[written, "+0.3"], ["+1.0", "+2.0"]]
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_run_of_fewer_classes_takes_a_k_that_it_has(tmp_path, open_page, classes):
+    db = tmp_path / "results.duckdb"
+    many, few = (add_run(db, names=NAMES[:count])[0] for count in (8, classes))
+    ingest(db)
+    app = open_page("can", db, more=True, can_run=many, can_k="7")
+    assert app.slider(key="can_k").value == 7
+    app.selectbox(key="can_run_pick").set_value(few).run()
+    assert not app.exception
+    assert not app.warning
+    assert len(app.dataframe) == 3
