@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from store.runs import Run
@@ -17,11 +17,22 @@ class Bar:
     Use as a context manager; `advance` after each piece of work, with the numbers to show beside the bar.
     """
 
-    def __init__(self, total: float, title: str, *, run: Run | None = None, unit: str = "it", start: float = 0) -> None:
+    def __init__(
+        self,
+        total: float,
+        title: str,
+        *,
+        run: Run | None = None,
+        unit: str = "it",
+        start: float = 0,
+        counts: bool = True,
+    ) -> None:
         from tqdm import tqdm
 
         self.run = run
-        self.bar = tqdm(total=total, desc=title, unit=unit, initial=start, dynamic_ncols=True, mininterval=0.2)
+        form = None if counts else "{l_bar}{bar}| [{elapsed}<{remaining}{postfix}]"
+        look = {"dynamic_ncols": True, "mininterval": 0.2, "bar_format": form}
+        self.bar = tqdm(total=total, desc=title, unit=unit, initial=start, **look)
         self.reported = 0.0
 
     def advance(self, amount: float = 1, **shown: Any) -> None:
@@ -43,6 +54,23 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
+
+
+def say(line: str) -> None:
+    """Print a line above the bars that are drawn."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode():
+        print(line, flush=True)
+
+
+def track_cost(items: Iterable[T], title: str, cost: Callable[[T], float], *, run: Run | None = None) -> Iterator[T]:
+    """Yield the items behind a bar that moves by the cost of each, in any unit: the time left follows it."""
+    items = list(items)
+    with Bar(sum(map(cost, items)), title, run=run, counts=False) as bar:
+        for item in items:
+            yield item
+            bar.advance(cost(item))
 
 
 def track(items: Iterable[T], title: str, *, run: Run | None = None, total: int | None = None) -> Iterator[T]:

@@ -44,10 +44,9 @@ def simulate(config: Simulate) -> None:
             found = summarise(outcomes)
             run.measure("can_simulation", {"axis": axis, "at": float(value)}, **found)
             gain, low, high, n = found["can"]
-            print(
+            progress.say(
                 f"{axis:<12} {value:>8g}   CAN {100 * gain:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f}, "
-                f"{n} problems)",
-                flush=True,
+                f"{n} problems)"
             )
 
 

@@ -36,7 +36,7 @@ def entropy(config: Entropy) -> None:
             "keys found"
         )
         print(f"{'N':>6} {'n':>4} {'pairs':>8} {'2lnN+h':>8} {'row':>8} {'lnN+h':>8} {'scaled':>8} {'retrieved':>9}")
-        for size, n in progress.track(cells, "entropy", run=run):
+        for size, n in progress.track_cost(cells, "entropy", _cost, run=run):
             line = [f"{size:>6} {n:>4}"]
             for form, scaled in FORMS:
                 rngs = [np.random.default_rng([config.seed, size, n, repeat]) for repeat in range(repeats)]
@@ -56,4 +56,10 @@ def entropy(config: Entropy) -> None:
                 for r in range(repeats)
             ]
             run.measure("retrieval", {"keys": size, "n_components": n}, probability=tuple(mean_interval(found)))
-            print(" ".join(line), f"{np.mean(found):>9.3f}")
+            progress.say(" ".join([*line, f"{np.mean(found):>9.3f}"]))
+
+
+def _cost(cell: tuple[int, int]) -> float:
+    """Time of a cell's tables, in products: N x N pairs, whose exponentials take as long as 100 products each."""
+    size, n = cell
+    return size**2 * (n + 100)

@@ -72,7 +72,9 @@ def _vocabulary(run: Run, splits: Sequence[Text], dims: Sequence[int], steps: in
         values = _score(models, splits, information)
         run.measure("skipgram", {"n_components": n, "vocabulary": size}, **values)
         shown = ("loss", "kept", "share", "held_out", "neighbours", "norm_product", "seed_pip")
-        print(f"{n:>4} " + " ".join(f"{values[name][0]:>8.4f}" if name in values else "       -" for name in shown))
+        progress.say(
+            f"{n:>4} " + " ".join(f"{values[name][0]:>8.4f}" if name in values else "       -" for name in shown)
+        )
     _pip(run, splits, size, config)
 
 

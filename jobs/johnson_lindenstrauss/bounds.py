@@ -26,7 +26,7 @@ def bounds(config: Bounds) -> None:
             source = "exact" if bound.startswith("exact") else "bound"
             run.measure("jl_dimension", {"bound": bound, "eps": e, "n_samples": n}, source=source, n_components=value)
         measured = {}
-        for n, e in progress.track(cells, "measured minimum", run=run):
+        for n, e in progress.track_cost(cells, "measured minimum", lambda cell: cell[0] ** 2 / cell[1] ** 2, run=run):
             rng = np.random.default_rng([config.seed, n, round(e * 1000)])
             # N one-hot points: their Gaussian projection is the matrix itself, the least favourable case to project
             found = measure_dimension(

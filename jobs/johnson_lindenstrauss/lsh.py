@@ -102,7 +102,7 @@ def _search(run: Run, name: str, vectors: np.ndarray, n_bits: int, seed: int) ->
             axes = {"candidates": candidates, "data": name, "n_bits": n_bits, "n_neighbors": NEIGHBORS}
             run.measure("lsh_recall", axes, recall=tuple(mean_interval(shares)))
             line.append(f"{candidates}: {np.mean(shares):.3f}")
-    print(f"{n_bits:>6} bits, candidates examined -> recall  " + "  ".join(line))
+    progress.say(f"{n_bits:>6} bits, candidates examined -> recall  " + "  ".join(line))
 
 
 def _vectors(config: Lsh) -> tuple[str, np.ndarray]:

@@ -80,7 +80,7 @@ def _cell(run: Run, name: str, matrix: np.ndarray, rank: int, repeats: int, conf
     optimum = rsvd.optimal_error(values, rank) / size
     row = [optimum, shown[last, config.power_iterations[0]], shown[last, config.power_iterations[-1]]]
     row += [errors_.mean() / size for errors_ in recipes.values()]
-    print(f"{name:<14} {rank:>4} " + " ".join(f"{value:>9.4f}" for value in row))
+    progress.say(f"{name:<14} {rank:>4} " + " ".join(f"{value:>9.4f}" for value in row))
 
 
 def _range_finder(
