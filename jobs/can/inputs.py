@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.evidence.validation import check_probs, prior_from_counts
-from jobs import cli
+from jobs import cli, newest
 from jobs.can import tables
 
 if TYPE_CHECKING:
@@ -43,10 +43,15 @@ def from_run(part: str, *, split: str = "dev", db: Path | None = None) -> Predic
     from store import queries
 
     queries.refresh(db)
-    row = queries.run(part, db)
+    name = f"probabilities-{split}.parquet"
+
+    def stored(run: dict[str, Any]) -> bool:
+        return name in queries.artifacts(run["run_id"], db)["name"]
+
+    what = f"one with {split} probabilities that CAN has not corrected"
+    row = newest.find(part, lambda run: run["experiment"] != "can" and stored(run), what=what, db=db)
     run_id = row["run_id"]
-    stored = set(queries.artifacts(run_id, db)["name"])
-    if f"probabilities-{split}.parquet" not in stored:
+    if not stored(row):
         _name_the_children(run_id, split, db)
         kinds = "runs of classification and pair tasks (tnews, iflytek, afqmc, ocnli, ...) store them"
         raise cli.InputError(

@@ -20,6 +20,8 @@ TWO_CLASSES = (
     "towards the rarer class; expect next to nothing"
 )
 
+WIDTH = 56  # of the names of settings
+
 
 def heading(predictions: Predictions, run_id: str) -> str:
     """Which predictions, and what is known against them."""
@@ -62,7 +64,7 @@ def report(
 
     best = gains[choice.tuned]
     first = "published" if all(grid[0][name] == value for name, value in PUBLISHED.items()) else "first"
-    lines = ["", f"{'':50}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  right  wrong"]
+    lines = ["", f"{'':{WIDTH}}{'accuracy':>9}  {'gain in points (95 %)':26}{'p':>9}  right  wrong"]
     lines.append(_row("before", honest.accuracy_before, None))
     lines.append(_row(f"{first} setting ({_setting(grid[0])})", gains[0].accuracy, gains[0]))
     kept = choice.chosen.count(None)
@@ -91,7 +93,7 @@ def report(
 
 
 def _row(name: str, accuracy: Interval, gain: Gain | None) -> str:
-    start = f"{name:<50}{accuracy.value:>9.2%}  "
+    start = f"{name:<{WIDTH}}{accuracy.value:>9.2%}  "
     if gain is None:
         return start.rstrip()
     return f"{start}{_points(gain.gain):26}{gain.p_value:>9.3g}  {gain.flips_to_right:>5}  {gain.flips_to_wrong:>5}"

@@ -15,6 +15,7 @@ from jobs.can import config as can
 from jobs.can.inputs import train_prior
 from jobs.can.sweep import sweep as start
 from store import queries, runs
+from store.errors import StoreError
 from store.ingest import ingest
 
 NAMES = tuple(f"c{index}" for index in range(6))
@@ -307,3 +308,13 @@ def test_the_printed_command_gives_the_config_back(config):
     words = cli.command(config).split()
     assert words[:3] == ["python", "-m", "jobs.can"]
     assert cli.parse(type(config), words[4:]) == config
+
+
+def test_the_latest_run_is_the_newest_with_predictions_and_no_earlier_sweep(db):
+    run_id, _ = store_run(db)
+    store_run(db, probabilities=False)
+    for _ in range(2):
+        sweep(db=db, run="latest", **QUICK)
+    assert queries.runs("can", db=db)["parent_run_id"].to_list() == [run_id, run_id]
+    with pytest.raises(StoreError, match="none of the 4 newest runs is one with test probabilities"):
+        start(can.Sweep(db=db, run="latest", split="test", **QUICK))
