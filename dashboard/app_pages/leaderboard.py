@@ -45,8 +45,19 @@ sample have a table of their own: their scores say nothing about the task.""",
         source="view `leaderboard` (measured), table `published` (each row names its source)",
     )
 
+SCORED_ON = {CLUE: "dev", FEWCLUE: "test"}
+"""The split that papers report of a benchmark's tasks: FewCLUE's are scored on its public test files."""
+
+
+def open_split() -> None:
+    """Another benchmark opens on the split of its papers."""
+    st.session_state["leaderboard_split"] = SCORED_ON[st.session_state["leaderboard_benchmark"]]
+
+
 with toolbar:
-    benchmark = st.segmented_control("Benchmark", [CLUE, FEWCLUE], default=CLUE, key="leaderboard_benchmark", **usual)
+    benchmark: str = st.segmented_control(
+        "Benchmark", list(SCORED_ON), default=CLUE, key="leaderboard_benchmark", on_change=open_split, **usual
+    )
 few = benchmark == FEWCLUE
 group, repeats = ("fewclue", "FewCLUE's training sets") if few else ("all", "seeds")
 version = queries.store_version()
@@ -323,7 +334,9 @@ def show_runs(cell: tuple[str, str], long: pl.DataFrame, split: str) -> None:
 
 
 with toolbar:
-    split = st.segmented_control("Split", ["dev", "test"], default="dev", key="leaderboard_split", **usual)
+    split = st.segmented_control(
+        "Split", ["dev", "test"], default=SCORED_ON[benchmark], key="leaderboard_split", **usual
+    )
     data = st.segmented_control(
         "Measured on", ["real data", "sample data"], default="real data", key="leaderboard_data", **usual
     )
@@ -368,8 +381,6 @@ if not (measured.is_empty() and shown.is_empty()):
         title="Scores on generated sample data" if sample else figures.distance_said(measured, shown),
         alt=f"{split} scores of every task, measured and published",
     )
-downloads.download(
-    pl.concat([measured.select("row", "task", "value", "sd", "n"), papers.select("row", "task", "value", "sd", "n")]),
-    "leaderboard",
-    label="Scores as CSV",
-)
+listed = pl.concat([frame.select("row", "task", "value", "sd", "n") for frame in (measured, papers)])
+if not listed.is_empty():
+    downloads.download(listed, "leaderboard", label="Scores as CSV")

@@ -36,6 +36,20 @@ def test_the_benchmarks_have_tables_of_their_own(store, open_page, listed):
     assert not set(tasks_of(CLUE)) & heads(few)
 
 
+def test_a_benchmark_opens_on_the_split_that_its_papers_report(store, open_page, listed):
+    app = open_page("leaderboard", store)
+    assert app.segmented_control(key="leaderboard_split").value == "dev"
+    app = app.segmented_control(key="leaderboard_benchmark").set_value(FEWCLUE).run()
+    assert "Human" in str(listed(app, "leaderboard_measured")["rows"])
+    assert app.segmented_control(key="leaderboard_split").value == "test"
+    app = app.segmented_control(key="leaderboard_benchmark").set_value(CLUE).run()
+    assert app.segmented_control(key="leaderboard_split").value == "dev"
+    app = open_page("leaderboard", store, leaderboard_benchmark=FEWCLUE)
+    assert app.segmented_control(key="leaderboard_split").value == "test"
+    app = open_page("leaderboard", store, leaderboard_benchmark=FEWCLUE, leaderboard_split="dev")
+    assert app.segmented_control(key="leaderboard_split").value == "dev"
+
+
 def test_a_score_says_that_it_is_over_five_training_sets(store, open_page, listed):
     app = open_page("leaderboard", store, leaderboard_split="test", leaderboard_benchmark=FEWCLUE)
     assert "61.23 ± 4.50 (5)" in str(listed(app, "leaderboard_measured")["rows"])
