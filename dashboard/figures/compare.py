@@ -103,9 +103,9 @@ def differences(rows: pl.DataFrame) -> go.Figure:
     figure = Figure([points])
     style.reference_line(figure, 0, "no difference", axis="x")
     title = f"points of {rows['metric'][0]}<br>over the baseline, 95 %"  # two lines: a narrow window shows them whole
-    style.finish(figure, x=title, y="", height=150 + 46 * len(rows))
     lines = {"tickvals": rows["name"].to_list(), "ticktext": [_in_lines(name) for name in rows["name"]]}
-    return figure.update_yaxes(autorange="reversed", type="category", **lines)
+    y_axis = {"autorange": "reversed", "type": "category", **lines}
+    return style.finish(figure, x=title, y="", height=150 + 46 * len(rows), y_axis=y_axis)
 
 
 def _in_lines(name: str) -> str:
@@ -325,8 +325,8 @@ def calibration(
         colors: of the runs.
         bins: equal bins of confidence.
     """
-    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", name="calibrated",
-                                  line={"dash": "dot", "color": style.NEUTRAL}))  # fmt: skip
+    line = {"dash": "dot", "color": style.NEUTRAL}
+    figure = Figure().add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="calibrated", line=line)
     for (name, confidence, right), color in zip(runs, colors, strict=False):
         frame = pl.DataFrame({"confidence": confidence, "right": right.cast(pl.Float64)}).drop_nulls()
         frame = frame.with_columns(bin=(pl.col("confidence") * bins).floor().clip(0, bins - 1))
@@ -334,26 +334,24 @@ def calibration(
         error = calibration_interval(frame["confidence"], frame["right"])
         low, high = proportion_bounds(table["right"] * table["n"], table["n"])
         told = f"ECE {error.value:.1%}, 95 % {error.low:.1%} to {error.high:.1%}, n = {frame.height:,}"
-        figure.add_trace(
-            go.Scatter(
-                x=table["confidence"],
-                y=table["right"],
-                customdata=table["n"],
-                mode="lines+markers",
-                name=f"{words.cut(name, 44)}<br>{told}",
-                line={"color": color},
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": high - table["right"].to_numpy(),
-                    "arrayminus": table["right"].to_numpy() - low,
-                    "thickness": 1,
-                },
-                hovertemplate="confidence %{x:.1%}<br>right %{y:.1%} of %{customdata}<extra></extra>",
-            )
+        figure.add_scatter(
+            x=table["confidence"],
+            y=table["right"],
+            customdata=table["n"],
+            mode="lines+markers",
+            name=f"{words.cut(name, 44)}<br>{told}",
+            line={"color": color},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": high - table["right"].to_numpy(),
+                "arrayminus": table["right"].to_numpy() - low,
+                "thickness": 1,
+            },
+            hovertemplate="confidence %{x:.1%}<br>right %{y:.1%} of %{customdata}<extra></extra>",
         )
-    style.finish(figure, x="confidence", y="share of right answers", height=380)
-    return style.percent_axis(style.percent_axis(figure), axis="x")
+    percent: dict[str, Any] = {"x_axis": style.PERCENT, "y_axis": style.PERCENT}
+    return style.finish(figure, x="confidence", y="share of right answers", height=380, **percent)
 
 
 def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40) -> go.Figure:
@@ -366,7 +364,7 @@ def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40)
     """
     order = np.argsort(np.nan_to_num(report.f1, nan=-1.0))[:most]
     order = order[(report.support + report.predicted)[order] > 0]
-    figure = go.Figure()
+    figure = Figure()
     sets = (
         ("precision", report.precision, report.precision_bounds),
         ("recall", report.recall, report.recall_bounds),
@@ -375,24 +373,22 @@ def class_scores(report: ClassReport, classes: Sequence[str], *, most: int = 40)
     places = np.arange(len(order))
     names = [f"{classes[i]} (n = {report.support[i]})" for i in order]
     for number, (name, values, bounds) in enumerate(sets):
-        figure.add_trace(
-            go.Scatter(
-                x=values[order],
-                y=places + 0.22 * (number - 1),
-                customdata=names,
-                name=name,
-                mode="markers",
-                marker={"size": 8, "symbol": ("circle", "square", "diamond")[number]},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": (bounds[:, 1] - values)[order],
-                    "arrayminus": (values - bounds[:, 0])[order],
-                    "thickness": 1,
-                },
-                hovertemplate="%{customdata}: %{x:.1%}<extra>" + name + "</extra>",
-            )
+        figure.add_scatter(
+            x=values[order],
+            y=places + 0.22 * (number - 1),
+            customdata=names,
+            name=name,
+            mode="markers",
+            marker={"size": 8, "symbol": ("circle", "square", "diamond")[number]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (bounds[:, 1] - values)[order],
+                "arrayminus": (values - bounds[:, 0])[order],
+                "thickness": 1,
+            },
+            hovertemplate="%{customdata}: %{x:.1%}<extra>" + name + "</extra>",
         )
-    style.finish(figure, x="score, 95 % interval", y="", height=max(240, 110 + 30 * len(order)))
-    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=names)
-    return style.percent_axis(figure, axis="x")
+    y_axis = {"autorange": "reversed", "tickvals": places, "ticktext": names}
+    height = max(240, 110 + 30 * len(order))
+    return style.finish(figure, x="score, 95 % interval", y="", height=height, x_axis=style.PERCENT, y_axis=y_axis)

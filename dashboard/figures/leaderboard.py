@@ -74,8 +74,8 @@ def scores(
         traces.append(_dots(name, shown, [values[task] for task in shown], look))
     if not published.is_empty():
         points = style.published_marker(*(published[column].to_list() for column in ("task", "value", "row")))
-        points.update(marker={"size": 8, "line": {"width": 1}}, opacity=0.7)
-        traces.append(points.to_plotly_json())
+        small = points["marker"] | {"size": 8, "line": {"width": 1}}
+        traces.append(points | {"marker": small, "opacity": 0.7})
     models = sorted(
         {name.partition(" · ")[0] for name in measured["row"]}, key=lambda m: (m not in style.METHOD_COLORS, m)
     )
@@ -85,12 +85,10 @@ def scores(
         look = {"size": 10, "color": colors[model], "symbol": _symbol(recipe)}
         error = {"type": "data", "array": part["sd"].fill_null(0.0).to_list(), "thickness": 1.5}
         traces.append(_dots(str(name), part["task"].to_list(), part["value"].to_list(), look) | {"error_y": error})
-    figure = Figure(traces)
-    style.finish(figure, x="task", y="score (the task's metric)", height=height, legend=True)
-    figure.update_xaxes(
-        type="category", categoryorder="array", categoryarray=list(tasks), range=[-0.5, len(tasks) - 0.5]
-    )
-    return style.percent_axis(figure)
+    order = {"type": "category", "categoryorder": "array", "categoryarray": list(tasks)}
+    axes: dict[str, Any] = {"x": "task", "y": "score (the task's metric)", "y_axis": style.PERCENT}
+    axes["x_axis"] = order | {"range": [-0.5, len(tasks) - 0.5]}
+    return style.finish(Figure(traces), **axes, height=height, legend=True)
 
 
 def _dots(name: str, tasks: list[str], values: list[float], marker: dict[str, Any]) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
     cells = [[share.get((label, prediction), 0.0) for prediction in classes] for label in classes]
     texts = [[count.get((label, prediction), 0) for prediction in classes] for label in classes]
     numbered = len(classes) <= _TEXT_CLASSES
-    heatmap = go.Heatmap(
+    figure = Figure().add_heatmap(
         z=cells,
         x=list(classes),
         y=list(classes),
@@ -233,13 +233,10 @@ def confusion(counts: pl.DataFrame, classes: Sequence[str], *, height: int | Non
         colorbar={"title": {"text": "share<br>of row", "side": "top"}, "tickformat": ".0%", "thickness": 12},
         hovertemplate="label %{y}<br>prediction %{x}<br>%{text} rows, %{z:.1%}<extra></extra>",
     )
-    figure = go.Figure(heatmap)
     side = height or min(760, 190 + 34 * len(classes))
-    style.finish(figure, x="prediction", y="label", height=side)
-    figure.update_yaxes(autorange="reversed")
-    every = {"dtick": 1} if len(classes) <= _NAMED_CLASSES else {}
-    figure.update_xaxes(type="category", showgrid=False)  # leaves names out where they would overlap
-    return figure.update_yaxes(type="category", showgrid=False, **every)
+    x_axis = {"type": "category", "showgrid": False}  # leaves names out where they would overlap
+    y_axis = {**x_axis, "autorange": "reversed", **({"dtick": 1} if len(classes) <= _NAMED_CLASSES else {})}
+    return style.finish(figure, x="prediction", y="label", height=side, x_axis=x_axis, y_axis=y_axis)
 
 
 def confidence(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
@@ -295,6 +292,6 @@ def span_overlap(predictions: pl.DataFrame, *, height: int = 300) -> go.Figure:
     """
     counts = predictions.with_columns(bin=((pl.col("overlap") * 10).floor().clip(0, 9) + 0.5) / 10)
     counts = counts.group_by("bin").len().sort("bin")
-    figure = go.Figure(go.Bar(x=counts["bin"], y=counts["len"], width=0.09, marker={"color": style.MEASURED}))
-    style.finish(figure, x="overlap with the accepted answer (character F1)", y="questions", height=height)
-    return figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure = Figure().add_bar(x=counts["bin"], y=counts["len"], width=0.09, marker={"color": style.MEASURED})
+    title, x_axis = "overlap with the accepted answer (character F1)", {"range": [0, 1], "tickformat": ".0%"}
+    return style.finish(figure, x=title, y="questions", height=height, x_axis=x_axis)

@@ -213,7 +213,7 @@ def band(
     color: str = MEASURED,
 ) -> go.Figure:
     """Add a shaded interval `low..high` over `x` (an interval of confidence, min and max of a bucket), as `outline`."""
-    return figure.add_traces([go.Scatter(trace) for trace in outline(x, low, high, name, color=color)])
+    return figure.add_traces(outline(x, low, high, name, color=color))
 
 
 def outline(
@@ -285,17 +285,18 @@ def write(figure: go.Figure, label: Mapping[str, Any]) -> go.Figure:
 
 def published_marker(
     x: Iterable[object], y: Iterable[float], text: Iterable[str], *, name: str = "published"
-) -> go.Scatter:
-    """Points of papers and posts: hollow ochre diamonds everywhere, so nobody takes them for measured ones."""
-    return go.Scatter(
-        x=x,
-        y=y,
-        text=text,
-        name=name,
-        mode="markers",
-        marker={"symbol": "diamond-open", "size": 11, "color": PUBLISHED, "line": {"width": 2}},
-        hovertemplate="%{text}<br>%{y}<extra>" + name + "</extra>",
-    )
+) -> dict[str, Any]:
+    """The trace of published points: hollow ochre diamonds everywhere, so nobody takes them for measured ones."""
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "text": text,
+        "name": name,
+        "mode": "markers",
+        "marker": {"symbol": "diamond-open", "size": 11, "color": PUBLISHED, "line": {"width": 2}},
+        "hovertemplate": "%{text}<br>%{y}<extra>" + name + "</extra>",
+    }
 
 
 PERCENT = {"tickformat": ".1~%", "hoverformat": ".2%"}
@@ -317,6 +318,5 @@ def percent_ticks(*values: Iterable[float]) -> dict[str, Any]:
 
 def percent_axis(figure: go.Figure, *, axis: str = "y") -> go.Figure:
     """Show fractions as percent on an axis (stored values stay fractions)."""
-    update = figure.update_yaxes if axis == "y" else figure.update_xaxes
-    update(PERCENT)
-    return figure
+    before = figure.layout.to_plotly_json()
+    return _set(figure, {name: before[name] | PERCENT for name in before if name.startswith(f"{axis}axis")})

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.figures.unchecked import Figure
 
 SYMBOLS = {"complete": "circle", "pruned": "x", "running": "circle-open", "fail": "triangle-down"}
 TITLES = {"pruned": "ended early", "fail": "failed"}
@@ -19,7 +20,7 @@ def course(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> go.Fi
         metric: name of the score.
         lower_is_better: which way is better.
     """
-    figure = go.Figure()
+    figure = Figure()
     for state, symbol in SYMBOLS.items():
         rows = trials.filter(pl.col("state") == state, pl.col("score").is_not_null())
         if rows.height:
@@ -34,8 +35,8 @@ def course(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> go.Fi
         figure.add_scatter(x=done["number"], y=best, mode="lines", name="best so far", line=line)
     fraction = words.is_fraction(metric)
     axis = style.flat_axis(done["score"].drop_nulls(), fraction=fraction) | (style.PERCENT if fraction else {})
-    figure = style.finish(figure, x="trial", y=words.name(metric), y_axis=axis)
-    return figure.update_xaxes(tickformat="d", dtick=1) if trials.height <= FEW else figure
+    whole = {"tickformat": "d", "dtick": 1} if trials.height <= FEW else {}
+    return style.finish(figure, x="trial", y=words.name(metric), x_axis=whole, y_axis=axis)
 
 
 def course_said(trials: pl.DataFrame, metric: str, *, lower_is_better: bool) -> str:
@@ -64,6 +65,7 @@ def effects(frame: pl.DataFrame) -> go.Figure:
         "arrayminus": (rows["effect"] - rows["low"]).clip(lower_bound=0),
     }
     names = [words.name(name) for name in rows["parameter"]]
-    bar = go.Bar(x=rows["effect"], y=names, orientation="h", error_x=error, marker_color=style.MEASURED)
-    figure = style.finish(go.Figure(bar), x="share of what tells good trials from the others", y="")
-    return style.percent_axis(figure, axis="x")
+    marker = {"color": style.MEASURED}
+    figure = Figure().add_bar(x=rows["effect"], y=names, orientation="h", error_x=error, marker=marker)
+    title = "share of what tells good trials from the others"
+    return style.finish(figure, x=title, y="", x_axis=style.PERCENT)

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.figures import style, words
+from dashboard.figures.unchecked import Figure
 from dashboard.frames import stored_json
 from engine.text.encode import encode
 from engine.text.tasks import Example, TaskSpec, texts_in
@@ -69,10 +70,10 @@ def length_histogram(values: np.ndarray, *, max_length: int, bins: int = 40, hei
     counts, edges = np.histogram(values, bins=np.arange(int(values.min()), int(values.max()) + width + 1, width) - 0.5)
     middles = (edges[:-1] + edges[1:]) / 2
     colors = [style.BAD if middle > max_length else style.MEASURED for middle in middles]
-    bars = go.Bar(
+    figure = Figure().add_bar(
         x=middles, y=counts, width=np.diff(edges) * 0.94, marker={"color": colors}, name="examples", showlegend=False
     )
-    figure = style.finish(go.Figure(bars), x="tokens before cutting", y="examples", height=height)
+    style.finish(figure, x="tokens before cutting", y="examples", height=height)
     return style.reference_line(figure, max_length, f"window of {max_length}", axis="x")
 
 
@@ -115,15 +116,14 @@ def class_balance(counts: pl.DataFrame, *, titles: dict[str, str] | None = None,
     order = (
         shares.group_by("label").agg(pl.col("share").max()).sort("share", "label", descending=[True, False])["label"]
     )
-    figure = go.Figure()
+    figure = Figure()
     for index, split in enumerate(shares["split"].unique(maintain_order=True)):
         part = dict(shares.filter(split=split).select("label", "share").iter_rows())
         names = [(titles or {}).get(label, label) for label in order]
         values = [part.get(label, 0.0) for label in order]
-        figure.add_trace(go.Bar(x=names, y=values, name=split, marker={"color": style.SEQUENCE[index]}))
-    style.finish(figure, x="class", y="share of the examples", height=height, legend=True)
-    figure.update_xaxes(type="category")
-    return style.percent_axis(figure)
+        figure.add_bar(x=names, y=values, name=split, marker={"color": style.SEQUENCE[index]})
+    axes: dict[str, Any] = {"x_axis": {"type": "category"}, "y_axis": style.PERCENT}
+    return style.finish(figure, x="class", y="share of the examples", height=height, legend=True, **axes)
 
 
 def marked(tokens: Sequence[str]) -> str:
