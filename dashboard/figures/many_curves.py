@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+
+from dashboard.figures.unchecked import Figure
 
 
-class ManyCurves(go.Figure):  # type: ignore[misc]
+class ManyCurves(Figure):
     """A figure of dictionaries, whose arrays are `packed`."""
 
     def __init__(self, traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any]) -> None:

@@ -150,7 +150,8 @@ def lines(runs: pl.DataFrame, names: Mapping[str, str], colors: Mapping[str, str
         rows = runs.select("run_id", "config_hash").reverse().iter_rows()
         return [Line(names[run_id], colors[config], (run_id,)) for run_id, config in rows]
     found = []
-    for number, part in enumerate(runs.partition_by(key, maintain_order=True)):
+    needed = runs.select(*dict.fromkeys(("run_id", "config_hash", "seed", key)))
+    for number, part in enumerate(needed.partition_by(key, maintain_order=True)):
         first = part["run_id"][0]
         color = colors[part["config_hash"][0]] if key == "config_hash" else style.SEQUENCE[number % 10]
         name = group_name(names[first], part) if key == "config_hash" else words.setting_of(part[key][0])
@@ -160,7 +161,7 @@ def lines(runs: pl.DataFrame, names: Mapping[str, str], colors: Mapping[str, str
 
 def group_name(name: str, part: pl.DataFrame) -> str:
     """Name of a configuration: that of its first run with all seeds, `tnews · ngram · seeds 1 2 3`."""
-    seeds = [str(seed) for seed in part["seed"].drop_nulls().unique().sort()]
+    seeds = [str(seed) for seed in sorted(set(part["seed"].drop_nulls()))]
     if part.height == 1:
         return name
     base = name.removesuffix(f" · {part['run_id'][0][-4:]}").removesuffix(f" · s{part['seed'][0]}")
