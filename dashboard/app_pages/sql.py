@@ -124,14 +124,16 @@ def show_plot(frame: pl.DataFrame) -> None:
         usual = figures.KINDS.index(figures.usual_kind(frame))
         kind = st.selectbox("Plot", figures.KINDS, index=usual, key="sql_kind", bind="query-params", width=130)
         x = st.selectbox("X", figures.plottable(frame), key="sql_x", bind="query-params", width=170)
-        numbers = figures.numeric(frame)
-        default = [name for name in numbers if name != x][:1]
+        numbers, columns = figures.numeric(frame), figures.plottable(frame)
+        of = (kind, x, *columns)
+        if st.session_state.get("sql_color_of", of if "sql_color" in st.query_params else None) != of:
+            st.session_state["sql_color"] = figures.usual_color(frame, x) if kind == "bar" and x else None
+        st.session_state["sql_color_of"] = of
+        default = figures.usual_y(frame, x or "")
         y = st.multiselect(
             "Y", numbers, default=default, key="sql_y", bind="query-params", width=260, disabled=kind == "histogram"
         )
-        color = st.selectbox(
-            "Colour", figures.plottable(frame), index=None, key="sql_color", bind="query-params", width=170
-        )
+        color = st.selectbox("Colour", columns, index=None, key="sql_color", bind="query-params", width=170)
     if x is None or (kind != "histogram" and not y):
         st.caption("Choose a column for each axis.")
         return

@@ -262,6 +262,20 @@ def test_a_result_of_words_is_drawn_as_bars_at_first():
     assert sql.usual_kind(pl.DataFrame({"task": ["a", "a"], "runs": [1, 2]})) == "bar"
     assert sql.usual_kind(pl.DataFrame({"step": [1, 2], "loss": [1.0, 2.0]})) == "line"
     assert sql.usual_kind(pl.DataFrame()) == "line"
+    frame = pl.DataFrame(
+        {"task": ["a", "a"], "data": ["f", "f"], "model": ["x", "y"], "runs": [1, 2], "f1": [0.5, 0.6]}
+    )
+    assert (sql.usual_y(frame, "task"), sql.usual_color(frame, "task")) == (["f1"], "model")
+    assert sql.usual_color(frame, "model") is None
+    assert sql.usual_y(frame.select("task", "runs"), "runs") == []
+
+
+def test_bars_of_a_result_keep_its_order_and_are_named_by_their_colour():
+    frame = pl.DataFrame({"task": ["b", "a", "b", None], "model": ["x", "y", None, "z"], "f1": [0.5, 0.6, 0.4, 0.1]})
+    drawn = sql.plot(frame, kind="bar", x="task", y=["f1"], color="model")
+    assert [trace.name for trace in drawn.data] == ["x", "y", "–"]
+    assert drawn.layout.xaxis.categoryarray == ("b", "a")
+    assert [trace.name for trace in sql.plot(frame, kind="bar", x="task", y=["f1"]).data] == ["f1"]
 
 
 def test_the_title_of_curves_tells_one_that_is_drawn_and_a_level_one_as_such():
