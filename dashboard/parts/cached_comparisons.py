@@ -1,8 +1,9 @@
 """Evidence for a page: configurations read, paired and compared, each pair once, and why two cannot be compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import polars as pl
 import streamlit as st
 
 from dashboard import queries
@@ -18,8 +19,11 @@ def pairing_of(
 ) -> paired_predictions.Pairing:
     """Predictions of two configurations on the rows that both have; NotComparable where there are too few."""
     read = queries.unseen_answers_of if unseen else queries.answers_of
-    sides = [read(version, config.run_ids, split) for config in (a, b)]
-    return paired_predictions.pair(*sides, names=(a.name, b.name))
+
+    def side(config: Configuration) -> Iterator[pl.DataFrame]:
+        yield from read(version, config.run_ids, split)
+
+    return paired_predictions.pair(side(a), side(b), names=(a.name, b.name))
 
 
 @st.cache_resource(show_spinner="Comparing …", max_entries=256)

@@ -5,7 +5,7 @@ over their seeds.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -49,8 +49,8 @@ class Pairing:
 
 
 def pair(
-    predictions_a: Sequence[pl.DataFrame],
-    predictions_b: Sequence[pl.DataFrame],
+    predictions_a: Iterable[pl.DataFrame],
+    predictions_b: Iterable[pl.DataFrame],
     *,
     names: tuple[str, str] = ("A", "B"),
 ) -> Pairing:
@@ -58,7 +58,7 @@ def pair(
 
     Args:
         predictions_a: of the first.
-        predictions_b: of the second.
+        predictions_b: of the second; not asked for where the first has none.
         names: what a message calls the two.
 
     Raises:
@@ -76,7 +76,7 @@ def pair(
     return Pairing(a, b, left[0].height - keys.height, right[0].height - keys.height)
 
 
-def _common(predictions: Sequence[pl.DataFrame], name: str) -> list[pl.DataFrame]:
+def _common(predictions: Iterable[pl.DataFrame], name: str) -> list[pl.DataFrame]:
     """The labelled rows that every run of one side predicted, in the order of the first."""
     labelled = [frame.filter(pl.col("label").is_not_null() & (pl.col("label") != "")) for frame in predictions]
     if not labelled or any(frame.is_empty() for frame in labelled):

@@ -139,6 +139,16 @@ def test_rows_without_partner_are_counted_and_too_little_overlap_is_refused():
         paired_predictions.pair([predictions(0.6, 1)], [predictions(0.6, 1).head(0)])
 
 
+def test_the_second_side_is_not_read_where_the_first_has_no_predictions():
+    def unread():
+        raise AssertionError("read")
+        yield
+
+    none = predictions(0.6, 1).clear()
+    with pytest.raises(paired_predictions.NotComparable, match="A stored no labelled predictions"):
+        paired_predictions.pair([none], unread())
+
+
 def test_holm_corrects_and_the_sentence_uses_it():
     pairing = paired_predictions.pair([predictions(0.6, 1)], [predictions(0.63, 2)])
     one = paired_predictions.compare_accuracy(config("A", 1), config("B", 1), pairing)
