@@ -72,9 +72,7 @@ def facts(spec: TaskSpec) -> None:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def first(version: str, _specs: Mapping[str, TaskSpec]) -> str:
     """The task to open on: that of the newest finished run with examples, real data before the sample."""
-    found = queries.run_list(version, experiment="clue").filter(
-        pl.col("status") == "finished", pl.col("task").is_in(list(_specs)), pl.col("data_source").is_not_null()
-    )
+    found = finished(version).filter(pl.col("task").is_in(list(_specs)))
     tasks = found.sort(pl.col("data_source") == "sample", maintain_order=True)["task"].unique(maintain_order=True)
     return next((task for task in tasks if newest(version, task)), FIRST)
 
@@ -82,11 +80,17 @@ def first(version: str, _specs: Mapping[str, TaskSpec]) -> str:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def newest(version: str, task: str) -> dict[str, object] | None:
     """The newest finished run of a task that stored its dev predictions, real data before the sample."""
-    found = queries.run_list(version, experiment="clue", task=task)
-    found = found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
+    found = finished(version).filter(pl.col("task") == task)
     found = found.sort(pl.col("data_source") == "sample", "started_at", descending=[False, True])
     rows = found.head(TRIED).iter_rows(named=True)
     return next((row for row in rows if queries.has_answers(version, row["run_id"])), None)
+
+
+def finished(version: str) -> pl.DataFrame:
+    """Runs of known data that have ended, newest first; only what is asked of them, for there may be 100,000."""
+    found = queries.run_list(version, experiment="clue")
+    found = found.select("run_id", "task", "status", "data_source", "started_at")
+    return found.filter(pl.col("status") == "finished", pl.col("data_source").is_not_null())
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
