@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 inside.stay_inside()
 st.set_page_config(page_title=headings.NAME, page_icon=headings.ICON, layout="wide", initial_sidebar_state="collapsed")
 st.logo(str(HERE / "logo.svg"), size="large")
-st.html(HERE / "style.css")
+headings.stylesheet()
 
 
 def room_page(room: rooms.Room) -> st.Page:

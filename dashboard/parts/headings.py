@@ -11,6 +11,16 @@ ICON = str(Path(__file__).parents[1] / "icon.svg")
 STYLE = Path(__file__).parents[1] / "style.css"
 
 
+def stylesheet() -> None:
+    """Put the stylesheet on the page, in a place of its own.
+
+    Streamlit puts HTML that is nothing but a style where it puts toasts, and what a callback of a fragment says takes
+    the first place there: the page would lose its look until it runs as a whole.
+    """
+    with st.container(key="stylesheet"):
+        st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style><span hidden></span>")
+
+
 def title(
     name: str,
     sentence: str,

@@ -291,6 +291,27 @@ def test_a_running_job_is_stopped_from_its_page_and_leaves_a_line(changing, wide
         assert shown.problems == []
 
 
+def test_a_job_that_is_stopped_on_the_entrance_leaves_its_look(changing, wide):
+    db, base = changing
+    script = (
+        "import sys, time; from pathlib import Path; from store import runs\n"
+        "run = runs.start('own', config={}, command='python x.py', config_hash='h', db=Path(sys.argv[1]))\n"
+        "run.log({'train/loss': 1.0}, step=1); print(run.run_id, flush=True); time.sleep(120)"
+    )
+    padding = "() => getComputedStyle(document.querySelector('[data-testid=stMainBlockContainer]')).paddingTop"
+    with subprocess.Popen([sys.executable, "-c", script, str(db)], stdout=subprocess.PIPE, text=True) as job:
+        job.stdout.readline()
+        queries.refresh(db)
+        shown = wide
+        shown.open(base)
+        shown.page.get_by_text("Running now (1)").wait_for()
+        before = shown.page.evaluate(padding)
+        shown.page.get_by_role("button", name="Stop").click()
+        assert job.wait(30) != 0
+        shown.page.get_by_text("Running now (1)").wait_for(state="detached")
+        assert shown.page.evaluate(padding) == before, "what a callback says took the place of the stylesheet"
+
+
 @pytest.mark.parametrize("start", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_first_minutes_on_an_empty_store(start, changing, wide):
     """From the welcome to the command of a first run; in the slow half the page starts it and shows its end."""
