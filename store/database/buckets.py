@@ -34,13 +34,13 @@ def bucketed(curve: Array, x: Array, value: Array, buckets: int) -> Buckets:
         value: (n,), those of each curve in the order of logging.
         buckets: parts of the range of each curve that has more points than this; others show each step.
     """
-    blocks = _starts(curve)
+    blocks = starts_of(curve)
     curves, of_block = np.unique(curve[blocks], return_inverse=True)
-    number = np.repeat(of_block, _lengths(blocks, len(curve)))
+    number = np.repeat(of_block, lengths(blocks, len(curve)))
     number, x, value = _sorted(number.astype(np.int16) if len(curves) < 2**15 else number, x, value)
     place, x, value = _sorted(_places(number, x, buckets), x, value)
-    starts = _starts(place)
-    count = _lengths(starts, len(place))
+    starts = starts_of(place)
+    count = lengths(starts, len(place))
     with np.errstate(all="ignore"):  # NaN, infinities and what becomes infinite when it is added up
         mean_x, mean = _reduced(np.add, x, starts) / count, _reduced(np.add, value, starts) / count
     low, high = _reduced(np.fmin, value, starts), _reduced(np.maximum, value, starts)
@@ -53,9 +53,10 @@ def bucketed(curve: Array, x: Array, value: Array, buckets: int) -> Buckets:
 
 def _places(number: Array, x: Array, buckets: int) -> Array:
     """Of points sorted by the number of their curve: that number and the part of the curve's range they fall in."""
-    starts = _starts(number)
-    count = _lengths(starts, len(number))
-    low, width = _reduced(np.minimum, x, starts), _reduced(np.maximum, x, starts) - _reduced(np.minimum, x, starts)
+    starts = starts_of(number)
+    count = lengths(starts, len(number))
+    low = _reduced(np.minimum, x, starts)
+    width = _reduced(np.maximum, x, starts) - low
     parts = np.where(count <= buckets, FINE, min(buckets, FINE))
     scale = np.divide(parts, width, out=np.zeros(len(starts)), where=width > 0)
     part = np.minimum((x - np.repeat(low, count)) * np.repeat(scale, count), np.repeat(parts - 1.0, count))
@@ -71,12 +72,14 @@ def _sorted(key: Array, *columns: Array) -> tuple[Array, ...]:
     return key[order], *(column[order] for column in columns)
 
 
-def _starts(key: Array) -> Array:
+def starts_of(*keys: Array) -> Array:
     """Where stretches of equal keys begin."""
-    return np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
+    changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.flatnonzero(np.concatenate([[True], changed])) if len(keys[0]) else np.zeros(0, np.int64)
 
 
-def _lengths(starts: Array, total: int) -> Array:
+def lengths(starts: Array, total: int) -> Array:
+    """How long each stretch is, of `total` keys."""
     return np.diff(starts, append=total)
 
 

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from store.database.buckets import Array, Buckets, bucketed
+from store.database.buckets import Array, Buckets, bucketed, lengths, starts_of
 from store.database.sql import frame, one
 from store.paths import Layout
 from store.spool import unpublished
@@ -71,8 +71,9 @@ def curves(
             points = pl.concat([points, tails.filter(pl.col("run_no").is_in(group))])
         points = _in_view(points, view, starts)
         run_no, name_no, x, value = (points[column].to_numpy() for column in points.columns)
-        curve = _places(runs, run_no) * len(known) + _places(known, name_no)
-        parts.append(bucketed(curve, x, value, view.buckets))
+        begins = starts_of(run_no, name_no)  # a curve's points lie together: its number is looked up once
+        curve = _places(runs, run_no[begins]) * len(known) + _places(known, name_no[begins])
+        parts.append(bucketed(np.repeat(curve, lengths(begins, len(run_no))), x, value, view.buckets))
     return _named(parts, sorted(runs), sorted(known))
 
 
