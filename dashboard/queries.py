@@ -150,6 +150,18 @@ def places(version: str) -> dict[str, int]:
     return {run_id: place for place, run_id in enumerate(all_runs(version)["run_id"])}
 
 
+def rows_of(version: str, run_ids: Sequence[str]) -> pl.DataFrame:
+    """Rows of `all_runs`, in its order; ids that are not in the store have none."""
+    known = places(version)
+    return all_runs(version)[sorted({known[run_id] for run_id in run_ids if run_id in known})]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def all_tags(version: str) -> list[str]:
+    """Tags of all runs, archived ones included."""
+    return tables.all_tags(all_runs(version))
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
 def summary_names(version: str) -> list[str]:
     """Names of the summary values of all runs; those that most runs have first."""
@@ -253,14 +265,13 @@ def param_names(version: str) -> pl.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=_LISTS)
 def names(version: str, run_ids: tuple[str, ...]) -> dict[str, str]:
     """Run id -> name of runs that are shown together; ids that are not in the store have no name."""
-    known = places(version)
-    rows = all_runs(version)[sorted({known[run_id] for run_id in run_ids if run_id in known})]
-    bare = rows.filter(~pl.col("command").fill_null("").str.contains(" --", literal=True))
+    named = rows_of(version, run_ids)
+    bare = named.filter(~pl.col("command").fill_null("").str.contains(" --", literal=True))
     if bare.is_empty():
-        return run_names.names(rows)
+        return run_names.names(named)
     differing = param_names(version).filter("differs").group_by("experiment").agg("name")
     own = queries.params(bare["run_id"].to_list())
-    return run_names.names(rows, own, dict(differing.iter_rows()))
+    return run_names.names(named, own, dict(differing.iter_rows()))
 
 
 def name(version: str, run_id: str) -> str:
@@ -481,7 +492,7 @@ def _readable_afterwards() -> Iterator[None]:
 
 def edit_runs(run_ids: Sequence[str], **edit: Any) -> None:
     """Write `add_tag`, `remove_tag`, `note` or `archived` for runs, and wait until it can be read."""
-    known = all_runs(store_version()).filter(pl.col("run_id").is_in(list(run_ids)))
+    known = rows_of(store_version(), run_ids)
     with _readable_afterwards():
         for run_id, tags in known.select("run_id", "tags").iter_rows():
             if "note" in edit:

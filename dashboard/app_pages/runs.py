@@ -344,8 +344,7 @@ with tools:
     if pages > 1 and not group:
         number = st.pagination(pages, key="runs_page", bind="query-params")
     downloads.download(found, "runs", label="CSV")
-known = set(everything["run_id"].filter(everything["run_id"].is_in(ids_in_link("selected"))))
-selected = [run_id for run_id in ids_in_link("selected") if run_id in known]
+selected = [run_id for run_id in ids_in_link("selected") if run_id in queries.places(version)]
 acts = st.empty()  # there also without a choice, so that the charts below keep their place
 if selected:
     with acts.container():

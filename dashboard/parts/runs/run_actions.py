@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
-from dashboard.figures import tables, words
+from dashboard.figures import words
 from dashboard.parts import links
 from store.errors import StoreError
 
@@ -20,7 +20,7 @@ def may_delete() -> bool:
 
 def bar(version: str, chosen: Sequence[str], key: str) -> None:
     """Buttons for the chosen runs."""
-    runs = queries.all_runs(version).filter(pl.col("run_id").is_in(list(chosen)))
+    runs = queries.rows_of(version, chosen)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{len(chosen)} selected**", width="content")
         links.page_link("run", "Open", icon=":material/monitoring:", run=chosen[0])
@@ -98,9 +98,13 @@ def rename_now(named: dict[str, str]) -> None:
 def _tag(version: str, runs: pl.DataFrame, key: str) -> None:
     """Tags that exist are offered; others are typed."""
     with st.popover("Tag", icon=":material/sell:", type="tertiary"):
-        known = tables.all_tags(queries.all_runs(version))
         tag = st.selectbox(
-            "Tag", known, index=None, key=f"{key}_new_tag", accept_new_options=True, placeholder="choose or type one"
+            "Tag",
+            queries.all_tags(version),
+            index=None,
+            key=f"{key}_new_tag",
+            accept_new_options=True,
+            placeholder="choose or type one",
         )
         name = (tag or "").strip()
         ids = runs["run_id"].to_list()
