@@ -389,7 +389,12 @@ def measured_tables(version: str, run_id: str) -> list[str]:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def predictions(version: str, run_id: str, split: str = "dev") -> pl.DataFrame:
     """Predictions of a run with their examples: example_id, hash, label, prediction, confidence, text."""
-    return queries.with_texts(answers(version, run_id, split), run_id, split)
+    return with_texts(answers(version, run_id, split), run_id, split)
+
+
+def with_texts(rows: pl.DataFrame, run_id: str, split: str = "dev") -> pl.DataFrame:
+    """Some of these with the examples' text; not cached."""
+    return queries.with_texts(rows, run_id, split)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

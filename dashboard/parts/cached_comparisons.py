@@ -59,14 +59,32 @@ def slices_for(
     except paired_predictions.NotComparable:
         return [], {}, 0
     share_a, share_b = (pairing.rights(side).mean(axis=1) for side in "ab")
-    read = queries.predictions(version, a.run_ids[0], split)
-    shown = paired_predictions.ordered(read, pairing.a[0].select(paired_predictions.KEY))
-    spec = queries.task_specs(version).get(task)
-    has_classes = spec is None or spec.kind in ("classification", "pair")
-    found = slice_candidates.candidates(tables.with_class_titles(shown, task), has_classes=has_classes)
+    rows = pairing.a[0]
+    same = int(rows.select(paired_predictions.KEY).hash_rows().sum())
+    found = candidates_of(version, split, a.run_ids[0], task, rows.height, same, rows)
     inside = {name: item.rows for name, item in found.items()}
     tested = slices.slices_that_differ(share_b - share_a, inside, rng=np.random.default_rng(0))
     return tested, {item.name: found[item.name].query for item in tested}, count_flips(pairing)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def candidates_of(
+    version: str, split: str, run_id: str, task: str, n: int, same: int, _rows: pl.DataFrame
+) -> dict[str, slice_candidates.Candidate]:
+    """Slices of a run's examples that are looked at, found once for all comparisons on the same examples.
+
+    Args:
+        version: of the store.
+        split: dev or test.
+        run_id: whose labels are in the rows.
+        task: of the run.
+        n: number of rows.
+        same: a number that other examples do not have.
+        _rows: example_id, hash, label.
+    """
+    shown = tables.with_class_titles(queries.with_texts(_rows, run_id, split), task)
+    spec = queries.task_specs(version).get(task)
+    return slice_candidates.candidates(shown, has_classes=spec is None or spec.kind in ("classification", "pair"))
 
 
 def count_flips(pairing: paired_predictions.Pairing) -> int:
