@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,23 +63,30 @@ def check(config: Train) -> None:
 def regression(run: Run, config: Train) -> None:
     """Fit a smooth and a kinked target with every activation and seed; held-out errors with intervals."""
     seeds = range(config.seed, config.seed + config.seeds)
-    for target in ("smooth", "kinked"):
-        results: dict[str, list[dict[str, float]]] = {text: [] for text in config.activations}
-        fits = [(text, seed) for text in config.activations for seed in seeds]
-        for text, seed in progress.track(fits, f"regression, {target} target", run=run):
-            results[text].append(fit(config, text, seed, target))
-        print(f"regression on a {target} target, {config.seeds} seeds: held-out mean squared error / variance")
-        reference = np.array([row["error"] for row in results[config.activations[0]]])
-        for text, rows in sorted(results.items(), key=lambda item: np.mean([row["error"] for row in item[1]])):
-            found = np.array([row["error"] for row in rows])
-            values: dict[str, Any] = {name: tuple(mean_interval([row[name] for row in rows])) for name in rows[0]}
-            values["against_first"] = tuple(mean_interval(found - reference))
-            run.measure("smoothing_regression", {"target": target, "activation": text}, **values)
-            run.summary({f"{target}/{text}_error": float(found.mean())})
-            print(
-                f"  {text:<30} {shown(mean_interval(found))}   against {config.activations[0]} "
-                f"{shown(mean_interval(found - reference))}"
-            )
+    targets = ("smooth", "kinked")
+    with progress.Bar(len(targets) * len(config.activations) * len(seeds), "regression", run=run) as bar:
+        for target in targets:
+            results: dict[str, list[dict[str, float]]] = {text: [] for text in config.activations}
+            for text, seed in product(config.activations, seeds):
+                results[text].append(fit(config, text, seed, target))
+                bar.advance()
+            tell(run, config, target, results)
+
+
+def tell(run: Run, config: Train, target: str, results: dict[str, list[dict[str, float]]]) -> None:
+    """Store and print the errors on a target, the lowest first."""
+    progress.say(f"regression on a {target} target, {config.seeds} seeds: held-out mean squared error / variance")
+    reference = np.array([row["error"] for row in results[config.activations[0]]])
+    for text, rows in sorted(results.items(), key=lambda item: np.mean([row["error"] for row in item[1]])):
+        found = np.array([row["error"] for row in rows])
+        values: dict[str, Any] = {name: tuple(mean_interval([row[name] for row in rows])) for name in rows[0]}
+        values["against_first"] = tuple(mean_interval(found - reference))
+        run.measure("smoothing_regression", {"target": target, "activation": text}, **values)
+        run.summary({f"{target}/{text}_error": float(found.mean())})
+        progress.say(
+            f"  {text:<30} {shown(mean_interval(found))}   against {config.activations[0]} "
+            f"{shown(mean_interval(found - reference))}"
+        )
 
 
 def fit(config: Train, text: str, seed: int, target: str) -> dict[str, float]:

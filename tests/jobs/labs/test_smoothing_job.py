@@ -55,7 +55,7 @@ def test_regression_and_staircase_are_stored_with_intervals(tmp_path, capsys):
     assert final.filter(schedule="annealed 1 to 0.02")["value"][0] < final.filter(schedule="fixed 0.02")["value"][0]
     printed = capsys.readouterr()
     assert "solved" in printed.out
-    assert "regression, smooth target: 100%|██████████| 4/4" in printed.err  # a step for each of two seeds
+    assert "regression: 100%|██████████| 8/8" in printed.err  # a step for each of two seeds
 
 
 def test_encoders_are_trained_through_the_clue_job(monkeypatch):
