@@ -131,13 +131,18 @@ def class_order(counts: pl.DataFrame) -> list[str]:
     return name_order.ordered(names)
 
 
-def with_class_titles(frame: pl.DataFrame, task: str | None) -> pl.DataFrame:
-    """Labels and predictions with what the class means (`103 sports`) where the task has titles for its classes."""
+def class_titles(task: str | None) -> dict[str, str]:
+    """Class -> the class with what it means (`103 sports`); empty where the task has no titles for its classes."""
     spec = TASKS.get(task or "")
     if spec is None or not spec.label_titles:
-        return frame
-    titles = {label: f"{label} {title}" for label, title in zip(spec.labels, spec.label_titles, strict=True)}
-    return frame.with_columns(pl.col("label", "prediction").replace(titles))
+        return {}
+    return {label: f"{label} {title}" for label, title in zip(spec.labels, spec.label_titles, strict=True)}
+
+
+def with_class_titles(frame: pl.DataFrame, task: str | None) -> pl.DataFrame:
+    """Labels and predictions by `class_titles`."""
+    titles = class_titles(task)
+    return frame.with_columns(pl.col("label", "prediction").replace(titles)) if titles else frame
 
 
 def readable(frame: pl.DataFrame) -> pl.DataFrame:

@@ -30,6 +30,7 @@ def chosen_sweep() -> tuple[str, str] | None:
     """The store's version and the sweep that is shown; None after the command that makes one."""
     version = queries.store_version()
     swept = queries.run_list(version, experiment="can").drop_nulls("parent_run_id")
+    swept = swept.sort(pl.col("status") != "finished", maintain_order=True)  # the others have no cross-fitted gain
     if "can_run" not in st.query_params and swept.height:
         st.query_params["can_run"] = swept["parent_run_id"][0]
     run_id = can_runs.pick(version)
@@ -44,7 +45,15 @@ def chosen_sweep() -> tuple[str, str] | None:
         return None
     if not stored[1:]:
         return version, stored[0]
-    return version, st.selectbox("Sweep run", stored, key="can_sweep_of", bind="query-params", width=300)
+    status = dict(swept.select("run_id", "status").iter_rows())
+    return version, st.selectbox(
+        "Sweep run",
+        stored,
+        format_func=lambda child: child if status[child] == "finished" else f"{child} ({status[child]})",
+        key="can_sweep_of",
+        bind="query-params",
+        width=300,
+    )
 
 
 def cells_to_show(grid: pl.DataFrame) -> tuple[pl.DataFrame, str, str, str]:

@@ -19,19 +19,22 @@ class Lab:
 
     probs: np.ndarray  # (n, m) float32
     labels: np.ndarray  # (n,)
-    names: tuple[str, ...]  # (m,)
+    names: tuple[str, ...]  # (m,) as people read them
     texts: tuple[str | None, ...]  # (n,) the input as stored
     priors: Mapping[str, np.ndarray]  # name -> (m,)
     unlabelled: int  # rows that were left out
 
 
-def build(probabilities: pl.DataFrame, predictions: pl.DataFrame, counts: pl.DataFrame) -> Lab:
+def build(
+    probabilities: pl.DataFrame, predictions: pl.DataFrame, counts: pl.DataFrame, *, titles: Mapping[str, str]
+) -> Lab:
     """Join what the store has of a run.
 
     Args:
         probabilities: example_id, hash and one column per class.
         predictions: example_id, hash, label, text.
         counts: label, value: rows of every class in training; empty where nobody stored them.
+        titles: class -> how people read it, where that is another word.
 
     Raises:
         ValueError: if no row has a label that is one of the classes.
@@ -51,7 +54,14 @@ def build(probabilities: pl.DataFrame, predictions: pl.DataFrame, counts: pl.Dat
     own = {name: float(count) for name, count in zip(names, np.bincount(y, minlength=len(names)), strict=True)}
     priors["dev"] = prior_from_counts(own, names)[0]
     probs = known.select(names).to_numpy()
-    return Lab(probs, y, names, tuple(known["text"]), priors, joined.height - known.height)
+    return Lab(
+        probs,
+        y,
+        tuple(titles.get(name, name) for name in names),
+        tuple(known["text"]),
+        priors,
+        joined.height - known.height,
+    )
 
 
 def flips(lab: Lab, after: np.ndarray, uncertainty: np.ndarray) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries
+from dashboard.figures import tables
 from dashboard.frames.labs import can_predictions
 from dashboard.parts.runs import run_picker
 from engine.can.correct import alternating_normalization
@@ -78,6 +79,7 @@ def load(version: str, run_id: str) -> can_predictions.Lab | str:
             queries.probabilities(version, run_id),
             queries.predictions(version, run_id),
             counts.select("label", "value"),
+            titles=tables.class_titles(queries.run(version, run_id)["task"]),
         )
     except ValueError as error:
         return str(error)

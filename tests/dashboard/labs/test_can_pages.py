@@ -1,5 +1,6 @@
 """The CAN pages: empty and filled stores, sliders, flips, the neighbours, the sweep, the steps, the simulation."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -194,14 +195,21 @@ def test_the_lab_leaves_out_rows_without_a_label():
     probs = ids.with_columns(pl.Series("x", [0.5, 0.2, 0.1]), pl.Series("y", [0.5, 0.8, 0.9]))
     table = ids.with_columns(pl.Series("label", ["x", None, "y"]), pl.lit('{"s": "甲", "t": ["乙"]}').alias("text"))
     lab = can_predictions.build(
-        probs, table.sample(fraction=1, shuffle=True, seed=0), pl.DataFrame({"label": [], "value": []})
+        probs,
+        table.sample(fraction=1, shuffle=True, seed=0),
+        pl.DataFrame({"label": [], "value": []}),
+        titles={"x": "x sports"},
     )
+    assert lab.names == ("x sports", "y")
     assert (lab.unlabelled, lab.labels.tolist(), list(lab.priors)) == (1, [0, 1], ["uniform", "dev"])
     (row,) = can_predictions.flips(lab, np.array([[0.1, 0.9], [0.1, 0.9]]), np.zeros(2)).rows(named=True)
     assert row["text"] == "甲 ｜ 乙"
     with pytest.raises(ValueError, match="no prediction of this run has a label"):
         can_predictions.build(
-            probs, table.with_columns(label=pl.lit(None, pl.String)), pl.DataFrame({"label": [], "value": []})
+            probs,
+            table.with_columns(label=pl.lit(None, pl.String)),
+            pl.DataFrame({"label": [], "value": []}),
+            titles={},
         )
 
 
@@ -253,3 +261,20 @@ def test_a_run_of_fewer_classes_takes_a_k_that_it_has(tmp_path, open_page, class
     assert not app.exception
     assert not app.warning
     assert len(app.dataframe) == 3
+
+
+def test_a_sweep_that_was_interrupted_stands_behind_the_finished_one(tmp_path, open_page):
+    db = tmp_path / "results.duckdb"
+    parent, _ = add_run(db)
+    finished = add_sweep(db, parent)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        runs.start("can", config={}, command="c", config_hash="i", db=db, parent_run_id=parent, follow=False) as run,
+    ):
+        axes = {"k": 3, "threshold": 0.9, "alpha": 1.0, "iterations": 1, "prior": "train"}
+        run.measure("can_grid", axes, gain=(0.01, 0.0, 0.05, 400), accuracy=0.6, corrected=10)
+        raise KeyboardInterrupt
+    ingest(db, force=True)
+    app = open_page("can_sweep", db)
+    assert app.selectbox(key="can_sweep_of").options == [finished, f"{run.run_id} (interrupted)"]
+    assert any("Cross-fitted gain" in text.value for text in app.markdown)
