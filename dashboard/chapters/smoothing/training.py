@@ -7,6 +7,7 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import smoothing as figures
 from dashboard.parts import badges, headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.evidence.intervals import mean_interval
 
@@ -45,9 +46,8 @@ def picture() -> Reading | None:
     learned = frame.filter(metric="width").select("activation", width="value", low="low", high="high")
     if not learned.is_empty():
         st.caption("Widths that were learned:")
-        st.dataframe(
-            learned, key="smoothing_training_widths", placeholder=words.UNSET, alt="Learned widths by activation"
-        )
+        titles = {"activation": "activation", "width": "mean width", "low": "95 % from", "high": "to"}
+        stored_table.show(learned, titles, key="smoothing_training_widths", alt="Learned widths by activation")
     return reading(errors, frame.filter(metric="against_first"))
 
 
