@@ -175,7 +175,8 @@ def test_a_figure_is_saved_as_html_and_csv(served, filled_store, wide, tmp_path)
     shown.page.get_by_role("button", name="Data", exact=True).first.click()
     for name, part in (("CSV", "difference,"), ("Interactive HTML", "Plotly.newPlot")):
         with shown.page.expect_download() as saved:
-            shown.page.get_by_role("button", name=name, exact=True).last.click()
+            menu = shown.page.get_by_test_id("stPopoverBody")  # the page has a button for a CSV of its own
+            menu.get_by_role("button", name=name, exact=True).click()
         file = tmp_path / name
         saved.value.save_as(file)
         assert part in file.read_text(encoding="utf-8-sig")
