@@ -71,7 +71,9 @@ def settle(config: Any, source: SentenceEncoder | ReadyVectors) -> Settings:
         check_component(name)
     if config.resamples < 1:
         raise cli.InputError(f"--resamples must be positive, got {config.resamples}")
-    return Settings(poolings=parse(names, source), components=components, statistics=statistics, average=average)
+    return Settings(
+        poolings=parse(names, source, flag="--poolings"), components=components, statistics=statistics, average=average
+    )
 
 
 def check_sizes(settings: Settings, width: int, sentences: Mapping[str, int], dataset: str) -> None:
@@ -94,9 +96,11 @@ def check_sizes(settings: Settings, width: int, sentences: Mapping[str, int], da
                 )
 
 
-def parse(names: Sequence[str], source: SentenceEncoder | ReadyVectors) -> tuple[Pooling, ...]:
-    """The poolings of names, each once."""
-    with cli.input_errors("--poolings"):
+def parse(
+    names: Sequence[str], source: SentenceEncoder | ReadyVectors, *, flag: str = "--pooling"
+) -> tuple[Pooling, ...]:
+    """The poolings of names, each once; the flag that named them is told where one is unknown."""
+    with cli.input_errors(flag):
         return tuple({pooling.name: pooling for pooling in map(source.parse, names)}.values())
 
 

@@ -187,6 +187,8 @@ def test_retrieval_finds_all_at_full_dimension_and_less_below(tmp_path, folder, 
     db = tmp_path / "x.duckdb"
     flags = {"encoder": "hashed:64", "data": ("bq",), "data_dir": folder, "components": ("none", "full", "16", "2")}
     retrieval.start(whitening.Retrieval(db=db, **flags))
+    with pytest.raises(InputError, match="--pooling: .*pool with 'cls'"):
+        retrieval.start(whitening.Retrieval(db=db, **flags, pooling="cls"))
     ingest(db, force=True)
     table = queries.measurements("retrieval", db=db).filter(backend="blocked")
     recall = {(row["vectors"], row["n_components"]): row["value"] for row in table.filter(metric="recall").to_dicts()}
@@ -205,7 +207,7 @@ REFUSED = [
         {"data": ("bq",), "components": ("ful",)},
         "expected none, full, reduced or a positive number; did you mean 'full'",
     ),
-    ({"data": ("bq",), "poolings": ("cls",)}, "has no hidden states to pool with 'cls'"),
+    ({"data": ("bq",), "poolings": ("cls",)}, "--poolings: .*has no hidden states to pool with 'cls'"),
     ({"data": ("bq",), "statistics": ("targets",)}, "did you mean 'target'"),
     ({"data": ("bq",), "statistics": ("file",)}, "used together"),
     ({"data": ("bq",), "preset": "bert-whitening"}, "did you mean 'bert-whitening"),
