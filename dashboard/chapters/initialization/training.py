@@ -9,6 +9,7 @@ from dashboard import queries
 from dashboard.figures import words
 from dashboard.figures.labs import initialization as figures
 from dashboard.parts import headings, plots
+from dashboard.parts.labs import stored_table
 from dashboard.parts.labs.form import Chapter, Guess, Reading
 from engine.initialization.rules import RULES, fan_variance
 
@@ -126,13 +127,11 @@ def missing(curves: pl.DataFrame, last: pl.DataFrame) -> int:
 
 def show_losses(losses: pl.DataFrame, rates: pl.DataFrame) -> None:
     """The final losses as a table."""
-    st.dataframe(
+    titles = {"rule": "rule", "loss": "held-out loss / variance", "low": "95 % from", "high": "to", "seeds": "seeds"}
+    stored_table.show(
         losses.join(rates, on="rule").sort("loss"),
+        titles | {"learning_rate": "learning rate"},
         key="initialization_training_table",
-        hide_index=True,
-        column_config={"learning_rate": st.column_config.NumberColumn("learning rate", format="%g")}
-        | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
-        placeholder=words.UNSET,
         alt="Final losses by rule",
     )
 

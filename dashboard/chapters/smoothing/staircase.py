@@ -183,7 +183,10 @@ def show_stored() -> None:
         key="smoothing_staircase_table",
         hide_index=True,
         column_config={"solved": st.column_config.NumberColumn(format="percent")}
-        | {name: st.column_config.NumberColumn(format="%.4f") for name in ("loss", "low", "high")},
+        | {
+            name: st.column_config.NumberColumn(title, format="%.4f")
+            for name, title in (("loss", "loss"), ("low", "95 % from"), ("high", "to"))
+        },
         placeholder=words.UNSET,
         alt="Final losses by schedule",
     )
