@@ -187,7 +187,7 @@ def test_retrieval_finds_all_at_full_dimension_and_less_below(tmp_path, folder, 
     db = tmp_path / "x.duckdb"
     flags = {"encoder": "hashed:64", "data": ("bq",), "data_dir": folder, "components": ("none", "full", "16", "2")}
     retrieval.start(whitening.Retrieval(db=db, **flags))
-    with pytest.raises(InputError, match="--pooling: .*pool with 'cls'"):
+    with pytest.raises(InputError, match=r"--pooling: .*pool with 'cls'"):
         retrieval.start(whitening.Retrieval(db=db, **flags, pooling="cls"))
     ingest(db, force=True)
     table = queries.measurements("retrieval", db=db).filter(backend="blocked")
