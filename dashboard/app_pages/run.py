@@ -350,6 +350,9 @@ def show_kin() -> None:
     if RUN["parent_run_id"]:
         st.markdown("**Parent**")
         links.run_link(RUN["parent_run_id"])
+    if RUN["experiment"] == "sweep":
+        sweep = {"explore_view": "Sweeps", "explore_sweep": run_id}
+        links.page_link("explore", "Its trials, and what each setting does", icon=":material/scatter_plot:", **sweep)
     children = everything.filter(parent_run_id=run_id)
     seeds = everything.filter((pl.col("config_hash") == RUN["config_hash"]) & (pl.col("run_id") != run_id))
     for name, key, frame in (

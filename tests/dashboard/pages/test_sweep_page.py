@@ -61,7 +61,9 @@ def test_a_sweep_shows_its_decision_and_the_command_of_the_best(tmp_path, open_p
     assert heads["dev/accuracy"]["label"] == "Dev accuracy"
     assert heads["dev/accuracy"]["type_config"]["format"] == "percent"
     assert heads["learning_rate"]["label"] == "Learning rate"
-    heading = texts(open_page("run", db, run=run.run_id))
+    page = open_page("run", db, run=run.run_id, run_tab="Related runs")
+    assert [link.proto.label for link in page.get("page_link")][-1] == "Its trials, and what each setting does"
+    heading = texts(page)
     assert "**best dev accuracy 70.00 %**" in heading
 
 
