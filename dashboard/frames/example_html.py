@@ -143,7 +143,8 @@ def _blank(fields: Mapping[str, Any], spec: TaskSpec, label: str | None, predict
 def _span(fields: Mapping[str, Any], label: str | None, predictions: Sequence[str]) -> str:
     context, spans = str(fields["context"]), []
     answers = [(label, GOLD, "gold")]
-    answers += [(answer, PREDICTED, f"predicted by {who}") for who, answer in zip("AB", predictions, strict=False)]
+    names = ("predicted by A", "predicted by B") if len(predictions) > 1 else ("predicted",)
+    answers += [(answer, PREDICTED, name) for name, answer in zip(names, predictions, strict=False)]
     for answer, color, title in answers:
         place = find_folded(context, answer) if answer else None  # older runs stored answers in lower case
         if place:

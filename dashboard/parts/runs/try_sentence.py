@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.figures import words
 from dashboard.frames import example_html
+from dashboard.parts import commands
 from dashboard.parts.runs import answering
 from engine.text.tasks import TaskSpec
 
@@ -31,9 +32,8 @@ def show(version: str, run: Mapping[str, Any], spec: TaskSpec | None) -> None:
         asked = st.form_submit_button("Answer", icon=":material/play_arrow:", type="primary")
     if asked:
         _answer(run["run_id"], spec, values)
-    st.caption(
-        f"`python -m jobs.predict --run {run['run_id']}` answers the same from the command line, and whole files."
-    )
+    command = commands.of_this_store(f"python -m jobs.predict --run {run['run_id']}")
+    st.caption(f"`{command}` answers lines that are typed, and whole files with `--input`.")
 
 
 def _box(spec: TaskSpec, name: str) -> Any:
@@ -86,7 +86,8 @@ def _show(spec: TaskSpec, answer: Mapping[str, Any], number: int) -> None:
             hide_index=True,
             height="content",
             column_config={
-                "probability": st.column_config.ProgressColumn("Probability", format="percent", max_value=1)
+                "answer": st.column_config.TextColumn("Answer"),
+                "probability": st.column_config.ProgressColumn("Probability", format="percent", max_value=1),
             },
             alt="Probability of each class",
         )

@@ -1,5 +1,7 @@
 """The page of a run tries a sentence on its model: one question a box, an answer with probabilities, or a sentence."""
 
+import shlex
+
 import pytest
 
 from dashboard.parts.runs import answering, try_sentence
@@ -19,6 +21,8 @@ def test_a_typed_sentence_is_answered(open_page, asked):
     db, run_id, process = asked
     at = open_page("run", db, run=run_id, run_tab="Try it")
     assert not at.exception
+    command = f"CLUEBOARD_DB={shlex.quote(str(db))} python -m jobs.predict --run {run_id}"
+    assert any(command in item.value for item in at.caption)
     (box,) = [item for item in at.text_input if item.key == "run_try_投诉"]
     box.set_value("快递怎么还没有送到")
     at.button(key=next(item.key for item in at.button if item.label == "Answer")).click().run(timeout=120)
