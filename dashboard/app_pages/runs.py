@@ -18,6 +18,7 @@ SIZE = 50
 NEWS_EVERY = 3  # seconds
 CHARTS = 4  # drawn at first
 GROUPS = 60  # listed
+PLACE = "\nplace"  # column of row numbers: no parameter is called so
 NO_VIEW = ("selected", "runs_page")  # parts of the address that a saved view leaves out
 
 headings.title(
@@ -172,6 +173,11 @@ def with_params(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     return joined.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
 
 
+def whole(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every column of the runs in these rows, and the parameters that they are sorted and grouped by."""
+    return everything[rows[PLACE]].hstack(rows.select(name for name in rows.columns if name in KNOWN_PARAMS))
+
+
 def columns_of(shown: pl.DataFrame, columns: list[str], *, compact: bool) -> tuple[pl.DataFrame, list[str]]:
     """The columns that are listed: the chosen ones, or score, what differs between these runs, and the usual ones."""
     if columns:
@@ -320,9 +326,9 @@ with tools:
     sort, ascending, columns, archived = settings()
     views()
 found = run_search.found(version, everything, text)
-put_away = found.height
+put_away = len(found)
 if not archived and "is:archived" not in text:
-    found = found.filter(~pl.col("archived"))
+    found = found.filter(~everything["archived"].gather(found))
 run_actions.undo("runs")
 if found.is_empty():
     why = run_search.nothing(version, everything, text) if not put_away else (
@@ -331,39 +337,40 @@ if found.is_empty():
     st.info(why, icon=":material/filter_alt_off:")
     guard.fragment(run_every=NEWS_EVERY)(look_for_news)()
     st.stop()
-found = with_params(found, [sort, group or ""])
+by = [name for name in dict.fromkeys(("run_id", sort)) if name in everything.columns]
+keys = with_params(everything.select(by)[found].with_columns(found.alias(PLACE)), [sort, group or ""])
 newest_first = sort == "started_at" and not ascending  # as the store hands them out
-ordered = found if newest_first else tables.ordered(found, sort, descending=not ascending)
+ordered = keys if newest_first else tables.ordered(keys, sort, descending=not ascending)
 pinned = ids_in_link("pinned")
 if pinned:
     ordered = ordered.sort(pl.col("run_id").is_in(pinned), descending=True, maintain_order=True)
-pages = -(-found.height // SIZE)
+pages = -(-len(found) // SIZE)
 with tools:
-    st.caption(f"{found.height:,} of {everything.height:,} runs", width="content")
+    st.caption(f"{len(found):,} of {everything.height:,} runs", width="content")
     number = 1
     if pages > 1 and not group:
         number = st.pagination(pages, key="runs_page", bind="query-params")
-    downloads.download(found, "runs", label="CSV")
+    downloads.download(lambda: whole(keys), "runs", label="CSV")
 selected = [run_id for run_id in ids_in_link("selected") if run_id in queries.places(version)]
 acts = st.empty()  # there also without a choice, so that the charts below keep their place
 if selected:
     with acts.container():
         run_actions.bar(version, selected, "runs")
-shown = tables.page(ordered, min(number, pages), SIZE)
+shown = whole(tables.page(ordered, min(number, pages), SIZE))
 hidden = ids_in_link("hidden")
-drawn = ordered.filter(pl.col("run_id").is_in(selected)) if selected else shown
+drawn = whole(ordered.filter(pl.col("run_id").is_in(selected))) if selected else shown
 drawn = drawn.filter(~pl.col("run_id").is_in(hidden))
 followed = False
 if view == "Table":
     if group:
-        show_groups(ordered, group)
+        show_groups(whole(ordered), group)
     else:
         show_list(shown, columns, (sort, ascending), compact=False)
 else:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         if group:
-            show_groups(ordered, group)
+            show_groups(whole(ordered), group)
         else:
             show_list(shown, columns, (sort, ascending), compact=True)
     with right:

@@ -6,11 +6,11 @@ import polars as pl
 import streamlit as st
 
 
-def download(frame: pl.DataFrame, name: str, *, label: str = "CSV") -> None:
+def download(frame: pl.DataFrame | Callable[[], pl.DataFrame], name: str, *, label: str = "CSV") -> None:
     """Button that saves a frame as CSV; nested columns are written as JSON text. The file is built on the click."""
     st.download_button(
         label,
-        data=lambda: to_csv(frame),
+        data=lambda: to_csv(frame() if callable(frame) else frame),
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",

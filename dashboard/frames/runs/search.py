@@ -41,7 +41,7 @@ NUMBERS = {"seed": "seed", "duration": "duration_s", "duration_s": "duration_s",
 TIMES = ("since", "before")
 DAYS = {"today": 0, "yesterday": 1}
 STATUS = ("running", "finished", "failed", "interrupted", "lost")
-_TEXTS = "\ntexts"
+_TEXTS, _PLACE = "\ntexts", "\nplace"
 SEARCHED = ("run_id", "name", "experiment", "task", "model", "recipe", "status", "note", "command", "host")
 _NEAR = 1e-9
 """Relative distance up to which two numbers are the same."""
@@ -59,7 +59,12 @@ def parameters(terms: Iterable[Term], metrics: Sequence[str], params: Sequence[s
     return sorted(wanted | {name for place in wanted for name in _aliases(place) if name in params})
 
 
-def matching(
+def matching(frame: pl.DataFrame, terms: Sequence[Term], **more: Any) -> pl.DataFrame:
+    """The runs that every term finds; `more` is what `places` takes."""
+    return frame[places(frame, terms, **more)]
+
+
+def places(
     frame: pl.DataFrame,
     terms: Sequence[Term],
     *,
@@ -67,8 +72,8 @@ def matching(
     params: pl.DataFrame | None = None,
     known: Sequence[str] = (),
     words_of: pl.Series | None = None,
-) -> pl.DataFrame:
-    """The runs that every term finds.
+) -> pl.Series:
+    """Row numbers of the runs that every term finds: of 100,000 runs, their 40 columns take longer than the search.
 
     Args:
         frame: columns of `runs`, and a column for each summary metric.
@@ -80,10 +85,10 @@ def matching(
     """
     metrics = [name for name in frame.columns if "/" in name]
     conditions = [_condition(term, metrics, params, known, now) for term in terms]
-    if all(term.name for term in terms):
-        return frame.filter(*conditions)
-    read = frame.with_columns((texts(frame) if words_of is None else words_of).alias(_TEXTS))
-    return read.filter(*conditions).drop(_TEXTS)
+    read = frame.lazy()
+    if not all(term.name for term in terms):
+        read = read.with_columns((texts(frame) if words_of is None else words_of).alias(_TEXTS))
+    return read.with_row_index(_PLACE).filter(*conditions).select(_PLACE).collect().to_series()
 
 
 def advice(frame: pl.DataFrame, terms: Sequence[Term], **more: Any) -> str:
@@ -92,9 +97,9 @@ def advice(frame: pl.DataFrame, terms: Sequence[Term], **more: Any) -> str:
     Args:
         frame: as for `matching`.
         terms: of `parse`.
-        more: what else `matching` takes.
+        more: what else `places` takes.
     """
-    found = {term: matching(frame, [term], **more).height for term in terms}
+    found = {term: len(places(frame, [term], **more)) for term in terms}
     for term, count in found.items():
         if count == 0:
             near = _nearest(frame, term)

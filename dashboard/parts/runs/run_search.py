@@ -74,8 +74,8 @@ def take_earlier_filters(key: str, script: str) -> None:
         st.switch_page(script, query_params=query)
 
 
-def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
-    """The runs that a search finds; a mistake is said, and every run is shown.
+def found(version: str, frame: pl.DataFrame, text: str) -> pl.Series:
+    """Row numbers of the runs that a search finds; a mistake is said, and every run is shown.
 
     A line that is no search but stands in names, such as `lr 3e-4/0.01` of a sweep, finds the runs of these names.
 
@@ -84,21 +84,22 @@ def found(version: str, frame: pl.DataFrame, text: str) -> pl.DataFrame:
         frame: `queries.run_table`.
         text: what stands in the box.
     """
+    every = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
     if not text.strip():
-        return frame
+        return every
     mistake: search.SearchError | None = None
     try:
         rows = _found(version, frame, text, _now())
     except search.SearchError as error:
-        mistake, rows = error, frame.clear()
+        mistake, rows = error, every.clear()
     if rows.is_empty() and _OF_NAMES.search(text):  # naming every run of a large store takes a while
         names = queries.names(version, tuple(frame["run_id"]))
         said = text.strip().casefold()
-        rows = frame.filter(pl.col("run_id").is_in([id for id, name in names.items() if said in name.casefold()]))
+        rows = frame["run_id"].is_in([id for id, name in names.items() if said in name.casefold()]).arg_true()
     if mistake is None or not rows.is_empty():
         return rows
     st.warning(f"{mistake} Every run is shown.", icon=":material/search_off:")
-    return frame
+    return every
 
 
 def nothing(version: str, frame: pl.DataFrame, text: str) -> str:
@@ -109,13 +110,13 @@ def nothing(version: str, frame: pl.DataFrame, text: str) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.DataFrame:
+def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.Series:
     terms, more = _terms(version, _frame, text)
-    return search.matching(_frame, terms, now=now, **more)
+    return search.places(_frame, terms, now=now, **more)
 
 
 def _terms(version: str, frame: pl.DataFrame, text: str) -> tuple[list[search.Term], dict[str, Any]]:
-    """Terms of a search, and what `search.matching` needs to know of the store for them."""
+    """Terms of a search, and what `search.places` needs to know of the store for them."""
     known = queries.param_names(version)["name"].unique().to_list()
     metrics = [name for name in frame.columns if "/" in name]
     terms = search.parse(text, [*metrics, *known])
