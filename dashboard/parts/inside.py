@@ -9,7 +9,8 @@ In sentences a name stays on one line: a browser breaks lines behind every hyphe
 `mini-` or `3e-` and the next begin with `zh` or `4`. Such words go into `:small[...]`, a span that the stylesheet keeps
 on one line at the size of its sentence; a sign of no width behind the hyphen would be copied along with a name.
 
-Numbers have the minus sign of the figures' axes and a space before the percent sign that does not break.
+Numbers have the minus sign of the figures' axes and a space before the percent sign that does not break. A cell of a
+table that holds nothing shows an en dash, as everywhere.
 """
 
 import re
@@ -19,7 +20,7 @@ from typing import Any
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
-from dashboard.figures.words import KEPT, typeset
+from dashboard.figures.words import KEPT, UNSET, typeset
 
 MARKDOWN = frozenset(("body", "label", "help", "title", "text", "delta", "delta_description", "captions", "message"))
 """Fields that Streamlit may read as Markdown."""
@@ -48,12 +49,14 @@ def stay_inside() -> None:
 
 
 def as_meant(msg: ForwardMsg) -> None:
-    """Keep images of Markdown out, hyphenated words of sentences together, and print numbers with one minus sign."""
+    """Keep images of Markdown out and hyphenated words together; print numbers and empty cells in one way."""
     if msg.WhichOneof("type") != "delta":
         return
     kind = msg.delta.WhichOneof("type")
     if kind == "new_element":
         element = msg.delta.new_element.WhichOneof("type")
+        if element == "dataframe" and not msg.delta.new_element.dataframe.HasField("placeholder"):
+            msg.delta.new_element.dataframe.placeholder = UNSET
         if element is not None and element not in NO_MARKDOWN:
             proto = getattr(msg.delta.new_element, element)
             _mend(proto)

@@ -26,7 +26,7 @@ TOKENIZERS = ("vocab.txt", "tokenizer.json", "vocab.json", "*.model")
 CONNECT_S = 3.0
 
 
-def fetch(name: str, *, suggestions: Sequence[str] = ()) -> Path:
+def fetch(name: str, *, suggestions: Sequence[str] = (), flag: str = "--model") -> Path:
     """Folder of a hub model, whole: from the local cache, else completed or downloaded.
 
     Raises:
@@ -47,14 +47,14 @@ def fetch(name: str, *, suggestions: Sequence[str] = ()) -> Path:
     if not is_reachable():
         if cached is not None:
             raise cli.InputError(
-                f"--model {name}: the local cache {cached} lacks {', '.join(lacking)}, and the model hub cannot be "
+                f"{flag} {name}: the local cache {cached} lacks {', '.join(lacking)}, and the model hub cannot be "
                 "reached to complete it"
             )
-        raise cli.InputError(f"--model {name}: not in the local cache, and the model hub cannot be reached{hint}")
-    return _download(name, hint)
+        raise cli.InputError(f"{flag} {name}: not in the local cache, and the model hub cannot be reached{hint}")
+    return _download(name, hint, flag)
 
 
-def _download(name: str, hint: str) -> Path:
+def _download(name: str, hint: str, flag: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -64,10 +64,10 @@ def _download(name: str, hint: str) -> Path:
             folder = Path(snapshot_download(name, allow_patterns=[*FILES, *PICKLED], etag_timeout=CONNECT_S))
     except (HfHubHTTPError, ValueError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise cli.InputError(f"--model {name}: not found on the model hub{hint} ({reason})") from error
+        raise cli.InputError(f"{flag} {name}: not found on the model hub{hint} ({reason})") from error
     lacking = missing(folder)
     if lacking:
-        raise cli.InputError(f"--model {name}: the model hub's folder lacks {', '.join(lacking)}")
+        raise cli.InputError(f"{flag} {name}: the model hub's folder lacks {', '.join(lacking)}")
     return folder
 
 

@@ -29,7 +29,7 @@ HUB_NAMES = (
 ALIASES = {"bert-base-chinese": "google-bert/bert-base-chinese"}
 
 
-def check_name(model: str) -> None:
+def check_name(model: str, *, flag: str = "--model") -> None:
     """Refuse what is neither `tiny`, `ngram`, a folder nor a possible hub name, before any data are read."""
     if model in (TINY, NGRAM) or model in ALIASES:
         return
@@ -39,18 +39,18 @@ def check_name(model: str) -> None:
         return
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     if looks_like_path or Path(model).exists():
-        raise cli.InputError(f"--model {model}: no such folder")
+        raise cli.InputError(f"{flag} {model}: no such folder")
     if "/" not in model:
         known = (TINY, NGRAM, *ALIASES, *HUB_NAMES)
         hint = cli.suggest(model, known)
         raise cli.InputError(f"unknown model {model!r}{hint} (expected tiny, ngram, a folder or a hub name like a/b)")
 
 
-def folder_of(model: str) -> Path:
+def folder_of(model: str, *, flag: str = "--model") -> Path:
     """The folder of a model: itself, or the one of its hub name in the local cache, fetched where it is not there."""
     if Path(model).is_dir():
         return Path(model)
-    return hub.fetch(ALIASES.get(model, model), suggestions=HUB_NAMES)
+    return hub.fetch(ALIASES.get(model, model), suggestions=HUB_NAMES, flag=flag)
 
 
 def title(model: str) -> str:

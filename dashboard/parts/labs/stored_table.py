@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import polars as pl
 import streamlit as st
 
-from dashboard.figures import words
-
 
 def show(frame: pl.DataFrame, titles: Mapping[str, str], *, key: str, alt: str) -> None:
     """Columns of `titles` (column -> what the reader is told) that hold anything; numbers in four figures."""
@@ -16,4 +14,4 @@ def show(frame: pl.DataFrame, titles: Mapping[str, str], *, key: str, alt: str) 
     formats = {
         title: st.column_config.NumberColumn(format="%.4g") for title in kept.values() if table[title].dtype.is_float()
     }
-    st.dataframe(table, key=key, hide_index=True, column_config=formats, placeholder=words.UNSET, alt=alt)
+    st.dataframe(table, key=key, hide_index=True, column_config=formats, alt=alt)

@@ -105,3 +105,14 @@ def test_every_text_that_people_read_is_printed_so_and_no_value_of_a_widget():
     picker.label, picker.options[:] = "from -1", ["-1", "50%"]
     as_meant(message)
     assert (picker.label, list(picker.options)) == ("from −1", ["-1", "50%"])
+
+
+@pytest.mark.parametrize(("own", "shown"), [(None, "–"), ("", ""), ("none", "none")])
+def test_an_empty_cell_is_a_dash_where_the_page_says_nothing_else(own, shown):
+    message = ForwardMsg()
+    table = message.delta.new_element.dataframe
+    table.alt = "a table"
+    if own is not None:
+        table.placeholder = own
+    as_meant(message)
+    assert table.placeholder == shown

@@ -201,6 +201,8 @@ def test_retrieval_finds_all_at_full_dimension_and_less_below(tmp_path, folder, 
 
 
 REFUSED = [
+    ({"data": ("bq",), "encoder": "./nowhere"}, "--encoder ./nowhere: no such folder"),
+    ({"data": ("bq",), "encoder": "no-one/nothing"}, "--encoder no-one/nothing: not"),
     ({"data": ("bq",), "encoder": "hashed:400"}, r"400 components wanted.*360 sentences \(target.*at most 359"),
     ({"data": ("bq",), "components": ("40",)}, "40 components wanted of vectors of width 32"),
     (
