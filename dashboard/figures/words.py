@@ -55,6 +55,12 @@ _SPELLED = {
     "ndcg": "nDCG",
     "kl": "KL",
     "pip": "PIP",
+    "lora": "LoRA",
+    "fgm": "FGM",
+    "ema": "EMA",
+    "llrd": "LLRD",
+    "mlm": "MLM",
+    "crf": "CRF",
 }
 UNSET = "–"
 KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"
@@ -71,9 +77,9 @@ def name(stored: str) -> str:
 
 
 def heading(stored: str) -> str:
-    """A name as the head of a column: "Max length"."""
+    """A name as the head of a column: "Max length"; a symbol stays one: "n components"."""
     text = name(stored)
-    return text[:1].upper() + text[1:]
+    return text if text[1:2] in ("", " ") else text[:1].upper() + text[1:]
 
 
 def is_fraction(metric: str) -> bool:
