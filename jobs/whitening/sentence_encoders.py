@@ -192,7 +192,8 @@ def open_encoder(name: str, *, device: str = "auto", db: Path | None = None) -> 
         return HashedEncoder(int(width or 128))
     device = _device(device)
     if kind != "run" and (Path(name).exists() or "/" in name or _is_model(name)):
-        names.check_name(name, flag="--encoder")
+        if not Path(name).is_dir():  # a folder of sentence-transformers has its config further down
+            names.check_name(name, flag="--encoder")
         folder = Path(name) if name == names.TINY else names.folder_of(name, flag="--encoder")
         if (folder / "modules.json").is_file():
             return _sentence_transformer(folder, name, device)
