@@ -13,6 +13,14 @@ from store.paths import locate
 from store.spool.lines import decode
 
 
+@pytest.fixture(autouse=True)
+def _not_under_nohup():
+    """The closing of a terminal is heard, also where the tests were started by `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_is_a_wish_and_a_later_ctrl_c_is_obeyed_at_once(number):
     before = signal.getsignal(number)
