@@ -71,9 +71,13 @@ def with_params(version: str, run_ids: tuple[str, ...]) -> pl.DataFrame:
 
 
 def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
-    """Runs with their parameters, the names of the metrics that occur, and of the parameters that vary."""
+    """Runs with their parameters, the names of the metrics that occur, and of the parameters that vary.
+
+    Only runs with a metric say what varies: a parent has `auto` where its children have what came of it.
+    """
     metrics = [name for name in runs.columns if "/" in name and runs[name].is_not_null().any()]
-    params = with_params(version, tuple(runs["run_id"]))
+    measured = runs.filter(pl.any_horizontal(pl.col(metrics).is_not_null())) if metrics else runs
+    params = with_params(version, tuple(measured["run_id"]))
     varying = [name for name in params.columns if name != "run_id" and params[name].drop_nulls().n_unique() > 1]
     kept = [name for name in varying if name not in runs.columns]
     kept.sort(

@@ -11,6 +11,7 @@ import pytest
 from dashboard.figures import compare as figures
 from dashboard.reports import html_report, run_report
 from store import queries, runs
+from store.ingest import ingest
 from tests.dashboard.conftest import fill_clue_run
 
 PAGES = ("compare", "examples", "explore")
@@ -119,6 +120,21 @@ def test_explore_draws_every_run_of_the_experiment(filled_store, open_page):
     app = open_page("explore", filled_store, explore_experiment="clue")
     height = queries.runs(experiment="clue", db=filled_store).height
     assert f"5 runs of {height}, those with both values. Click a point" in texts(app), "two ended without a score"
+
+
+def test_explore_offers_what_varies_between_runs_with_a_score(tmp_path, open_page):
+    db, parent = tmp_path / "x.duckdb", None
+    for number, precision in enumerate(("auto", "bf16", "bf16")):
+        config = {"precision": precision, "learning_rate": 1e-4 * max(number, 1)}
+        kept = {"config": config, "command": "", "config_hash": str(number), "task": "tnews", "seed": number}
+        with runs.start("clue", db=db, follow=False, parent_run_id=parent, **kept) as run:
+            parent = parent or run.run_id
+            if number:
+                run.summary({"dev/accuracy": 0.5 + 0.1 * number})
+    ingest(db, force=True)
+    axes = open_page("explore", db).multiselect(key="explore_axes")
+    assert "learning_rate" in axes.value
+    assert "precision" not in axes.options, "only the parent, which has no score, has another one"
 
 
 def test_seed_curves_show_the_mean_and_the_range():
