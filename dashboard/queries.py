@@ -180,7 +180,7 @@ def run_table(version: str, names: tuple[str, ...] | None = None) -> pl.DataFram
     if names is None:
         known = summary_names(version)
         most = min(_COMMON, max(_FEWEST, _CELLS // max(1, all_runs(version).height)))
-        names = (*(name for name in known if name.split("/")[-1] in tables.HEADLINES and "/" in name), *known)
+        names = (*(name for name in known if name.split("/")[-1] in tables.HEADLINES), *known)
         names = tuple(dict.fromkeys(names))[:most]
     runs_ = all_runs(version)
     values = queries.summary_of(runs_["run_id"], names, db=_db(version))

@@ -14,7 +14,7 @@ from dashboard.parts import headings, links, local_time, plots
 from dashboard.parts.runs import run_tables, sweep_view
 
 MOST_RUNS = 2000
-MAIN = [f"dev/{metric}" for metric in tables.HEADLINES[:-1]]  # scores that a run is judged by
+MAIN = [f"{split}{metric}" for split in ("dev/", "") for metric in tables.HEADLINES[:-1]]  # scores that judge a run
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
 heading = st.container()
@@ -75,7 +75,7 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
 
     Only runs with a metric say what varies: a parent has `auto` where its children have what came of it.
     """
-    metrics = [name for name in runs.columns if "/" in name and runs[name].is_not_null().any()]
+    metrics = [name for name in tables.metric_columns(runs) if runs[name].is_not_null().any()]
     measured = runs.filter(pl.any_horizontal(pl.col(metrics).is_not_null())) if metrics else runs
     params = with_params(version, tuple(measured["run_id"]))
     varying = [name for name in params.columns if name != "run_id" and params[name].drop_nulls().n_unique() > 1]
@@ -116,8 +116,8 @@ with axes:
     named: dict[str, Any] = {"format_func": words.name, "bind": "query-params"}
     x = st.selectbox("x", [*parameters, *metrics], key="explore_x", width=220, **named)
     y = st.selectbox("y", [*metrics, *parameters], key="explore_y", width=220, **named)
-    several = [name for name in COLORS if chosen[name].n_unique() > 1] or list(COLORS)
-    colors = [*several, *(name for name in COLORS if name not in several)]
+    told = {name: (chosen[name].n_unique() > 1, chosen[name].is_not_null().any()) for name in COLORS}
+    colors = sorted(COLORS, key=lambda name: told[name], reverse=True)
     color = st.selectbox("Colour", colors, key="explore_color", width=150, **named)
     if st.session_state.get("explore_log_of", x if "explore_log_x" in st.query_params else None) != x:
         st.session_state["explore_log_x"] = figures.spans_decades(frame[x])

@@ -21,7 +21,7 @@ from dashboard.reports import citation, html_report, run_report
 
 PLOTS = 6  # plots drawn at first
 SCORES = 4  # metrics shown above the tabs
-RATES = ("train/learning_rate", "train/tokens_per_second")  # not among them
+RATES = ("learning_rate", "lr", "tokens_per_second")  # not among them
 ENDED_EARLY = {
     "lost": "The run is lost: its process ended without a word, as after a kill or a power cut.",
     "interrupted": "The run was interrupted before its end.",
@@ -116,13 +116,17 @@ def scores() -> list[str]:
     """What the run reports of itself, the score that judges its task first, then other dev ones."""
     summary = queries.summary(VERSION, (run_id,))
     main = f"dev/{SPEC.metric}" if SPEC else ""
-    shown = pl.col("name").str.contains("/") & ~pl.col("name").is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
+    metric = pl.col("name").str.split("/").list.last()
+    shown = ~metric.is_in(RATES) & ~pl.col("name").str.starts_with(SYSTEM)
+    guessed = metric.is_in(configurations.UNSCORED)  # what guessing gives, last
     if SPEC and SPEC.kind in ("span", "entities"):
-        shown = shown & ~pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # no class to guess
-    bare = pl.col("name").str.split("/").list.last().is_in(configurations.UNSCORED)  # what guessing gives, last
-    split = ~pl.col("name").str.starts_with("dev/")
+        shown = shown & ~guessed  # no class to guess
+    split = ~pl.col("name").str.starts_with("dev/") & ~pl.col("name").is_in(configurations.SCORES)
+    training = pl.col("name").str.starts_with("train/")
     summary = summary.filter(shown)
-    ordered = summary.sort(pl.col("name") != main, split, bare, name_order.places(summary["name"])).head(SCORES)
+    ordered = summary.sort(pl.col("name") != main, split, training, guessed, name_order.places(summary["name"])).head(
+        SCORES
+    )
     return mean() + [
         f"**{words.name(name)} {words.value(name, value)}**" if name == main or not number else
         f"{words.name(name)} {words.value(name, value)}"

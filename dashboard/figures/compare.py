@@ -15,7 +15,7 @@ from dashboard.frames.numbers import as_number
 from engine.evidence.calibration import calibration_interval
 from engine.evidence.class_report import ClassReport
 from engine.evidence.intervals import proportion_bounds
-from engine.evidence.metrics import metric_of
+from engine.evidence.metrics import METRICS, metric_of
 
 LINES = ((0.0, "#b9c0c9"), (0.5, "#e0a23f"), (1.0, "#c2410c"))
 """Lines from the worst to the best: a contrast of 1.8:1 and more on light and dark, the best darkest."""
@@ -176,7 +176,7 @@ def spans_decades(values: pl.Series) -> bool:
 def best_said(frame: pl.DataFrame, *, x: str, y: str, names: Mapping[str, str]) -> str:
     """The title of a scatter: which run is best on its y axis and where on the x axis; the question for other axes."""
     usual = f"How does {words.name(y)} go with {words.name(x)}?"
-    if "/" not in y or not frame[y].dtype.is_numeric():
+    if ("/" not in y and y not in METRICS) or not frame[y].dtype.is_numeric():
         return usual
     known = drawn(frame, x, y)
     if known.is_empty():

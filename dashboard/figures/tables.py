@@ -25,24 +25,40 @@ RUN_COLUMNS = (
 _JSON = json.JSONDecoder()  # asked directly: json.loads takes three times as long for a short text
 HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
 """Metrics that speak for a run in a table with one score column, the first that it has."""
+_NO_METRICS = ("progress", "eta_s", "duration_s", "score")
+"""Numbers of a run that are no summary values."""
+
+
+def metric_columns(frame: pl.DataFrame) -> list[str]:
+    """Columns of summary values; scripts of one's own often store them without a split, `accuracy`.
+
+    Args:
+        frame: columns of `runs`, a column for each summary value, and no parameters.
+    """
+    schema = frame.schema.items()
+    return [name for name, dtype in schema if "/" in name or (dtype.is_float() and name not in _NO_METRICS)]
 
 
 def headline(frame: pl.DataFrame, split: str = "dev", *, judged_by: Mapping[str, str] | None = None) -> pl.DataFrame:
     """Add `score` (a fraction) and `metric` (its name): the task's metric, else the first of `HEADLINES` that is there.
+
+    On dev a score without a split speaks for a run that has no other.
 
     Args:
         frame: runs with their summary.
         split: dev or test.
         judged_by: task -> the metric that judges it.
     """
-    names = [f"{split}/{metric}" for metric in HEADLINES[:-1] if f"{split}/{metric}" in frame.columns]
+    scores_ = HEADLINES[:-1]
+    named = [*(f"{split}/{metric}" for metric in scores_), *(scores_ if split == "dev" else ())]
+    names = [name for name in named if name in frame.columns]
     if not names:
         return frame.with_columns(score=pl.lit(None, pl.Float64), metric=pl.lit(None, pl.String))
     own = [(task, f"{split}/{metric}") for task, metric in (judged_by or {}).items()]
     own = [(task, name) for task, name in own if name in frame.columns and name != names[0]]
     scores = [pl.when(pl.col("task") == task).then(pl.col(name)) for task, name in own] + [pl.col(n) for n in names]
     known = [
-        pl.when(score.is_not_null()).then(pl.lit(name.split("/", 1)[1]))
+        pl.when(score.is_not_null()).then(pl.lit(name.removeprefix(f"{split}/")))
         for score, name in zip(scores, [*(name for _, name in own), *names], strict=True)
     ]
     return frame.with_columns(score=pl.coalesce(scores), metric=pl.coalesce(known))

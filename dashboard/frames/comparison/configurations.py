@@ -17,7 +17,7 @@ from dashboard.frames.comparison import unseen_scores
 from dashboard.frames.runs import run_names
 from engine.evidence import intervals
 from engine.evidence.joint import LEAST_SEEDS
-from engine.evidence.metrics import metric_of
+from engine.evidence.metrics import METRICS, metric_of
 
 SUGGESTED_SEEDS = 5
 """Runs of each configuration that are suggested."""
@@ -36,6 +36,8 @@ NO_SETTINGS = (
     "recipe",
 )
 """Parameters that say nothing of how a model is trained, or stand in its name."""
+SCORES = tuple(name for name, metric in METRICS.items() if metric.higher_is_better)
+"""Metrics of which more is better, as scripts of one's own store them without a split."""
 UNSCORED = ("chance", "majority", "threshold")
 """Metrics of a split that are no score of the model: none of their values is the best."""
 
@@ -205,9 +207,9 @@ def possible(metric: str, interval: intervals.Interval) -> tuple[float | None, f
 
 
 def is_score(metric: str) -> bool:
-    """Whether a metric says how well a model does on a split: `dev/accuracy`, not `train/loss` or `dev/majority`."""
+    """Whether a metric says how well a model does: `dev/accuracy`, `accuracy`, not `train/loss` or `dev/majority`."""
     split, _, name = metric.rpartition("/")
-    return split in ("dev", "test") and name not in UNSCORED
+    return (split in ("dev", "test") or metric in SCORES) and name not in UNSCORED
 
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:

@@ -57,10 +57,8 @@ def _cell(column: str, row: Mapping[str, Any], now: datetime) -> object:
         return words.duration(_float(value))
     if isinstance(value, datetime):
         return words.moment(value, now)
-    if "/" in column:
+    if "/" in column or isinstance(value, float):
         return words.value(column, _float(value))
-    if isinstance(value, float):
-        return words.number(value)
     return words.setting_of(value)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from dashboard.figures import words
+from dashboard.figures import tables, words
 from dashboard.frames.runs.search_terms import (
     ALIASES,
     SECONDS,
@@ -83,7 +83,7 @@ def places(
         known: names of all stored parameters.
         words_of: `texts` of the frame, of a caller that keeps them.
     """
-    metrics = [name for name in frame.columns if "/" in name]
+    metrics = tables.metric_columns(frame)
     conditions = [_condition(term, metrics, params, known, now) for term in terms]
     read = frame.lazy()
     if not all(term.name for term in terms):
@@ -158,7 +158,9 @@ def _condition(
         _check_status(term, place)
         found = _as_text(pl.col(place), term)
     elif place in (*NUMBERS.values(), *metrics):
-        found = _as_number(pl.col(place).cast(pl.Float64), term, percent=place in metrics and words.is_fraction(place))
+        places_ = [place] if "/" in term.name else [place, *{term.name, term.name.casefold()}.intersection(metrics)]
+        column = pl.coalesce(pl.col(name).cast(pl.Float64) for name in dict.fromkeys(places_))
+        found = _as_number(column, term, percent=place in metrics and words.is_fraction(place))
     else:
         ids = _runs_with(term, place, params)
         found = pl.col("run_id").is_in(ids)
@@ -182,11 +184,11 @@ def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
     for names in (TEXT, NUMBERS):
         if name in names:
             return names[name]
-    if term.name in metrics:
+    if "/" in term.name and term.name in metrics:
         return term.name
     *scored, logged = (f"{split}/{name}" for split in SPLITS)
     meant = (term.name, name, name.replace("-", "_"), *_aliases(term.name))
-    for places, known in ((scored, metrics), (meant, params), ((logged,), metrics)):
+    for places, known in ((scored, metrics), (meant, params), ((term.name, name, logged), metrics)):
         if place := next((place for place in places if place in known), ""):
             return place
     offered = [*TEXT, *NUMBERS, *TIMES, "tag", *params, *(metric.partition("/")[2] for metric in metrics), *ALIASES]

@@ -118,7 +118,7 @@ def _found(version: str, _frame: pl.DataFrame, text: str, now: datetime) -> pl.S
 def _terms(version: str, frame: pl.DataFrame, text: str) -> tuple[list[search.Term], dict[str, Any]]:
     """Terms of a search, and what `search.places` needs to know of the store for them."""
     known = queries.param_names(version)["name"].unique().to_list()
-    metrics = [name for name in frame.columns if "/" in name]
+    metrics = tables.metric_columns(frame)
     terms = search.parse(text, [*metrics, *known])
     wanted = search.parameters(terms, metrics, known)
     params = queries.params_named(version, tuple(wanted)) if wanted else None
@@ -156,10 +156,10 @@ def _frequent(frame: pl.DataFrame, column: str) -> list[str]:
 def _score(frame: pl.DataFrame) -> list[str]:
     """Scores above the median of the first main metric that runs have."""
     for metric in tables.HEADLINES:
-        name = f"dev/{metric}"
-        middle = frame[name].drop_nulls().drop_nans().median() if name in frame.columns else None
-        if isinstance(middle, float):
-            return [f"{metric}>{middle:.3g}"]
+        for name in (f"dev/{metric}", metric):
+            middle = frame[name].drop_nulls().drop_nans().median() if name in frame.columns else None
+            if isinstance(middle, float):
+                return [f"{metric}>{middle:.3g}"]
     return []
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dashboard.parts.runs import run_actions
-from store import queries
+from store import queries, runs
 from store.editing import delete_run
 from store.ingest import ingest
 
@@ -40,6 +40,27 @@ def test_a_search_of_words_and_conditions_finds_runs(filled_store, open_page, li
     assert "Did you mean `lr=1`?" in app.warning[0].value
     app.text_input(key="runs_text").set_value("no-such-word").run()
     assert app.info[0].value == "None of the 8 runs matches this search. `no-such-word` finds none."
+
+
+def test_scores_of_ones_own_scripts_count_without_a_split(tmp_path, open_page, listed):
+    db, kept = tmp_path / "x.duckdb", {"config": {}, "command": "python mine.py", "follow": False}
+    for number, summary in enumerate(
+        ({"accuracy": 0.5, "lr": 1e-4, "train/loss": 0.3}, {"dev/accuracy": 0.6, "accuracy": 0.9}, {"accuracy": 0.7})
+    ):
+        with runs.start("mine", db=db, config_hash=str(number), name=f"run {number}", **kept) as run:
+            run.summary(summary)
+    ingest(db, force=True)
+    shown = listed(open_page("runs", db), "runs_list")
+    assert column(shown, "Score") == ["70.00 %", "60.00 %", "50.00 %"]
+    found = listed(open_page("runs", db, runs_text="accuracy>0.55"), "runs_list")
+    assert names(found) == ["run 2", "run 1"]
+    none = open_page("runs", db, runs_text="accuracy>0.8")
+    assert none.info[0].value.startswith("None of the 3 runs"), "where there is a dev/accuracy, that is meant"
+    sorted_by = listed(open_page("runs", db, runs_columns="accuracy", runs_sort="accuracy"), "runs_list")
+    assert column(sorted_by, "Accuracy") == ["90.00 %", "70.00 %", "50.00 %"]
+    page = open_page("run", db, run=queries.runs(db=db)["run_id"][-1])
+    assert any("**accuracy 50.00 %** · train loss 0.3 · started" in text.value for text in page.markdown)
+    assert "accuracy" in open_page("explore", db).selectbox(key="explore_y").options
 
 
 def test_filters_of_earlier_links_become_conditions(filled_store, open_page, listed):
