@@ -14,7 +14,6 @@ from dashboard.parts import headings, links, local_time, plots
 from dashboard.parts.runs import run_tables, sweep_view
 
 MOST_RUNS = 2000
-MAIN = [f"{split}{metric}" for split in ("dev/", "") for metric in tables.HEADLINES[:-1]]  # scores that judge a run
 COLORS = ("task", "model", "recipe", "status", "data_source")
 
 heading = st.container()
@@ -86,11 +85,8 @@ def wide(runs: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     joined = runs.join(params.select("run_id", *kept), on="run_id", how="left", maintain_order="left")
     started = pl.col("started_at").dt.replace_time_zone("UTC").dt.convert_time_zone(local_time.name())
     joined = joined.with_columns(started.dt.replace_time_zone(None))  # the reader's clock, as plotly draws it
-    return (
-        joined,
-        sorted(metrics, key=lambda name: (not configurations.is_score(name), name not in MAIN, name_order.key(name))),
-        [*kept, "duration_s", "seed", "started_at"],
-    )
+    metrics.sort(key=lambda name: (not configurations.is_score(name), name not in tables.SCORES, name_order.key(name)))
+    return joined, metrics, [*kept, "duration_s", "seed", "started_at"]
 
 
 def show_selection(run_ids: list[str]) -> None:

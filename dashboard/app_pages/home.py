@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import queries, rooms
-from dashboard.figures import run_grid, words
+from dashboard.figures import run_grid, tables, words
 from dashboard.frames.runs import home, run_rows
 from dashboard.parts import commands, guard, headings, last_visit, links, local_time
 from dashboard.parts.runs import job_queue, run_actions, run_jobs, run_list, run_tables
@@ -50,8 +50,8 @@ def show_running(version: str, running: pl.DataFrame) -> None:
     for row in running.head(20).iter_rows(named=True):
         run_id = row["run_id"]
         spec = queries.task_specs(version).get(row["task"] or "")
-        score = f"dev/{spec.metric}" if spec else "dev/accuracy"
         logged = queries.live_metric_names(run_id)
+        score = f"dev/{spec.metric}" if spec else next((name for name in tables.SCORES if name in logged), "")
         wanted = home.telling(run_grid.ordered(logged), score)
         curves = queries.live_curves((run_id,), tuple(wanted), buckets=60) if wanted else None
         found = None if curves is None else home.last_and_best(curves, score, higher_is_better=True)

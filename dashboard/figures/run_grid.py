@@ -42,14 +42,14 @@ def ordered(names: Sequence[str]) -> list[str]:
 
     What was watched of the machine (`system/…`) is left to the page of the run.
     """
-    main = next((f"dev/{metric}" for metric in tables.HEADLINES if f"dev/{metric}" in names), "")
+    main = next((name for name in tables.MAIN if name in names), "")
 
     def rank(name: str) -> int:
         split, _, metric = name.partition("/")
         if name == main:
             return 0
         if not metric:
-            return 6
+            return 2 if name == "loss" else 6
         if metric == "loss":
             return 1 if split == "dev" else 2
         return {"dev": 3, "test": 4, "train": 5}.get(split, 6)

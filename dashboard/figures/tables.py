@@ -25,12 +25,15 @@ RUN_COLUMNS = (
 _JSON = json.JSONDecoder()  # asked directly: json.loads takes three times as long for a short text
 HEADLINES = ("accuracy", "em", "f1", "spearman", "macro_f1", "loss")
 """Metrics that speak for a run in a table with one score column, the first that it has."""
+MAIN = tuple(f"{split}{metric}" for split in ("dev/", "") for metric in HEADLINES)
+"""The summary values of these: on dev, and without a split, as scripts of one's own often store them."""
+SCORES = tuple(name for name in MAIN if not name.endswith("loss"))
 _NO_METRICS = ("progress", "eta_s", "duration_s", "score")
 """Numbers of a run that are no summary values."""
 
 
 def metric_columns(frame: pl.DataFrame) -> list[str]:
-    """Columns of summary values; scripts of one's own often store them without a split, `accuracy`.
+    """Columns of summary values, with a split or without.
 
     Args:
         frame: columns of `runs`, a column for each summary value, and no parameters.
@@ -49,8 +52,7 @@ def headline(frame: pl.DataFrame, split: str = "dev", *, judged_by: Mapping[str,
         split: dev or test.
         judged_by: task -> the metric that judges it.
     """
-    scores_ = HEADLINES[:-1]
-    named = [*(f"{split}/{metric}" for metric in scores_), *(scores_ if split == "dev" else ())]
+    named = SCORES if split == "dev" else [f"{split}/{metric}" for metric in HEADLINES[:-1]]
     names = [name for name in named if name in frame.columns]
     if not names:
         return frame.with_columns(score=pl.lit(None, pl.Float64), metric=pl.lit(None, pl.String))

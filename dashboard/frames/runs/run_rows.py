@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from dashboard.figures import run_grid, style, words
-from dashboard.figures.tables import HEADLINES
+from dashboard.figures.tables import MAIN
 from engine.evidence.intervals import mean_half_width
 from engine.evidence.joint import LEAST_SEEDS
 from engine.evidence.metrics import METRICS
@@ -121,9 +121,8 @@ def lower_is_better(metric: str) -> bool:
 
 
 def main_metrics(frame: pl.DataFrame, most: int = 3) -> list[str]:
-    """Metrics that speak for the runs of a frame: the main dev ones that any of them has."""
-    names = [f"dev/{metric}" for metric in HEADLINES]
-    return [name for name in names if name in frame.columns and frame[name].is_not_null().any()][:most]
+    """Metrics that speak for the runs of a frame: the main ones that any of them has."""
+    return [name for name in MAIN if name in frame.columns and frame[name].is_not_null().any()][:most]
 
 
 def spread(metric: str, mean: float | None, half: float | None, diverged: str = "") -> str:

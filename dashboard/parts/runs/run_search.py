@@ -155,11 +155,10 @@ def _frequent(frame: pl.DataFrame, column: str) -> list[str]:
 
 def _score(frame: pl.DataFrame) -> list[str]:
     """Scores above the median of the first main metric that runs have."""
-    for metric in tables.HEADLINES:
-        for name in (f"dev/{metric}", metric):
-            middle = frame[name].drop_nulls().drop_nans().median() if name in frame.columns else None
-            if isinstance(middle, float):
-                return [f"{metric}>{middle:.3g}"]
+    for name in tables.MAIN:
+        middle = frame[name].drop_nulls().drop_nans().median() if name in frame.columns else None
+        if isinstance(middle, float):
+            return [f"{name.removeprefix('dev/')}>{middle:.3g}"]
     return []
 
 

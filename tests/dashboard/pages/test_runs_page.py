@@ -58,6 +58,8 @@ def test_scores_of_ones_own_scripts_count_without_a_split(tmp_path, open_page, l
     assert none.info[0].value.startswith("None of the 3 runs"), "where there is a dev/accuracy, that is meant"
     sorted_by = listed(open_page("runs", db, runs_columns="accuracy", runs_sort="accuracy"), "runs_list")
     assert column(sorted_by, "Accuracy") == ["90.00 %", "70.00 %", "50.00 %"]
+    groups = listed(open_page("runs", db, runs_group="config", runs_view="Table"), "runs_groups")
+    assert {"Dev accuracy", "Accuracy"} <= set(titles(groups))
     page = open_page("run", db, run=queries.runs(db=db)["run_id"][-1])
     assert any("**accuracy 50.00 %** · train loss 0.3 · started" in text.value for text in page.markdown)
     assert "accuracy" in open_page("explore", db).selectbox(key="explore_y").options
