@@ -358,9 +358,10 @@ if sample:
 
 if measured.is_empty():
     where = "" if sample else " The data come from the hub, or from your files with `--data-dir FOLDER`."
+    parts = "runs with `--limit` or on one training set, `--split 0`," if few else "runs with `--limit`"
     headings.empty(
         f"python -m jobs.clue --task {group} --model ngram",
-        f"No finished run on {data} has a {split} score yet (runs with `--limit` are left out).{where}",
+        f"No finished run on {data} has a {split} score yet ({parts} are left out).{where}",
     )
 levels = baselines(split, sample=sample)
 shown = papers if not sample else papers.clear()

@@ -332,7 +332,7 @@ def show_console() -> None:
     files = queries.artifacts(VERSION, run_id).filter(kind="console").sort("name")  # console.1.log is the older one
     paths = [Path(file) for file in files["file"] if Path(file).is_file()]
     if not paths:
-        when = "It appears when the run ends." if running else "Scripts that call `store.init` keep theirs."
+        when = "It appears when the run ends." if running else "Scripts that call `store.init` keep what they print."
         st.info(f"No console output is stored for this run. {when}", icon=":material/terminal:")
         return
     text = "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)

@@ -61,6 +61,9 @@ _SPELLED = {
     "llrd": "LLRD",
     "mlm": "MLM",
     "crf": "CRF",
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "gb": "GB",
 }
 UNSET = "–"
 KEPT = r"`+[^`]+`+|(?<!\\)\$[^$]+\$|<[^>]*>|\]\([^)]*\)|:[\w/-]+[:\[]|https?://\S+"

@@ -397,3 +397,5 @@ def test_sql_plots_the_result(filled_store, open_page):
 def test_a_leaderboard_without_own_scores_says_which_runs_it_leaves_out(filled_store, open_page):
     said = open_page("leaderboard", filled_store, leaderboard_split="test").info[0].value
     assert "has a test score yet (runs with `--limit` are left out)" in said
+    said = open_page("leaderboard", filled_store, leaderboard_benchmark="FewCLUE").info[0].value
+    assert "has a test score yet (runs with `--limit` or on one training set, `--split 0`, are left out)" in said
