@@ -30,12 +30,13 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from dashboard import rooms
-from dashboard.parts import inside
+from dashboard.parts import inside, libraries
 from store import queries, runs
 from store.errors import StoreError
 
 HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
 config._main_script_path = str(HOME)  # the dashboard's own settings, as `streamlit run` reads them
+libraries.SLOW = libraries.OWN = ()  # a thread that loads them ahead goes on when the last test has ended
 # what a server does once each new AppTest would do anew: read what all packages say of themselves, compile the pages
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 app_test.ScriptCache = local_script_runner.ScriptCache = functools.cache(ScriptCache)

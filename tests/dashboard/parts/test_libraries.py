@@ -12,6 +12,7 @@ def test_libraries_are_loaded_in_a_thread_and_one_that_fails_stops_none(tmp_path
     (tmp_path / "clueboard_slow.py").write_text("import threading\nTHREAD = threading.current_thread().name\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(libraries, "SLOW", ("clueboard_broken", "clueboard_slow"))
+    monkeypatch.setattr(libraries, "OWN", ("figures", "chapters"))
     libraries.load_ahead.clear()
     libraries.load_ahead()
     for thread in threading.enumerate():
