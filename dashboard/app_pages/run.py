@@ -84,7 +84,7 @@ def header(run: Mapping[str, Any]) -> None:
     if run["status"] in ENDED_EARLY:
         module = next((name for name in RESUMED if run["command"].startswith(f"{name} ")), None)
         how = " This command continues it from its last checkpoint, if it has one:" if module else ""
-        imported = run["status"] == "lost" and run["host"] == commands.IMPORTED
+        imported = run["status"] == "lost" and commands.is_imported(run)
         st.warning(STILL_RUNNING if imported else f"{ENDED_EARLY[run['status']]}{how}", icon=":material/restart_alt:")
         if module:
             st.code(commands.of_this_store(f"{module} --resume {run_id}"), language="bash", wrap_lines=True)
@@ -121,7 +121,7 @@ def scores() -> list[str]:
     guessed = metric.is_in(configurations.UNSCORED)  # what guessing gives, last
     if SPEC and SPEC.kind in ("span", "entities"):
         shown = shown & ~guessed  # no class to guess
-    split = ~pl.col("name").str.starts_with("dev/") & ~pl.col("name").is_in(configurations.SCORES)
+    split = ~pl.col("name").str.starts_with("dev/") & ~pl.col("name").is_in(configurations.MORE_IS_BETTER)
     training = pl.col("name").str.starts_with("train/")
     summary = summary.filter(shown)
     ordered = summary.sort(pl.col("name") != main, split, training, guessed, name_order.places(summary["name"])).head(

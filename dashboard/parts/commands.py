@@ -9,9 +9,8 @@ import streamlit as st
 
 from dashboard import queries
 from store import paths
+from store.importers.records import IMPORTED
 
-IMPORTED = "imported"
-"""Host of a run that another tracker logged."""
 _NOTEBOOK = re.compile(r"\b(ipykernel|colab_kernel)_launcher\b|\b(ipython|jupyter)\b")
 
 
@@ -22,6 +21,11 @@ def show(run: Mapping[str, Any]) -> None:
         st.code(run["command"], language="bash", wrap_lines=True)
 
 
+def is_imported(run: Mapping[str, Any]) -> bool:
+    """Whether another tracker logged the run."""
+    return run.get("host") == IMPORTED
+
+
 def told(run: Mapping[str, Any]) -> str:
     """What the command of a run does: only one that names all that ran repeats it.
 
@@ -29,7 +33,7 @@ def told(run: Mapping[str, Any]) -> str:
         run: command and host.
     """
     command = str(run["command"] or "")
-    if run.get("host") == IMPORTED:
+    if is_imported(run):
         what = "started it there" if command else "is not stored"
         return f"The run comes from another tracker; its command {what}"
     if not command:

@@ -15,7 +15,7 @@ from pathlib import Path
 from store.aside import written_whole
 from store.errors import StoreError
 from store.importers import mlflow, tensorboard, trackio, wandb
-from store.importers.records import Foreign, Imported
+from store.importers.records import IMPORTED, Foreign, Imported
 from store.importers.sqlite import is_sqlite, read_only, tables
 from store.ingest import ingest
 from store.metric_names import SUMMARY, standard_name
@@ -150,10 +150,10 @@ def _lines(run: Foreign, experiment: str, run_id: str, parent: str | None, done:
         "command": "",
         "config_hash": run_id.rpartition("-")[2],
         "note": run.note,
-        "tags": list(dict.fromkeys(["imported", *run.tags])),
+        "tags": list(dict.fromkeys([IMPORTED, *run.tags])),
         "parent_run_id": parent,
         **run.fields,
-        "host": "imported",  # no process of this machine writes it
+        "host": IMPORTED,
     }
     yield encode({"run": about, "config": plain(run.config), "at": run.start})
     last: dict[str, float] = {}

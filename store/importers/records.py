@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+IMPORTED = "imported"
+"""Host of a run that another tracker logged, since no process of this machine writes it; a tag of it too."""
+
 
 @dataclass(slots=True)
 class Foreign:

@@ -84,11 +84,8 @@ def in_words(matrix: np.ndarray, prior: np.ndarray, classes: list[str], *, alpha
 
 def of_all(after: np.ndarray, classes: list[str], iterations: int, first: str) -> str:
     """What all iterations end at, then the words of the first one."""
-    if iterations == 1:
-        return f"{first[0].lower()}{first[1:]}"
-    return f"the last row ends at **{classes[int(after.argmax())]}** {after.max():.3f}. The first iteration: " + of_all(
-        after, classes, 1, first
-    )
+    end = f"the last row ends at **{classes[int(after.argmax())]}** {after.max():.3f}. The first iteration: "
+    return (end if iterations > 1 else "") + f"{first[0].lower()}{first[1:]}"
 
 
 def settings() -> tuple[np.ndarray, np.ndarray, list[str], float, int] | None:

@@ -187,7 +187,6 @@ def show_stored() -> None:
             name: st.column_config.NumberColumn(title, format="%.4f")
             for name, title in (("loss", "loss"), ("low", "95 % from"), ("high", "to"))
         },
-        placeholder=words.UNSET,
         alt="Final losses by schedule",
     )
 

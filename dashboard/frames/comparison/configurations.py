@@ -36,8 +36,8 @@ NO_SETTINGS = (
     "recipe",
 )
 """Parameters that say nothing of how a model is trained, or stand in its name."""
-SCORES = tuple(name for name, metric in METRICS.items() if metric.higher_is_better)
-"""Metrics of which more is better, as scripts of one's own store them without a split."""
+MORE_IS_BETTER = tuple(name for name, metric in METRICS.items() if metric.higher_is_better)
+"""Names of metrics, which scripts of one's own store without a split."""
 UNSCORED = ("chance", "majority", "threshold")
 """Metrics of a split that are no score of the model: none of their values is the best."""
 
@@ -209,7 +209,7 @@ def possible(metric: str, interval: intervals.Interval) -> tuple[float | None, f
 def is_score(metric: str) -> bool:
     """Whether a metric says how well a model does: `dev/accuracy`, `accuracy`, not `train/loss` or `dev/majority`."""
     split, _, name = metric.rpartition("/")
-    return (split in ("dev", "test") or metric in SCORES) and name not in UNSCORED
+    return (split in ("dev", "test") or metric in MORE_IS_BETTER) and name not in UNSCORED
 
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:

@@ -158,8 +158,8 @@ def _condition(
         _check_status(term, place)
         found = _as_text(pl.col(place), term)
     elif place in (*NUMBERS.values(), *metrics):
-        places_ = [place] if "/" in term.name else [place, *{term.name, term.name.casefold()}.intersection(metrics)]
-        column = pl.coalesce(pl.col(name).cast(pl.Float64) for name in dict.fromkeys(places_))
+        bare = [name for name in (term.name, term.name.casefold()) if name in metrics]  # a run may have only this one
+        column = pl.coalesce(pl.col(name).cast(pl.Float64) for name in dict.fromkeys((place, *bare)))
         found = _as_number(column, term, percent=place in metrics and words.is_fraction(place))
     else:
         ids = _runs_with(term, place, params)
@@ -188,8 +188,8 @@ def _place(term: Term, metrics: Sequence[str], params: Sequence[str]) -> str:
         return term.name
     *scored, logged = (f"{split}/{name}" for split in SPLITS)
     meant = (term.name, name, name.replace("-", "_"), *_aliases(term.name))
-    for places, known in ((scored, metrics), (meant, params), ((term.name, name, logged), metrics)):
-        if place := next((place for place in places if place in known), ""):
+    for wanted, known in ((scored, metrics), (meant, params), ((term.name, name, logged), metrics)):
+        if place := next((place for place in wanted if place in known), ""):
             return place
     offered = [*TEXT, *NUMBERS, *TIMES, "tag", *params, *(metric.partition("/")[2] for metric in metrics), *ALIASES]
     near = difflib.get_close_matches(name, offered, n=1) or [
