@@ -136,13 +136,17 @@ def scores() -> list[str]:
 
 def mean() -> list[str]:
     """The mean score of a parent's children, where they are seeds of one setting."""
-    if queries.all_runs(VERSION).filter(parent_run_id=run_id).is_empty():
+    scored = queries.scored(VERSION)
+    children = scored.filter(parent_run_id=run_id)
+    if children.is_empty():
         return []
-    row = queries.scored(VERSION).row(by_predicate=pl.col("run_id") == run_id, named=True)
+    row = scored.row(by_predicate=pl.col("run_id") == run_id, named=True)
     if not row["mean_of"]:
         return []
+    name = f"dev/{row['metric']}"
+    known = name if name in scored.columns and children[name].is_not_null().all() else row["metric"]
     value = words.value(row["metric"], row["score"])
-    return [f"**mean dev {words.name(row['metric'])} {value}** of {words.count(row['mean_of'], 'run')}"]
+    return [f"**mean {words.name(known)} {value}** of {words.count(row['mean_of'], 'run')}"]
 
 
 def save_report() -> bytes:

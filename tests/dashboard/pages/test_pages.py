@@ -144,18 +144,19 @@ def test_a_curve_of_one_point_is_a_number_and_infinities_are_said(tmp_path, open
     assert any("dev loss infinite" in item.value for item in app.markdown)
 
 
-def test_the_heading_of_a_parent_says_the_mean_of_its_seeds(tmp_path, open_page):
+@pytest.mark.parametrize(("stored", "told_as"), [("dev/accuracy", "dev accuracy"), ("accuracy", "accuracy")])
+def test_the_heading_of_a_parent_says_the_mean_of_its_seeds(tmp_path, open_page, stored, told_as):
     db = tmp_path / "x.duckdb"
     known = {"config": {}, "command": "x", "db": db, "follow": False}
     with runs.start("own", config_hash="parent", **known) as parent:
         pass
     for score in (0.5, 0.75):
         with runs.start("own", config_hash="one", parent_run_id=parent.run_id, **known) as child:
-            child.summary({"dev/accuracy": score})
+            child.summary({stored: score})
     queries.refresh(db)
     for run, said in ((parent, True), (child, False)):
         told = [item.value for item in open_page("run", db, run=run.run_id).markdown]
-        assert any("**mean dev accuracy 62.50 %** of 2 runs" in text for text in told) == said
+        assert any(f"**mean {told_as} 62.50 %** of 2 runs" in text for text in told) == said
 
 
 def test_a_run_with_many_metrics_says_how_many_are_drawn_and_draws_all(tmp_path, open_page):
