@@ -21,12 +21,13 @@ def find(part: str, fits: Callable[[dict[str, Any]], bool], *, what: str, db: Pa
         db: the store; None finds it.
 
     Raises:
-        StoreError: if no run or several contain `part`, or none of the newest fits.
+        StoreError: if nothing is stored, no run or several contain `part`, or none of the newest fits.
     """
     from store import queries
 
+    named = queries.run(part, db)
     if part != "latest":
-        return queries.run(part, db)
+        return named
     newest = queries.runs(columns=("experiment", "status", "model"), limit=LOOKED_THROUGH, db=db)
     for row in newest.iter_rows(named=True):
         if fits(row):

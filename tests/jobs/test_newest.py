@@ -24,3 +24,8 @@ def test_the_newest_that_fits_is_found_and_an_id_is_taken_as_it_is(tmp_path):
     assert find(ids["whitening"], "clue")["run_id"] == ids["whitening"]
     with pytest.raises(StoreError, match="none of the 2 newest runs is one of smoothing"):
         find("latest", "smoothing")
+
+
+def test_of_an_empty_store_that_is_said(tmp_path):
+    with pytest.raises(StoreError, match=r"no run stored in .*x\.duckdb yet"):
+        newest.find("latest", lambda run: True, what="anything", db=tmp_path / "x.duckdb")
